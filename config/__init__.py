@@ -1,0 +1,34 @@
+"""Settings: one frozen object, validated once at start, sliced to whoever needs a part.
+
+`load_settings` reads the sources and raises SettingsError with every problem at once. The
+variables are in variables.py; docs/CONFIGURATION.md is their reference.
+"""
+
+from __future__ import annotations
+
+from .load import SettingsError, load_settings
+from .settings import Settings
+from .slices import (
+    Answering,
+    Backpressure,
+    Framing,
+    Hearing,
+    Observing,
+    Serving,
+    Speaking,
+    Transcribing,
+)
+
+__all__ = [
+    "Answering",
+    "Backpressure",
+    "Framing",
+    "Hearing",
+    "Observing",
+    "Serving",
+    "Settings",
+    "SettingsError",
+    "Speaking",
+    "Transcribing",
+    "load_settings",
+]

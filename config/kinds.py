@@ -1,0 +1,186 @@
+"""The kinds of values that settings have, and the words that say what is allowed.
+
+A kind is an annotated type: how a value is read, its unit, and a rule in words where bounds do
+not tell. `allowed` turns a field's kind and bounds into one phrase, for error messages and for
+docs/CONFIGURATION.md. Validators raise ValueError; pydantic collects them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias, get_args, get_origin
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic.fields import FieldInfo
+
+# To offer another engine, add its name here; the factory of that engine does the rest.
+VadEngine: TypeAlias = Literal["webrtc", "energy"]
+AsrEngine: TypeAlias = Literal["auto", "pocketsphinx"]
+LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
+TtsEngine: TypeAlias = Literal["pyttsx3"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+LogFormat: TypeAlias = Literal["auto", "json", "console"]
+
+SAMPLE_RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
+"""The rates that audio can be resampled from and to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a number, as it is printed after its bounds."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is allowed, in words."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class _MayHoldCredentials:
+    """Marks a URL in which a password may stand."""
+
+
+def _refuse_bool(value: object) -> object:
+    """Refuse TOML's `true` where a number is meant: Python would take it for 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed")
+    return value
+
+
+def _fold_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _check_rate(value: int) -> int:
+    if value not in SAMPLE_RATES_HZ:
+        raise ValueError("not a rate that can be resampled")
+    return value
+
+
+def _check_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)  # raises ValueError itself for a malformed host
+    has_space = any(character.isspace() for character in value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or has_space:
+        raise ValueError("not an http or https URL")
+    _ = parts.port  # raises ValueError for a port that is none
+    return value
+
+
+def _check_key(value: SecretStr | None) -> SecretStr | None:
+    """Refuse a key that no HTTP header can carry, such as one with a typographic quote."""
+    if value is not None:
+        key = value.get_secret_value()
+        if not key or not all("!" <= character <= "~" for character in key):
+            raise ValueError("not a key")
+    return value
+
+
+_NUMBER = BeforeValidator(_refuse_bool)
+_FOLDED = BeforeValidator(_fold_case)
+
+Whole: TypeAlias = Annotated[int, _NUMBER]
+Number: TypeAlias = Annotated[float, _NUMBER]
+Milliseconds: TypeAlias = Annotated[int, _NUMBER, Unit("ms")]
+Seconds: TypeAlias = Annotated[float, _NUMBER, Unit("s")]
+Samples: TypeAlias = Annotated[int, _NUMBER, Unit("samples")]
+Characters: TypeAlias = Annotated[int, _NUMBER, Unit("characters")]
+Tokens: TypeAlias = Annotated[int, _NUMBER, Unit("tokens")]
+SampleRate: TypeAlias = Annotated[
+    int,
+    _NUMBER,
+    AfterValidator(_check_rate),
+    Rule(f"one of {', '.join(str(rate) for rate in SAMPLE_RATES_HZ)} Hz"),
+]
+BaseUrl: TypeAlias = Annotated[
+    str | None, AfterValidator(_check_url), Rule("an http or https URL"), _MayHoldCredentials()
+]
+ApiKey: TypeAlias = Annotated[
+    SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
+]
+
+VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
+AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
+LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]
+TtsEngineChoice: TypeAlias = Annotated[TtsEngine, _FOLDED]
+LogLevelChoice: TypeAlias = Annotated[LogLevel, _FOLDED]
+LogFormatChoice: TypeAlias = Annotated[LogFormat, _FOLDED]
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the field's value must never be shown."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def allowed(field: FieldInfo) -> str:
+    """Say in one phrase what values the field takes."""
+    for mark in field.metadata:
+        if isinstance(mark, Rule):
+            return mark.words
+    if get_origin(field.annotation) is Literal:
+        *others, last = (str(choice) for choice in get_args(field.annotation))
+        return f"{', '.join(others)} or {last}" if others else f"only {last}"
+    if field.annotation is bool:
+        return "1/0, true/false, yes/no or on/off"
+    if field.annotation is int:
+        return f"whole number, {_range(field)}"
+    if field.annotation is float:
+        return f"number, {_range(field)}"
+    return "text"
+
+
+def default_text(field: FieldInfo) -> str:
+    """The field's default as one would write it in the environment; "unset" for none."""
+    default = field.default
+    if default is None:
+        return "unset"
+    if isinstance(default, bool):
+        return str(int(default))
+    return _plain(default) if isinstance(default, float) else str(default)
+
+
+def may_hold_credentials(field: FieldInfo) -> bool:
+    """Whether the field's value must pass through without_credentials before it is shown."""
+    return any(isinstance(mark, _MayHoldCredentials) for mark in field.metadata)
+
+
+def without_credentials(url: str) -> str:
+    """Cut user, password, query and fragment out of a URL, be it well-formed or not.
+
+    Whatever stands before the last "@" goes, so an odd URL is shown with too little of it
+    rather than with a password.
+    """
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
+    start = scheme.group() if scheme else ""
+    bare = url.removeprefix(start).rpartition("@")[2]
+    return start + re.split(r"[?#]", bare)[0]
+
+
+def _range(field: FieldInfo) -> str:
+    """The bounds and the unit. Every number in the settings has both bounds."""
+    low = high = unit = ""
+    exclusive = False
+    for mark in field.metadata:
+        if isinstance(mark, Ge | Gt):
+            low = _plain(mark.ge if isinstance(mark, Ge) else mark.gt)
+            exclusive = isinstance(mark, Gt)
+        elif isinstance(mark, Le):
+            high = _plain(mark.le)
+        elif isinstance(mark, Unit):
+            unit = f" {mark.symbol}"
+    if low == high:
+        return f"only {low}{unit}"
+    return f"above {low} to {high}{unit}" if exclusive else f"{low} to {high}{unit}"
+
+
+def _plain(number: object) -> str:
+    """A number without a needless ".0" and without an exponent."""
+    return f"{number:.12g}" if isinstance(number, float) else str(number)

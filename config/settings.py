@@ -1,0 +1,169 @@
+"""The settings object: all variables, frozen, with a slice for each part of the server.
+
+Made once at start by load_settings (load.py), or directly with defaults, as tests do. Bad values
+raise pydantic's ValidationError here; load_settings turns them into one SettingsError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import PrivateAttr
+
+from .kinds import is_secret, may_hold_credentials, without_credentials
+from .slices import (
+    Answering,
+    Backpressure,
+    Framing,
+    Hearing,
+    Observing,
+    Serving,
+    Speaking,
+    Transcribing,
+)
+from .variables import Variables
+
+
+class Settings(Variables):
+    """Everything that can be set. `Settings()` is all defaults and reads nothing."""
+
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    @classmethod
+    def defaults(cls, **overrides: object) -> Settings:
+        """The defaults with some fields changed, validated; reads no environment."""
+        return cls.model_validate(overrides)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What loading found odd but harmless, one line each: unknown variables, mostly."""
+        return self._warnings
+
+    def with_warnings(self, warnings: Iterable[str]) -> Settings:
+        """The same settings with these warnings."""
+        noted = self.model_copy()
+        noted._warnings = tuple(warnings)
+        return noted
+
+    def public(self) -> dict[str, str | int | float | bool | None]:
+        """A snapshot that may be served: JSON-safe, without secrets and credentials.
+
+        A secret `x` is left out; `x_set` says whether there is one.
+        """
+        snapshot: dict[str, str | int | float | bool | None] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if is_secret(field):
+                snapshot[f"{name}_set"] = value is not None
+            elif value is not None and may_hold_credentials(field):
+                snapshot[name] = without_credentials(value)
+            else:
+                snapshot[name] = value
+        return snapshot
+
+    @property
+    def llm_engine(self) -> Literal["openai", "local"]:
+        """The engine that answers, with `auto` decided."""
+        if self.stream_llm_engine != "auto":
+            return self.stream_llm_engine
+        configured = self.openai_api_key is not None or self.openai_base_url is not None
+        return "openai" if configured else "local"
+
+    @property
+    def hearing(self) -> Hearing:
+        """Hearing on every endpoint but `/stream`."""
+        return Hearing(
+            vad_engine=self.stream_vad_engine,
+            vad_aggressiveness=self.stream_vad_aggressiveness,
+            silence_ms=self.stream_vad_silence_ms,
+            min_speech_ms=self.stream_min_speech_ms,
+            speech_pad_ms=self.vad_speech_pad_ms,
+            onset_ms=self.stream_onset_ms,
+            max_utterance_ms=self.stream_max_utterance_ms,
+            partial_interval_ms=self.stream_partial_interval_ms,
+            partial_min_gap_ms=self.stream_partial_min_gap_ms,
+            energy_threshold=self.vad_energy_threshold,
+        )
+
+    @property
+    def hearing_io_speech(self) -> Hearing:
+        """Hearing on `/stream`, whose silence is VAD_SILENCE_DURATION_MS."""
+        return replace(self.hearing, silence_ms=self.vad_silence_duration_ms)
+
+    @property
+    def transcribing(self) -> Transcribing:
+        return Transcribing(
+            engine=self.stream_asr_engine,
+            whisper_model=self.stream_model_whisper,
+            timeout_s=self.stream_asr_timeout_s,
+            lanes=self.stream_asr_lanes,
+        )
+
+    @property
+    def answering(self) -> Answering:
+        return Answering(
+            engine=self.llm_engine,
+            model=self.openai_model,
+            max_tokens=self.openai_max_tokens,
+            temperature=self.openai_temperature,
+            base_url=self.openai_base_url,
+            api_key=self.openai_api_key,
+            timeout_s=self.stream_llm_timeout_s,
+            first_token_timeout_s=self.stream_llm_first_token_s,
+            gap_timeout_s=self.stream_llm_gap_s,
+            system_prompt=self.stream_system_prompt,
+            memory_turns=self.stream_memory_turns,
+            retries=self.stream_llm_retries,
+        )
+
+    @property
+    def speaking(self) -> Speaking:
+        return Speaking(
+            engine=self.stream_tts_engine,
+            workers=self.stream_tts_thread_workers,
+            timeout_s=self.stream_tts_timeout_s,
+            max_phrase_chars=self.stream_tts_max_phrase_length,
+            phrase_gap_ms=self.stream_tts_phrase_gap_ms,
+            max_pending_phrases=self.stream_max_pending_phrases,
+            reply_lead_ms=self.stream_reply_lead_ms,
+        )
+
+    @property
+    def serving(self) -> Serving:
+        return Serving(
+            host=self.parley_host,
+            port=self.parley_port,
+            max_connections=self.ws_max_connections,
+            ping_interval_s=self.ws_ping_interval,
+            ping_timeout_s=self.ws_ping_timeout,
+            idle_timeout_s=self.ws_idle_timeout,
+            drain_s=self.stream_drain_s,
+            send_stall_s=self.stream_send_stall_s,
+        )
+
+    @property
+    def framing(self) -> Framing:
+        return Framing(
+            rate_hz=self.audio_sample_rate,
+            channels=self.audio_channels,
+            chunk_ms=self.audio_chunk_ms,
+            pcm_chunk_samples=self.stream_pcm_chunk_size,
+        )
+
+    @property
+    def backpressure(self) -> Backpressure:
+        return Backpressure(
+            threshold=self.stream_backpressure_threshold,
+            skip_frames=self.stream_backpressure_skip_frames,
+        )
+
+    @property
+    def observing(self) -> Observing:
+        return Observing(
+            log_level=self.stream_log_level,
+            log_format=self.stream_log_format,
+            log_latency=self.stream_log_latency,
+            log_transcripts=self.stream_log_transcripts,
+        )

@@ -1,0 +1,117 @@
+"""Slices of the settings: each part of the server is handed its own, and sees nothing else.
+
+Settings builds them. Values are validated already, so a slice cannot fail. Units are in the
+names: `_ms` and `_s` are durations, `_chars` characters, `_hz` a sample rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import SecretStr
+
+from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, VadEngine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """When speech starts and ends, and when it is transcribed on the way. Audio time."""
+
+    vad_engine: VadEngine
+    vad_aggressiveness: int
+    silence_ms: int
+    min_speech_ms: int
+    speech_pad_ms: int
+    onset_ms: int
+    max_utterance_ms: int
+    partial_interval_ms: int
+    partial_min_gap_ms: int
+    energy_threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcribing:
+    """Speech to text. `engine` may be "auto": the factory chooses by what is installed."""
+
+    engine: AsrEngine
+    whisper_model: str
+    timeout_s: float
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """The language model and the conversation. `engine` is decided, never "auto".
+
+    `retries` counts the attempts after the first. `base_url` may hold credentials, so it is
+    kept out of the repr, like the key.
+    """
+
+    engine: Literal["openai", "local"]
+    model: str
+    max_tokens: int
+    temperature: float
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
+    timeout_s: float
+    first_token_timeout_s: float
+    gap_timeout_s: float
+    system_prompt: str
+    memory_turns: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaking:
+    """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent."""
+
+    engine: TtsEngine
+    workers: int
+    timeout_s: float
+    max_phrase_chars: int
+    phrase_gap_ms: int
+    max_pending_phrases: int
+    reply_lead_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Sockets, admission, keep-alive and shutdown. `idle_timeout_s` 0 means never."""
+
+    host: str
+    port: int
+    max_connections: int
+    ping_interval_s: float
+    ping_timeout_s: float
+    idle_timeout_s: float
+    drain_s: float
+    send_stall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """The audio's shape: what `/stream` speaks, and the chunk size that clients are advised."""
+
+    rate_hz: int
+    channels: int
+    chunk_ms: int
+    pcm_chunk_samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backpressure:
+    """Above `threshold` waiting messages, only every `skip_frames`-th partial is sent."""
+
+    threshold: int
+    skip_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observing:
+    """What is logged, and how."""
+
+    log_level: LogLevel
+    log_format: LogFormat
+    log_latency: bool
+    log_transcripts: bool

@@ -1,0 +1,245 @@
+"""Every variable that Parley reads: its kind, default, bounds and meaning, each in one place.
+
+A field's name is the variable in lower case. The table in docs/CONFIGURATION.md repeats these
+lines, and a test compares the two. Nothing is read from outside here; see load.py.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .kinds import (
+    ApiKey,
+    AsrEngineChoice,
+    BaseUrl,
+    Characters,
+    LlmEngineChoice,
+    LogFormatChoice,
+    LogLevelChoice,
+    Milliseconds,
+    Number,
+    SampleRate,
+    Samples,
+    Seconds,
+    Tokens,
+    TtsEngineChoice,
+    VadEngineChoice,
+    Whole,
+)
+
+SYSTEM_PROMPT = (
+    "You are a voice assistant, and your answer is read aloud. Answer in one to three short "
+    "sentences of plain spoken language, without markup, lists, links or emoji."
+)
+
+
+class Variables(BaseSettings):
+    """The flat model. Constructing it reads no environment: load_settings brings the values."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    # Serving
+    parley_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 for every interface.",
+    )
+    parley_port: Whole = Field(
+        default=8084, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one."
+    )
+    ws_max_connections: Whole = Field(
+        default=100, ge=1, le=100_000, description="Connections served at once; more are refused."
+    )
+    ws_ping_interval: Seconds = Field(
+        default=30.0, ge=0.1, le=3600, description="Seconds between two pings to a client."
+    )
+    ws_ping_timeout: Seconds = Field(
+        default=10.0, ge=0.1, le=600, description="Seconds a client has to answer a ping."
+    )
+    ws_idle_timeout: Seconds = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without any message from a client until it is closed; 0 is never.",
+    )
+    stream_send_stall_s: Seconds = Field(
+        default=10.0, ge=0.1, le=600, description="Seconds a client may read nothing."
+    )
+    stream_drain_s: Seconds = Field(
+        default=10.0, ge=0, le=300, description="Seconds that replies have to finish at shutdown."
+    )
+
+    # Hearing
+    stream_vad_engine: VadEngineChoice = Field(
+        default="webrtc", description="Which detector says what is speech."
+    )
+    stream_vad_aggressiveness: Whole = Field(
+        default=2, ge=0, le=3, description="How readily webrtc takes sound for noise; 3 the most."
+    )
+    stream_vad_silence_ms: Milliseconds = Field(
+        default=700, ge=300, le=2000, description="Silence ending an utterance, except on /stream."
+    )
+    vad_silence_duration_ms: Milliseconds = Field(
+        default=700, ge=300, le=2000, description="Silence ending an utterance on /stream."
+    )
+    vad_speech_pad_ms: Milliseconds = Field(
+        default=300, ge=0, le=2000, description="Audio before the onset kept with the utterance."
+    )
+    vad_energy_threshold: Number = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="Level (RMS, full scale is 1) above which the energy detector hears speech.",
+    )
+    stream_onset_ms: Milliseconds = Field(
+        default=90, ge=10, le=1000, description="Speech it takes until an utterance starts."
+    )
+    stream_min_speech_ms: Milliseconds = Field(
+        default=300, ge=60, le=2000, description="Speech during a reply that makes it a barge-in."
+    )
+    stream_max_utterance_ms: Milliseconds = Field(
+        default=30_000, ge=1000, le=120_000, description="Longest utterance; it is finalized there."
+    )
+    stream_partial_interval_ms: Milliseconds = Field(
+        default=1000, ge=250, le=3000, description="Audio between two partial transcripts."
+    )
+    stream_partial_min_gap_ms: Milliseconds = Field(
+        default=100, ge=20, le=3000, description="Shortest time between two partial transcripts."
+    )
+
+    # Transcribing
+    stream_asr_engine: AsrEngineChoice = Field(
+        default="auto",
+        description="Which engine transcribes; auto takes the best that is installed.",
+    )
+    stream_model_whisper: str = Field(
+        default="small-int8", min_length=1, description="Whisper model, by name or folder."
+    )
+    stream_asr_timeout_s: Seconds = Field(
+        default=10.0, ge=1, le=120, description="Seconds one transcription may take."
+    )
+    stream_asr_lanes: Whole = Field(
+        default=2, ge=1, le=32, description="Worker processes that transcribe."
+    )
+
+    # Answering
+    stream_llm_engine: LlmEngineChoice = Field(
+        default="auto",
+        description=(
+            "Which engine answers; auto is openai when OPENAI_API_KEY or OPENAI_BASE_URL is set, "
+            "else local."
+        ),
+    )
+    openai_api_key: ApiKey = Field(default=None, description="Key for the API. Secret.")
+    openai_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of an OpenAI-compatible API, if not OpenAI's own.",
+    )
+    openai_model: str = Field(
+        default="gpt-3.5-turbo", min_length=1, description="Model that answers."
+    )
+    openai_max_tokens: Tokens = Field(
+        default=150, ge=1, le=32_768, description="Longest reply, in tokens."
+    )
+    openai_temperature: Number = Field(
+        default=0.7, ge=0, le=2, description="Randomness of the reply; 0 the least."
+    )
+    stream_llm_timeout_s: Seconds = Field(
+        default=30.0, ge=1, le=600, description="Seconds a whole reply may take."
+    )
+    stream_llm_first_token_s: Seconds = Field(
+        default=5.0, ge=0.1, le=60, description="Seconds until the first token must have come."
+    )
+    stream_llm_gap_s: Seconds = Field(
+        default=4.0, ge=0.1, le=60, description="Longest pause between two tokens, in seconds."
+    )
+    stream_llm_retries: Whole = Field(
+        default=1, ge=0, le=5, description="Further attempts while nothing of the reply was spoken."
+    )
+    stream_system_prompt: str = Field(
+        default=SYSTEM_PROMPT,
+        min_length=1,
+        description="What the model is told before the conversation.",
+    )
+    stream_memory_turns: Whole = Field(
+        default=10, ge=0, le=100, description="Turns of the conversation that the model is shown."
+    )
+
+    # Speaking
+    stream_tts_engine: TtsEngineChoice = Field(
+        default="pyttsx3", description="Which engine speaks."
+    )
+    stream_tts_thread_workers: Whole = Field(
+        default=2, ge=1, le=32, description="Worker processes that synthesize."
+    )
+    stream_tts_timeout_s: Seconds = Field(
+        default=10.0, ge=0.1, le=120, description="Seconds the synthesis of one phrase may take."
+    )
+    stream_tts_max_phrase_length: Characters = Field(
+        default=60, ge=20, le=500, description="Characters after which a phrase is cut."
+    )
+    stream_tts_phrase_gap_ms: Milliseconds = Field(
+        default=700, ge=100, le=5000, description="Pause between two tokens that ends a phrase."
+    )
+    stream_max_pending_phrases: Whole = Field(
+        default=5, ge=1, le=100, description="Phrases waiting for synthesis; then the reply waits."
+    )
+    stream_reply_lead_ms: Milliseconds = Field(
+        default=1000,
+        ge=100,
+        le=60_000,
+        description="How far ahead of playback reply audio is sent.",
+    )
+
+    # Framing
+    audio_sample_rate: SampleRate = Field(
+        default=16_000, description="Sample rate of audio on /stream."
+    )
+    audio_channels: Whole = Field(default=1, ge=1, le=1, description="Audio channels; mono only.")
+    audio_chunk_ms: Milliseconds = Field(
+        default=100, ge=10, le=1000, description="Length of a chunk of audio on /stream."
+    )
+    stream_pcm_chunk_size: Samples = Field(
+        default=5120,
+        ge=160,
+        le=32_768,
+        description="Samples per frame that clients of /ws should send.",
+    )
+
+    # Backpressure
+    stream_backpressure_threshold: Whole = Field(
+        default=50, ge=1, le=200, description="Messages queued until partials are thinned."
+    )
+    stream_backpressure_skip_frames: Whole = Field(
+        default=3, ge=1, le=100, description="While thinned, every n-th partial transcript is sent."
+    )
+
+    # Observing
+    stream_log_level: LogLevelChoice = Field(
+        default="info", description="Least severe level logged."
+    )
+    stream_log_format: LogFormatChoice = Field(
+        default="auto", description="Shape of the log; auto is console on a terminal, else json."
+    )
+    stream_log_latency: bool = Field(
+        default=True, description="Whether each reply's latencies are logged."
+    )
+    stream_log_transcripts: bool = Field(
+        default=False, description="Whether the log may hold what was said."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the arguments only. The stock sources fail one by one and forget the origin."""
+        return (init_settings,)

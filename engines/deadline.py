@@ -1,0 +1,20 @@
+"""A deadline around an engine's call: what overruns it has failed, even if it raised nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+from .failures import EngineTimeout
+
+
+@contextmanager
+def engine_deadline(seconds: float, what: str) -> Iterator[None]:
+    """Raises EngineTimeout, which names `what`, where the block takes longer."""
+    try:
+        with trio.fail_after(seconds):
+            yield
+    except trio.TooSlowError:
+        raise EngineTimeout(f"{what} took longer than {seconds:g} s") from None

@@ -1,0 +1,33 @@
+"""How an engine fails. The blame is in the type: an engine failed, not the peer and not Parley.
+
+Actors catch these, and only these. Whatever else leaves an engine is a bug and crashes its actor.
+"""
+
+from __future__ import annotations
+
+
+class EngineFailure(Exception):
+    """An engine could not do what it was asked.
+
+    `retryable` says whether the same call may succeed when it is made again: true for a lost
+    worker or a server's 503, false for a refused key.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class EngineTimeout(EngineFailure):
+    """The engine made no progress within its deadline."""
+
+
+class LaneLost(EngineFailure):
+    """The worker process that held the call, or the state it needs, is gone."""
+
+
+class EngineUnavailable(EngineFailure):
+    """The engine cannot be used at all here: a model, a library or a key is missing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)

@@ -1,0 +1,8 @@
+"""The table of dialects. A further one is one file and one line here."""
+
+from __future__ import annotations
+
+from . import prompt_voice
+from .dialect import Dialect
+
+DIALECTS: tuple[Dialect, ...] = (prompt_voice.DIALECT,)

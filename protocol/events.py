@@ -1,0 +1,136 @@
+"""What a session tells its client, whatever the dialect. Codecs encode these into frames.
+
+`turn` is the number of the turn an event belongs to, 0 for what belongs to none. The sender
+drops events of a turn that is over.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from .codes import FATAL, Code
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    turn: int = 0
+
+
+class SessionOpened(Event, frozen=True, kw_only=True):
+    session_id: str
+
+
+class SpeechStarted(Event, frozen=True, kw_only=True):
+    """Speech began at `audio_ms` of the session's audio clock."""
+
+    audio_ms: int
+
+
+class SpeechEnded(Event, frozen=True, kw_only=True):
+    audio_ms: int
+
+
+class Partial(Event, frozen=True, kw_only=True):
+    """What was understood so far of the utterance, up to `audio_ms` of the session's audio."""
+
+    text: str
+    audio_ms: int
+
+
+class Finalizing(Event, frozen=True, kw_only=True):
+    """The utterance has ended; its final transcript is being made."""
+
+
+class Final(Event, frozen=True, kw_only=True):
+    text: str
+    id: str
+    audio_ms: int
+
+
+class Token(Event, frozen=True, kw_only=True):
+    """A piece of the reply's text. The last one is empty, with `done`."""
+
+    text: str
+    done: bool = False
+
+
+class ReplyAudio(Event, frozen=True, kw_only=True):
+    """PCM16 mono reply audio; `seq` numbers the phrases of a session from 1."""
+
+    seq: int
+    pcm16: bytes
+    rate_hz: int
+
+
+class PhraseDone(Event, frozen=True, kw_only=True):
+    seq: int
+
+
+class ReplyComplete(Event, frozen=True, kw_only=True):
+    """All audio of the reply has been sent."""
+
+
+class Latency(Event, frozen=True, kw_only=True):
+    """Milliseconds of the session's clock: first sample of the utterance, first partial, final,
+    first token, first reply audio. None where there was none."""
+
+    t0: float | None
+    t1: float | None
+    t2: float | None
+    t3: float | None
+    t4: float | None
+
+
+class Decode(Event, frozen=True, kw_only=True):
+    runs: int
+    ms: float
+    rtf: float
+
+
+class Info(Event, frozen=True, kw_only=True):
+    message: str
+
+
+class Failure(Event, frozen=True, kw_only=True):
+    code: Code
+    message: str
+    recoverable: bool
+
+    @classmethod
+    def of(cls, code: Code, message: str, *, turn: int = 0) -> Failure:
+        """A failure with the severity that the taxonomy gives its code."""
+        return cls(code=code, message=message, recoverable=code not in FATAL, turn=turn)
+
+
+class BargeIn(Event, frozen=True, kw_only=True):
+    """The person spoke over the reply and it was cut; `seq` is the last phrase sent (0: none)."""
+
+    seq: int
+
+
+class Closing(Event, frozen=True, kw_only=True):
+    """The last event of a session: after it the connection is closed with this code."""
+
+    code: int
+    reason: str
+
+
+Outbound: TypeAlias = (
+    SessionOpened
+    | SpeechStarted
+    | SpeechEnded
+    | Partial
+    | Finalizing
+    | Final
+    | Token
+    | ReplyAudio
+    | PhraseDone
+    | ReplyComplete
+    | Latency
+    | Decode
+    | Info
+    | Failure
+    | BargeIn
+    | Closing
+)

@@ -1,0 +1,241 @@
+"""Dialect A, `/ws` (aliases `/ws2`, `/ws_legacy`): prompt-voice.
+
+JSON control messages and binary PCM16 in; JSON out, with a whole WAV per phrase. Source: wire
+facts of dialect A. One thing is Parley's own: a client whose `start` has `"audio_clock": true`
+gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, assert_never
+
+import msgspec
+
+from . import events
+from .codes import Breach, Violation
+from .commands import Audio, CancelReply, Command, StartListening, StopListening
+from .dialect import Dialect, Frame, Profile
+from .wav import wav_bytes
+
+PROTOCOL_VERSION = 1
+
+DEFAULT_RATE_HZ = 16_000
+"""What a `start` without a rate means."""
+
+RATES_HZ = frozenset({8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
+"""The rates that microphones really have. Others are refused, and the client may start again."""
+
+MAX_AUDIO_BYTES = 64 * 1024
+"""Source: wire facts, "binary over 64 KiB"."""
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""Enough above MAX_AUDIO_BYTES that an oversized frame is answered in words; one that is larger
+still is refused by the WebSocket layer before it is held in memory."""
+
+PROFILE = Profile(
+    name="prompt-voice",
+    rates_hz=RATES_HZ,
+    needs_start=True,
+    max_audio_bytes=MAX_AUDIO_BYTES,
+    max_message_bytes=MAX_MESSAGE_BYTES,
+    reply_rate_hz=None,
+    reply_frame_ms=None,
+    fatal=frozenset(
+        {
+            Breach.AUDIO_BEFORE_START,
+            Breach.UNKNOWN_TYPE,
+            Breach.MISSING_TYPE,
+            Breach.OVERSIZED_FRAME,
+        }
+    ),
+)
+
+
+class _Control(msgspec.Struct):
+    type: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Start(msgspec.Struct):
+    sample_rate: Any = msgspec.UNSET
+    sampling_rate: Any = msgspec.UNSET
+    audio_clock: bool = False
+
+
+_decode_control = msgspec.json.Decoder(_Control).decode
+_decode_start = msgspec.json.Decoder(_Start).decode
+_encode_json = msgspec.json.Encoder().encode
+
+
+def _as_json(message: dict[str, Any]) -> str:
+    """JSON text; half of a surrogate pair (a model may cut one in two) becomes a question mark."""
+    try:
+        return _encode_json(message).decode()
+    except UnicodeEncodeError:
+        whole = {
+            key: value.encode(errors="replace").decode() if isinstance(value, str) else value
+            for key, value in message.items()
+        }
+        return _encode_json(whole).decode()
+
+
+class PromptVoiceCodec:
+    """Dialect A for one session."""
+
+    profile = PROFILE
+
+    def __init__(self) -> None:
+        self._audio_clock = False
+
+    def decode(self, frame: Frame) -> Command:
+        """Raises Violation for whatever is not in the dialect."""
+        if isinstance(frame, bytes):
+            return self._audio(frame)
+        return self._control(frame)
+
+    def _audio(self, pcm16: bytes) -> Audio:
+        if len(pcm16) > MAX_AUDIO_BYTES:
+            raise Violation(
+                Breach.OVERSIZED_FRAME,
+                f"an audio frame has {len(pcm16)} bytes; {MAX_AUDIO_BYTES} are the most",
+            )
+        if not pcm16:
+            raise Violation(Breach.INVALID_FIELD, "an audio frame is empty")
+        if len(pcm16) % 2:
+            raise Violation(
+                Breach.ODD_AUDIO,
+                f"an audio frame has {len(pcm16)} bytes; PCM16 samples are two bytes each",
+            )
+        return Audio(pcm16)
+
+    def _control(self, text: str) -> Command:
+        if len(text) > MAX_AUDIO_BYTES:
+            raise Violation(
+                Breach.OVERSIZED_FRAME,
+                f"a control message has {len(text)} characters; {MAX_AUDIO_BYTES} are the most",
+            )
+        kind = self._kind_of(text)
+        if kind == "start":
+            return self._start(text)
+        if kind == "stop":
+            return StopListening()
+        if kind == "cancel":
+            return CancelReply()
+        raise Violation(
+            Breach.UNKNOWN_TYPE, f"unknown message type {kind[:40]!r}; known: start, stop, cancel"
+        )
+
+    @staticmethod
+    def _kind_of(text: str) -> str:
+        try:
+            control = _decode_control(text)
+        except msgspec.ValidationError as error:
+            raise Violation(
+                Breach.MISSING_TYPE, f"a control message is an object with a type: {error}"
+            ) from None
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+            raise Violation(Breach.INVALID_JSON, f"not valid JSON: {error}") from None
+        if isinstance(control.type, msgspec.UnsetType):
+            raise Violation(Breach.MISSING_TYPE, "a control message has no type")
+        return control.type
+
+    def _start(self, text: str) -> StartListening:
+        try:
+            start = _decode_start(text)
+        except msgspec.ValidationError as error:
+            raise Violation(Breach.INVALID_FIELD, f"start: {error}") from None
+        rate = start.sample_rate
+        if rate is msgspec.UNSET:
+            rate = start.sampling_rate
+        if rate is msgspec.UNSET:
+            rate = DEFAULT_RATE_HZ
+        if isinstance(rate, float) and rate.is_integer():
+            rate = int(rate)
+        if type(rate) is not int or rate not in RATES_HZ:
+            known = ", ".join(str(r) for r in sorted(RATES_HZ))
+            raise Violation(
+                Breach.UNSUPPORTED_RATE,
+                f"sample rate {str(rate)[:40]!r} is not supported; supported: {known}",
+            )
+        self._audio_clock = start.audio_clock
+        return StartListening(rate_hz=rate, audio_clock=start.audio_clock)
+
+    def encode(self, event: events.Outbound) -> list[Frame]:
+        return [_as_json(message) for message in self._messages(event)]
+
+    def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
+        match event:
+            case events.SessionOpened():
+                return [
+                    {"type": "protocol", "version": PROTOCOL_VERSION},
+                    {
+                        "type": "info",
+                        "message": "Session created",
+                        "session_id": event.session_id,
+                    },
+                ]
+            case events.Partial():
+                return [{"type": "partial_transcript", "text": event.text, **self._clock(event)}]
+            case events.Finalizing():
+                return [{"type": "finalize_pending"}]
+            case events.Final():
+                return [
+                    {
+                        "type": "final_transcript",
+                        "text": event.text,
+                        "id": event.id,
+                        **self._clock(event),
+                    }
+                ]
+            case events.Token():
+                return [{"type": "llm_token", "text": event.text, "done": event.done}]
+            case events.ReplyAudio():
+                wav = wav_bytes(event.pcm16, event.rate_hz)
+                return [
+                    {
+                        "type": "tts_chunk",
+                        "seq": event.seq,
+                        "audio_b64": base64.b64encode(wav).decode("ascii"),
+                        "mime": "audio/wav",
+                    }
+                ]
+            case events.PhraseDone():
+                return [{"type": "tts_phrase_done", "seq": event.seq}]
+            case events.ReplyComplete():
+                return [{"type": "tts_complete"}]
+            case events.Latency():
+                times = {name: getattr(event, name) for name in ("t0", "t1", "t2", "t3", "t4")}
+                return [{"type": "metrics", "event": "latency", **times}]
+            case events.Decode():
+                return [
+                    {
+                        "type": "metrics",
+                        "event": "decode",
+                        "runs": event.runs,
+                        "ms": event.ms,
+                        "rtf": event.rtf,
+                    }
+                ]
+            case events.Info():
+                return [{"type": "info", "message": event.message}]
+            case events.Failure():
+                return [
+                    {
+                        "type": "error",
+                        "code": event.code.value,
+                        "message": event.message,
+                        "recoverable": event.recoverable,
+                    }
+                ]
+            case events.BargeIn():
+                return [{"type": "barge_in", "seq": event.seq}]
+            case events.SpeechStarted() | events.SpeechEnded() | events.Closing():
+                return []
+            case _:
+                assert_never(event)
+
+    def _clock(self, event: events.Partial | events.Final) -> dict[str, int]:
+        return {"audio_ms": event.audio_ms} if self._audio_clock else {}
+
+
+DIALECT = Dialect(profile=PROFILE, codec=PromptVoiceCodec, paths=("/ws", "/ws2", "/ws_legacy"))
