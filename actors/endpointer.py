@@ -1,0 +1,136 @@
+"""Where speech begins and ends: a plain class that is told of every frame whether it is speech.
+
+It counts frames of audio, never time on a clock, so that a client which sends six times faster
+than real time gets the same utterances as one in real time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Edge(Enum):
+    """What the newest frame made certain."""
+
+    ONSET = "onset"
+    """Speech began. In a guarded utterance it is only a sound until CONFIRMED."""
+    CONFIRMED = "confirmed"
+    """The sound lasted: it is speech."""
+    FALSE_ALARM = "false alarm"
+    """The guarded sound did not last."""
+    END = "end"
+    """Silence has lasted: the utterance is over."""
+    TOO_LONG = "too long"
+    """The utterance reached the longest that is taken: it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointerSettings:
+    """All in milliseconds of audio."""
+
+    frame_ms: int
+    silence_ms: int
+    min_speech_ms: int
+    max_utterance_ms: int
+    onset_ms: int = 90
+    """Speech that lasts shorter is a click."""
+    resume_ms: int = 60
+    """Speech that lasts shorter does not interrupt a silence that is being counted."""
+    alarm_silence_ms: int = 240
+    """A guarded sound that is followed by this much silence was a false alarm."""
+
+
+class Endpointer:
+    """Onset, confirmation, end. Give it each frame's verdict in order.
+
+    `guarded` decides, at the onset, whether the sound must first last `min_speech_ms` before it
+    counts as speech: so it is while a reply is spoken.
+    """
+
+    def __init__(self, settings: EndpointerSettings) -> None:
+        self._frame_ms = settings.frame_ms
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        self._in_utterance = False
+        self._confirmed = False
+        self._voiced_run_ms = 0
+        self._silent_run_ms = 0
+        self._voiced_ms = 0
+        self._utterance_ms = 0
+
+    @property
+    def onset_ms(self) -> int:
+        """How much speech there was, at the latest, before an ONSET is told."""
+        return self._settings.onset_ms
+
+    @property
+    def in_utterance(self) -> bool:
+        return self._in_utterance
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the utterance is certainly speech."""
+        return self._in_utterance and self._confirmed
+
+    @property
+    def silent_ms(self) -> int:
+        """How long the silence at the end of the utterance lasts by now."""
+        return self._silent_run_ms
+
+    def push(self, voiced: bool, *, guarded: bool = False) -> Edge | None:
+        """Take one frame's verdict. `guarded` matters only at an onset."""
+        if voiced:
+            self._voiced_run_ms += self._frame_ms
+        else:
+            self._voiced_run_ms = 0
+        if not self._in_utterance:
+            return self._before(guarded)
+        return self._inside(voiced)
+
+    def _before(self, guarded: bool) -> Edge | None:
+        if self._voiced_run_ms < self._settings.onset_ms:
+            return None
+        self._in_utterance = True
+        self._confirmed = not guarded
+        self._voiced_ms = self._voiced_run_ms
+        self._utterance_ms = self._voiced_run_ms
+        self._silent_run_ms = 0
+        return Edge.ONSET
+
+    def _inside(self, voiced: bool) -> Edge | None:
+        limits = self._settings
+        self._utterance_ms += self._frame_ms
+        if voiced:
+            self._voiced_ms += self._frame_ms
+        if not voiced:
+            self._silent_run_ms += self._frame_ms
+        elif self._voiced_run_ms >= limits.resume_ms:
+            self._silent_run_ms = 0
+        if not self._confirmed:
+            if self._voiced_ms >= limits.min_speech_ms:
+                self._confirmed = True
+                return Edge.CONFIRMED
+            if self._silent_run_ms >= limits.alarm_silence_ms:
+                self.reset()
+                return Edge.FALSE_ALARM
+            return None
+        if self._silent_run_ms >= limits.silence_ms:
+            self.reset()
+            return Edge.END
+        if self._utterance_ms >= limits.max_utterance_ms:
+            # What follows is the next utterance, at once if the person is still talking.
+            self.reset()
+            return Edge.TOO_LONG
+        return None
+
+    def flush(self) -> Edge | None:
+        """The microphone was closed: what is pending ends now."""
+        if not self._in_utterance:
+            self.reset()
+            return None
+        edge = Edge.END if self._confirmed else Edge.FALSE_ALARM
+        self.reset()
+        return edge

@@ -1,0 +1,71 @@
+"""The ledger: what was said, and when its audio is due at the client's ear.
+
+Clients play reply audio one piece after another, so a piece that is sent while earlier audio is
+still playing is due after it. What was heard by a given moment follows: whole phrases, and of the
+phrase being played the words whose audio was due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Entry:
+    """One phrase: its text, the seconds of audio it has in all, and the pieces that were sent, as
+    (due_s, duration_s)."""
+
+    text: str
+    duration_s: float
+    pieces: list[tuple[float, float]] = field(default_factory=list)
+
+    def heard_s(self, now_s: float) -> float:
+        return sum(min(max(now_s - due_s, 0.0), length_s) for due_s, length_s in self.pieces)
+
+    def heard_text(self, now_s: float) -> str:
+        """The words whose audio was due, each word taking time in proportion to its letters."""
+        if self.duration_s <= 0:
+            return ""
+        share = self.heard_s(now_s) / self.duration_s
+        words = self.text.split()
+        total = sum(len(word) for word in words)
+        heard, letters = [], 0
+        for word in words:
+            letters += len(word)
+            # A hair's breadth for what float arithmetic loses at the end of a phrase.
+            if letters > share * total + 1e-6:
+                break
+            heard.append(word)
+        return " ".join(heard)
+
+
+class Ledger:
+    """Phrases in the order in which they were spoken."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._due_s = float("-inf")
+
+    @property
+    def due_s(self) -> float:
+        """When all that was sent will have been played; -inf before anything was sent."""
+        return self._due_s
+
+    def begin(self, text: str, duration_s: float) -> None:
+        """A phrase begins; `sent` adds its pieces."""
+        self._entries.append(Entry(text, duration_s))
+
+    def sent(self, now_s: float, duration_s: float) -> None:
+        """A piece of the newest phrase was sent; it is played behind what was sent before."""
+        start_s = max(now_s, self._due_s)
+        self._entries[-1].pieces.append((start_s, duration_s))
+        self._due_s = start_s + duration_s
+
+    def heard(self, now_s: float) -> str:
+        """The text that was heard by `now_s`, cut at a word."""
+        texts = (entry.heard_text(now_s) for entry in self._entries)
+        return " ".join(text for text in texts if text)
+
+    def said(self) -> str:
+        """The text of everything that was sent."""
+        return " ".join(entry.text for entry in self._entries if entry.pieces)

@@ -1,0 +1,216 @@
+"""What the actors say to each other. Frozen, keyword-only, with units in the names.
+
+`audio_ms` is a position on the session's audio clock: milliseconds of audio received since the
+session began. `*_s` are seconds of Trio's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..engines.asr.interface import Transcript
+from ..engines.tts.interface import Speech
+from ..protocol.codes import Code
+
+HEARING_RATE_HZ = 16_000
+"""Detectors and recognizers hear 16 kHz; the Receiver resamples whatever the client sends."""
+
+BYTES_PER_MS = HEARING_RATE_HZ * 2 // 1000
+
+
+# Receiver -> VAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """PCM16 mono at HEARING_RATE_HZ, and when its last sample was received."""
+
+    pcm16: bytes
+    received_s: float
+
+
+# Markers go the whole way, Receiver -> VAD -> ASR -> dialogue, so that each arrives behind all
+# that was heard before it.
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneOpened:
+    """The client said start."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneClosed:
+    """The client said stop: what is pending ends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingCancelled:
+    """The client said cancel: what is pending is forgotten."""
+
+
+Marker: TypeAlias = MicrophoneOpened | MicrophoneClosed | HearingCancelled
+
+Heard: TypeAlias = Sound | Marker
+
+
+# VAD -> ASR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceBegan:
+    """Speech began. `number` counts a session's utterances from 1; `first_sample_s` is when the
+    first sample of the speech was received (t0)."""
+
+    number: int
+    first_sample_s: float
+    audio_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceAudio:
+    """Audio of the utterance; the first one holds what was padded before its onset."""
+
+    number: int
+    pcm16: bytes
+    audio_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceEnded:
+    """`too_long`: it was cut at the longest utterance that is taken."""
+
+    number: int
+    audio_ms: int
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceDropped:
+    """It was a short sound during a reply and no speech, or the client cancelled it."""
+
+    number: int
+
+
+Spoken: TypeAlias = UtteranceBegan | UtteranceAudio | UtteranceEnded | UtteranceDropped | Marker
+
+
+# LLM -> Phraser -> TTS -> Playout, inside a turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPiece:
+    """A token of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrase:
+    """A piece of the reply that is spoken at once. `number` counts a turn's phrases from 1."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenPhrase:
+    number: int
+    text: str
+    speech: Speech
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfReply:
+    """Nothing follows. Said explicitly: a channel's end must not depend on who is restarting."""
+
+
+# To the dialogue, from everywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechBegan:
+    """An utterance began; `during_reply` says that it must last before it interrupts."""
+
+    number: int
+    during_reply: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechConfirmed:
+    """The sound during a reply has lasted: it is an interruption."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechDropped:
+    """The sound did not last, a false alarm; or the client cancelled it."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceHeard:
+    number: int
+    transcript: Transcript
+    audio_ms: int
+    first_sample_s: float
+    first_partial_s: float | None
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceFailed:
+    """The recognizer failed twice on it; `code` and `message` are for the client."""
+
+    number: int
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """The server stops: let the reply finish, then close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyAudible:
+    """The first audio of the turn's reply was sent."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyWritten:
+    """The language model has ended: the reply's text is whole."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOver:
+    """The turn's tree has ended by itself; `error` is set where it had to give up."""
+
+    turn: int
+    error: BaseException | None = None
+
+
+Report: TypeAlias = (
+    SpeechBegan
+    | SpeechConfirmed
+    | SpeechDropped
+    | UtteranceHeard
+    | UtteranceFailed
+    | Marker
+    | CancelRequested
+    | DrainRequested
+    | ReplyAudible
+    | ReplyWritten
+    | TurnOver
+)

@@ -1,0 +1,82 @@
+"""Playout: the last stage of a turn. Speech in, reply audio out, at the pace of its playback.
+
+Reply audio is sent at most a lead ahead of the moment at which it is due at the client's ear, so
+that falling silent does not depend on the client's goodwill. It stands inside the turn, before
+the outbox: what waits here dies with the turn. It keeps the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import trio
+
+from ..engines.tts.interface import Speech
+from ..protocol.events import Latency, PhraseDone, ReplyAudio, ReplyComplete
+from ..telemetry import Telemetry
+from .gate import ReplyGate
+from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
+from .outbox import Outbox
+from .record import TurnRecord
+
+
+@dataclass(slots=True, kw_only=True)
+class Playout:
+    inbox: trio.MemoryReceiveChannel[SpokenPhrase | EndOfReply]
+    reports: trio.MemorySendChannel[Report]
+    outbox: Outbox
+    gate: ReplyGate
+    record: TurnRecord
+    next_seq: Callable[[], int]
+    """Numbers the session's phrases."""
+    frame_ms: int | None
+    """Length of a piece; None: a phrase is sent whole."""
+    lead_s: float
+    latency: Callable[[TurnRecord], Latency]
+    telemetry: Telemetry
+
+    async def run(self) -> None:
+        async for message in self.inbox:
+            if isinstance(message, EndOfReply):
+                break
+            await self._play(message)
+        await self.outbox.send(ReplyComplete(turn=self.record.turn))
+        # The reply is over when it has been heard: until then it can be interrupted.
+        await self._until(self.record.ledger.due_s)
+
+    async def _play(self, phrase: SpokenPhrase) -> None:
+        ledger = self.record.ledger
+        ledger.begin(phrase.text, phrase.speech.duration_s)
+        seq = self.next_seq()
+        for piece in _pieces(phrase.speech, self.frame_ms):
+            await self._until(ledger.due_s - self.lead_s)
+            await self.gate.wait_open()
+            await self.outbox.send(
+                ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz, turn=self.record.turn)
+            )
+            ledger.sent(trio.current_time(), piece.duration_s)
+            if self.record.first_audio_s is None:
+                await self._audible()
+        await self.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+
+    async def _audible(self) -> None:
+        record = self.record
+        record.first_audio_s = trio.current_time()
+        self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
+        await self.reports.send(ReplyAudible(turn=record.turn))
+        await self.outbox.send(self.latency(record))
+
+    async def _until(self, deadline_s: float) -> None:
+        """Wait for a moment of the playback, or until the server is in a hurry."""
+        with trio.move_on_at(deadline_s):
+            await self.gate.hurried.wait()
+
+
+def _pieces(speech: Speech, frame_ms: int | None) -> Iterator[Speech]:
+    if frame_ms is None:
+        yield speech
+        return
+    step = speech.rate_hz * frame_ms // 1000 * 2
+    for start in range(0, len(speech.pcm16), step):
+        yield Speech(pcm16=speech.pcm16[start : start + step], rate_hz=speech.rate_hz)

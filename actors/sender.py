@@ -1,0 +1,61 @@
+"""Sender: the only task that ever writes to the peer. One per session, significant.
+
+It drops what belongs to a turn that is over, and it ends the session where the peer reads nothing
+for `stall_s`. It is never cancelled to silence a reply: a half-written frame would corrupt the
+stream; what feeds it is cancelled instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from ..protocol.dialect import Codec, Frame
+from ..protocol.events import Closing, Outbound
+from ..telemetry import Telemetry
+from ..transport import PeerGone, Transport
+from .gate import ReplyGate
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    inbox: trio.MemoryReceiveChannel[Outbound]
+    transport: Transport
+    codec: Codec
+    gate: ReplyGate
+    stall_s: float
+    telemetry: Telemetry
+    log: structlog.typing.FilteringBoundLogger
+    writing: bool = False
+    """Whether a frame is half written at this moment."""
+
+    async def run(self) -> None:
+        async for event in self.inbox:
+            if isinstance(event, Closing):
+                await self.transport.close(event.code, event.reason)
+                return
+            if not self.gate.passes(event.turn):
+                self.telemetry.dropped("dead_turn")
+                continue
+            for frame in self.codec.encode(event):
+                if not await self._write(frame):
+                    return
+
+    async def _write(self, frame: Frame) -> bool:
+        """False when there is nobody left to write to."""
+        self.writing = True
+        try:
+            with trio.fail_after(self.stall_s):
+                await self.transport.send(frame)
+        except PeerGone:
+            return False
+        except trio.TooSlowError:
+            self.log.warning("peer_stalled", stall_s=self.stall_s)
+            self.telemetry.count("stalled_peers")
+            self.transport.abort()
+            return False
+        self.writing = False
+        self.telemetry.count("frames_out")
+        return True

@@ -1,0 +1,200 @@
+"""VADActor: sound in, utterances out. One per session, permanent.
+
+It frames the audio, asks the detector, and lets the endpointer decide. A restart loses at most
+the utterance that was being framed: its end is then told when the next one begins, by the ASR
+actor, which keeps the audio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from ..engines.vad.interface import Detector
+from ..protocol.events import Info, SpeechEnded, SpeechStarted
+from ..telemetry import Telemetry
+from .endpointer import Edge, Endpointer
+from .limits import AUDIO_MAX_AGE_S
+from .messages import (
+    BYTES_PER_MS,
+    Heard,
+    HearingCancelled,
+    Marker,
+    MicrophoneClosed,
+    Report,
+    Sound,
+    SpeechBegan,
+    SpeechConfirmed,
+    SpeechDropped,
+    Spoken,
+    UtteranceAudio,
+    UtteranceBegan,
+    UtteranceDropped,
+    UtteranceEnded,
+)
+from .outbox import Outbox
+
+
+@dataclass(slots=True)
+class HearingState:
+    """What must survive a restart of the actor: the audio clock and the utterance's number."""
+
+    heard_bytes: int = 0
+    utterance: int = 0
+    open: bool = False
+    """Whether the ASR actor has been told of a beginning and not yet of its end."""
+
+
+@dataclass(slots=True, kw_only=True)
+class VADActor:
+    """Frames of 10-30 ms are judged one by one; what was said is passed on once per client frame,
+    so that the cost downstream is per message and not per frame."""
+
+    inbox: trio.MemoryReceiveChannel[Heard]
+    spoken: trio.MemorySendChannel[Spoken]
+    reports: trio.MemorySendChannel[Report]
+    outbox: Outbox
+    detector: Detector
+    endpointer: Endpointer
+    pad_ms: int
+    reply_live: Callable[[], bool]
+    """Whether a sound now would be a sound during a reply."""
+    telemetry: Telemetry
+    state: HearingState = field(default_factory=HearingState)
+
+    _unframed: bytearray = field(default_factory=bytearray)
+    _before: bytearray = field(default_factory=bytearray)
+    """Audio before a possible onset: the padding that a recognizer needs to hear it whole."""
+    _pending: bytearray = field(default_factory=bytearray)
+    """Audio of the utterance that was not passed on yet."""
+    _shed_told: bool = False
+
+    async def run(self) -> None:
+        if self.state.open:
+            await self._end(too_long=False)
+        async for message in self.inbox:
+            match message:
+                case Sound():
+                    await self._sound(message)
+                case _:
+                    await self._marker(message)
+
+    async def _sound(self, sound: Sound) -> None:
+        if trio.current_time() - sound.received_s > AUDIO_MAX_AGE_S:
+            await self._shed(sound)
+            return
+        self._shed_told = False
+        self._unframed += sound.pcm16
+        frame_bytes = self.detector.frame_samples * 2
+        while len(self._unframed) >= frame_bytes:
+            frame = bytes(self._unframed[:frame_bytes])
+            del self._unframed[:frame_bytes]
+            await self._frame(frame, sound.received_s)
+        await self._pass_on()
+
+    async def _shed(self, sound: Sound) -> None:
+        """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""
+        self.state.heard_bytes += len(sound.pcm16)
+        self.telemetry.dropped("audio")
+        if not self._shed_told:
+            self._shed_told = True
+            await self.outbox.send(
+                Info(message="the recognizer cannot keep up; the oldest audio is left out")
+            )
+
+    async def _frame(self, frame: bytes, received_s: float) -> None:
+        self.state.heard_bytes += len(frame)
+        voiced = self.detector.is_speech(frame)
+        inside = self.endpointer.in_utterance
+        edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
+        if self.state.open:
+            self._pending += frame
+        else:
+            self._before += frame
+            surplus = len(self._before) - (self.pad_ms + self._onset_ms) * BYTES_PER_MS
+            if surplus > 0:
+                del self._before[:surplus]
+        match edge:
+            case Edge.ONSET:
+                await self._begin(received_s)
+            case Edge.CONFIRMED:
+                await self.reports.send(SpeechConfirmed(number=self.state.utterance))
+            case Edge.FALSE_ALARM:
+                await self._drop(false_alarm=True)
+            case Edge.END:
+                await self._end(too_long=False)
+            case Edge.TOO_LONG:
+                await self._end(too_long=True)
+            case None:
+                pass
+
+    @property
+    def _onset_ms(self) -> int:
+        return self.endpointer.onset_ms
+
+    @property
+    def _audio_ms(self) -> int:
+        return self.state.heard_bytes // BYTES_PER_MS
+
+    async def _begin(self, received_s: float) -> None:
+        self.state.utterance += 1
+        self.state.open = True
+        self._pending[:] = self._before
+        self._before.clear()
+        not_framed_ms = len(self._unframed) // BYTES_PER_MS
+        onset_ms = self._audio_ms - self._onset_ms
+        await self.spoken.send(
+            UtteranceBegan(
+                number=self.state.utterance,
+                first_sample_s=received_s - (self._onset_ms + not_framed_ms) / 1000,
+                audio_ms=onset_ms,
+            )
+        )
+        await self.reports.send(
+            SpeechBegan(number=self.state.utterance, during_reply=not self.endpointer.confirmed)
+        )
+        await self.outbox.send(SpeechStarted(audio_ms=onset_ms))
+
+    async def _pass_on(self) -> None:
+        if self._pending and self.state.open:
+            pcm16 = bytes(self._pending)
+            self._pending.clear()
+            await self.spoken.send(
+                UtteranceAudio(number=self.state.utterance, pcm16=pcm16, audio_ms=self._audio_ms)
+            )
+
+    async def _end(self, *, too_long: bool) -> None:
+        await self._pass_on()
+        self.state.open = False
+        await self.spoken.send(
+            UtteranceEnded(number=self.state.utterance, audio_ms=self._audio_ms, too_long=too_long)
+        )
+        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
+
+    async def _drop(self, *, false_alarm: bool) -> None:
+        self.state.open = False
+        self._pending.clear()
+        self.telemetry.count("false_alarms" if false_alarm else "utterances_cancelled")
+        await self.spoken.send(UtteranceDropped(number=self.state.utterance))
+        await self.reports.send(SpeechDropped(number=self.state.utterance))
+        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
+
+    async def _marker(self, marker: Marker) -> None:
+        if isinstance(marker, MicrophoneClosed) and self.endpointer.flush() is Edge.END:
+            # The last piece is shorter than a frame, but it may hold the end of a word.
+            self.state.heard_bytes += len(self._unframed)
+            self._pending += self._unframed
+            await self._end(too_long=False)
+        elif self.state.open:
+            await self._drop(false_alarm=not isinstance(marker, HearingCancelled))
+        self._forget()
+        await self.spoken.send(marker)
+
+    def _forget(self) -> None:
+        self._unframed.clear()
+        self._before.clear()
+        self._pending.clear()
+        self.endpointer.reset()
+        self.detector.reset()

@@ -1,0 +1,118 @@
+"""What is counted and measured, for Prometheus. One per server; sessions share it.
+
+The names are a closed set: a counter that nobody declared is a mistake and raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from .engines.failures import EngineFailure
+from .protocol.codes import Violation
+
+STAGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
+
+STAGES = {
+    "first_partial": "first sample of an utterance to its first partial transcript",
+    "final": "end of an utterance to its final transcript",
+    "first_token": "final transcript to the first token of the reply",
+    "speak": "synthesis of one phrase",
+    "first_audio": "final transcript to the first reply audio",
+}
+
+COUNTS = {
+    "audio_bytes_in": "audio received from clients, in bytes",
+    "frames_out": "frames written to clients",
+    "utterances": "utterances transcribed",
+    "turns": "turns begun",
+    "interruptions": "replies cut because the person spoke over them",
+    "cancellations": "replies cancelled by their client",
+    "false_alarms": "sounds during a reply that did not last",
+    "utterances_cancelled": "utterances cancelled by their client",
+    "silent_phrases": "phrases for which the synthesizer had no sound",
+    "backpressure_changes": "times that thinning of partials began or ended",
+    "stalled_peers": "sessions closed because their peer read nothing",
+    "observer_failures": "observers that raised",
+}
+
+
+class Telemetry:
+    """Instruments in a registry of their own, so that two servers in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._stage = Histogram(
+            "parley_stage_seconds",
+            "Time that a stage of the conversation took: "
+            + "; ".join(f"{name}: {what}" for name, what in STAGES.items()),
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        for name in STAGES:
+            self._stage.labels(name)
+        self._counts = {
+            name: Counter(f"parley_{name}", what, registry=self.registry)
+            for name, what in COUNTS.items()
+        }
+        self._drops = Counter(
+            "parley_drops", "What was left out, by edge", ["edge"], registry=self.registry
+        )
+        self._failures = Counter(
+            "parley_engine_failures",
+            "Engine failures, by kind and type",
+            ["engine", "failure"],
+            registry=self.registry,
+        )
+        self._violations = Counter(
+            "parley_violations", "Breaches of a dialect", ["breach"], registry=self.registry
+        )
+        self._restarts = Counter(
+            "parley_restarts", "Children restarted", ["child"], registry=self.registry
+        )
+        self._sessions = Counter(
+            "parley_sessions_opened", "Sessions opened", ["dialect"], registry=self.registry
+        )
+        self._refusals = Counter(
+            "parley_sessions_refused", "Connections refused", ["reason"], registry=self.registry
+        )
+
+    def stage(self, name: str, seconds: float) -> None:
+        self._stage.labels(_known(name, STAGES)).observe(max(seconds, 0.0))
+
+    def count(self, name: str, amount: float = 1) -> None:
+        self._counts[_known(name, COUNTS)].inc(amount)
+
+    def dropped(self, edge: str) -> None:
+        self._drops.labels(edge).inc()
+
+    def engine_failed(self, engine: str, failure: EngineFailure) -> None:
+        self._failures.labels(engine, type(failure).__name__).inc()
+
+    def violation(self, violation: Violation) -> None:
+        self._violations.labels(violation.breach.value).inc()
+
+    def restarted(self, child: str) -> None:
+        self._restarts.labels(child).inc()
+
+    def session_opened(self, dialect: str) -> None:
+        self._sessions.labels(dialect).inc()
+
+    def refused(self, reason: str) -> None:
+        self._refusals.labels(reason).inc()
+
+    def gauge(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """A figure that is read when it is asked for."""
+        Gauge(f"parley_{name}", what, registry=self.registry).set_function(read)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+def _known(name: str, names: dict[str, str]) -> str:
+    if name not in names:
+        raise KeyError(f"{name!r} is not a declared metric")
+    return name

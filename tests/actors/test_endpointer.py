@@ -1,0 +1,119 @@
+"""Where speech begins and ends, in frames of 30 ms."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.actors.endpointer import Edge, Endpointer, EndpointerSettings
+
+SETTINGS = EndpointerSettings(
+    frame_ms=30, silence_ms=300, min_speech_ms=300, max_utterance_ms=3000, onset_ms=90
+)
+
+
+def edges(pattern: str, *, guarded: bool = False) -> list[tuple[int, Edge]]:
+    """(frame number, edge) for a pattern of `#` (speech) and `.` (silence)."""
+    endpointer = Endpointer(SETTINGS)
+    found = []
+    for number, sign in enumerate(pattern):
+        edge = endpointer.push(sign == "#", guarded=guarded)
+        if edge is not None:
+            found.append((number, edge))
+    return found
+
+
+def test_speech_begins_when_it_has_lasted_for_the_onset() -> None:
+    assert edges("..###") == [(4, Edge.ONSET)]
+
+
+def test_a_click_is_no_speech() -> None:
+    assert edges("..##..##..#.##..") == []
+
+
+def test_it_ends_when_silence_has_lasted() -> None:
+    assert edges("###" + "." * 10) == [(2, Edge.ONSET), (12, Edge.END)]
+
+
+def test_a_pause_that_is_too_short_does_not_end_it() -> None:
+    assert edges("###" + "." * 9 + "##" + "." * 9) == [(2, Edge.ONSET)]
+
+
+def test_a_single_voiced_frame_does_not_start_the_count_of_silence_again() -> None:
+    assert edges("###" + "....#......") == [(2, Edge.ONSET), (13, Edge.END)]
+
+
+def test_an_utterance_that_is_too_long_is_cut_and_the_next_begins_at_once() -> None:
+    found = edges("#" * 110)
+    assert found == [(2, Edge.ONSET), (99, Edge.TOO_LONG), (102, Edge.ONSET)]
+
+
+def test_a_guarded_sound_is_confirmed_when_it_has_lasted() -> None:
+    assert edges("#" * 12, guarded=True) == [(2, Edge.ONSET), (9, Edge.CONFIRMED)]
+
+
+def test_a_guarded_sound_that_does_not_last_is_a_false_alarm() -> None:
+    assert edges("#####" + "." * 8, guarded=True) == [(2, Edge.ONSET), (12, Edge.FALSE_ALARM)]
+
+
+def test_a_guarded_utterance_ends_like_any_other_once_it_is_confirmed() -> None:
+    found = edges("#" * 10 + "." * 10, guarded=True)
+    assert [edge for _, edge in found] == [Edge.ONSET, Edge.CONFIRMED, Edge.END]
+
+
+def test_closing_the_microphone_ends_what_is_pending() -> None:
+    endpointer = Endpointer(SETTINGS)
+    for _ in range(5):
+        endpointer.push(True)
+    assert endpointer.flush() is Edge.END
+    assert not endpointer.in_utterance
+
+
+def test_closing_the_microphone_makes_an_unconfirmed_sound_a_false_alarm() -> None:
+    endpointer = Endpointer(SETTINGS)
+    for _ in range(5):
+        endpointer.push(True, guarded=True)
+    assert endpointer.flush() is Edge.FALSE_ALARM
+
+
+def test_closing_the_microphone_in_silence_ends_nothing() -> None:
+    endpointer = Endpointer(SETTINGS)
+    endpointer.push(True)
+    assert endpointer.flush() is None
+
+
+@pytest.mark.parametrize("frame_ms", [10, 20, 30, 32])
+def test_the_window_of_silence_is_counted_in_audio_whatever_the_frame(frame_ms: int) -> None:
+    endpointer = Endpointer(
+        EndpointerSettings(
+            frame_ms=frame_ms, silence_ms=700, min_speech_ms=300, max_utterance_ms=30_000
+        )
+    )
+    while endpointer.push(True) is not Edge.ONSET:
+        pass
+    frames = 1
+    while endpointer.push(False) is not Edge.END:
+        frames += 1
+    assert 700 <= frames * frame_ms < 700 + frame_ms
+
+
+@given(st.lists(st.booleans(), max_size=300), st.booleans())
+def test_edges_always_come_in_their_order(frames: list[bool], guarded: bool) -> None:
+    endpointer = Endpointer(SETTINGS)
+    open_, confirmed = False, False
+    for voiced in frames:
+        match endpointer.push(voiced, guarded=guarded):
+            case Edge.ONSET:
+                assert not open_
+                open_, confirmed = True, not guarded
+            case Edge.CONFIRMED:
+                assert open_ and not confirmed
+                confirmed = True
+            case Edge.FALSE_ALARM:
+                assert open_ and not confirmed
+                open_ = False
+            case Edge.END | Edge.TOO_LONG:
+                assert open_ and confirmed
+                open_ = False
+        assert endpointer.in_utterance is open_
