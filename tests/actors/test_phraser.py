@@ -81,7 +81,7 @@ class Pipes:
             await self.tokens.send(TextPiece(text=token))
 
     def said(self) -> list[str]:
-        found = []
+        found: list[str] = []
         while True:
             try:
                 message = self.phrases.receive_nowait()

@@ -1,0 +1,200 @@
+"""The stream below a WebSocket, and how a stream is let go.
+
+`ReplayStream` stands between trio-websocket and the socket. It owns what the library cannot
+know: that the head was read already, when the peer was last heard, whether a frame was left half
+written. It is owned by `websocket.WebSocketTransport`. It fails as any Trio stream does.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import suppress
+
+import trio
+from wsproto.frame_protocol import FrameProtocol
+
+LINGER_LIMIT_S = 2.0
+"""How long a peer that is still sending is read to its end, so that our last words reach it:
+closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
+SEND_BUFFER_BYTES = 64 * 1024
+"""About a second of base64 reply audio: an interruption must not wait behind more than that in
+the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
+FLOOD_LIMIT_BYTES = 256 * 1024
+"""Wire bytes, beyond one whole message, that may come without a message being completed. Pongs
+alone need days for it; a flood of pings or of empty fragments, which the library keeps in a
+list without bound, ends here."""
+_RECEIVE_BYTES = 16 * 1024
+_CLOSE_FRAME = 0x88
+"""First byte of a close frame: FIN and opcode 8. The library writes one frame per `send_all`."""
+
+
+class ReplayStream(trio.abc.Stream):
+    """Gives `replay` first, then waits for `release`, then gives `surplus` and the stream.
+
+    The wait matters: wsproto drops what reaches it between the head and the 101 response.
+    `aclose` only marks the end and wakes the reader; the socket is let go by its owner.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, replay: bytes, surplus: bytes, max_message_bytes: int
+    ) -> None:
+        self._stream = stream
+        self._replay = replay
+        self._surplus = surplus
+        self._flood_limit = max_message_bytes + FLOOD_LIMIT_BYTES
+        self._released = trio.Event()
+        self._receiving: trio.CancelScope | None = None
+        self._unfinished_bytes = 0
+        self.heard_at = trio.current_time()
+        """When bytes last came."""
+        self.listening_since: float | None = None
+        """Since when the library has waited for bytes; None while it is busy with a message."""
+        self.sending_since: float | None = None
+        """Since when a frame has been on its way into the socket; None if none is."""
+        self.closed = False
+        self.lost = False
+        """The peer's end was seen, or the connection broke."""
+        self.flooded = False
+        self.torn = False
+        """A frame was left half written: nothing more may be sent."""
+        self.close_sent = False
+
+    def release(self) -> None:
+        self._released.set()
+
+    def message_taken(self) -> None:
+        self._unfinished_bytes = 0
+
+    def silent_since(self, asked_at: float) -> bool:
+        """True if the peer had its chance since `asked_at` and not a byte came.
+
+        It had none while the library was not reading, so that a pong might lie in the kernel.
+        """
+        if self.torn:
+            return True
+        listening_since = self.listening_since
+        return self.heard_at < asked_at and (
+            listening_since is not None and listening_since <= asked_at
+        )
+
+    def close(self) -> None:
+        self.closed = True
+        self._released.set()
+        if self._receiving is not None:
+            self._receiving.cancel()
+
+    async def aclose(self) -> None:
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if self._replay:
+            data, self._replay = self._replay, b""
+            await trio.lowlevel.checkpoint()
+            return data
+        await self._released.wait()
+        if self._surplus and not self.closed:
+            data, self._surplus = self._surplus[:max_bytes], self._surplus[max_bytes:]
+            if max_bytes is None:
+                self._surplus = b""
+        else:
+            data = await self._receive(max_bytes)
+        self.heard_at = trio.current_time()
+        self._unfinished_bytes += len(data)
+        if self._unfinished_bytes > self._flood_limit:
+            self.flooded = True
+            raise trio.BrokenResourceError("too many bytes without a message")
+        return data
+
+    async def _receive(self, max_bytes: int | None) -> bytes:
+        data = b""
+        with trio.CancelScope() as self._receiving:
+            self.listening_since = trio.current_time()
+            try:
+                if not self.closed:
+                    data = bytes(await self._stream.receive_some(max_bytes))
+            except trio.BrokenResourceError:
+                self.lost = True
+                raise
+            finally:
+                self.listening_since = None
+        if self.closed:
+            raise trio.ClosedResourceError
+        self.lost = not data
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.closed or self.torn:
+            raise trio.ClosedResourceError
+        self.sending_since = trio.current_time()
+        try:
+            await self._stream.send_all(data)
+        except BaseException:
+            self.torn = True
+            raise
+        finally:
+            self.sending_since = None
+        if data[0] == _CLOSE_FRAME:
+            self.close_sent = True
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+
+async def send_close_frame(stream: trio.abc.SendStream, code: int) -> None:
+    """Tell the peer why, on a stream that the library has left; raises nothing."""
+    frame = FrameProtocol(client=False, extensions=[]).close(code)
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+        with trio.move_on_after(LINGER_LIMIT_S):
+            await stream.send_all(frame)
+
+
+async def linger(stream: trio.abc.Stream) -> None:
+    """Half-close, read the peer to its end for at most LINGER_LIMIT_S, then close.
+
+    Raises nothing. Where another task is inside `send_all` there is nothing to be polite about,
+    and the stream is closed at once.
+    """
+    try:
+        with trio.move_on_after(LINGER_LIMIT_S):
+            if isinstance(stream, trio.abc.HalfCloseableStream):
+                await stream.send_eof()
+                while await stream.receive_some(_RECEIVE_BYTES):
+                    pass
+    except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+        pass
+    finally:
+        await drop(stream)
+
+
+async def drop(stream: trio.abc.AsyncResource) -> None:
+    """Close the stream now; completes under cancellation too."""
+    with trio.CancelScope(shield=True):  # aclose_forcefully cannot wait: it is cancelled inside
+        await trio.aclose_forcefully(stream)
+
+
+def reset_on_close(stream: trio.abc.Stream) -> None:
+    """Let the coming close discard what the kernel still holds for the peer (RST)."""
+    if isinstance(stream, trio.SocketStream):
+        with suppress(OSError):  # closed already
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def tune(stream: trio.abc.Stream) -> None:
+    """Small frames leave at once, and the kernel holds little."""
+    if isinstance(stream, trio.SocketStream):
+        with suppress(OSError):  # not TCP, or reset already, which the next read will tell
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def peer_name(stream: trio.abc.Stream) -> str:
+    """`host:port` of the other end, for logs."""
+    if isinstance(stream, trio.SocketStream):
+        try:
+            host, port = stream.socket.getpeername()[:2]
+        except (OSError, ValueError):
+            return "unknown"
+        return f"{host}:{port}"
+    return "stream"

@@ -1,0 +1,194 @@
+"""The Receiver: frames in, commands out, breaches answered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import trio
+import trio.testing
+
+from parley.actors.messages import (
+    CancelRequested,
+    Heard,
+    HearingCancelled,
+    MicrophoneClosed,
+    MicrophoneOpened,
+    Report,
+    Sound,
+)
+from parley.actors.receiver import Receiver
+from parley.protocol.codes import Code
+from parley.protocol.events import Closing, Failure, Info
+from parley.protocol.prompt_voice import PromptVoiceCodec
+from parley.telemetry import Telemetry
+from parley.transport import memory_pair
+from support.channels import drain, open_outbox
+
+
+class Ear:
+    def __init__(self, *, idle_s: float = 0, room: int = 100) -> None:
+        self.transport, self.client = memory_pair(1000)
+        heard, self.heard = trio.open_memory_channel[Heard](room)
+        reports, self.reports = trio.open_memory_channel[Report](100)
+        outbox, self.out = open_outbox()
+        self.telemetry = Telemetry()
+        self.receiver = Receiver(
+            transport=self.transport,
+            codec=PromptVoiceCodec(),
+            heard=heard,
+            reports=reports,
+            outbox=outbox,
+            idle_s=idle_s,
+            telemetry=self.telemetry,
+        )
+
+    async def run_with(self, *frames: str | bytes) -> None:
+        """Give it frames, then hang up."""
+        for frame in frames:
+            await self.client.send(frame)
+        await self.client.close()
+        await self.receiver.run()
+
+
+START = '{"type":"start"}'
+STOP = '{"type":"stop"}'
+CANCEL = '{"type":"cancel"}'
+
+
+async def test_audio_passes_between_the_markers_in_its_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, b"\1\0", b"\2\0", STOP)
+    heard = drain(ear.heard)
+    assert heard == [
+        MicrophoneOpened(),
+        Sound(pcm16=b"\1\0", received_s=trio.current_time()),
+        Sound(pcm16=b"\2\0", received_s=trio.current_time()),
+        MicrophoneClosed(),
+    ]
+
+
+async def test_a_session_may_start_again_after_stop(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear()
+    await ear.run_with(START, STOP, START, b"\1\0")
+    assert [type(m) for m in drain(ear.heard)] == [
+        MicrophoneOpened,
+        MicrophoneClosed,
+        MicrophoneOpened,
+        Sound,
+    ]
+
+
+async def test_audio_before_start_is_a_violation_and_closes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(b"\1\0", START)
+    failure, closing = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.recoverable) == (Code.PROTOCOL_VIOLATION, False)
+    assert isinstance(closing, Closing)
+    assert drain(ear.heard) == []
+
+
+async def test_audio_after_stop_is_left_out_and_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, STOP, b"\1\0", b"\1\0")
+    assert [type(m) for m in drain(ear.out)] == [Info]
+    assert b'parley_drops_total{edge="audio_after_stop"} 2.0' in ear.telemetry.exposition()
+
+
+@pytest.mark.parametrize(
+    ("frame", "fatal"),
+    [
+        ("not json", False),
+        ("[]", True),
+        ("{}", True),
+        ('{"type":"dance"}', True),
+        (b"", False),
+        (b"\1", False),
+        (bytes(65538), True),
+        ('{"type":"start","sample_rate":7999}', False),
+        (STOP, False),
+    ],
+)
+async def test_a_breach_is_answered_and_only_some_end_the_session(
+    autojump_clock: trio.testing.MockClock, frame: str | bytes, fatal: bool
+) -> None:
+    ear = Ear()
+    await ear.run_with(frame, START)
+    failure, *rest = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert failure.recoverable is not fatal
+    assert [type(m) for m in rest] == ([Closing] if fatal else [])
+    assert drain(ear.heard) == ([] if fatal else [MicrophoneOpened()])
+
+
+async def test_a_second_start_is_an_error_and_the_microphone_stays_open(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, START, b"\1\0")
+    (failure,) = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert failure.recoverable
+    assert [type(m) for m in drain(ear.heard)] == [MicrophoneOpened, Sound]
+
+
+async def test_cancel_reaches_the_dialogue_at_once_and_the_hearing_in_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, CANCEL)
+    assert drain(ear.reports) == [CancelRequested()]
+    assert drain(ear.heard) == [MicrophoneOpened(), HearingCancelled()]
+
+
+async def test_other_rates_are_heard_at_16_khz(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear()
+    second = bytes(48_000 * 2)
+    frames = [second[i : i + 9600] for i in range(0, len(second), 9600)]
+    await ear.run_with(json.dumps({"type": "start", "sample_rate": 48_000}), *frames, STOP)
+    samples = sum(len(m.pcm16) // 2 for m in drain(ear.heard) if isinstance(m, Sound))
+    assert samples == 16_000
+
+
+async def test_a_full_inbox_downstream_pushes_back_on_the_peer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(room=2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ear.receiver.run)
+        await ear.client.send(START)
+        for _ in range(5):
+            await ear.client.send(b"\1\0")
+        await trio.testing.wait_all_tasks_blocked()
+        assert ear.heard.statistics().current_buffer_used == 2
+        assert len([await ear.heard.receive() for _ in range(6)]) == 6
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_idle_peer_is_told_and_closed(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear(idle_s=60)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ear.receiver.run)
+        await ear.client.send(START)
+        info = await ear.out.receive()
+        closing = await ear.out.receive()
+        assert trio.current_time() - began == 60
+        assert isinstance(info, Info)
+        assert isinstance(closing, Closing)
+        await ear.client.close()
+
+
+async def test_it_keeps_reading_after_a_fatal_breach_so_that_the_peer_can_close(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with("{}", *[b"\1\0"] * 500)
+    assert len(drain(ear.out)) == 2

@@ -1,0 +1,27 @@
+"""Ends of channels for the tests of single actors."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import trio
+
+from parley.actors.outbox import Outbox, PartialThinner
+from parley.protocol.events import Outbound
+from parley.telemetry import Telemetry
+
+T = TypeVar("T")
+
+
+def drain(receive: trio.MemoryReceiveChannel[T]) -> list[T]:
+    """Everything that waits in a channel."""
+    found = []
+    while receive.statistics().current_buffer_used or receive.statistics().tasks_waiting_send:
+        found.append(receive.receive_nowait())
+    return found
+
+
+def open_outbox(room: int = 1000) -> tuple[Outbox, trio.MemoryReceiveChannel[Outbound]]:
+    """An outbox that thins nothing, and the sender's end of it."""
+    send, receive = trio.open_memory_channel[Outbound](room)
+    return Outbox(send, PartialThinner(threshold=room, every=3), Telemetry()), receive
