@@ -1,0 +1,52 @@
+# Two commands are enough: `make run` and `make test`. Both make .venv by themselves, install
+# exactly what constraints.txt pins, and need no network once that is done.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# `mypy` sees the root as the package `parley` through a folder that holds just that name.
+TYPING := $(VENV)/typing
+
+.PHONY: run test check demo doctor clean
+
+run: $(VENV)/.installed
+	$(BIN)/parley serve
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.installed-dev $(TYPING)/parley
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=$(TYPING):tests $(BIN)/mypy -p parley
+	$(BIN)/python scripts/check_wheel.py
+
+demo: $(VENV)/.installed
+	$(BIN)/parley demo
+
+doctor: $(VENV)/.installed
+	$(BIN)/parley doctor
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV): a minute or so, once"
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV), with what the tests need: a minute or so, once"
+	$(BIN)/python -m pip install --quiet -e '.[test,check]'
+	@touch $@ $(VENV)/.installed
+
+$(TYPING)/parley:
+	@mkdir -p $(TYPING)
+	@ln -sfn ../.. $@

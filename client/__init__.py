@@ -1,0 +1,1 @@
+"""The client side of dialect A: what `parley talk`, `parley demo` and the tests speak with."""

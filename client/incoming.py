@@ -1,0 +1,139 @@
+"""What the server says in dialect A, as typed messages. Pure: frame in, message out.
+
+A message of a kind unknown here becomes Unknown: a newer server must not break an older client.
+Something that is no message at all is Unreadable.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Unreadable(Exception):
+    """The server sent what is not a JSON object with a `type`."""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="protocol"):
+    version: int
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True, tag="info"):
+    """`session_id` comes with the first one."""
+
+    message: str
+    session_id: str = ""
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True, tag="partial_transcript"):
+    """`audio_ms`: the session's audio that the text covers; None where the clock is not told."""
+
+    text: str
+    audio_ms: float | None = None
+
+
+class Finalizing(msgspec.Struct, frozen=True, kw_only=True, tag="finalize_pending"):
+    """The utterance has ended; its final transcript is being made."""
+
+
+class Final(msgspec.Struct, frozen=True, kw_only=True, tag="final_transcript"):
+    text: str
+    id: str = ""
+    audio_ms: float | None = None
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, tag="llm_token"):
+    """A piece of the reply's text; the last one has `done`."""
+
+    text: str = ""
+    done: bool = False
+
+
+class Phrase(msgspec.Struct, frozen=True, kw_only=True, tag="tts_chunk"):
+    """One phrase of reply audio. `audio_b64` holds the decoded bytes of a whole WAV file."""
+
+    seq: int
+    audio_b64: bytes
+    mime: str = "audio/wav"
+
+
+class PhraseDone(msgspec.Struct, frozen=True, kw_only=True, tag="tts_phrase_done"):
+    seq: int
+
+
+class ReplyComplete(msgspec.Struct, frozen=True, kw_only=True, tag="tts_complete"):
+    """All audio of the reply has been sent."""
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, tag="metrics"):
+    """`event` is "latency" (t0..t4, ms) or "decode" (runs, ms, rtf); the rest is None."""
+
+    event: str
+    t0: float | None = None
+    t1: float | None = None
+    t2: float | None = None
+    t3: float | None = None
+    t4: float | None = None
+    runs: int | None = None
+    ms: float | None = None
+    rtf: float | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="error"):
+    code: str
+    message: str = ""
+    recoverable: bool = True
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of a kind this client does not know."""
+
+    type: str
+
+
+Incoming = (
+    Hello
+    | Info
+    | Partial
+    | Finalizing
+    | Final
+    | Token
+    | Phrase
+    | PhraseDone
+    | ReplyComplete
+    | Metrics
+    | Problem
+    | Unknown
+)
+
+_KNOWN = (
+    Hello
+    | Info
+    | Partial
+    | Finalizing
+    | Final
+    | Token
+    | Phrase
+    | PhraseDone
+    | ReplyComplete
+    | Metrics
+    | Problem
+)
+_decoder: msgspec.json.Decoder[_KNOWN] = msgspec.json.Decoder(_KNOWN)
+_type_decoder = msgspec.json.Decoder(Unknown)
+_TAGS = frozenset(kind.__struct_config__.tag for kind in _KNOWN.__args__)
+
+
+def parse(frame: str | bytes) -> Incoming:
+    """The message in a frame. Raises Unreadable."""
+    if isinstance(frame, bytes):
+        raise Unreadable(f"a binary frame of {len(frame)} bytes")
+    try:
+        return _decoder.decode(frame)
+    except msgspec.DecodeError as error:
+        try:
+            unknown = _type_decoder.decode(frame)
+        except msgspec.DecodeError:
+            raise Unreadable(str(error)) from None
+        if unknown.type in _TAGS:
+            raise Unreadable(f"{unknown.type}: {error}") from None
+        return unknown

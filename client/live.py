@@ -1,0 +1,114 @@
+"""A conversation as it happens, on a terminal or as plain lines.
+
+On a terminal the growing partial stands dim at the bottom, and the reply beside it as its tokens
+come; what is final moves up into the scroll. Elsewhere (a pipe, a log) every event is a line.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from .incoming import (
+    Final,
+    Info,
+    Metrics,
+    Partial,
+    Phrase,
+    Problem,
+    ReplyComplete,
+    Token,
+    Unknown,
+)
+from .utterance import Heard
+
+
+class LiveView:
+    """A context manager; give its `heard` to a conversation as the listener."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        # Redrawn on every event; rich's own refresh would need a thread.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._partial = ""
+        self._reply = ""
+
+    def __enter__(self) -> LiveView:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._flush_reply()
+        self._live.stop()
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line above what moves."""
+        self._console.print(Text(text, style=style), soft_wrap=True)
+
+    def heard(self, heard: Heard) -> None:
+        match heard.message:
+            case Partial(text=text):
+                if text != self._partial and not self._console.is_terminal and text:
+                    self.line(f"  ... {text}")
+                self._partial = text
+            case Final(text=text):
+                self._partial = ""
+                self._flush_reply()
+                self.line(f"you    {text}" if text else "you    (nothing understood)", "bold")
+            case Token(text=text, done=done):
+                self._reply += text
+                if done:
+                    self._flush_reply()
+            case Problem(code=code, message=message):
+                self._flush_reply()
+                self.line(f"error  {code}: {message}", "red")
+            case Info(message=message):
+                self.line(f"info   {message}", "dim")
+            case Metrics(event="latency") as metrics:
+                self._latency(metrics)
+            case ReplyComplete():
+                self._flush_reply()
+            case Unknown(type=kind):
+                self.line(f"event  {kind}", "dim")
+            case Phrase(seq=seq):
+                if not self._console.is_terminal:
+                    self.line(f"  <audio of phrase {seq}>")
+            case _:
+                return
+        self._redraw()
+
+    def _flush_reply(self) -> None:
+        if self._reply.strip():
+            self.line(f"parley {self._reply.strip()}", "cyan")
+        self._reply = ""
+
+    def _latency(self, metrics: Metrics) -> None:
+        """The server's own view: milliseconds after the utterance's first sample."""
+        if metrics.t0 is None:
+            return
+        named = (
+            ("first partial", metrics.t1),
+            ("final", metrics.t2),
+            ("first token", metrics.t3),
+            ("first audio", metrics.t4),
+        )
+        told = [f"{name} {t - metrics.t0:.0f}" for name, t in named if t is not None]
+        if told:
+            self.line(f"server ms after the first sample: {', '.join(told)}", "dim")
+
+    def _redraw(self) -> None:
+        if not self._console.is_terminal:
+            return
+        parts = [Text(f"... {self._partial}", style="dim")] if self._partial else []
+        if self._reply:
+            parts.append(Text(f"parley {self._reply}", style="cyan"))
+        self._live.update(Group(*parts), refresh=True)

@@ -1,0 +1,331 @@
+"""The dialogue: the one place in a session where is decided what happens next.
+
+One inbox; finals, interruptions and the ends of turns in; turns begun and cancelled out. It owns
+the state, the memory and the numbers of turns. Everything else in a session only reports to it.
+It is significant and never restarted: without it there is no conversation.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import structlog
+import trio
+
+from .actors.gate import ReplyGate
+from .actors.memory import ConversationMemory
+from .actors.messages import (
+    CancelRequested,
+    DrainRequested,
+    HearingCancelled,
+    MicrophoneClosed,
+    MicrophoneOpened,
+    ReplyAudible,
+    ReplyWritten,
+    Report,
+    SpeechBegan,
+    SpeechConfirmed,
+    SpeechDropped,
+    TurnOver,
+    UtteranceFailed,
+    UtteranceHeard,
+)
+from .actors.outbox import Outbox
+from .actors.record import TurnRecord
+from .clock import SessionClock
+from .engines.llm.interface import ChatMessage
+from .protocol.codes import Code
+from .protocol.events import (
+    BargeIn,
+    Closing,
+    Decode,
+    Failure,
+    Final,
+    Info,
+    SessionOpened,
+    Token,
+)
+from .protocol.states import State, Trigger, next_state
+from .telemetry import Telemetry
+
+CLOSE_GOING_AWAY = 1001
+CLOSE_INTERNAL = 1011
+
+StartTurn = Callable[[TurnRecord, list[ChatMessage]], None]
+StopTurn = Callable[[int], Awaitable[None]]
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True, kw_only=True)
+class Dialogue:
+    session_id: str
+    inbox: trio.MemoryReceiveChannel[Report]
+    outbox: Outbox
+    gate: ReplyGate
+    memory: ConversationMemory
+    start_turn: StartTurn
+    stop_turn: StopTurn
+    clock: SessionClock
+    telemetry: Telemetry
+    log: structlog.typing.FilteringBoundLogger
+    log_latency: bool = True
+    log_transcripts: bool = False
+    new_id: Callable[[], str] = _new_id
+
+    state: State = State.IDLE
+    listening: bool = False
+    turns: int = 0
+    seq: int = 0
+    """The number of the last phrase that was sent."""
+    live: TurnRecord | None = None
+
+    _talking: int = 0
+    """The number of the utterance that is being spoken for certain; 0: none."""
+    _unanswered: list[str] = field(default_factory=list)
+    _finals_since_start: int = 0
+    _cancelling: int = 0
+    """Cancels whose marker is still on its way: what was said before them is not answered."""
+    _draining: bool = False
+
+    async def run(self) -> None:
+        await self.outbox.send(SessionOpened(session_id=self.session_id))
+        async for report in self.inbox:
+            await self._take(report)
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    async def _take(self, report: Report) -> None:
+        match report:
+            case MicrophoneOpened():
+                self.listening = True
+                self._finals_since_start = 0
+                self._go(Trigger.START)
+            case MicrophoneClosed():
+                await self._microphone_closed()
+            case SpeechBegan():
+                self._speech_began(report)
+            case SpeechConfirmed():
+                await self._speech_confirmed(report)
+            case SpeechDropped():
+                await self._quiet_again(report.number)
+            case UtteranceHeard():
+                await self._heard(report)
+            case UtteranceFailed():
+                await self._not_heard(report)
+            case CancelRequested():
+                await self._cancel()
+            case HearingCancelled():
+                self._cancelling -= 1
+            case ReplyAudible():
+                if self._is_live(report.turn):
+                    self._go(Trigger.AUDIO)
+            case ReplyWritten():
+                await self._written(report.turn)
+            case TurnOver():
+                await self._turn_over(report)
+            case DrainRequested():
+                await self._drain()
+            case _:
+                assert_never(report)
+
+    def _go(self, trigger: Trigger) -> None:
+        self.state = next_state(self.state, trigger)
+
+    def _is_live(self, turn: int) -> bool:
+        return self.live is not None and self.live.turn == turn
+
+    # What was heard
+
+    def _speech_began(self, report: SpeechBegan) -> None:
+        if report.during_reply:
+            # It may be a cough: hold the reply where it is until that is known.
+            self.gate.close()
+        else:
+            self._talking = report.number
+            self._go(Trigger.SPEECH)
+
+    async def _speech_confirmed(self, report: SpeechConfirmed) -> None:
+        self._talking = report.number
+        if self.live is not None:
+            await self._interrupt(self.live)
+        else:
+            self._go(Trigger.SPEECH)
+
+    async def _quiet_again(self, number: int) -> None:
+        """A sound was no speech, or not to be answered."""
+        self.gate.open()
+        if self._talking == number:
+            self._talking = 0
+            self._go(Trigger.NOTHING)
+        await self._answer()
+
+    async def _heard(self, report: UtteranceHeard) -> None:
+        transcript = report.transcript
+        text = transcript.text
+        self.telemetry.count("utterances")
+        self._finals_since_start += 1
+        if report.too_long:
+            await self.outbox.send(
+                Failure.of(
+                    Code.MAX_DURATION_EXCEEDED,
+                    "the utterance was too long; what was heard so far is finalized",
+                )
+            )
+        self.log.info(
+            "decode",
+            utterance=report.number,
+            runs=transcript.runs,
+            ms=round(transcript.decode_ms, 1),
+            rtf=round(transcript.rtf, 3),
+            chars=len(text),
+            **({"text": text} if self.log_transcripts else {}),
+        )
+        final_s = trio.current_time()
+        await self.outbox.send(Final(text=text, id=self.new_id(), audio_ms=report.audio_ms))
+        await self.outbox.send(
+            Decode(
+                runs=transcript.runs,
+                ms=round(transcript.decode_ms, 1),
+                rtf=round(transcript.rtf, 3),
+            )
+        )
+        if self._talking == report.number:
+            self._talking = 0
+        if text and not self._cancelling:
+            self._unanswered.append(text)
+        else:
+            self._go(Trigger.NOTHING)
+        await self._answer(report, final_s)
+
+    async def _not_heard(self, report: UtteranceFailed) -> None:
+        failure = Failure.of(report.code, report.message)
+        await self.outbox.send(failure)
+        self._finals_since_start += 1
+        if not failure.recoverable:
+            await self.outbox.send(Closing(code=CLOSE_INTERNAL, reason=report.code.value))
+            return
+        await self._quiet_again(report.number)
+
+    async def _microphone_closed(self) -> None:
+        self.listening = False
+        if self._finals_since_start == 0:
+            await self.outbox.send(Final(text="", id=self.new_id(), audio_ms=0))
+        self._talking = 0
+        self._go(Trigger.STOP)
+        await self._answer()
+
+    # Turns
+
+    async def _answer(
+        self, report: UtteranceHeard | None = None, final_s: float | None = None
+    ) -> None:
+        """Begin a turn, if there are words to answer and nobody is talking."""
+        if not self._unanswered or self._talking or self._draining:
+            return
+        if self.live is not None:
+            await self._interrupt(self.live)
+        now_s = trio.current_time()
+        user_text = " ".join(self._unanswered)
+        self._unanswered.clear()
+        self.turns += 1
+        record = TurnRecord(
+            turn=self.turns,
+            user_text=user_text,
+            first_sample_s=report.first_sample_s if report else now_s,
+            first_partial_s=report.first_partial_s if report else None,
+            final_s=now_s if final_s is None else final_s,
+        )
+        self._go(Trigger.TURN)
+        self.live = record
+        self.gate.begin(record.turn)
+        self.telemetry.count("turns")
+        self.start_turn(record, self.memory.conversation(user_text))
+
+    async def _interrupt(self, record: TurnRecord) -> None:
+        """The person spoke over the reply: cut it, and remember only what they heard of it."""
+        heard = record.ledger.heard(trio.current_time())
+        await self._end_turn(record)
+        self.memory.commit(record.turn, record.user_text, heard)
+        self.telemetry.count("interruptions")
+        self.log.info("interrupted", turn=record.turn, heard_chars=len(heard))
+        self._go(Trigger.INTERRUPT)
+        await self.outbox.send(BargeIn(seq=self.seq))
+
+    async def _cancel(self) -> None:
+        self._cancelling += 1
+        self._unanswered.clear()
+        record = self.live
+        if record is not None:
+            heard = record.ledger.heard(trio.current_time())
+            await self._end_turn(record)
+            if record.committed:
+                self.memory.commit(record.turn, record.user_text, heard)
+            self.telemetry.count("cancellations")
+            self._go(Trigger.REPLY_OVER)
+        await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
+
+    async def _end_turn(self, record: TurnRecord) -> None:
+        """From the first line on, nothing of the turn reaches the peer."""
+        self.gate.kill()
+        self.live = None
+        await self.stop_turn(record.turn)
+
+    async def _written(self, turn: int) -> None:
+        record = self.live
+        if record is None or record.turn != turn or record.failed:
+            return
+        await self.outbox.send(Token(text="", done=True, turn=turn))
+        self.memory.commit(turn, record.user_text, record.text.strip())
+        record.committed = True
+
+    async def _turn_over(self, report: TurnOver) -> None:
+        record = self.live
+        if record is None or record.turn != report.turn:
+            return
+        self.live = None
+        if record.failed:
+            self.memory.commit(record.turn, record.user_text, record.ledger.said())
+        if record.first_audio_s is None:
+            await self.outbox.send(self.clock.latency(record))
+        self._log_turn(record)
+        self.gate.finish()
+        self._go(Trigger.REPLY_OVER)
+        if report.error is not None:
+            self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))
+            await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
+            await self.outbox.send(Closing(code=CLOSE_INTERNAL, reason="internal error"))
+        elif self._draining:
+            await self._close_for_drain()
+
+    def _log_turn(self, record: TurnRecord) -> None:
+        if self.log_latency:
+            self.log.info(
+                "latency",
+                turn=record.turn,
+                reply_chars=len(record.text),
+                **self.clock.stages_ms(record),
+                **(
+                    {"user": record.user_text, "reply": record.text} if self.log_transcripts else {}
+                ),
+            )
+
+    # The server stops
+
+    async def _drain(self) -> None:
+        self._draining = True
+        self._unanswered.clear()
+        self.gate.hurried.set()
+        await self.outbox.send(Info(message="the server is shutting down"))
+        if self.live is None:
+            await self._close_for_drain()
+
+    async def _close_for_drain(self) -> None:
+        await self.outbox.send(Closing(code=CLOSE_GOING_AWAY, reason="server shutting down"))

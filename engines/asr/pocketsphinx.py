@@ -1,0 +1,106 @@
+"""Speech to text by pocketsphinx, in lanes, while the words are being spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+import trio
+
+from ..failures import LaneLost
+from ..lane import Lane, LanePool
+from . import pocketsphinx_worker as worker
+from .interface import RATE_HZ, Transcript
+
+T = TypeVar("T")
+
+FEED_BYTES = RATE_HZ * 2
+"""A second of audio per call, 0.15 s of work: a long feed lets other sessions in between."""
+
+BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+_keys = count(1)
+"""Unique in this server, and so in its workers, also where sessions have no or equal ids."""
+
+
+@dataclass(slots=True)
+class _Open:
+    lane: Lane
+    generation: int
+    key: str
+    audio_bytes: int = 0
+    decode_ms: float = 0.0
+    runs: int = 0
+
+
+class PocketsphinxTranscriber:
+    """One per session. An utterance stays on the lane that it began on.
+
+    The session's cepstral mean (what its voice and microphone sound like on average) goes from
+    each utterance with words to the next: it takes a third off the errors. Where a call fails or
+    is cancelled the utterance is lost, and the worker is told to forget it.
+    """
+
+    def __init__(self, pool: LanePool, session_id: str = "") -> None:
+        self._pool = pool
+        self._session_id = session_id
+        self._cmn = worker.START_CMN
+        self._open: _Open | None = None
+
+    async def begin(self) -> None:
+        await self.abandon()
+        lane = self._pool.pick()
+        key = f"{self._session_id}/{next(_keys)}"
+        utterance = self._open = _Open(lane, lane.generation, key)
+        await self._call(utterance, worker.begin, self._cmn)
+
+    async def feed(self, pcm16: bytes) -> str | None:
+        utterance = self._utterance()
+        text: str | None = None
+        for start in range(0, len(pcm16), FEED_BYTES):
+            piece = pcm16[start : start + FEED_BYTES]
+            text, ms = await self._call(utterance, worker.feed, piece)
+            utterance.audio_bytes += len(piece)
+            utterance.decode_ms += ms
+            utterance.runs += 1
+        return text
+
+    async def finish(self) -> Transcript:
+        utterance = self._utterance()
+        text, ms, cmn = await self._call(utterance, worker.finish, urgent=True)
+        self._let_go()
+        if text:
+            self._cmn = cmn
+        return Transcript(
+            text=text,
+            decode_ms=utterance.decode_ms + ms,
+            audio_ms=utterance.audio_bytes / BYTES_PER_MS,
+            runs=utterance.runs + 1,
+        )
+
+    async def abandon(self) -> None:
+        self._let_go()
+        await trio.lowlevel.checkpoint()
+
+    async def _call(
+        self, utterance: _Open, fn: Callable[..., T], *args: Any, urgent: bool = False
+    ) -> T:
+        try:
+            return await utterance.lane.call(
+                fn, utterance.key, *args, generation=utterance.generation, urgent=urgent
+            )
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _utterance(self) -> _Open:
+        if self._open is None:
+            raise LaneLost("no utterance is open")
+        return self._open
+
+    def _let_go(self) -> None:
+        utterance, self._open = self._open, None
+        if utterance is not None:
+            utterance.lane.post(worker.release, utterance.key, generation=utterance.generation)

@@ -1,0 +1,118 @@
+"""The transcriber for tests: it hears what the script says, as fast as audio is fed.
+
+Time is Trio's, so it is exact under a virtual clock. A call out of order, or one utterance too
+many, raises RuntimeError or LookupError: the test's or the actor's fault, not an engine's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import trio
+
+from .interface import RATE_HZ, Transcript
+
+BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+Call = str | tuple[str, int]
+"""A kind of call ("begin", "feed", "finish"), or one call of it, counted from 1 over all
+utterances: ("feed", 3)."""
+
+
+class ScriptedTranscriber:
+    """`script` has one entry per utterance: a text, which is heard word by word, or a sequence of
+    hypotheses, of which the last is the final one. One more is heard per `word_ms` of audio.
+
+    The script moves on when an utterance is finished. So after a failure, or when it was
+    abandoned, the same words are heard again. `delays_s` says how long calls take (math.inf: until
+    cancelled), `fail_on` which calls raise what, after their delay.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[str | Sequence[str]],
+        *,
+        word_ms: int = 300,
+        delays_s: Mapping[Call, float] | None = None,
+        fail_on: Mapping[tuple[str, int], Exception] | None = None,
+    ) -> None:
+        self._script = [_hypotheses(entry) for entry in script]
+        self._word_ms = word_ms
+        self._delays_s = dict(delays_s or {})
+        self._fail_on = dict(fail_on or {})
+        self._decode_s = 0.0
+        self._runs = 0
+        self.calls: Counter[str] = Counter()
+        """How often each method was called; "abandon" counts those that closed something."""
+        self.heard: list[bytes] = []
+        """The audio of each utterance that was begun."""
+        self.transcripts: list[Transcript] = []
+        """What was finished."""
+        self.open = False
+
+    async def begin(self) -> None:
+        await self.abandon()
+        self.heard.append(b"")
+        self._decode_s, self._runs = 0.0, 0
+        await self._call("begin")
+        self.open = True
+
+    async def feed(self, pcm16: bytes) -> str:
+        self._need_open("feed")
+        self.heard[-1] += pcm16
+        await self._call("feed")
+        return self._hypothesis()
+
+    async def finish(self) -> Transcript:
+        self._need_open("finish")
+        await self._call("finish")
+        self.open = False
+        audio = self.heard[-1]
+        transcript = Transcript(
+            text=self._current()[-1] if audio else "",
+            decode_ms=self._decode_s * 1000,
+            audio_ms=len(audio) / BYTES_PER_MS,
+            runs=self._runs,
+        )
+        self.transcripts.append(transcript)
+        return transcript
+
+    async def abandon(self) -> None:
+        self.calls["abandon"] += self.open
+        self.open = False
+        await trio.lowlevel.checkpoint()
+
+    async def _call(self, kind: str) -> None:
+        """Lets time pass, or fails. A call that does not come to its end loses the utterance."""
+        was_open, self.open = self.open, False
+        self.calls[kind] += 1
+        call = (kind, self.calls[kind])
+        delay_s = self._delays_s.get(call, self._delays_s.get(kind, 0.0))
+        await trio.sleep(delay_s)
+        if call in self._fail_on:
+            raise self._fail_on[call]
+        self._decode_s += delay_s
+        self._runs += kind != "begin"
+        self.open = was_open
+
+    def _need_open(self, kind: str) -> None:
+        if not self.open:
+            raise RuntimeError(f"{kind} without an open utterance")
+
+    def _current(self) -> Sequence[str]:
+        if len(self.transcripts) >= len(self._script):
+            raise LookupError(f"more utterances than the {len(self._script)} in the script")
+        return self._script[len(self.transcripts)]
+
+    def _hypothesis(self) -> str:
+        current = self._current()
+        steps = len(self.heard[-1]) // (self._word_ms * BYTES_PER_MS)
+        return current[min(steps, len(current)) - 1] if steps else ""
+
+
+def _hypotheses(entry: str | Sequence[str]) -> Sequence[str]:
+    if not isinstance(entry, str):
+        return tuple(entry) or ("",)
+    words = entry.split()
+    return tuple(" ".join(words[:count]) for count in range(1, len(words) + 1)) or ("",)

@@ -1,0 +1,249 @@
+"""Lanes: supervised worker processes that hold the engines that block.
+
+A lane is one process, one call at a time, so what a call leaves in the worker stays with the lane.
+Sessions share it: a caller that is cancelled gives up its own wait and nothing else. Only a job
+that overruns its deadline ends the worker, for real, and the lane starts again.
+
+`Lane.run` is a permanent child of a supervisor. It ends with LaneLost whenever its worker is gone;
+an engine that cannot be loaded does not end it, it is tried again inside. The lane paces its
+restarts itself, so its supervisor sets no limit to them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import trio
+import trio_parallel
+
+from .failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from .lane_life import WorkerLife
+from .lane_queue import Backoff, Job, JobQueue
+from .lane_worker import WorkerReplaced, warm, work
+
+T = TypeVar("T")
+
+JOB_LIMIT_S = 120.0
+"""No job takes longer, whatever its caller allows: a lane that nobody watches must not hang."""
+
+FAIR_RUN_S = 0.5
+"""What a job may run at least, once it has begun. A caller's time may run out in the queue; the
+worker must not die for a job that began a moment ago, it carries other sessions' utterances."""
+
+LOAD_LIMIT_S = 120.0
+"""Loading an engine takes 0.3 s (a decoder) to many seconds (a large model from a cold disk)."""
+
+QUEUE_MAX = 64
+"""Each session has one call under way, and one lane cannot serve 64 talkers in time."""
+
+GRACE_S = 0.5
+"""An idle worker ends within 0.1 s of its pipe's end; what takes longer is killed."""
+
+QUICK_DEATH_S = 10.0
+"""A worker that dies younger than this counts as one that may die again at once."""
+
+DEATHS = Backoff(first_s=0.3, most_s=5.0)
+LOADS = Backoff(first_s=0.5, most_s=30.0)
+
+
+class Lane:
+    """`init` runs in every new worker and loads the engine; it and all jobs must pickle.
+
+    `generation` numbers the workers: it moves on the moment one is lost. A job with a generation
+    needs what an earlier call left in that very worker; one without can run on any.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        init: Callable[[], object],
+        *,
+        deaths: Backoff = DEATHS,
+        loads: Backoff = LOADS,
+    ) -> None:
+        self.name = name
+        self.ready = False
+        self.load_error: str | None = None
+        self.pid: int | None = None
+        self.generation = 1
+        self._init = init
+        self._deaths = deaths
+        self._loads = loads
+        self._quick_deaths = 0
+        self._queue = JobQueue()
+        self._running: Job | None = None
+        self._idle = trio.CancelScope()
+        self._limiter = trio.CapacityLimiter(1)  # its own: the default one is shared by all lanes
+
+    @property
+    def load(self) -> int:
+        """How many jobs are waiting or running."""
+        return len(self._queue) + (self._running is not None)
+
+    async def call(
+        self, fn: Callable[..., T], *args: Any, generation: int | None = None, urgent: bool = False
+    ) -> T:
+        """Run `fn(*args)` in the worker and give what it returns.
+
+        The job's time ends with the caller's deadline. Raises EngineFailure: EngineUnavailable
+        where the engine could not be loaded, LaneLost where the worker (or the one of
+        `generation`) is gone, EngineTimeout where the job overran.
+        """
+        if len(self._queue) >= QUEUE_MAX:
+            raise EngineFailure(f"lane {self.name} is full")
+        job = self._put(Job(fn, args, trio.current_effective_deadline(), generation, urgent))
+        try:
+            await job.ended.wait()
+        finally:
+            if not job.ended.is_set():
+                self._queue.take(lambda waiting: waiting is job)
+        if job.failure is not None:
+            raise job.failure
+        return cast(T, job.value)
+
+    def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
+        """Have `fn(*args)` run for its effect in the worker of `generation`, unless that is gone.
+
+        It does not wait, so a task that is being cancelled can clear up after itself. Not bounded:
+        each post ends something that a call began.
+        """
+        if generation == self.generation and self.load_error is None:
+            self._put(Job(fn, args, math.inf, generation))
+
+    def _put(self, job: Job) -> Job:
+        if self.load_error is not None:
+            raise EngineUnavailable(f"{self.name}: {self.load_error}")
+        if job.generation not in (None, self.generation):
+            raise LaneLost(f"{self.name}: the worker that held this is gone")
+        job.deadline = min(job.deadline, trio.current_time() + JOB_LIMIT_S)
+        self._queue.put(job)
+        self._idle.cancel()
+        return job
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Raises LaneLost when the worker is gone: run it again."""
+        task_status.started()
+        failed_loads = 0
+        try:
+            await trio.sleep(self._deaths.pause_s(self._quick_deaths))
+            while True:
+                await self._serve_one_worker()
+                failed_loads += 1
+                await trio.sleep(self._loads.pause_s(failed_loads))
+        except trio.Cancelled:
+            self._fail_queued(LaneLost, "the lane is stopped")
+            raise
+
+    async def _serve_one_worker(self) -> None:
+        """One worker from its start to its end. Returns where it could not load its engine."""
+        loaded_s: float | None = None
+        try:
+            async with trio_parallel.open_worker_context(
+                idle_timeout=math.inf, grace_period=GRACE_S
+            ) as context:
+                if not await self._load(context):
+                    return
+                loaded_s = trio.current_time()
+                with WorkerLife(self.pid) as life:
+                    while True:
+                        await self._execute(context, await self._next_job(life))
+        except trio_parallel.BrokenWorkerError:  # the context found it dead when it closed
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if loaded_s is not None:
+                raise LaneLost(f"{self.name}: the worker died") from None
+        finally:
+            self.ready, self.pid = False, None
+            self.generation += 1
+            if loaded_s is not None:
+                quick = trio.current_time() - loaded_s < QUICK_DEATH_S
+                self._quick_deaths = self._quick_deaths + 1 if quick else 0
+                self._fail_queued(LaneLost, "the worker that held this is gone", bound=True)
+
+    async def _load(self, context: Any) -> bool:
+        error = f"loading took longer than {LOAD_LIMIT_S:g} s"
+        try:
+            with trio.move_on_after(LOAD_LIMIT_S):
+                self.pid = await context.run_sync(
+                    warm, self._init, kill_on_cancel=True, limiter=self._limiter
+                )
+                self.ready, self.load_error = True, None
+                return True
+        except trio_parallel.BrokenWorkerError:
+            error = "the worker died while loading"
+        except EngineFailure as failure:
+            error = str(failure)
+        self.load_error = error
+        self._fail_queued(EngineUnavailable, error)
+        return False
+
+    async def _next_job(self, life: WorkerLife) -> Job:
+        while True:
+            if life.ended:
+                raise LaneLost(f"{self.name}: the worker died while it was idle")
+            if (job := self._queue.pop()) is None:
+                with trio.CancelScope() as self._idle:
+                    await life.wait_for_end()
+            elif trio.current_time() < job.deadline:
+                return job
+            else:
+                job.finish(failure=EngineTimeout(f"{self.name}: no turn within the deadline"))
+
+    async def _execute(self, context: Any, job: Job) -> None:
+        self._running = job
+        kill_at = max(job.deadline, trio.current_time() + FAIR_RUN_S)
+        try:
+            with trio.CancelScope(deadline=kill_at) as time:
+                job.finish(
+                    await context.run_sync(
+                        work, job.fn, *job.args, kill_on_cancel=True, limiter=self._limiter
+                    )
+                )
+        except EngineFailure as failure:
+            job.finish(failure=failure)
+        except (trio_parallel.BrokenWorkerError, WorkerReplaced):
+            raise LaneLost(f"{self.name}: the worker died during a call") from None
+        except Exception as error:  # what does not pickle; all else is contained in the worker
+            what = f"{type(error).__name__}: {error}"
+            job.finish(failure=EngineFailure(f"{self.name}: {what}", retryable=False))
+        else:
+            if time.cancelled_caught:
+                job.finish(failure=EngineTimeout(f"{self.name}: the call overran its deadline"))
+                raise LaneLost(f"{self.name}: the worker was killed, a call overran its deadline")
+        finally:
+            self._running = None
+            job.finish(failure=LaneLost(f"{self.name}: the worker died during the call"))
+
+    def _fail_queued(
+        self, kind: type[LaneLost | EngineUnavailable], why: str, *, bound: bool = False
+    ) -> None:
+        """Those that need the worker that is gone (`bound`), or all."""
+        for job in self._queue.take(lambda job: job.generation is not None or not bound):
+            job.finish(failure=kind(f"{self.name}: {why}"))
+
+
+class LanePool:
+    """Lanes with the same engine. Any of them serves a call that needs no state."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        if not lanes:
+            raise ValueError("a pool has at least one lane")
+        self.lanes = tuple(lanes)
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one lane serves. With one restarting the server is slower, not down."""
+        return any(lane.ready for lane in self.lanes)
+
+    @property
+    def load_error(self) -> str | None:
+        """Why none of them serves, as far as that is known."""
+        errors = (lane.load_error for lane in self.lanes if lane.load_error is not None)
+        return None if self.ready else next(errors, None)
+
+    def pick(self) -> Lane:
+        """The least loaded: of the ready ones, else of those that may become ready."""
+        return min(
+            self.lanes, key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load)
+        )

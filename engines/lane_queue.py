@@ -1,0 +1,70 @@
+"""What waits in a lane, and how long a lane pauses after a failure. Needs no event loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from .failures import EngineFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The pause before attempt after attempt: it doubles from `first_s` up to `most_s`."""
+
+    first_s: float
+    most_s: float
+
+    def pause_s(self, failures: int) -> float:
+        """After `failures` failures in a row; none after none."""
+        return min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32)) if failures else 0.0
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One call. It ends with `finish`, once; what comes later is discarded."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    deadline: float
+    generation: int | None = None
+    urgent: bool = False
+    ended: trio.Event = field(default_factory=trio.Event)
+    value: Any = None
+    failure: EngineFailure | None = None
+
+    def finish(self, value: Any = None, failure: EngineFailure | None = None) -> None:
+        if not self.ended.is_set():
+            self.value, self.failure = value, failure
+            self.ended.set()
+
+
+class JobQueue:
+    """The urgent before the others, first come first served within each."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[Job] = deque()
+        self._others: deque[Job] = deque()
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._others)
+
+    def put(self, job: Job) -> None:
+        (self._urgent if job.urgent else self._others).append(job)
+
+    def pop(self) -> Job | None:
+        waiting = self._urgent or self._others
+        return waiting.popleft() if waiting else None
+
+    def take(self, which: Callable[[Job], bool]) -> list[Job]:
+        """Remove and return those that `which` chooses, in the order of their turn."""
+        jobs = (*self._urgent, *self._others)
+        taken = [job for job in jobs if which(job)]
+        kept = [job for job in jobs if job not in taken]
+        self._urgent = deque(job for job in kept if job.urgent)
+        self._others = deque(job for job in kept if not job.urgent)
+        return taken

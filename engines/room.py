@@ -1,0 +1,129 @@
+"""The engine room: which engines the settings ask for, their lanes, and when they are ready.
+
+Owned by the server, opened once. Every kind has one table here: a further engine is one file in
+its folder and one line in the table.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ..config import Answering, Hearing, Settings
+from ..supervisor import Child, Observer, Supervisor
+from .asr.pocketsphinx import PocketsphinxTranscriber
+from .asr.pocketsphinx_worker import load as load_pocketsphinx
+from .kit import Engines
+from .lane import Lane, LanePool
+from .llm.interface import Responder
+from .llm.local import LocalResponder
+from .tts.pyttsx3 import Pyttsx3Synthesizer
+from .tts.pyttsx3_worker import load as load_pyttsx3
+from .vad.energy import EnergyDetector
+from .vad.interface import Detector
+from .vad.webrtc import WebRtcDetector
+
+DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
+    "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
+    "energy": lambda hearing: EnergyDetector(hearing.energy_threshold),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRoom:
+    engines: Engines
+    lanes: tuple[Lane, ...]
+    chosen: dict[str, str]
+    """Kind to engine, with the reason where the settings left the choice."""
+
+    def supervisor(self, observers: Sequence[Observer] = ()) -> Supervisor:
+        """The supervisor of all lanes. Without intensity: a lane paces its own restarts, and an
+        engine that cannot be kept alive must not take the server down with it."""
+        return Supervisor(
+            "lanes",
+            [Child(lane.name, run=lane.run, ready=True) for lane in self.lanes],
+            max_restarts=math.inf,
+            observers=observers,
+        )
+
+    def not_ready(self) -> list[str]:
+        """What the server still waits for before it can talk; empty when it can.
+
+        One ready lane of each kind is enough: the others only add room.
+        """
+        kinds: dict[str, list[Lane]] = {}
+        for lane in self.lanes:
+            kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
+        return [
+            f"{kind}: {next((lane.load_error for lane in lanes if lane.load_error), 'loading')}"
+            for kind, lanes in kinds.items()
+            if not any(lane.ready for lane in lanes)
+        ]
+
+
+@asynccontextmanager
+async def open_engine_room(settings: Settings) -> AsyncIterator[EngineRoom]:
+    """Make the engines that the settings ask for. Raises EngineUnavailable for a setting that
+    cannot work (an unusable key). Lanes start when their supervisor runs."""
+    asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
+    tts_lanes = _lanes("tts", settings.speaking.workers, load_pyttsx3)
+    async with _open_responder(settings.answering) as responder:
+        yield EngineRoom(
+            engines=Engines(
+                detector=functools.partial(
+                    DETECTORS[settings.hearing.vad_engine], settings.hearing
+                ),
+                transcriber=functools.partial(_pocketsphinx, LanePool(asr_lanes)),
+                responder=responder,
+                synthesizer=Pyttsx3Synthesizer(LanePool(tts_lanes)),
+            ),
+            lanes=(*asr_lanes, *tts_lanes),
+            chosen=choices(settings),
+        )
+
+
+def choices(settings: Settings) -> dict[str, str]:
+    """Kind to engine, and why where the settings left the choice."""
+    asr = "pocketsphinx"
+    if settings.transcribing.engine == "auto":
+        asr += " (auto: needs no model)"
+    llm = settings.answering.engine
+    if settings.stream_llm_engine == "auto":
+        reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
+        llm += f" (auto: {reason})"
+    return {
+        "vad": settings.hearing.vad_engine,
+        "asr": asr,
+        "llm": llm,
+        "tts": settings.speaking.engine,
+    }
+
+
+def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:
+    return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))
+
+
+def _pocketsphinx(pool: LanePool, session_id: str) -> PocketsphinxTranscriber:
+    return PocketsphinxTranscriber(pool, session_id)
+
+
+@asynccontextmanager
+async def _open_responder(answering: Answering) -> AsyncIterator[Responder]:
+    if answering.engine == "local":
+        yield LocalResponder()
+        return
+    # The SDK takes a second to import; only those who use it pay for that.
+    from .llm.openai import open_openai
+
+    key = answering.api_key
+    async with open_openai(
+        model=answering.model,
+        max_tokens=answering.max_tokens,
+        temperature=answering.temperature,
+        base_url=answering.base_url,
+        api_key=None if key is None else key.get_secret_value(),
+    ) as responder:
+        yield responder

@@ -1,0 +1,72 @@
+"""`parley serve`: a server, its signals and its exit code."""
+
+from __future__ import annotations
+
+import signal
+
+import structlog
+import trio
+
+from .config import Settings
+from .engines.room import open_engine_room
+from .logs import configure_logging
+from .server import PortInUse, Server, open_listeners
+
+FORCED = 130
+"""Exit code after a second signal: what a shell gives for an interrupt."""
+
+
+class CannotListen(Exception):
+    """The address cannot be bound; the message says which and why, in one line."""
+
+
+def serve_until_signalled(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen."""
+    configure_logging(settings.observing)
+    return trio.run(_serve, settings)
+
+
+async def _serve(settings: Settings) -> int:
+    serving = settings.serving
+    try:
+        listeners = await open_listeners(serving.host, serving.port)
+    except PortInUse as error:
+        raise CannotListen(f"{error}; stop what runs there or choose another --port") from None
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {serving.host}:{serving.port}: {error}") from None
+    async with open_engine_room(settings) as room:
+        server = Server(settings, room)
+        log = structlog.get_logger()
+        stopped = False
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_watch_signals, server, nursery.cancel_scope)
+            port = listeners[0].socket.getsockname()[1]
+            log.info(
+                "listening",
+                url=f"ws://{serving.host}:{port}/ws",
+                engines=room.chosen,
+            )
+            await server.run(listeners)
+            stopped = True
+            nursery.cancel_scope.cancel()
+    return 0 if stopped else FORCED
+
+
+async def _watch_signals(
+    server: Server,
+    scope: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        asked = False
+        async for number in signals:
+            name = signal.Signals(number).name
+            if asked:
+                structlog.get_logger().warning("stopping_at_once", signal=name)
+                scope.cancel()
+                return
+            asked = True
+            structlog.get_logger().info("stopping", signal=name)
+            server.stop()

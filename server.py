@@ -1,0 +1,274 @@
+"""The server: sockets in, sessions out.
+
+    server                one_for_one, permanent children
+    ├─ lanes              worker processes that hold blocking engines
+    ├─ connections        dynamic, temporary: one crash never touches another connection
+    │  └─ connection-<n>  an HTTP request, or a WebSocket with its session
+    └─ listener           accepts, routes by path, refuses when full
+
+They stop in reverse: the listener first, then every session within the drain's deadline, the
+lanes last.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+import trio
+
+from . import __version__
+from .config import Settings
+from .engines.room import EngineRoom
+from .protocol.dialect import Dialect
+from .protocol.dialects import DIALECTS
+from .serving.front import Front, WebSocketRoute
+from .serving.head import Head
+from .serving.http import Response, json_response, text_response
+from .serving.websocket import WebSocketTransport
+from .session import Session
+from .supervisor import Child, Crashed, Restart, SupervisionEvent, Supervisor
+from .telemetry import Telemetry
+
+PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+CLEANUP_S = 2.0
+"""How long a connection that was cancelled may take to let go of its socket."""
+
+
+class PortInUse(Exception):
+    """Somebody else listens there."""
+
+
+async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
+    """Bind. Raises PortInUse, or OSError for an address that is not ours."""
+    try:
+        return list(await trio.open_tcp_listeners(port, host=host))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(f"port {port} on {host} is in use") from None
+        raise
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One accepted socket: its scope, and the session that grew from it, if one did."""
+
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    session: Session | None = None
+
+    async def run(self, serve: Callable[[], Awaitable[object]]) -> None:
+        _current_connection.set(self)
+        with self.scope:
+            await serve()
+
+    def drain(self) -> None:
+        """A session says goodbye; anything else is dropped."""
+        if self.session is not None:
+            self.session.drain()
+        else:
+            self.scope.cancel()
+
+
+_current_connection: ContextVar[_Connection] = ContextVar("_current_connection")
+
+
+class _ConnectionNursery:
+    """What `trio.serve_listeners` takes for a nursery: every connection is a supervised child."""
+
+    def __init__(self, spawn: Callable[[Callable[[], Awaitable[object]]], None]) -> None:
+        self._spawn = spawn
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        self._spawn(functools.partial(task, *args))
+
+
+class Server:
+    """A Parley server on sockets that are already bound.
+
+    `run` returns after `stop` (gracefully: replies finish) or when it is cancelled (at once).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        room: EngineRoom,
+        *,
+        telemetry: Telemetry | None = None,
+        dialects: Sequence[Dialect] = DIALECTS,
+    ) -> None:
+        self._settings = settings
+        self._room = room
+        self.telemetry = telemetry or Telemetry()
+        self._log = structlog.get_logger()
+        self._sessions: dict[str, Session] = {}
+        self._accepted = 0
+        self._stopping = False
+        self._front = Front(
+            routes={
+                ("GET", "/health"): self._health,
+                ("GET", "/healthz"): self._health,
+                ("GET", "/ready"): self._ready,
+                ("GET", "/readyz"): self._ready,
+                ("GET", "/metrics"): self._metrics,
+                ("GET", "/sessions"): self._list_sessions,
+                ("GET", "/api/stream_config"): self._stream_config,
+            },
+            websocket_routes={
+                path: WebSocketRoute(
+                    on_websocket=functools.partial(self._converse, dialect),
+                    max_message_bytes=dialect.profile.max_message_bytes,
+                )
+                for dialect in dialects
+                for path in dialect.paths
+            },
+            admit=self._admit,
+            log=self._log,
+        )
+        self._connections = Supervisor("connections", observers=(self._observe,))
+        self._tree: Supervisor | None = None
+        self._gauges()
+
+    def _gauges(self) -> None:
+        self.telemetry.gauge("open_sessions", "Sessions open now", lambda: len(self._sessions))
+        self.telemetry.gauge(
+            "live_tasks",
+            "Tasks alive in the server",
+            lambda: trio.lowlevel.current_statistics().tasks_living,
+        )
+        self.telemetry.gauge(
+            "lanes_ready",
+            "Worker processes that are ready",
+            lambda: sum(lane.ready for lane in self._room.lanes),
+        )
+
+    async def run(
+        self,
+        listeners: Sequence[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until stopped. Raises GaveUp where a part of the tree cannot be kept alive."""
+        async with AsyncExitStack() as stack:
+            for listener in listeners:
+                stack.push_async_callback(listener.aclose)
+            drain_s = self._settings.serving.drain_s
+            lanes = self._room.supervisor(observers=(self._observe,))
+            self._tree = Supervisor(
+                "server",
+                (
+                    Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
+                    Child(
+                        "connections",
+                        run=self._connections.run,
+                        ready=True,
+                        stop=self._connections.stop,
+                        shutdown_s=drain_s + CLEANUP_S,
+                    ),
+                    Child("listener", run=functools.partial(self._listen, listeners)),
+                ),
+                observers=(self._observe,),
+            )
+            if self._stopping:
+                return
+            await self._tree.run(task_status=task_status)
+
+    def stop(self) -> None:
+        """Stop gracefully: accept nobody, tell every session, let replies finish, close."""
+        self._stopping = True
+        if self._tree is not None:
+            self._tree.stop()
+
+    async def _listen(self, listeners: Sequence[trio.SocketListener]) -> None:
+        nursery = cast("trio.Nursery", _ConnectionNursery(self._spawn))
+        await trio.serve_listeners(self._front.handle, list(listeners), handler_nursery=nursery)
+
+    def _spawn(self, serve: Callable[[], Awaitable[object]]) -> None:
+        self._accepted += 1
+        connection = _Connection()
+        self._connections.spawn_child(
+            Child(
+                f"connection-{self._accepted}",
+                run=functools.partial(connection.run, serve),
+                restart=Restart.TEMPORARY,
+                stop=connection.drain,
+                shutdown_s=self._settings.serving.drain_s,
+            )
+        )
+
+    # WebSocket
+
+    def _admit(self) -> str | None:
+        limit = self._settings.serving.max_connections
+        if self._stopping:
+            self.telemetry.refused("stopping")
+            return "the server is shutting down"
+        if self._front.websockets >= limit:
+            self.telemetry.refused("full")
+            return f"all {limit} connections are taken; try again later"
+        return None
+
+    async def _converse(self, dialect: Dialect, transport: WebSocketTransport, head: Head) -> None:
+        serving = self._settings.serving
+        session = Session(
+            transport=transport,
+            dialect=dialect,
+            engines=self._room.engines,
+            settings=self._settings,
+            telemetry=self.telemetry,
+            companions=(
+                Child(
+                    "keepalive",
+                    run=functools.partial(
+                        transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
+                    ),
+                    restart=Restart.TEMPORARY,
+                ),
+            ),
+        )
+        connection = _current_connection.get()
+        connection.session = session
+        self._sessions[session.id] = session
+        try:
+            await session.run()
+        finally:
+            del self._sessions[session.id]
+
+    # HTTP
+
+    async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
+        return json_response(
+            {"ok": True, "status": "ok", "version": __version__, "sessions": len(self._sessions)}
+        )
+
+    async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
+        missing = self._room.not_ready()
+        body = {"ok": not missing, "ready": not missing, "waiting_for": missing}
+        return json_response(body, status=503 if missing else 200)
+
+    async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
+        return text_response(self.telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)
+
+    async def _list_sessions(self, head: Head, stream: trio.abc.Stream) -> Response:
+        sessions = [session.status() for session in self._sessions.values()]
+        return json_response({"ok": True, "count": len(sessions), "sessions": sessions})
+
+    async def _stream_config(self, head: Head, stream: trio.abc.Stream) -> Response:
+        config: dict[str, Any] = {**self._settings.public(), "engines": self._room.chosen}
+        return json_response(config)
+
+    def _observe(self, event: SupervisionEvent) -> None:
+        if isinstance(event, Crashed):
+            self.telemetry.restarted(event.child.split("-")[0])
+            self._log.warning(
+                "child_crashed",
+                supervisor=event.supervisor,
+                child=event.child,
+                error=repr(event.error),
+            )

@@ -1,0 +1,341 @@
+"""One conversation: which actors, which channels, which supervisor.
+
+    session-<id>          one_for_one, ends when a significant child has ended
+    ├─ sender             significant: the only task that ever writes to the peer
+    ├─ dialogue           significant: decides, begins turns and cancels them
+    ├─ asr                permanent
+    ├─ vad                permanent
+    ├─ receiver           significant: when the peer is gone the session ends
+    ├─ drain              temporary: waits for the server's wish to stop
+    └─ turn-<n>           temporary: at most one at a time
+
+Children start from the peer's ear to its mouth and stop the other way round, so that whoever
+speaks last still has somebody to speak to. The same session runs behind a WebSocket, in memory
+and in a replay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import trio
+
+from .actors.asr import ASRActor
+from .actors.endpointer import Endpointer, EndpointerSettings
+from .actors.gate import ReplyGate
+from .actors.limits import (
+    HEARD_CAPACITY,
+    OUTBOX_CAPACITY,
+    REPORTS_CAPACITY,
+    SPOKEN_CAPACITY,
+)
+from .actors.memory import ConversationMemory
+from .actors.messages import DrainRequested, Heard, Report, Spoken
+from .actors.outbox import Outbox, PartialThinner
+from .actors.receiver import Receiver
+from .actors.record import TurnRecord
+from .actors.sender import Sender
+from .actors.utterance import UtteranceInHand
+from .actors.vad import HearingState, VADActor
+from .clock import SessionClock
+from .config import Settings
+from .dialogue import Dialogue
+from .engines.kit import Engines
+from .engines.llm.interface import ChatMessage
+from .protocol.codes import Code
+from .protocol.dialect import Dialect
+from .protocol.events import Failure, Outbound
+from .supervisor import (
+    AutoShutdown,
+    Child,
+    Crashed,
+    Observer,
+    Restart,
+    SupervisionEvent,
+    Supervisor,
+    SupervisorStopped,
+)
+from .telemetry import Telemetry
+from .transport import PeerGone, Transport
+from .turn import Turn
+
+MAX_RESTARTS = 10
+"""Per period. An utterance may take its recognizer down twice; a person speaks a few utterances
+in ten seconds at most. Above that something is broken that restarting does not mend."""
+RESTART_PERIOD_S = 10.0
+
+LAST_WORDS_S = 1.0
+"""How long a crashed session tries to say INTERNAL to its peer."""
+
+CLOSE_INTERNAL = 1011
+
+
+@dataclass(slots=True, kw_only=True)
+class _Channels:
+    heard: tuple[trio.MemorySendChannel[Heard], trio.MemoryReceiveChannel[Heard]]
+    spoken: tuple[trio.MemorySendChannel[Spoken], trio.MemoryReceiveChannel[Spoken]]
+    reports: tuple[trio.MemorySendChannel[Report], trio.MemoryReceiveChannel[Report]]
+    outbox: tuple[trio.MemorySendChannel[Outbound], trio.MemoryReceiveChannel[Outbound]]
+
+
+class Session:
+    """One conversation over one transport. `run` returns when it is over, whoever ended it.
+
+    It raises nothing of its own: what crashes inside is told to the peer as INTERNAL, and to the
+    log.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        dialect: Dialect,
+        engines: Engines,
+        settings: Settings,
+        telemetry: Telemetry,
+        session_id: str | None = None,
+        companions: Sequence[Child] = (),
+    ) -> None:
+        """`companions` are further children with the session's lifetime (a socket's ping)."""
+        self.id = session_id or uuid.uuid4().hex[:12]
+        self.dialect = dialect
+        self._transport = transport
+        self._engines = engines
+        self._settings = settings
+        self._telemetry = telemetry
+        self._companions = tuple(companions)
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
+            session_id=self.id
+        )
+        self._clock = SessionClock(trio.current_time())
+        self._drain = trio.Event()
+        self._broken: BaseException | None = None
+        self._observers: tuple[Observer, ...] = (self._observe,)
+        self._build()
+
+    def _build(self) -> None:
+        settings = self._settings
+        self._channels = _Channels(
+            heard=trio.open_memory_channel(HEARD_CAPACITY),
+            spoken=trio.open_memory_channel(SPOKEN_CAPACITY),
+            reports=trio.open_memory_channel(REPORTS_CAPACITY),
+            outbox=trio.open_memory_channel(OUTBOX_CAPACITY),
+        )
+        self._codec = self.dialect.codec()
+        self._gate = ReplyGate()
+        self._outbox = Outbox(
+            self._channels.outbox[0],
+            PartialThinner(
+                threshold=settings.backpressure.threshold,
+                every=settings.backpressure.skip_frames,
+            ),
+            self._telemetry,
+        )
+        self._memory = ConversationMemory(
+            settings.answering.system_prompt, settings.answering.memory_turns
+        )
+        self._transcriber = self._engines.transcriber(self.id)
+        # What outlives a restart of the actor that uses it.
+        self._utterance = UtteranceInHand()
+        self._hearing = HearingState()
+        self._dialogue = Dialogue(
+            session_id=self.id,
+            inbox=self._channels.reports[1],
+            outbox=self._outbox,
+            gate=self._gate,
+            memory=self._memory,
+            start_turn=self._start_turn,
+            stop_turn=self._stop_turn,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            log=self._log,
+            log_latency=settings.observing.log_latency,
+            log_transcripts=settings.observing.log_transcripts,
+        )
+        self._sender = Sender(
+            inbox=self._channels.outbox[1],
+            transport=self._transport,
+            codec=self._codec,
+            gate=self._gate,
+            stall_s=settings.serving.send_stall_s,
+            telemetry=self._telemetry,
+            log=self._log,
+        )
+        self._supervisor = Supervisor(
+            f"session-{self.id}",
+            (
+                Child("sender", run=self._sender.run, restart=Restart.TEMPORARY, significant=True),
+                Child(
+                    "dialogue", run=self._dialogue.run, restart=Restart.TEMPORARY, significant=True
+                ),
+                Child("asr", run=self._run_asr, restart=Restart.PERMANENT),
+                Child("vad", run=self._run_vad, restart=Restart.PERMANENT),
+                Child(
+                    "receiver", run=self._run_receiver, restart=Restart.TEMPORARY, significant=True
+                ),
+                Child("drain", run=self._run_drain, restart=Restart.TEMPORARY),
+                *self._companions,
+            ),
+            max_restarts=MAX_RESTARTS,
+            period_s=RESTART_PERIOD_S,
+            auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+            observers=self._observers,
+        )
+
+    # Children. Each incarnation is a new actor; what it must know of the one before is handed in.
+
+    async def _run_receiver(self) -> None:
+        await Receiver(
+            transport=self._transport,
+            codec=self._codec,
+            heard=self._channels.heard[0],
+            reports=self._channels.reports[0],
+            outbox=self._outbox,
+            idle_s=self._settings.serving.idle_timeout_s,
+            telemetry=self._telemetry,
+        ).run()
+
+    async def _run_vad(self) -> None:
+        hearing = self._settings.hearing
+        detector = self._engines.detector()
+        await VADActor(
+            inbox=self._channels.heard[1],
+            spoken=self._channels.spoken[0],
+            reports=self._channels.reports[0],
+            outbox=self._outbox,
+            detector=detector,
+            endpointer=Endpointer(
+                EndpointerSettings(
+                    frame_ms=detector.frame_samples * 1000 // detector.rate_hz,
+                    silence_ms=hearing.silence_ms,
+                    min_speech_ms=hearing.min_speech_ms,
+                    max_utterance_ms=hearing.max_utterance_ms,
+                    onset_ms=hearing.onset_ms,
+                )
+            ),
+            pad_ms=hearing.speech_pad_ms,
+            reply_live=lambda: self._gate.reply_live,
+            telemetry=self._telemetry,
+            state=self._hearing,
+        ).run()
+
+    async def _run_asr(self) -> None:
+        hearing = self._settings.hearing
+        await ASRActor(
+            inbox=self._channels.spoken[1],
+            reports=self._channels.reports[0],
+            outbox=self._outbox,
+            transcriber=self._transcriber,
+            utterance=self._utterance,
+            timeout_s=self._settings.transcribing.timeout_s,
+            partial_interval_s=hearing.partial_interval_ms / 1000,
+            partial_min_gap_s=hearing.partial_min_gap_ms / 1000,
+            telemetry=self._telemetry,
+        ).run()
+
+    async def _run_drain(self) -> None:
+        await self._drain.wait()
+        await self._channels.reports[0].send(DrainRequested())
+
+    # Turns
+
+    def _start_turn(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
+        turn = Turn(
+            record=record,
+            conversation=conversation,
+            responder=self._engines.responder,
+            synthesizer=self._engines.synthesizer,
+            outbox=self._outbox,
+            reports=self._channels.reports[0],
+            gate=self._gate,
+            next_seq=self._dialogue.next_seq,
+            reply_frame_ms=self.dialect.profile.reply_frame_ms,
+            answering=self._settings.answering,
+            speaking=self._settings.speaking,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            observers=self._observers,
+        )
+        child = Child(f"turn-{record.turn}", run=turn.run, restart=Restart.TEMPORARY)
+        # A session that is ending begins no turn; the dialogue ends with it in a moment.
+        with contextlib.suppress(SupervisorStopped):
+            self._supervisor.spawn_child(child)
+
+    async def _stop_turn(self, turn: int) -> None:
+        try:
+            await self._supervisor.stop_child(f"turn-{turn}")
+        except LookupError:
+            # It ended by itself in this very moment.
+            return
+
+    # Life
+
+    async def run(self) -> None:
+        self._telemetry.session_opened(self.dialect.profile.name)
+        self._log.info(
+            "session_opened", dialect=self.dialect.profile.name, peer=self._transport.peer
+        )
+        try:
+            try:
+                await self._supervisor.run()
+            except Exception as error:  # the supervisor gave up
+                self._broken = error
+            if self._broken is not None:
+                await self._say_internal()
+        finally:
+            with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
+                await self._transcriber.abandon()
+            self._transport.abort()
+            self._log.info("session_closed", **self.status())
+
+    def drain(self) -> None:
+        """Ask it to end: the peer is told, the reply finishes, the connection closes with 1001."""
+        self._drain.set()
+
+    async def _say_internal(self) -> None:
+        """The sender is gone, so this task is now the only one that writes."""
+        self._log.error("session_broken", error=repr(self._broken))
+        if self._sender.writing:
+            return
+        failure = Failure.of(Code.INTERNAL, "the session failed inside the server")
+        with trio.move_on_after(LAST_WORDS_S):
+            try:
+                for frame in self._codec.encode(failure):
+                    await self._transport.send(frame)
+                await self._transport.close(CLOSE_INTERNAL, "internal error")
+            except PeerGone:
+                return
+
+    def status(self) -> dict[str, Any]:
+        """A line of GET /sessions."""
+        dialogue = self._dialogue
+        return {
+            "session_id": self.id,
+            "dialect": self.dialect.profile.name,
+            "state": dialogue.state.value,
+            "is_listening": dialogue.listening,
+            "is_speaking": self._gate.reply_live,
+            "vad_state": "speech" if self._hearing.open else "silence",
+            "buffer_size": len(self._utterance.audio),
+            "outbox": self._outbox.depth,
+            "turns": dialogue.turns,
+            "uptime_seconds": round(trio.current_time() - self._clock.zero_s, 3),
+        }
+
+    def _observe(self, event: SupervisionEvent) -> None:
+        if not isinstance(event, Crashed):
+            return
+        self._telemetry.restarted(event.child.split("-")[0])
+        self._log.warning(
+            "actor_crashed",
+            supervisor=event.supervisor,
+            child=event.child,
+            error=repr(event.error),
+        )
+        if event.child in ("sender", "dialogue", "receiver"):
+            self._broken = event.error

@@ -1,0 +1,126 @@
+"""A real WebSocket on loopback behind the Wire, and its fake."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+import trio
+import trio_websocket
+
+from parley.client import wire as wire_module
+from parley.client.scripted import ScriptedWire
+from parley.client.server_process import free_port
+from parley.client.wire import Unreachable, WireClosed, open_wire
+from parley.tests.client.stand_in import open_stand_in
+
+
+async def echo_then_close(request: trio_websocket.WebSocketRequest) -> None:
+    connection = await request.accept()
+    await connection.send_message(await connection.get_message())
+    await connection.aclose(1001, "going")
+
+
+async def test_frames_go_both_ways_until_the_server_closes() -> None:
+    async with open_stand_in(echo_then_close) as url, open_wire(url) as wire:
+        await wire.send(b"\1\2")
+        assert await wire.receive() == b"\1\2"
+        with pytest.raises(WireClosed, match="closed with 1001: going") as caught:
+            await wire.receive()
+        assert (caught.value.code, caught.value.reason) == (1001, "going")
+        with pytest.raises(WireClosed):
+            await wire.send("more")
+
+
+async def test_a_connection_that_just_goes_is_1006() -> None:
+    async def vanish(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            request = await trio_websocket.wrap_server_stream(nursery, stream)
+            await request.accept()
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, vanish, 0)
+        port = listeners[0].socket.getsockname()[1]
+        async with open_wire(f"ws://127.0.0.1:{port}/") as wire:
+            with pytest.raises(WireClosed) as caught:
+                await wire.receive()
+            assert caught.value.code == 1006
+        nursery.cancel_scope.cancel()
+
+
+async def test_nobody_there_says_how_to_start_one() -> None:
+    with pytest.raises(Unreachable, match="start one with `parley serve`"):
+        async with open_wire(f"ws://127.0.0.1:{free_port()}/ws"):
+            pass  # pragma: no cover
+
+
+async def test_a_refusal_tells_its_status() -> None:
+    async def refuse(request: trio_websocket.WebSocketRequest) -> None:
+        await request.reject(503, body=b"full")
+
+    async with open_stand_in(refuse) as url:
+        with pytest.raises(Unreachable, match="HTTP 503"):
+            async with open_wire(url):
+                pass  # pragma: no cover
+
+
+async def test_what_is_no_address_is_told_apart() -> None:
+    with pytest.raises(Unreachable, match="is not a WebSocket address"):
+        async with open_wire("http://127.0.0.1/"):
+            pass  # pragma: no cover
+
+
+async def test_a_server_that_accepts_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_module, "CONNECT_S", 0.05)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        with pytest.raises(Unreachable, match="did not answer"):
+            async with open_wire(f"ws://127.0.0.1:{mute.getsockname()[1]}/"):
+                pass  # pragma: no cover
+
+
+async def test_what_the_block_raises_comes_out_bare() -> None:
+    async with open_stand_in() as url:
+        with pytest.raises(ZeroDivisionError):
+            async with open_wire(url):
+                raise ZeroDivisionError
+        with pytest.raises(trio_websocket.HandshakeError):
+            async with open_wire(url):
+                raise trio_websocket.HandshakeError
+
+
+async def test_a_peer_that_is_slow_to_close_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "CLOSE_S", 0.05)
+
+    async def deaf(request: Any) -> None:
+        connection = await request.accept()
+        for _ in range(9):  # the queue is full: the close is never read
+            await connection.send_message("x" * 65536)
+        await trio.sleep_forever()
+
+    async def accept_then_ignore(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+
+    del accept_then_ignore
+    async with open_stand_in(deaf) as url:
+        with pytest.raises(ZeroDivisionError):
+            async with open_wire(url):
+                raise ZeroDivisionError
+
+
+async def test_the_fake_is_closed_like_the_real_one() -> None:
+    wire = ScriptedWire()
+    wire.say("last words")
+    wire.hang_up(1000)
+    assert await wire.receive() == "last words"
+    with pytest.raises(WireClosed, match="closed with 1000"):
+        await wire.receive()
+    with pytest.raises(WireClosed):
+        await wire.send("x")

@@ -1,0 +1,97 @@
+"""pyttsx3 in a lane: whole phrases, whatever is in the text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+import trio
+
+from parley.engines.failures import EngineFailure
+from parley.engines.lane import Lane, LanePool
+from parley.engines.tts import pyttsx3_worker as worker
+from parley.engines.tts.interface import Synthesizer
+from parley.engines.tts.pyttsx3 import SILENT_RATE_HZ, Pyttsx3Synthesizer, loader, speakable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello.", "Hello."),
+        (" \n", ""),
+        ("... ?!", ""),
+        ("\u200b", ""),
+        ("a\0b\ud800c\x1b", "a b c"),
+        ("\ud83d\ude00", ""),
+        ("100 %", "100 %"),
+        ("€", "€"),
+        ("%", "%"),
+        ("日本", "日本"),
+    ],
+)
+def test_text_is_cleaned_and_the_unpronounceable_is_empty(text: str, expected: str) -> None:
+    assert speakable(text) == expected
+
+
+async def test_nothing_to_say_needs_no_engine() -> None:
+    lane = Lane("tts", worker.load)  # nobody runs it
+    synthesizer: Synthesizer = Pyttsx3Synthesizer(LanePool([lane]))
+    for text in ("", "  ", "...", "\0"):
+        speech = await synthesizer.speak(text)
+        assert (speech.pcm16, speech.rate_hz) == (b"", SILENT_RATE_HZ)
+
+
+@asynccontextmanager
+async def a_lane(lane: Lane) -> AsyncIterator[Lane]:
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            yield lane
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+async def test_a_lane_speaks_whatever_comes(capfd: pytest.CaptureFixture[str]) -> None:
+    async with a_lane(Lane("tts", loader())) as lane:
+        synthesizer = Pyttsx3Synthesizer(LanePool([lane]))
+        speech = await synthesizer.speak("This is a phrase of two seconds, more or less.")
+        samples = np.frombuffer(speech.pcm16, "<i2")
+        assert speech.rate_hz == 22_050
+        assert 1.5 < speech.duration_s < 4
+        assert abs(samples).max() > 3000
+
+        # The same again is the same; a longer one is longer.
+        again = await synthesizer.speak("This is a phrase of two seconds, more or less.")
+        assert again == speech
+        longer = await synthesizer.speak("This is a phrase of two seconds, more or less. And more.")
+        assert longer.duration_s > speech.duration_s
+
+        for text in ("a\0b", "x\ud800y", "日本", "😀", "<speak>", "%", "a" * 2000):
+            assert (await synthesizer.speak(text)).pcm16
+
+        # A failure inside leaves pyttsx3 working.
+        for _ in range(2):
+            with pytest.raises(EngineFailure, match="UnicodeEncodeError"):
+                await lane.call(worker.speak, "\ud800")
+            assert (
+                await synthesizer.speak("This is a phrase of two seconds, more or less.") == speech
+            )
+        assert lane.generation == 1
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+async def test_rate_and_volume_can_be_set_and_a_wrong_voice_is_a_load_error() -> None:
+    text = "This is a phrase of two seconds, more or less."
+    heard = []
+    for init in (loader(), loader(rate_wpm=100, volume=0.3, voice="en-gb")):
+        async with a_lane(Lane("tts", init)) as lane:
+            heard.append(await Pyttsx3Synthesizer(LanePool([lane])).speak(text))
+    plain, slow_and_low = heard
+    assert slow_and_low.duration_s > 1.4 * plain.duration_s
+    assert (
+        abs(np.frombuffer(slow_and_low.pcm16, "<i2")).max()
+        < abs(np.frombuffer(plain.pcm16, "<i2")).max()
+    )

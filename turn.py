@@ -1,0 +1,136 @@
+"""A turn: one reply, from the first token to the last sample heard, as a supervision tree.
+
+    turn-<n>              one_for_one, ends when playout has ended
+    ├─ llm                transient
+    ├─ phraser            transient
+    ├─ tts                transient
+    └─ playout            transient, significant
+
+The channels between them are made here, so they die with the turn: a cancelled reply cannot leave
+a stale token, phrase or chunk anywhere. The turn is a temporary child of its session, and to
+interrupt the reply is to stop that child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from .actors.gate import ReplyGate
+from .actors.hand import Hand
+from .actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
+from .actors.llm import LLMActor, LLMDeadlines
+from .actors.messages import EndOfReply, Phrase, Report, SpokenPhrase, TextPiece, TurnOver
+from .actors.outbox import Outbox
+from .actors.phraser import PhraserActor, PhraseSplitter
+from .actors.playout import Playout
+from .actors.record import TurnRecord
+from .actors.tts import TTSActor
+from .clock import SessionClock
+from .config import Answering, Speaking
+from .engines.llm.interface import ChatMessage, Responder
+from .engines.tts.interface import Synthesizer
+from .supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
+from .telemetry import Telemetry
+
+MAX_RESTARTS = 6
+"""Per period: each of llm and tts may fail twice on one thing, and a lane that is being restarted
+takes two phrases with it at most. More than that is no bad luck."""
+RESTART_PERIOD_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """Everything a reply needs; `run` is the child body."""
+
+    record: TurnRecord
+    conversation: Sequence[ChatMessage]
+    responder: Responder
+    synthesizer: Synthesizer
+    outbox: Outbox
+    reports: trio.MemorySendChannel[Report]
+    gate: ReplyGate
+    next_seq: Callable[[], int]
+    reply_frame_ms: int | None
+    answering: Answering
+    speaking: Speaking
+    clock: SessionClock
+    telemetry: Telemetry
+    observers: Sequence[Observer] = ()
+
+    async def run(self) -> None:
+        """Ends with a TurnOver report, unless it is cancelled."""
+        supervisor = Supervisor(
+            f"turn-{self.record.turn}",
+            self._children(),
+            max_restarts=MAX_RESTARTS,
+            period_s=RESTART_PERIOD_S,
+            auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+            observers=self.observers,
+        )
+        error: Exception | None = None
+        try:
+            await supervisor.run()
+        except Exception as gave_up:  # reported to the dialogue, which ends the session
+            error = gave_up
+        await self.reports.send(TurnOver(turn=self.record.turn, error=error))
+
+    def _children(self) -> tuple[Child, ...]:
+        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
+        tell_phrase, hear_phrase = trio.open_memory_channel[Phrase | EndOfReply](
+            self.speaking.max_pending_phrases
+        )
+        tell_speech, hear_speech = trio.open_memory_channel[SpokenPhrase | EndOfReply](
+            SPEECH_CAPACITY
+        )
+        llm = LLMActor(
+            conversation=self.conversation,
+            responder=self.responder,
+            pieces=tell_piece,
+            reports=self.reports,
+            outbox=self.outbox,
+            record=self.record,
+            hand=Hand(),
+            deadlines=LLMDeadlines(
+                first_token_s=self.answering.first_token_timeout_s,
+                gap_s=self.answering.gap_timeout_s,
+                total_s=self.answering.timeout_s,
+            ),
+            telemetry=self.telemetry,
+        )
+        phraser = PhraserActor(
+            inbox=hear_piece,
+            outbox=tell_phrase,
+            splitter=PhraseSplitter(max_chars=self.speaking.max_phrase_chars),
+            gap_s=self.speaking.phrase_gap_ms / 1000,
+        )
+        tts = TTSActor(
+            inbox=hear_phrase,
+            speech=tell_speech,
+            outbox=self.outbox,
+            synthesizer=self.synthesizer,
+            hand=Hand(),
+            turn=self.record.turn,
+            phrase_timeout_s=self.speaking.timeout_s,
+            telemetry=self.telemetry,
+        )
+        playout = Playout(
+            inbox=hear_speech,
+            reports=self.reports,
+            outbox=self.outbox,
+            gate=self.gate,
+            record=self.record,
+            next_seq=self.next_seq,
+            frame_ms=self.reply_frame_ms,
+            lead_s=self.speaking.reply_lead_ms / 1000,
+            latency=self.clock.latency,
+            telemetry=self.telemetry,
+        )
+        return (
+            Child("llm", run=llm.run, restart=Restart.TRANSIENT),
+            Child("phraser", run=phraser.run, restart=Restart.TRANSIENT),
+            Child("tts", run=tts.run, restart=Restart.TRANSIENT),
+            Child("playout", run=playout.run, restart=Restart.TRANSIENT, significant=True),
+        )
