@@ -6,10 +6,12 @@ is one line and exit code 1. Heavy imports wait for the command that needs them.
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import trio
 import typer
 
 from . import __version__
@@ -96,11 +98,12 @@ def talk(
     """Talk to a server: say recordings, or speak, and watch what it hears and answers."""
     if bool(files) == mic:
         fail("say what to talk with: one or more WAV files, or --mic", USAGE)
-    from .client.talk import run_talk
+    from .client.talk import talk as have_talk
 
-    raise typer.Exit(
-        run_talk(url=url, files=files or [], mic=mic, out=out, speed=speed, chunk_ms=chunk_ms)
+    conversation = functools.partial(
+        have_talk, url, files or [], mic=mic, out=out, speed=speed, chunk_ms=chunk_ms
     )
+    raise typer.Exit(trio.run(conversation).exit_code)
 
 
 @app.command()
@@ -113,9 +116,9 @@ def demo(
     ),
 ) -> None:
     """Start a server on a free port, hold a conversation with recordings, show the latencies."""
-    from .client.demo import run_demo
+    from .client.demo import demo as hold_demo
 
-    raise typer.Exit(run_demo(folder, out))
+    raise typer.Exit(trio.run(hold_demo, folder, out))
 
 
 @app.command()

@@ -92,7 +92,7 @@ class Turn:
             reports=self.reports,
             outbox=self.outbox,
             record=self.record,
-            hand=Hand(),
+            hand=Hand(max_attempts=self.answering.retries + 1),
             deadlines=LLMDeadlines(
                 first_token_s=self.answering.first_token_timeout_s,
                 gap_s=self.answering.gap_timeout_s,

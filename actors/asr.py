@@ -7,6 +7,7 @@ ASR_FAIL or ASR_TIMEOUT, and the next utterance gets its chance.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import trio
@@ -41,10 +42,19 @@ class ASRActor:
         await self.transcriber.abandon()
         if self.utterance.present:
             await self._resume()
-        async for message in self.inbox:
-            self.utterance.absorb(message)
-            self._absorb_waiting()
-            await self._work()
+        while True:
+            message: Spoken | None = None
+            with trio.move_on_at(self._withheld_until_s()):
+                try:
+                    message = await self.inbox.receive()
+                except trio.EndOfChannel:
+                    return
+            if message is None:
+                await self._partial(self.utterance.hypothesis)
+            else:
+                self.utterance.absorb(message)
+                self._absorb_waiting()
+                await self._work()
 
     def _absorb_waiting(self) -> None:
         """Take whatever else waits for this utterance, so that one call can feed all of it."""
@@ -92,7 +102,7 @@ class ASRActor:
             with engine_deadline(self.timeout_s, "decoding a second of audio"):
                 text = await self.transcriber.feed(pcm16)
             utterance.was_fed(pcm16)
-            if text and utterance.ended is None:
+            if text:
                 await self._partial(text)
         if utterance.ended is not None:
             await self._finish(too_long=utterance.ended.too_long)
@@ -101,17 +111,28 @@ class ASRActor:
         """A changed hypothesis, at most every `partial_min_gap_s`; an unchanged one again after
         `partial_interval_s`, the longest that a talker waits for a fresh one."""
         utterance = self.utterance
+        if utterance.ended is not None or utterance.fed_audio_ms <= utterance.last_partial_ms:
+            return  # the final says it all; or it is fed again, and the client knows more already
+        utterance.hypothesis = text
         now_s = trio.current_time()
         changed = text != utterance.last_partial
         wait_s = self.partial_min_gap_s if changed else self.partial_interval_s
-        if now_s - utterance.last_partial_s < wait_s:
+        if now_s < utterance.last_partial_s + wait_s:
             return
         utterance.last_partial = text
         utterance.last_partial_s = now_s
+        utterance.last_partial_ms = utterance.fed_audio_ms
         if utterance.first_partial_s is None:
             utterance.first_partial_s = now_s
             self.telemetry.stage("first_partial", now_s - utterance.first_sample_s)
         await self.outbox.offer_partial(Partial(text=text, audio_ms=utterance.fed_audio_ms))
+
+    def _withheld_until_s(self) -> float:
+        """When a hypothesis that came too soon after the one before may be told."""
+        utterance = self.utterance
+        if utterance.present and utterance.hypothesis != utterance.last_partial:
+            return utterance.last_partial_s + self.partial_min_gap_s
+        return math.inf
 
     async def _finish(self, *, too_long: bool) -> None:
         utterance = self.utterance

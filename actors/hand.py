@@ -19,6 +19,7 @@ class Hand(Generic[T]):
 
     item: T | None = None
     attempts: int = 0
+    max_attempts: int = MAX_ATTEMPTS
 
     def take(self, item: T) -> T:
         self.item = item
@@ -32,7 +33,7 @@ class Hand(Generic[T]):
     @property
     def spent(self) -> bool:
         """Whether the thing has failed as often as it may."""
-        return self.attempts >= MAX_ATTEMPTS
+        return self.attempts >= self.max_attempts
 
     def put_down(self) -> None:
         self.item = None

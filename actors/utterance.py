@@ -35,8 +35,13 @@ class UtteranceInHand:
     audio: bytearray = field(default_factory=bytearray)
     fed: int = 0
     audio_ms: int = 0
+    hypothesis: str = ""
+    """What the recognizer makes of it so far."""
     last_partial: str = ""
+    """What of that the client has been told."""
     last_partial_s: float = float("-inf")
+    last_partial_ms: int = 0
+    """The audio that it covered."""
     finalizing_told: bool = False
     attempts: int = 0
     given_up: bool = False
@@ -95,10 +100,12 @@ class UtteranceInHand:
     def feed_again(self) -> None:
         """The recognizer forgot it: everything is to be fed from the start."""
         self.fed = 0
+        self.hypothesis = self.last_partial
 
     def give_up(self) -> None:
         """Keep its number, to know its end by, and let go of its audio."""
         self.given_up = True
+        self.hypothesis = self.last_partial
         self.audio.clear()
         self.fed = 0
 
@@ -107,8 +114,10 @@ class UtteranceInHand:
         self.first_partial_s = None
         self.audio = bytearray()
         self.fed = 0
+        self.hypothesis = ""
         self.last_partial = ""
         self.last_partial_s = float("-inf")
+        self.last_partial_ms = 0
         self.finalizing_told = False
         self.attempts = 0
         self.given_up = False

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
 
+import trio
 from trio_websocket import (
     ConnectionClosed,
     ConnectionRejected,
-    ConnectionTimeout,
-    DisconnectionTimeout,
     HandshakeError,
     WebSocketConnection,
-    open_websocket_url,
+    wrap_client_stream,
 )
 
 CONNECT_S = 10.0
@@ -75,40 +75,84 @@ class WebSocketWire:
 
 @asynccontextmanager
 async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
-    """A connection to `url` (ws:// or wss://), closed on the way out. Raises Unreachable."""
+    """A connection to `url` (ws:// or wss://), closed on the way out. Raises Unreachable.
+
+    The stream is ours, not trio-websocket's: its own `open_websocket_url` waits for the peer
+    after a handshake that timed out, and leaves the socket of a refused one open.
+    """
     opened = False
     failure: Exception | None = None
+    stream = await _connect(url)
     try:
-        async with open_websocket_url(
-            url,
-            connect_timeout=CONNECT_S,
-            disconnect_timeout=CLOSE_S,
-            max_message_size=MAX_MESSAGE_BYTES,
-        ) as connection:
-            opened = True
+        async with trio.open_nursery() as nursery:
             try:
-                yield WebSocketWire(connection)
+                connection = await _shake_hands(nursery, stream, url)
+                opened = True
+                try:
+                    yield WebSocketWire(connection)
+                finally:
+                    with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
+                        await connection.aclose()
             except Exception as error:
-                # Raised again below: a peer that is slow to close must not hide the reason.
+                # Raised again below, outside the nursery: callers get it bare, not in a group.
                 failure = error
-    except DisconnectionTimeout:
-        pass
-    except (HandshakeError, ValueError) as error:
-        if opened:
-            raise
-        raise Unreachable(_why(url, error)) from error
+            nursery.cancel_scope.cancel()
+    except* Exception as broken:
+        # trio-websocket's reader, at bytes that are no WebSocket's.
+        why = f"it sent what is no WebSocket frame ({broken.exceptions[0]!r})"
+        failure = failure or (
+            WireClosed(1002, why) if opened else Unreachable(f"{url} is no WebSocket server")
+        )
+    finally:
+        await trio.aclose_forcefully(stream)
     if failure is not None:
         raise failure
 
 
-def _why(url: str, error: Exception) -> str:
-    if isinstance(error, ConnectionRejected):
-        return f"{url} refused the conversation (HTTP {error.status_code})"
-    if isinstance(error, ValueError):
-        return f"{url} is not a WebSocket address like ws://127.0.0.1:8084/ws ({error})"
-    if isinstance(error, ConnectionTimeout):
-        return f"{url} did not answer within {CONNECT_S:.0f} s"
-    return f"no Parley at {url}: start one with `parley serve`"
+async def _connect(url: str) -> trio.abc.Stream:
+    parts = _parts(url)
+    try:
+        with trio.fail_after(CONNECT_S):
+            if parts.scheme == "wss":
+                return await trio.open_ssl_over_tcp_stream(
+                    parts.hostname or "", parts.port or 443, https_compatible=True
+                )
+            return await trio.open_tcp_stream(parts.hostname or "", parts.port or 80)
+    except OSError as error:
+        raise Unreachable(f"no Parley at {url}: start one with `parley serve`") from error
+    except trio.TooSlowError:
+        raise Unreachable(f"{url} did not answer within {CONNECT_S:.0f} s") from None
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, stream: trio.abc.Stream, url: str
+) -> WebSocketConnection:
+    parts = _parts(url)
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        with trio.fail_after(CONNECT_S):
+            return await wrap_client_stream(
+                nursery, stream, parts.netloc, resource, max_message_size=MAX_MESSAGE_BYTES
+            )
+    except ConnectionRejected as refusal:
+        raise Unreachable(
+            f"{url} refused the conversation (HTTP {refusal.status_code})"
+        ) from refusal
+    except (HandshakeError, ConnectionClosed, OSError, trio.BrokenResourceError) as error:
+        raise Unreachable(f"{url} is no WebSocket server") from error
+    except trio.TooSlowError:
+        raise Unreachable(f"{url} did not answer within {CONNECT_S:.0f} s") from None
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable:
+        raise Unreachable(f"{url} is not a WebSocket address like ws://127.0.0.1:8084/ws")
+    return parts
 
 
 def _closed(closed: ConnectionClosed) -> WireClosed:

@@ -5,8 +5,8 @@ Sessions share it: a caller that is cancelled gives up its own wait and nothing 
 that overruns its deadline ends the worker, for real, and the lane starts again.
 
 `Lane.run` is a permanent child of a supervisor. It ends with LaneLost whenever its worker is gone;
-an engine that cannot be loaded does not end it, it is tried again inside. The lane paces its
-restarts itself, so its supervisor sets no limit to them.
+an engine that cannot be loaded is tried again inside. It paces its restarts itself, so its
+supervisor sets no limit to them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import trio_parallel
 
 from .failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from .lane_life import WorkerLife
-from .lane_queue import Backoff, Job, JobQueue
+from .lane_queue import DEATHS, LOADS, QUEUE_MAX, QUICK_DEATH_S, Backoff, Job, JobQueue
 from .lane_worker import WorkerReplaced, warm, work
 
 T = TypeVar("T")
@@ -33,19 +33,10 @@ FAIR_RUN_S = 0.5
 worker must not die for a job that began a moment ago, it carries other sessions' utterances."""
 
 LOAD_LIMIT_S = 120.0
-"""Loading an engine takes 0.3 s (a decoder) to many seconds (a large model from a cold disk)."""
-
-QUEUE_MAX = 64
-"""Each session has one call under way, and one lane cannot serve 64 talkers in time."""
+"""Loading takes 0.3 s (a decoder) to many seconds (a large model from a cold disk)."""
 
 GRACE_S = 0.5
 """An idle worker ends within 0.1 s of its pipe's end; what takes longer is killed."""
-
-QUICK_DEATH_S = 10.0
-"""A worker that dies younger than this counts as one that may die again at once."""
-
-DEATHS = Backoff(first_s=0.3, most_s=5.0)
-LOADS = Backoff(first_s=0.5, most_s=30.0)
 
 
 class Lane:
@@ -71,6 +62,7 @@ class Lane:
         self._init = init
         self._deaths = deaths
         self._loads = loads
+        self._loaded_s = -math.inf
         self._quick_deaths = 0
         self._queue = JobQueue()
         self._running: Job | None = None
@@ -87,9 +79,9 @@ class Lane:
     ) -> T:
         """Run `fn(*args)` in the worker and give what it returns.
 
-        The job's time ends with the caller's deadline. Raises EngineFailure: EngineUnavailable
-        where the engine could not be loaded, LaneLost where the worker (or the one of
-        `generation`) is gone, EngineTimeout where the job overran.
+        The job's time ends with the caller's deadline. Raises EngineUnavailable where the engine
+        could not be loaded, LaneLost where the worker (or the one of `generation`) is gone,
+        EngineTimeout where the job overran, EngineFailure where it failed or the lane is full.
         """
         if len(self._queue) >= QUEUE_MAX:
             raise EngineFailure(f"lane {self.name} is full")
@@ -104,11 +96,8 @@ class Lane:
         return cast(T, job.value)
 
     def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
-        """Have `fn(*args)` run for its effect in the worker of `generation`, unless that is gone.
-
-        It does not wait, so a task that is being cancelled can clear up after itself. Not bounded:
-        each post ends something that a call began.
-        """
+        """Have `fn(*args)` run for its effect, unless the worker of `generation` is gone. Does not
+        wait: also a cancelled task can clear up. Not bounded: each ends what a call began."""
         if generation == self.generation and self.load_error is None:
             self._put(Job(fn, args, math.inf, generation))
 
@@ -138,28 +127,32 @@ class Lane:
 
     async def _serve_one_worker(self) -> None:
         """One worker from its start to its end. Returns where it could not load its engine."""
-        loaded_s: float | None = None
+        loaded = False
         try:
             async with trio_parallel.open_worker_context(
                 idle_timeout=math.inf, grace_period=GRACE_S
             ) as context:
-                if not await self._load(context):
+                if not (loaded := await self._load(context)):
                     return
-                loaded_s = trio.current_time()
                 with WorkerLife(self.pid) as life:
                     while True:
                         await self._execute(context, await self._next_job(life))
         except trio_parallel.BrokenWorkerError:  # the context found it dead when it closed
             await trio.lowlevel.checkpoint_if_cancelled()
-            if loaded_s is not None:
+            if loaded:
                 raise LaneLost(f"{self.name}: the worker died") from None
         finally:
+            self._worker_is_gone()
+
+    def _worker_is_gone(self) -> None:
+        """Once per worker, and before anybody hears of it: who then begins anew, with the present
+        generation, gets the next worker."""
+        if self.pid is not None:
             self.ready, self.pid = False, None
             self.generation += 1
-            if loaded_s is not None:
-                quick = trio.current_time() - loaded_s < QUICK_DEATH_S
-                self._quick_deaths = self._quick_deaths + 1 if quick else 0
-                self._fail_queued(LaneLost, "the worker that held this is gone", bound=True)
+            quick = trio.current_time() - self._loaded_s < QUICK_DEATH_S
+            self._quick_deaths = self._quick_deaths + 1 if quick else 0
+            self._fail_queued(LaneLost, "the worker that held this is gone", bound=True)
 
     async def _load(self, context: Any) -> bool:
         error = f"loading took longer than {LOAD_LIMIT_S:g} s"
@@ -169,6 +162,7 @@ class Lane:
                     warm, self._init, kill_on_cancel=True, limiter=self._limiter
                 )
                 self.ready, self.load_error = True, None
+                self._loaded_s = trio.current_time()
                 return True
         except trio_parallel.BrokenWorkerError:
             error = "the worker died while loading"
@@ -181,6 +175,7 @@ class Lane:
     async def _next_job(self, life: WorkerLife) -> Job:
         while True:
             if life.ended:
+                self._worker_is_gone()
                 raise LaneLost(f"{self.name}: the worker died while it was idle")
             if (job := self._queue.pop()) is None:
                 with trio.CancelScope() as self._idle:
@@ -195,20 +190,20 @@ class Lane:
         kill_at = max(job.deadline, trio.current_time() + FAIR_RUN_S)
         try:
             with trio.CancelScope(deadline=kill_at) as time:
-                job.finish(
-                    await context.run_sync(
-                        work, job.fn, *job.args, kill_on_cancel=True, limiter=self._limiter
-                    )
+                value = await context.run_sync(
+                    work, job.fn, *job.args, kill_on_cancel=True, limiter=self._limiter
                 )
+                job.finish(value)
         except EngineFailure as failure:
             job.finish(failure=failure)
         except (trio_parallel.BrokenWorkerError, WorkerReplaced):
+            self._worker_is_gone()
             raise LaneLost(f"{self.name}: the worker died during a call") from None
         except Exception as error:  # what does not pickle; all else is contained in the worker
-            what = f"{type(error).__name__}: {error}"
-            job.finish(failure=EngineFailure(f"{self.name}: {what}", retryable=False))
+            job.finish(failure=EngineFailure(f"{type(error).__name__}: {error}", retryable=False))
         else:
             if time.cancelled_caught:
+                self._worker_is_gone()
                 job.finish(failure=EngineTimeout(f"{self.name}: the call overran its deadline"))
                 raise LaneLost(f"{self.name}: the worker was killed, a call overran its deadline")
         finally:
@@ -230,6 +225,7 @@ class LanePool:
         if not lanes:
             raise ValueError("a pool has at least one lane")
         self.lanes = tuple(lanes)
+        self._next = 0
 
     @property
     def ready(self) -> bool:
@@ -243,7 +239,11 @@ class LanePool:
         return None if self.ready else next(errors, None)
 
     def pick(self) -> Lane:
-        """The least loaded: of the ready ones, else of those that may become ready."""
-        return min(
-            self.lanes, key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load)
+        """The least loaded: of the ready ones, else of those that may become ready. Equals take
+        turns, since the utterances that a lane holds do not show in its load."""
+        lane = min(
+            self.lanes[self._next :] + self.lanes[: self._next],
+            key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load),
         )
+        self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
+        return lane

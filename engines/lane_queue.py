@@ -24,6 +24,19 @@ class Backoff:
         return min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32)) if failures else 0.0
 
 
+QUEUE_MAX = 64
+"""Each session has one call under way, and one lane cannot serve 64 talkers in time."""
+
+QUICK_DEATH_S = 10.0
+"""A worker that dies younger than this counts as one that may die again at once."""
+
+DEATHS = Backoff(first_s=0.3, most_s=5.0)
+"""After a quick death. A session waits for its lane, so it is short; it saves the CPU."""
+
+LOADS = Backoff(first_s=0.5, most_s=30.0)
+"""After a failed load. Nobody waits for this lane, and what is missing seldom comes soon."""
+
+
 @dataclass(eq=False, slots=True)
 class Job:
     """One call. It ends with `finish`, once; what comes later is discarded."""

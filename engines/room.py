@@ -20,8 +20,7 @@ from .kit import Engines
 from .lane import Lane, LanePool
 from .llm.interface import Responder
 from .llm.local import LocalResponder
-from .tts.pyttsx3 import Pyttsx3Synthesizer
-from .tts.pyttsx3_worker import load as load_pyttsx3
+from .tts.pyttsx3 import Pyttsx3Synthesizer, loader
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
 from .vad.webrtc import WebRtcDetector
@@ -69,7 +68,7 @@ async def open_engine_room(settings: Settings) -> AsyncIterator[EngineRoom]:
     """Make the engines that the settings ask for. Raises EngineUnavailable for a setting that
     cannot work (an unusable key). Lanes start when their supervisor runs."""
     asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
-    tts_lanes = _lanes("tts", settings.speaking.workers, load_pyttsx3)
+    tts_lanes = _lanes("tts", settings.speaking.workers, loader())
     async with _open_responder(settings.answering) as responder:
         yield EngineRoom(
             engines=Engines(

@@ -45,7 +45,7 @@ SETTINGS: dict[str, object] = {
 class Utterance:
     decoder: Any
     rest: bytes = b""
-    used_s: float = field(default_factory=time.monotonic)
+    used_s: float = field(default_factory=lambda: time.monotonic())
 
 
 _idle: list[Any] = []

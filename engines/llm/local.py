@@ -36,6 +36,7 @@ STORY = (
     "At dawn the fog lifted, and a boy climbed up the stairs with a basket of bread. "
     "From then on she was never sure whether the fog had been listening all along."
 )
+OPENINGS = ("I see.", "All right.", "Okay.", "I understand.")
 FOLLOW_UPS = ("What happens next?", "Tell me more.", "You can interrupt me.", "I am listening.")
 _ONES = re.findall(
     r"\w+",
@@ -79,7 +80,10 @@ def compose(conversation: Sequence[ChatMessage]) -> str:
     for rule in RULES:
         if answer := rule(heard, conversation):
             return answer
-    return f"You said: {said[-1].rstrip(' .?!')}. {FOLLOW_UPS[(len(said) - 1) % len(FOLLOW_UPS)]}"
+    number = len(said) - 1
+    opening = OPENINGS[number % len(OPENINGS)]
+    follow_up = FOLLOW_UPS[number % len(FOLLOW_UPS)]
+    return f"{opening} You said: {said[-1].rstrip(' .?!')}. {follow_up}"
 
 
 def _texts(conversation: Sequence[ChatMessage], role: Role) -> list[str]:

@@ -36,6 +36,7 @@ def speak(text: str) -> tuple[bytes, int]:
                 _engine = _start()
             _engine.save_to_file(text, wav)  # the driver hands this to wave.open: no file needed
             _engine.runAndWait()
+            _synchronize()
     except BaseException:
         _engine = None  # its run loop may believe that it still runs; the next call has a new one
         raise
@@ -44,6 +45,14 @@ def speak(text: str) -> tuple[bytes, int]:
     wav.seek(0)
     with wave.open(wav) as reader:
         return reader.readframes(reader.getnframes()), reader.getframerate()
+
+
+def _synchronize() -> None:
+    """Wait until espeak is done. `runAndWait` does not: it sleeps 10 ms while espeak's own thread
+    speaks, which on a busy machine is too short, and then there would be no audio, or half."""
+    from pyttsx3.drivers import _espeak
+
+    _espeak.Synchronize()
 
 
 def _start() -> Any:

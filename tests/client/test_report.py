@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -42,9 +43,9 @@ def row(
 
 
 def shown(rows: list[Row]) -> str:
-    console = Console(width=200, record=True, quiet=True)
-    console.print(table_of(rows))
-    return console.export_text()
+    target = io.StringIO()
+    Console(file=target, width=200).print(table_of(rows))
+    return target.getvalue()
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:

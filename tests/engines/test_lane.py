@@ -20,8 +20,10 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
-from parley.engines.lane import FAIR_RUN_S, QUEUE_MAX, Lane, LanePool
-from parley.engines.lane_queue import Backoff, Job, JobQueue
+from parley.engines.lane import FAIR_RUN_S, Lane, LanePool
+from parley.engines.lane_life import WorkerLife
+from parley.engines.lane_queue import QUEUE_MAX, Backoff, Job, JobQueue
+from parley.engines.lane_worker import WorkerReplaced, warm, work
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers inherit sys.path
 import lane_jobs as jobs
@@ -100,13 +102,12 @@ async def test_a_job_for_another_worker_than_the_present_is_refused_at_once() ->
 def test_a_pool_picks_the_least_loaded_of_the_ready_lanes() -> None:
     first, second, third = lanes = [Lane(name, jobs.nothing) for name in "abc"]
     pool = LanePool(lanes)
-    assert not pool.ready
+    assert (pool.ready, pool.load_error) == (False, None)
     first.load_error = "no model"
-    assert pool.load_error == "no model"
+    assert (pool.ready, pool.load_error) == (False, "no model")
     assert pool.pick() is second
     third.ready = True
-    assert pool.ready
-    assert pool.load_error is None
+    assert (pool.ready, pool.load_error) == (True, None)
     assert pool.pick() is third
     second.ready = True
     second._queue.put(job("a"))
@@ -116,30 +117,52 @@ def test_a_pool_picks_the_least_loaded_of_the_ready_lanes() -> None:
     assert pool.pick() is second
 
 
+def test_equal_lanes_take_turns() -> None:
+    lanes = [Lane(name, jobs.nothing) for name in "abc"]
+    pool = LanePool(lanes)
+    assert [pool.pick().name for _ in range(4)] == ["a", "b", "c", "a"]
+
+
 def test_a_pool_without_lanes_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         LanePool([])
 
 
+def test_a_worker_that_was_replaced_unnoticed_does_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley.engines.lane_worker._warm", False)
+    with pytest.raises(WorkerReplaced):
+        work(jobs.pid)
+    assert warm(jobs.nothing) == work(jobs.pid) == os.getpid()
+
+
+def test_a_process_that_is_not_there_has_ended() -> None:
+    with WorkerLife(None) as life:
+        assert life.ended
+
+
 # --- With real workers ---
+
+
+class WatchedLane(Lane):
+    lost_with: list[str]
+    """What each LaneLost said that `run` ended with."""
 
 
 @asynccontextmanager
 async def serving(
     init: Callable[[], object] = jobs.nothing, *, limit_s: float = 20
-) -> AsyncIterator[Lane]:
+) -> AsyncIterator[WatchedLane]:
     """A lane under the simplest supervisor there is."""
-    lane = Lane("lane", init, deaths=QUICK, loads=QUICK)
+    lane = WatchedLane("lane", init, deaths=QUICK, loads=QUICK)
+    lane.lost_with = []
 
     async def supervise() -> None:
         while True:
             try:
                 await lane.run()
             except LaneLost as lost:
-                lost_with.append(str(lost))
+                lane.lost_with.append(str(lost))
 
-    lost_with: list[str] = []
-    lane.lost_with = lost_with  # type: ignore[attr-defined]
     with trio.fail_after(limit_s):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(supervise)
@@ -165,7 +188,7 @@ async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
 ) -> None:
     """One worker for many behaviours, since each start takes half a second."""
     async with serving() as lane:
-        assert not lane.ready
+        assert (lane.ready, lane.pid) == (False, None)
         assert await lane.call(jobs.pid) == lane.pid  # a call waits for the worker
         assert (lane.ready, lane.generation, lane.load) == (True, 1, 0)
 
@@ -225,7 +248,7 @@ async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
             scopes[0].deadline = math.inf  # the caller goes on waiting
         assert isinstance(results[0], EngineTimeout)
         assert "late" not in path.read_text()
-        assert (lane.generation, lane.lost_with) == (1, [])  # type: ignore[attr-defined]
+        assert (lane.generation, lane.lost_with) == (1, [])
 
 
 @slow
@@ -257,7 +280,8 @@ async def test_a_worker_that_is_lost_takes_what_it_held_and_nothing_else() -> No
         # It dies in a call.
         with pytest.raises(LaneLost):
             await lane.call(jobs.die)
-        assert await lane.call(jobs.count) == 1
+        # The generation has moved on when the caller hears of it.
+        assert await lane.call(jobs.count, generation=lane.generation) == 1
         assert lane.generation == 3
 
         # It dies between calls: noticed without a call.
@@ -276,7 +300,8 @@ async def test_a_worker_that_is_lost_takes_what_it_held_and_nothing_else() -> No
         assert results == [1] or isinstance(results[0], LaneLost)
         assert await lane.call(jobs.count) in (1, 2)
         assert lane.generation == 5
-        assert len(lane.lost_with) == 4  # type: ignore[attr-defined]
+        assert len(lane.lost_with) == 4
+        assert lane._quick_deaths == 4
 
 
 @slow
@@ -297,16 +322,15 @@ async def test_an_engine_that_cannot_be_loaded_is_tried_again(tmp_path: Path) ->
     async with serving(partial(jobs.fail_while_there, str(missing))) as lane:
         with pytest.raises(EngineUnavailable, match="OSError: the model is missing"):
             await lane.call(jobs.pid)
-        assert lane.load_error == "OSError: the model is missing"
-        assert not lane.ready
+        assert (lane.ready, lane.load_error) == (False, "OSError: the model is missing")
         with pytest.raises(EngineUnavailable):
             await lane.call(jobs.pid)
         lane.post(jobs.pid, generation=lane.generation)
         missing.unlink()
         await until(lambda: lane.ready)
-        assert lane.load_error is None
+        assert (lane.ready, lane.load_error) == (True, None)
         assert await lane.call(jobs.pid) == lane.pid
-        assert lane.lost_with == []  # type: ignore[attr-defined]
+        assert lane.lost_with == []
 
 
 @slow

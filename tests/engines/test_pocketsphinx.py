@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -42,10 +42,8 @@ async def asr_lanes(count: int, *, limit_s: float = 30) -> AsyncIterator[LanePoo
 
     async def supervise(lane: Lane) -> None:
         while True:
-            try:
+            with suppress(LaneLost):
                 await lane.run()
-            except LaneLost:
-                pass
 
     with trio.fail_after(limit_s):
         async with trio.open_nursery() as nursery:
@@ -58,7 +56,7 @@ async def asr_lanes(count: int, *, limit_s: float = 30) -> AsyncIterator[LanePoo
 
 
 async def feed(transcriber: Transcriber, pcm16: bytes, sizes: Sequence[int] = (3200,)) -> list[str]:
-    texts = []
+    texts: list[str] = []
     start = 0
     for size in cycle(sizes):
         if start >= len(pcm16):
@@ -209,19 +207,24 @@ def empty_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class FakeDecoder:
     def __init__(self) -> None:
-        self.calls: list[object] = []
+        self.calls: list[tuple[str, bytes]] = []
 
     def __getattr__(self, name: str) -> object:
-        return lambda *args: self.calls.append((name, *args))
+        return lambda *args: self.calls.append((name, args[0] if args else b""))
 
 
 def test_decoders_are_limited_and_those_of_the_forgotten_are_taken(
     empty_worker: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[FakeDecoder] = []
-    monkeypatch.setattr(worker, "_new", lambda: made.append(FakeDecoder()) or made[-1])
+
+    def make() -> FakeDecoder:
+        made.append(FakeDecoder())
+        return made[-1]
+
+    monkeypatch.setattr(worker, "_new", make)
     now = 100.0
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     worker.load()
     worker.begin("a", "1,2")
     now += 30

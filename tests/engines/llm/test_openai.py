@@ -16,6 +16,7 @@ from typing import Any
 import openai.resources.chat  # the seconds this may take are not a test's
 import pytest
 import trio
+
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from parley.engines.llm import openai as module
 from parley.engines.llm.interface import ChatMessage, Responder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
+
 from parley.engines.failures import EngineFailure
 from parley.engines.llm.interface import ChatMessage, Responder
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
