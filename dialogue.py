@@ -170,6 +170,7 @@ class Dialogue:
     async def _heard(self, report: UtteranceHeard) -> None:
         transcript = report.transcript
         text = transcript.text
+        self.gate.open()
         self.telemetry.count("utterances")
         self._finals_since_start += 1
         if report.too_long:

@@ -11,6 +11,10 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+from .protocol.wav import wav_bytes
+
+__all__ = ["NotAWav", "Wav", "parse_wav", "read_wav", "wav_bytes"]
+
 _PCM = 1
 _SUPPORTED = "supported is PCM with 16 bit, mono or stereo"
 _FORMATS = {2: "ADPCM", 3: "floating point", 6: "A-law", 7: "mu-law", 0xFFFE: "extensible"}
@@ -77,17 +81,6 @@ def parse_wav(data: bytes, *, name: str | Path = "upload") -> Wav:
     if not raw:
         raise NotAWav(name, "holds no audio")
     return Wav(raw if channels == 1 else _mixed_down(raw, channels), rate_hz)
-
-
-def wav_bytes(pcm16: bytes, rate_hz: int) -> bytes:
-    """A whole WAV file around PCM16 little-endian mono."""
-    target = io.BytesIO()
-    with wave.open(target, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(rate_hz)
-        writer.writeframes(pcm16)
-    return target.getvalue()
 
 
 def _plain(data: bytes) -> bytes:

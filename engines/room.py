@@ -89,7 +89,7 @@ def choices(settings: Settings) -> dict[str, str]:
     asr = "pocketsphinx"
     if settings.transcribing.engine == "auto":
         asr += " (auto: needs no model)"
-    llm = settings.answering.engine
+    llm: str = settings.answering.engine
     if settings.stream_llm_engine == "auto":
         reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
         llm += f" (auto: {reason})"

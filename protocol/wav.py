@@ -1,26 +1,17 @@
-"""The 44 bytes that make PCM16 a WAV."""
+"""PCM16 as a WAV: the header that makes it one."""
 
 from __future__ import annotations
 
-import struct
+import io
+import wave
 
 
 def wav_bytes(pcm16: bytes, rate_hz: int) -> bytes:
-    """A whole RIFF/WAVE file in memory: PCM16 little-endian mono at `rate_hz`."""
-    header = struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF",
-        36 + len(pcm16),
-        b"WAVE",
-        b"fmt ",
-        16,
-        1,
-        1,
-        rate_hz,
-        rate_hz * 2,
-        2,
-        16,
-        b"data",
-        len(pcm16),
-    )
-    return header + pcm16
+    """A whole RIFF/WAVE file around PCM16 little-endian mono."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate_hz)
+        writer.writeframes(pcm16)
+    return target.getvalue()

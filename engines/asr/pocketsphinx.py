@@ -39,8 +39,8 @@ class PocketsphinxTranscriber:
     """One per session. An utterance stays on the lane that it began on.
 
     The session's cepstral mean (what its voice and microphone sound like on average) goes from
-    each utterance with words to the next: it takes a third off the errors. Where a call fails or
-    is cancelled the utterance is lost, and the worker is told to forget it.
+    each utterance with words to the next; in 984 words of flite that left 30 errors of 56. Where
+    a call fails or is cancelled the utterance is lost, and the worker is told to forget it.
     """
 
     def __init__(self, pool: LanePool, session_id: str = "") -> None:

@@ -45,7 +45,7 @@ def test_speech_is_told_from_the_quiet_around_it(detector: Detector) -> None:
     # The recording: 300 ms of quiet, speech without a pause, 1 s of quiet.
     frame_ms = detector.frame_samples * 1000 // RATE_HZ
     verdicts = judged(detector, read_wav(RECORDING).pcm16)
-    assert not any(verdicts[150 // frame_ms : 240 // frame_ms])  # webrtc learns for 120 ms
+    assert not any(verdicts[: 240 // frame_ms])
     assert not any(verdicts[-600 // frame_ms :])
     assert share(verdicts[400 // frame_ms : -1200 // frame_ms]) > 0.75
 
@@ -54,6 +54,15 @@ def test_speech_is_told_from_the_quiet_around_it(detector: Detector) -> None:
 def test_webrtc_refuses_an_aggressiveness_that_it_does_not_know(aggressiveness: int) -> None:
     with pytest.raises(ValueError, match="0, 1, 2 or 3"):
         WebRtcDetector(aggressiveness)
+
+
+@pytest.mark.parametrize("dbfs", [-90, -75, -65])
+def test_webrtc_never_takes_the_hiss_of_a_sound_card_for_speech(dbfs: float) -> None:
+    assert not any(judged(WebRtcDetector(0), noise(dbfs, 3000)))
+
+
+def test_webrtc_does_not_take_its_first_frames_of_noise_for_speech() -> None:
+    assert not any(judged(WebRtcDetector(2), noise(-40, 150)))
 
 
 def test_webrtc_forgets_on_reset() -> None:
