@@ -24,9 +24,7 @@ from parley.engines.lane import FAIR_RUN_S, Lane, LanePool
 from parley.engines.lane_life import WorkerLife
 from parley.engines.lane_queue import QUEUE_MAX, Backoff, Job, JobQueue
 from parley.engines.lane_worker import WorkerReplaced, warm, work
-
-sys.path.insert(0, str(Path(__file__).parent))  # spawned workers inherit sys.path
-import lane_jobs as jobs
+from support import lane_jobs as jobs  # spawned workers inherit sys.path
 
 slow = pytest.mark.slow
 QUICK = Backoff(first_s=0.02, most_s=0.05)
@@ -388,7 +386,7 @@ async def test_a_cancelled_lane_is_gone_at_once_and_leaves_nothing(
 @slow
 def test_a_busy_worker_ends_with_its_server() -> None:
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(Path(__file__).parent)], stdout=subprocess.PIPE
+        [sys.executable, "-c", SERVER, str(Path(__file__).parents[1])], stdout=subprocess.PIPE
     )
     assert server.stdout is not None
     with server, server.stdout:
@@ -405,7 +403,8 @@ def test_a_busy_worker_ends_with_its_server() -> None:
 SERVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import trio, lane_jobs
+import trio
+from support import lane_jobs
 from parley.engines.lane import Lane
 
 async def main():
