@@ -1,6 +1,20 @@
-"""`python -m parley`."""
+"""`python -m parley`, and the console script.
 
-from .cli import main
+The command line is imported when it is used and not before: a worker process imports its parent's
+main module at every start, and needs nothing of it.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    from .cli import app
+
+    app()
+
 
 if __name__ == "__main__":
-    main()
+    # Run by path (`python .`) there is no package to be relative to.
+    from parley.__main__ import main as run
+
+    run()

@@ -130,8 +130,3 @@ def doctor(config: ConfigFile = None) -> None:
     checks = examine(settings)
     show(checks)
     raise typer.Exit(0 if all(check.ok or not check.needed for check in checks) else 1)
-
-
-def main() -> None:
-    """The console script."""
-    app()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import trio
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .actors.resampler import Resampler
@@ -209,7 +210,8 @@ def show(checks: list[Check], console: Console | None = None) -> None:
         table.add_column(column, overflow="fold")
     for check in checks:
         mark = "[green]ok[/]" if check.ok else ("[red]no[/]" if check.needed else "[yellow]-[/]")
-        table.add_row(mark, check.name, check.detail, "" if check.ok else check.advice)
+        advice = "" if check.ok else check.advice
+        table.add_row(mark, check.name, escape(check.detail), escape(advice))
     out.print(table)
     if all(check.ok or not check.needed for check in checks):
         out.print("Parley can talk here: `parley serve`.")

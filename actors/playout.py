@@ -48,10 +48,12 @@ class Playout:
     async def _play(self, phrase: SpokenPhrase) -> None:
         ledger = self.record.ledger
         ledger.begin(phrase.text, phrase.speech.duration_s)
-        seq = self.next_seq()
+        seq = 0
         for piece in _pieces(phrase.speech, self.frame_ms):
             await self._until(ledger.due_s - self.lead_s)
             await self.gate.wait_open()
+            # Numbered when it leaves: a phrase that is cut before that has no number.
+            seq = seq or self.next_seq()
             await self.outbox.send(
                 ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz, turn=self.record.turn)
             )

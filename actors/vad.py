@@ -82,6 +82,8 @@ class VADActor:
                     await self._marker(message)
 
     async def _sound(self, sound: Sound) -> None:
+        # Counted here and nowhere else, so that neither a crash nor a stop makes the clock late.
+        self.state.heard_bytes += len(sound.pcm16)
         if trio.current_time() - sound.received_s > AUDIO_MAX_AGE_S:
             await self._shed(sound)
             return
@@ -96,7 +98,6 @@ class VADActor:
 
     async def _shed(self, sound: Sound) -> None:
         """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""
-        self.state.heard_bytes += len(sound.pcm16)
         self.telemetry.dropped("audio")
         if not self._shed_told:
             self._shed_told = True
@@ -105,7 +106,6 @@ class VADActor:
             )
 
     async def _frame(self, frame: bytes, received_s: float) -> None:
-        self.state.heard_bytes += len(frame)
         voiced = self.detector.is_speech(frame)
         inside = self.endpointer.in_utterance
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
@@ -136,7 +136,7 @@ class VADActor:
 
     @property
     def _audio_ms(self) -> int:
-        return self.state.heard_bytes // BYTES_PER_MS
+        return (self.state.heard_bytes - len(self._unframed)) // BYTES_PER_MS
 
     async def _begin(self, received_s: float) -> None:
         self.state.utterance += 1
@@ -184,8 +184,8 @@ class VADActor:
     async def _marker(self, marker: Marker) -> None:
         if isinstance(marker, MicrophoneClosed) and self.endpointer.flush() is Edge.END:
             # The last piece is shorter than a frame, but it may hold the end of a word.
-            self.state.heard_bytes += len(self._unframed)
             self._pending += self._unframed
+            self._unframed.clear()
             await self._end(too_long=False)
         elif self.state.open:
             await self._drop(false_alarm=not isinstance(marker, HearingCancelled))

@@ -20,13 +20,8 @@ from support.llm_server import open_llm_server, tell
 
 pytestmark = pytest.mark.slow
 
-PHRASES = [
-    "The first of them is here.",
-    " The second came later.",
-    " The third was never seen.",
-    " The fourth went home.",
-    " The fifth is the last.",
-]
+PHRASES = ["First of all.", " And second.", " Then third.", " Now fourth.", " And fifth."]
+"""More than the synthesizer is ahead of the playback: some are spoken after the kill."""
 
 
 def kill(live: LiveServer, kind: str) -> int:

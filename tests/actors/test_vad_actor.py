@@ -1,0 +1,481 @@
+"""The VADActor: which audio is an utterance, told complete, in order and with exact times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
+
+import numpy as np
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.actors.endpointer import Endpointer, EndpointerSettings
+from parley.actors.limits import AUDIO_MAX_AGE_S
+from parley.actors.messages import (
+    BYTES_PER_MS,
+    Heard,
+    HearingCancelled,
+    MicrophoneClosed,
+    MicrophoneOpened,
+    Report,
+    Sound,
+    SpeechBegan,
+    SpeechConfirmed,
+    SpeechDropped,
+    Spoken,
+    UtteranceAudio,
+    UtteranceBegan,
+    UtteranceDropped,
+    UtteranceEnded,
+)
+from parley.actors.vad import HearingState, VADActor
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.protocol.events import Info, SpeechEnded, SpeechStarted
+from parley.telemetry import Telemetry
+from parley.testing import silence, speech
+from support.channels import drain, open_outbox
+
+Clock = trio.testing.MockClock
+
+FRAME = 320
+ONSET_FRAMES = 5
+"""90 ms of speech are certain with the fifth frame of 20 ms."""
+KEPT = (300 + 90) * 16
+"""Samples that an utterance holds up to the frame that decided its onset."""
+SILENT_FRAMES = 35
+
+
+class Ear:
+    """One session's hearing. Each `hear` is one incarnation of the actor."""
+
+    def __init__(
+        self,
+        *,
+        reply_live: Callable[[], bool] = lambda: False,
+        detector: Callable[[], ScriptedDetector] = ScriptedDetector,
+        max_utterance_ms: int = 30_000,
+        spoken_room: int = 10_000,
+        outbox_room: int = 10_000,
+    ) -> None:
+        self.told, self.spoken = trio.open_memory_channel[Spoken](spoken_room)
+        self.reporting, self.reports = trio.open_memory_channel[Report](10_000)
+        self.outbox, self.out = open_outbox(outbox_room)
+        self.telemetry = Telemetry()
+        self.state = HearingState()
+        self._reply_live = reply_live
+        self._detector = detector
+        self._max_utterance_ms = max_utterance_ms
+
+    def actor(self, inbox: trio.MemoryReceiveChannel[Heard]) -> VADActor:
+        detector = self._detector()
+        return VADActor(
+            inbox=inbox,
+            spoken=self.told,
+            reports=self.reporting,
+            outbox=self.outbox,
+            detector=detector,
+            endpointer=Endpointer(
+                EndpointerSettings(
+                    frame_ms=detector.frame_samples // 16,
+                    silence_ms=700,
+                    min_speech_ms=300,
+                    max_utterance_ms=self._max_utterance_ms,
+                )
+            ),
+            pad_ms=300,
+            reply_live=self._reply_live,
+            telemetry=self.telemetry,
+            state=self.state,
+        )
+
+    async def hear(self, *messages: Heard) -> None:
+        """One incarnation, which takes these and then finds its inbox closed."""
+        send, inbox = trio.open_memory_channel[Heard](len(messages))
+        for message in messages:
+            send.send_nowait(message)
+        send.close()
+        await self.actor(inbox).run()
+
+    def counted(self, line: str) -> bool:
+        return line.encode() in self.telemetry.exposition()
+
+
+def sound(pcm16: bytes, *, received_s: float | None = None) -> Sound:
+    return Sound(
+        pcm16=pcm16, received_s=trio.current_time() if received_s is None else received_s
+    )
+
+
+def sounds(pcm16: bytes, sizes: Sequence[int]) -> Iterator[Sound]:
+    """The audio in pieces of so many samples, over and over."""
+    at = 0
+    for size in cycle(sizes):
+        if at >= len(pcm16):
+            return
+        yield sound(pcm16[at : at + 2 * size])
+        at += 2 * size
+
+
+def audio_of(messages: Sequence[Spoken], number: int = 1) -> bytes:
+    return b"".join(
+        m.pcm16 for m in messages if isinstance(m, UtteranceAudio) and m.number == number
+    )
+
+
+def kinds(messages: Sequence[object]) -> list[type]:
+    """The types of messages, runs of audio as one."""
+    found: list[type] = []
+    for message in messages:
+        if not (isinstance(message, UtteranceAudio) and found and found[-1] is UtteranceAudio):
+            found.append(type(message))
+    return found
+
+
+def distinct(quiet: int, loud: int, after: int) -> bytes:
+    """Samples that differ from their neighbours, so that a shift or a hole shows."""
+    count = np.arange(quiet + loud + after)
+    samples = np.where(
+        (count >= quiet) & (count < quiet + loud), 2000 + count % 20_011, count % 887
+    )
+    pcm16: bytes = samples.astype("<i2").tobytes()
+    return pcm16
+
+
+# What an utterance is
+
+
+async def test_an_utterance_is_told_from_its_beginning_to_its_end(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(*sounds(silence(500) + speech(1000) + silence(1000), [1600]))
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceEnded]
+    assert told[0] == UtteranceBegan(number=1, first_sample_s=-0.09, audio_ms=510)
+    assert told[-1] == UtteranceEnded(number=1, audio_ms=2200, too_long=False)
+    assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=False)]
+    assert drain(ear.out) == [SpeechStarted(audio_ms=510), SpeechEnded(audio_ms=2200)]
+    assert not ear.state.open
+
+
+@given(
+    quiet=st.integers(0, 12_000),
+    loud=st.integers(ONSET_FRAMES * FRAME, 12_000),
+    sizes=st.lists(st.integers(1, 6000), min_size=1, max_size=5),
+)
+def test_its_audio_is_complete_to_the_sample_whatever_the_chunks(
+    quiet: int, loud: int, sizes: list[int]
+) -> None:
+    pcm16 = distinct(quiet, loud, 12_800)
+
+    async def listen() -> list[Spoken]:
+        ear = Ear()
+        await ear.hear(*sounds(pcm16, sizes))
+        return drain(ear.spoken)
+
+    told = trio.run(listen, clock=Clock(autojump_threshold=0))
+    onset = (quiet // FRAME + ONSET_FRAMES) * FRAME
+    end = (-(-(quiet + loud) // FRAME) + SILENT_FRAMES) * FRAME
+    assert audio_of(told) == pcm16[2 * max(onset - KEPT, 0) : 2 * end]
+    began, *pieces, ended = told
+    assert isinstance(began, UtteranceBegan) and began.audio_ms == onset // 16 - 90
+    assert ended == UtteranceEnded(number=1, audio_ms=end // 16)
+    clock = [m.audio_ms for m in pieces if isinstance(m, UtteranceAudio)]
+    assert len(clock) == len(pieces)
+    assert clock == sorted(clock) and clock[-1] == end // 16
+
+
+async def test_audio_is_passed_on_once_per_message_of_the_client(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(*sounds(speech(2000), [5120]))
+    pieces = [m for m in drain(ear.spoken) if isinstance(m, UtteranceAudio)]
+    assert [len(m.pcm16) // BYTES_PER_MS for m in pieces] == [320] * 6 + [80]
+    assert [m.audio_ms for m in pieces] == [320, 640, 960, 1280, 1600, 1920, 2000]
+
+
+async def test_the_first_sample_is_dated_by_when_its_message_was_received(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(detector=lambda: ScriptedDetector(frame_ms=30))
+    await trio.sleep(10)
+    # Speech began 400 ms before the end of what was received at 10 s.
+    await ear.hear(sound(silence(600) + speech(400)))
+    (began, *_) = drain(ear.spoken)
+    assert isinstance(began, UtteranceBegan)
+    assert (began.first_sample_s, began.audio_ms) == (pytest.approx(9.6), 600)
+
+
+async def test_a_click_is_no_utterance(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(*sounds((speech(80) + silence(200)) * 5, [1600]))
+    assert drain(ear.spoken) == drain(ear.reports) == drain(ear.out) == []
+
+
+async def test_utterances_are_numbered_and_each_has_its_own_audio(autojump_clock: Clock) -> None:
+    ear = Ear()
+    one = distinct(8000, 16_000, 16_000)
+    await ear.hear(*sounds(one + one, [1600]))
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceEnded] * 2
+    assert audio_of(told, 1) == audio_of(told, 2)
+
+
+async def test_an_utterance_that_is_too_long_is_cut_and_the_next_loses_nothing(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(max_utterance_ms=2000)
+    pcm16 = distinct(0, 48_000, 16_000)
+    await ear.hear(*sounds(pcm16, [1600]))
+    told = drain(ear.spoken)
+    ends = [m for m in told if isinstance(m, UtteranceEnded)]
+    assert ends == [
+        UtteranceEnded(number=1, audio_ms=2000, too_long=True),
+        UtteranceEnded(number=2, audio_ms=3700),
+    ]
+    assert audio_of(told, 1) + audio_of(told, 2) == pcm16[: 3700 * BYTES_PER_MS]
+
+
+# During a reply
+
+
+async def test_a_sound_during_a_reply_that_does_not_last_is_a_false_alarm(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(*sounds(speech(160) + silence(1000), [320]))
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceDropped]
+    assert told[-1] == UtteranceDropped(number=1)
+    assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=True), SpeechDropped(number=1)]
+    assert drain(ear.out) == [SpeechStarted(audio_ms=10), SpeechEnded(audio_ms=400)]
+    assert ear.counted("parley_false_alarms_total 1.0")
+    assert not ear.state.open
+
+
+async def test_a_sound_during_a_reply_that_lasts_is_confirmed(autojump_clock: Clock) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(*sounds(speech(600) + silence(1000), [320]))
+    assert drain(ear.reports) == [
+        SpeechBegan(number=1, during_reply=True),
+        SpeechConfirmed(number=1),
+    ]
+    assert drain(ear.spoken)[-1] == UtteranceEnded(number=1, audio_ms=1300)
+
+
+async def test_only_what_is_live_at_the_onset_counts(autojump_clock: Clock) -> None:
+    live = iter([True] * 4 + [False] * 10_000)
+    ear = Ear(reply_live=lambda: next(live))
+    await ear.hear(*sounds(speech(200) + silence(1000), [320]))
+    assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=False)]
+
+
+# Markers
+
+
+async def test_stop_ends_the_utterance_at_once_with_the_last_piece_of_a_frame(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear()
+    pcm16 = distinct(0, 8112, 0)
+    await ear.hear(*sounds(pcm16, [1600]), MicrophoneClosed())
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceEnded, MicrophoneClosed]
+    assert audio_of(told) == pcm16
+    assert told[-2] == UtteranceEnded(number=1, audio_ms=507)
+    assert drain(ear.out)[-1] == SpeechEnded(audio_ms=507)
+
+
+async def test_stop_without_an_utterance_is_passed_on_alone(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(sound(silence(500)), MicrophoneClosed())
+    assert drain(ear.spoken) == [MicrophoneClosed()]
+    assert drain(ear.reports) == []
+
+
+async def test_stop_in_a_sound_that_was_not_confirmed_drops_it(autojump_clock: Clock) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(sound(speech(200)), MicrophoneClosed())
+    assert drain(ear.spoken)[-2:] == [UtteranceDropped(number=1), MicrophoneClosed()]
+    assert ear.counted("parley_false_alarms_total 1.0")
+
+
+async def test_cancel_drops_the_utterance_and_what_is_said_further_on_is_the_next(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear()
+    after = distinct(0, 8000, 16_000)
+    await ear.hear(sound(speech(507)), HearingCancelled(), *sounds(after, [1600]))
+    told = drain(ear.spoken)
+    assert kinds(told) == [
+        *(UtteranceBegan, UtteranceAudio, UtteranceDropped),
+        HearingCancelled,
+        *(UtteranceBegan, UtteranceAudio, UtteranceEnded),
+    ]
+    # Not a sample of what was cancelled is in it.
+    assert after.startswith(audio_of(told, 2))
+    assert drain(ear.reports)[1] == SpeechDropped(number=1)
+    assert ear.counted("parley_utterances_cancelled_total 1.0")
+    assert ear.counted("parley_false_alarms_total 0.0")
+
+
+async def test_cancel_without_an_utterance_is_passed_on_alone(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(sound(silence(300)), HearingCancelled())
+    assert drain(ear.spoken) == [HearingCancelled()]
+    assert ear.counted("parley_utterances_cancelled_total 0.0")
+
+
+async def test_markers_keep_their_places_among_what_was_heard(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(
+        MicrophoneOpened(),
+        sound(speech(300)),
+        MicrophoneClosed(),
+        MicrophoneOpened(),
+        sound(speech(300) + silence(800)),
+        MicrophoneClosed(),
+    )
+    utterance = (UtteranceBegan, UtteranceAudio, UtteranceEnded)
+    assert kinds(drain(ear.spoken)) == [
+        *(MicrophoneOpened, *utterance, MicrophoneClosed),
+        *(MicrophoneOpened, *utterance, MicrophoneClosed),
+    ]
+
+
+async def test_the_padding_never_reaches_back_behind_a_stop(autojump_clock: Clock) -> None:
+    ear = Ear()
+    before, after = distinct(3200, 0, 0), distinct(0, 4800, 0)
+    await ear.hear(sound(before), MicrophoneClosed(), sound(after), MicrophoneClosed())
+    assert audio_of(drain(ear.spoken)) == after
+
+
+async def test_the_audio_clock_counts_every_sample_also_over_a_stop(autojump_clock: Clock) -> None:
+    ear = Ear()
+    odd = silence(15)
+    await ear.hear(
+        *(message for _ in range(100) for message in (sound(odd), MicrophoneClosed())),
+        sound(speech(300)),
+        MicrophoneClosed(),
+    )
+    assert drain(ear.spoken)[-2] == UtteranceEnded(number=1, audio_ms=1500 + 300)
+
+
+# Audio that waited too long
+
+
+async def test_audio_that_is_too_old_is_shed_counted_and_told_once(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await trio.sleep(100)
+    old = sound(speech(1000), received_s=100 - AUDIO_MAX_AGE_S - 0.001)
+    await ear.hear(old, old, old, sound(silence(100)), old)
+    assert drain(ear.spoken) == []
+    told = drain(ear.out)
+    assert all(isinstance(event, Info) for event in told)
+    assert len(told) == 2, "once for each gap"
+    assert ear.counted('parley_drops_total{edge="audio"} 4.0')
+
+
+async def test_the_audio_clock_goes_on_over_a_gap(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await trio.sleep(100)
+    await ear.hear(
+        sound(silence(5000), received_s=0.0), sound(silence(100) + speech(300) + silence(800))
+    )
+    told = drain(ear.spoken)
+    assert told[0] == UtteranceBegan(number=1, first_sample_s=pytest.approx(98.91), audio_ms=5110)
+    assert told[-1] == UtteranceEnded(number=1, audio_ms=6100)
+
+
+async def test_audio_that_is_just_not_too_old_is_heard(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await trio.sleep(100)
+    await ear.hear(sound(speech(200), received_s=100 - AUDIO_MAX_AGE_S))
+    assert kinds(drain(ear.spoken)) == [UtteranceBegan, UtteranceAudio]
+
+
+# Failures and restarts
+
+
+async def test_a_restart_in_mid_utterance_ends_it_and_goes_on_with_the_next(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear()
+    await ear.hear(sound(speech(500)))
+    assert ear.state.open
+    drain(ear.spoken), drain(ear.out)
+    await ear.hear(sound(speech(500)))
+    told = drain(ear.spoken)
+    assert told[0] == UtteranceEnded(number=1, audio_ms=500)
+    assert told[1] == UtteranceBegan(number=2, first_sample_s=pytest.approx(-0.49), audio_ms=510)
+    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=510)]
+
+
+class Fragile(ScriptedDetector):
+    """Fails at its 41st frame."""
+
+    def is_speech(self, pcm16: bytes) -> bool:
+        if self.frames == 40:
+            raise ZeroDivisionError
+        return super().is_speech(pcm16)
+
+
+async def test_a_detector_that_raises_crashes_the_actor_and_the_next_one_goes_on(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(detector=Fragile)
+    with pytest.raises(ZeroDivisionError):
+        await ear.hear(*sounds(speech(1000), [1600]))
+    await ear.hear(sound(speech(300)), MicrophoneClosed())
+    ended = [m.number for m in drain(ear.spoken) if isinstance(m, UtteranceEnded)]
+    assert ended == [1, 2]
+
+
+async def test_the_audio_clock_counts_what_was_lost_in_a_crash(autojump_clock: Clock) -> None:
+    ear = Ear(detector=Fragile)
+    with pytest.raises(ZeroDivisionError):
+        await ear.hear(sound(silence(1000)))
+    await ear.hear(sound(speech(300)), MicrophoneClosed())
+    assert drain(ear.spoken)[-2] == UtteranceEnded(number=1, audio_ms=1300)
+
+
+async def test_a_full_channel_downstream_holds_it(autojump_clock: Clock) -> None:
+    ear = Ear(spoken_room=1)
+    heard, inbox = trio.open_memory_channel[Heard](100)
+    for message in sounds(speech(1000), [1600]):
+        heard.send_nowait(message)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ear.actor(inbox).run)
+        await trio.sleep(5)
+        # One in hand; the others wait where TCP pushes back from.
+        assert inbox.statistics().current_buffer_used == 9
+        heard.close()
+        told = [await ear.spoken.receive() for _ in range(11)]
+    assert audio_of(told) == speech(1000)
+
+
+async def test_a_full_outbox_holds_it(autojump_clock: Clock) -> None:
+    ear = Ear(outbox_room=0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ear.hear, *sounds(speech(500) + silence(1000), [1600]))
+        await trio.testing.wait_all_tasks_blocked()
+        assert kinds(drain(ear.spoken)) == [UtteranceBegan]
+        assert isinstance(await ear.out.receive(), SpeechStarted)
+        assert isinstance(await ear.out.receive(), SpeechEnded)
+    assert kinds(drain(ear.spoken)) == [UtteranceAudio, UtteranceEnded]
+
+
+async def test_a_closed_inbox_is_its_end(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear()
+    assert drain(ear.spoken) == []
+
+
+async def test_cancelled_while_it_waits_it_leaves_the_utterance_to_the_next(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(outbox_room=0)
+    with trio.move_on_after(3) as scope:
+        await ear.hear(sound(speech(500)))
+    assert scope.cancelled_caught and trio.current_time() == 3
+    assert ear.state.open and ear.state.utterance == 1

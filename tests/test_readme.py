@@ -1,0 +1,106 @@
+"""The README keeps its word: its example runs, its commands exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from typer.testing import CliRunner
+
+from parley.cli import app
+from parley.wav import read_wav
+from support.live_server import open_live_server
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    return [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
+
+
+@pytest.mark.slow
+async def test_the_client_in_the_readme_holds_a_conversation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (source,) = blocks("python")
+    client: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(source, "README.md", "exec"), client)
+    recording = ROOT / "examples/audio/1-weather.wav"
+    async with open_live_server() as server:
+        with trio.fail_after(30):
+            reply = await client["converse"](server.url("/ws"), str(recording))
+    printed = capsys.readouterr().out
+    assert "final_transcript what is the weather like today" in printed
+    assert "partial_transcript what" in printed
+    assert reply.startswith(b"RIFF")
+    assert len(reply) > 20_000
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    wanted = {
+        word
+        for command in commands()
+        if "make" in command
+        for word in command[command.index("make") + 1 :]
+        if "=" not in word
+    }
+    assert {"run", "test", "demo"} <= wanted
+    for target in wanted:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_parley_command_in_the_readme_exists() -> None:
+    found = 0
+    for command in commands():
+        program = next((n for n, word in enumerate(command) if word.endswith("bin/parley")), None)
+        if program is None:
+            continue
+        found += 1
+        _, subcommand, *arguments = command[program:]
+        result = CliRunner().invoke(app, [subcommand, "--help"])
+        assert result.exit_code == 0, command
+        for argument in arguments:
+            if argument.startswith("--"):
+                assert argument in result.output, command
+            else:
+                assert (ROOT / argument).exists(), command
+    assert found >= 3
+
+
+def test_the_recordings_in_the_readme_can_be_played() -> None:
+    for path in set(re.findall(r"examples/audio/\S+\.wav", README)):
+        assert read_wav(ROOT / path).rate_hz == 16_000
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "HANDOFF.md",
+        "CHANGELOG.md",
+        *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    ],
+)
+def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in link:
+            assert (path.parent / link).exists(), f"{page}: {link}"
+
+
+def test_the_extras_that_the_readme_names_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extra in re.findall(r"parley-voice\[(\w+)\]", README):
+        assert extra in project["optional-dependencies"]
