@@ -45,7 +45,8 @@ class ReplyGate:
 
     def kill(self) -> None:
         """From this instant nothing of the turn reaches the peer any more."""
-        self._killed.append(self._live_turn)
+        if self._live_turn:
+            self._killed.append(self._live_turn)
         self.finish()
 
     @property

@@ -13,7 +13,8 @@ class Resampler:
 
     def __init__(self, from_hz: int, to_hz: int = HEARING_RATE_HZ) -> None:
         # HQ is 16 bit clean; VHQ would only add delay.
-        self._stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality="HQ")
+        # In float: its int16 output is dithered with noise that no two streams share.
+        self._stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
 
     def push(self, pcm16: bytes) -> bytes:
         return self._resample(pcm16, last=False)
@@ -22,6 +23,7 @@ class Resampler:
         return self._resample(b"", last=True)
 
     def _resample(self, pcm16: bytes, *, last: bool) -> bytes:
-        samples = np.frombuffer(pcm16, dtype="<i2")
-        resampled: bytes = self._stream.resample_chunk(samples, last=last).tobytes()
-        return resampled
+        samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32)
+        resampled = self._stream.resample_chunk(samples, last=last)
+        rounded: bytes = np.clip(np.rint(resampled), -32_768, 32_767).astype("<i2").tobytes()
+        return rounded

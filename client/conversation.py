@@ -82,7 +82,7 @@ async def conversation(
             await talk._open()
             yield talk
             await talk._stop()
-        except (ClosedEarly, NoGreeting) as error:
+        except Exception as error:
             # Raised again below, outside the nursery: callers get it bare, not in a group.
             failure = error
         nursery.cancel_scope.cancel()

@@ -144,7 +144,7 @@ async def _talk_by_microphone(url: str, pace: Pace, console: Console) -> TalkRes
 
 
 async def _stop_at_interrupt(microphone: Microphone) -> None:
-    """Ctrl-C ends the recording, not the program: what is pending is still finalized."""
+    """Ctrl-C ends the recording, not the program: the numbers are still shown."""
     with trio.open_signal_receiver(signal.SIGINT) as signals:
         async for _ in signals:
             microphone.stop()

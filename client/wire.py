@@ -14,8 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 import trio
 from trio_websocket import (
     ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
     WebSocketConnection,
     wrap_client_stream,
 )
@@ -86,7 +84,7 @@ async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
     try:
         async with trio.open_nursery() as nursery:
             try:
-                connection = await _shake_hands(nursery, stream, url)
+                connection = await _shake_hands(nursery, _Answer(stream, url), url)
                 opened = True
                 try:
                     yield WebSocketWire(connection)
@@ -97,9 +95,11 @@ async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
                 # Raised again below, outside the nursery: callers get it bare, not in a group.
                 failure = error
             nursery.cancel_scope.cancel()
+    except* Unreachable as refused:
+        failure = failure or _first(refused)
     except* Exception as broken:
         # trio-websocket's reader, at bytes that are no WebSocket's.
-        why = f"it sent what is no WebSocket frame ({broken.exceptions[0]!r})"
+        why = f"it sent what is no WebSocket frame ({_first(broken)!r})"
         failure = failure or (
             WireClosed(1002, why) if opened else Unreachable(f"{url} is no WebSocket server")
         )
@@ -132,16 +132,58 @@ async def _shake_hands(
     try:
         with trio.fail_after(CONNECT_S):
             return await wrap_client_stream(
-                nursery, stream, parts.netloc, resource, max_message_size=MAX_MESSAGE_BYTES
+                nursery,
+                stream,  # type: ignore[arg-type]  # any Stream will do, its text says
+                parts.netloc,
+                resource,
+                max_message_size=MAX_MESSAGE_BYTES,
             )
-    except ConnectionRejected as refusal:
-        raise Unreachable(
-            f"{url} refused the conversation (HTTP {refusal.status_code})"
-        ) from refusal
-    except (HandshakeError, ConnectionClosed, OSError, trio.BrokenResourceError) as error:
-        raise Unreachable(f"{url} is no WebSocket server") from error
     except trio.TooSlowError:
         raise Unreachable(f"{url} did not answer within {CONNECT_S:.0f} s") from None
+
+
+class _Answer(trio.abc.Stream):
+    """The stream, which looks at the first line that comes: a refusal has many forms, and
+    trio-websocket waits for ever at some of them (no Content-Length, a close, no HTTP at all).
+
+    Raises Unreachable from `receive_some`, which ends the reader and with it the handshake.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, url: str) -> None:
+        self._stream = stream
+        self._url = url
+        self._line: bytes | None = b""
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        data = bytes(await self._stream.receive_some(max_bytes))
+        if self._line is not None:
+            self._line += data
+            if not data or b"\n" in self._line:
+                self._judge(self._line)
+                self._line = None
+        return data
+
+    def _judge(self, line: bytes) -> None:
+        version, _, rest = line.partition(b" ")
+        status = rest[:3].decode("ascii", "replace")
+        if not version.startswith(b"HTTP/1."):
+            raise Unreachable(f"{self._url} is no WebSocket server")
+        if status != "101":
+            raise Unreachable(f"{self._url} refused the conversation (HTTP {status})")
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _parts(url: str) -> SplitResult:

@@ -83,7 +83,7 @@ def test_an_extensible_header_of_pcm_is_pcm() -> None:
     ],
 )
 def test_what_cannot_be_used_says_why(data: bytes, why: str) -> None:
-    with pytest.raises(NotAWav, match="thing.wav") as caught:
+    with pytest.raises(NotAWav, match=r"thing\.wav") as caught:
         parse_wav(data, name="thing.wav")
     assert why in caught.value.why
 

@@ -12,8 +12,8 @@ from parley.client.incoming import Phrase
 from parley.client.recording import load_folder, load_recording, reply_wav, resampled
 from parley.client.speech_edges import speech_edges
 from parley.client.utterance import Heard, SentLog, Utterance
-from parley.tests.client.stand_in import tone, wav
 from parley.wav import NotAWav, parse_wav
+from support.stand_in import tone, wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
 

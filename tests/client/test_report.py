@@ -49,7 +49,13 @@ def shown(rows: list[Row]) -> str:
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:
-    assert normalized_words("Don\u2019t stop, at 10 o'clock!") == ["don't", "stop", "at", "10", "o'clock"]
+    assert normalized_words("Don\u2019t stop, at 10 o'clock!") == [
+        "don't",
+        "stop",
+        "at",
+        "10",
+        "o'clock",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,13 @@ def test_one_recording_needs_no_summary_line() -> None:
     text = shown([row("a", lags=(1, 3), final=100.0, errors=None)])
     assert "word errors" not in text
     assert "median" not in text
-    assert [cell.strip() for cell in text.splitlines()[4].split("│")[1:-1]] == ["a", "2", "-", "100", "150"]
+    assert [cell.strip() for cell in text.splitlines()[4].split("│")[1:-1]] == [
+        "a",
+        "2",
+        "-",
+        "100",
+        "150",
+    ]
 
 
 def test_several_recordings_end_with_median_and_p95() -> None:

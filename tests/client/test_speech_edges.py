@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parley.client.speech_edges import SpeechEdges, speech_edges
-from parley.tests.client.stand_in import quiet, tone
+from support.stand_in import quiet, tone
 
 
 def test_the_edges_of_a_tone_are_found_to_the_window() -> None:

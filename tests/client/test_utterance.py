@@ -17,7 +17,7 @@ from parley.client.incoming import (
     Token,
 )
 from parley.client.utterance import Heard, SentLog, Utterance
-from parley.tests.client.stand_in import tone, wav
+from support.stand_in import tone, wav
 
 
 def sent_chunks(count: int, start: float = 10.0) -> SentLog:
@@ -123,9 +123,7 @@ def test_each_kind_of_message_can_be_asked_for() -> None:
         ((Partial(text="h"), Problem(code="ASR_FAIL")), True),
     ],
 )
-def test_when_nothing_more_is_to_be_expected(
-    messages: tuple[Incoming, ...], settled: bool
-) -> None:
+def test_when_nothing_more_is_to_be_expected(messages: tuple[Incoming, ...], settled: bool) -> None:
     assert utterance(*messages).settled() is settled
 
 

@@ -13,7 +13,7 @@ from parley.client import wire as wire_module
 from parley.client.scripted import ScriptedWire
 from parley.client.server_process import free_port
 from parley.client.wire import Unreachable, WireClosed, open_wire
-from parley.tests.client.stand_in import open_stand_in
+from support.stand_in import open_stand_in
 
 
 async def echo_then_close(request: trio_websocket.WebSocketRequest) -> None:
@@ -56,16 +56,6 @@ async def test_nobody_there_says_how_to_start_one() -> None:
             pass  # pragma: no cover
 
 
-async def test_a_refusal_tells_its_status() -> None:
-    async def refuse(request: trio_websocket.WebSocketRequest) -> None:
-        await request.reject(503, body=b"full")
-
-    async with open_stand_in(refuse) as url:
-        with pytest.raises(Unreachable, match="HTTP 503"):
-            async with open_wire(url):
-                pass  # pragma: no cover
-
-
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1/", "ws:///ws", "ws://127.0.0.1:0/", "ws://h:port/", "8084"]
 )
@@ -75,16 +65,30 @@ async def test_what_is_no_address_is_told_apart(url: str) -> None:
             pass  # pragma: no cover
 
 
-async def test_a_server_of_another_kind_is_told_apart() -> None:
-    async def mumble(stream: trio.SocketStream) -> None:
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull", "HTTP 503"),
+        (b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n", "HTTP 404"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "is no WebSocket server"),
+        (b"220 mail.example ESMTP\r\n\r\n", "is no WebSocket server"),
+        (b"", "is no WebSocket server"),
+    ],
+)
+@pytest.mark.parametrize("close", [True, False])
+async def test_a_refusal_says_what_it_is(answer: bytes, why: str, close: bool) -> None:
+    async def refuse(stream: trio.SocketStream) -> None:
         await stream.receive_some()
-        await stream.send_all(b"220 mail.example ESMTP\r\n\r\n")
-        await stream.aclose()
+        await stream.send_all(answer)
+        if close or not answer:
+            await stream.aclose()
+        else:
+            await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, mumble, 0)
+        listeners = await nursery.start(trio.serve_tcp, refuse, 0)
         port = listeners[0].socket.getsockname()[1]
-        with pytest.raises(Unreachable, match="is no WebSocket server"):
+        with pytest.raises(Unreachable, match=why):
             async with open_wire(f"ws://127.0.0.1:{port}/?x=1"):
                 pass  # pragma: no cover
         nursery.cancel_scope.cancel()

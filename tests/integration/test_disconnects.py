@@ -22,12 +22,13 @@ from support.live_server import (
     open_files,
     open_live_server,
 )
-from support.ws_client import BINARY, TEXT, RawClient, frame, request
+from support.ws_client import BINARY, CLOSE, TEXT, RawClient, close_payload, frame, request
 
 pytestmark = pytest.mark.slow
 
 CYCLES = 200
-AT_ONCE = 10
+AT_ONCE = 6
+"""Fewer than the utterances that one lane can hold."""
 SETTLE_S = 5.0
 """Longer than any lingering close. Nothing waits for it unless something is left over."""
 
@@ -47,22 +48,24 @@ class Visit:
 
     point: str
     depth: float
-    reset: bool
+    manner: str
 
 
 def visits() -> Iterator[Visit]:
     chance = random.Random(20_240_607)
     for _ in range(CYCLES):
         [point] = chance.choices(POINTS, WEIGHTS)
-        yield Visit(point, chance.random(), chance.random() < 0.5)
+        yield Visit(point, chance.random(), chance.choice(("reset", "just close", "say goodbye")))
 
 
 async def visit(port: int, plan: Visit) -> None:
     stream = await trio.open_tcp_stream(HOST, port)
     try:
         await _come_so_far(RawClient(stream), plan)
+        if plan.manner == "say goodbye":
+            await stream.send_all(frame(CLOSE, close_payload(1000)))
     finally:
-        if plan.reset:
+        if plan.manner == "reset":
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await trio.aclose_forcefully(stream)
 

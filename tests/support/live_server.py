@@ -35,10 +35,8 @@ POLL_S = 0.02
 FAST = 6.0
 """Times real time: what impatient clients in the wild do."""
 
-RECORDINGS: dict[str, Recording] = {
-    recording.name: recording
-    for recording in load_folder(Path(__file__).parents[2] / "examples/audio")
-}
+AUDIO = Path(__file__).parents[2] / "examples/audio"
+RECORDINGS: dict[str, Recording] = {recording.name: recording for recording in load_folder(AUDIO)}
 WEATHER = RECORDINGS["1-weather"]
 UMBRELLA = RECORDINGS["2-umbrella"]
 TIMER = RECORDINGS["3-timer"]

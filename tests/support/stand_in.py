@@ -30,7 +30,9 @@ SILENCE_MS = 300
 def tone(milliseconds: int, amplitude: int = 8000) -> bytes:
     """A square wave: loud from its first sample to its last."""
     samples = RATE_HZ * milliseconds // 1000
-    return array.array("h", [amplitude if i // 40 % 2 else -amplitude for i in range(samples)]).tobytes()
+    return array.array(
+        "h", [amplitude if i // 40 % 2 else -amplitude for i in range(samples)]
+    ).tobytes()
 
 
 def quiet(milliseconds: int) -> bytes:
@@ -68,7 +70,9 @@ def phrase(seq: int, pcm16: bytes, rate_hz: int = RATE_HZ) -> str:
 class StandIn:
     """One session. `text` is what it understands every time; with `mute` it never answers."""
 
-    def __init__(self, text: str = "go forward", *, mute: bool = False, reply_ms: int = 200) -> None:
+    def __init__(
+        self, text: str = "go forward", *, mute: bool = False, reply_ms: int = 200
+    ) -> None:
         self.text = text
         self.mute = mute
         self.reply_ms = reply_ms
@@ -136,12 +140,18 @@ async def serve_session(
 
 @asynccontextmanager
 async def open_stand_in(
-    handler: Callable[[Any], Any] = partial(serve_session, StandIn),
+    handler: Callable[[Any], Any] | None = None,
 ) -> AsyncIterator[str]:
     """A server in this process on a free port of loopback; yields its URL."""
     async with trio.open_nursery() as nursery:
         server = await nursery.start(
-            partial(trio_websocket.serve_websocket, handler, "127.0.0.1", 0, ssl_context=None)
+            partial(
+                trio_websocket.serve_websocket,
+                handler or partial(serve_session, StandIn),
+                "127.0.0.1",
+                0,
+                ssl_context=None,
+            )
         )
         yield f"ws://127.0.0.1:{server.port}/ws"
         nursery.cancel_scope.cancel()

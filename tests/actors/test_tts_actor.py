@@ -1,0 +1,219 @@
+"""The TTSActor: phrases become speech one by one, and a phrase that cannot is skipped."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import trio
+import trio.testing
+
+from parley.actors.hand import Hand
+from parley.actors.messages import EndOfReply, Phrase, SpokenPhrase
+from parley.actors.tts import TTSActor
+from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.protocol.codes import Code
+from parley.protocol.events import Failure
+from parley.telemetry import Telemetry
+from support.channels import drain, open_outbox
+
+Clock = trio.testing.MockClock
+
+
+class Booth:
+    def __init__(
+        self,
+        synthesizer: ScriptedSynthesizer | None = None,
+        *,
+        speech_room: int = 100,
+        outbox_room: int = 100,
+    ) -> None:
+        self.synthesizer = synthesizer or ScriptedSynthesizer()
+        self.phrases, self.inbox = trio.open_memory_channel[Phrase | EndOfReply](100)
+        self.speaking, self.speech = trio.open_memory_channel[SpokenPhrase | EndOfReply](
+            speech_room
+        )
+        self.outbox, self.out = open_outbox(outbox_room)
+        self.hand: Hand[Phrase] = Hand()
+        self.telemetry = Telemetry()
+
+    async def run(self) -> None:
+        """One incarnation."""
+        await TTSActor(
+            inbox=self.inbox,
+            speech=self.speaking,
+            outbox=self.outbox,
+            synthesizer=self.synthesizer,
+            hand=self.hand,
+            turn=7,
+            phrase_timeout_s=10,
+            telemetry=self.telemetry,
+        ).run()
+
+    def write(self, *texts: str, end: bool = True) -> None:
+        for number, text in enumerate(texts, 1):
+            self.phrases.send_nowait(Phrase(number=number, text=text))
+        if end:
+            self.phrases.send_nowait(EndOfReply())
+
+    def spoken(self) -> list[str]:
+        """What was spoken, read back from the audio."""
+        return [
+            "END" if isinstance(m, EndOfReply) else self.synthesizer.read_back(m.speech.pcm16)
+            for m in drain(self.speech)
+        ]
+
+    def told(self) -> list[tuple[Code, str]]:
+        return [(e.code, e.message) for e in drain(self.out) if isinstance(e, Failure)]
+
+
+async def test_phrases_are_spoken_in_their_order(autojump_clock: Clock) -> None:
+    booth = Booth(ScriptedSynthesizer(delay_s=0.5))
+    booth.write("One.", "Two.")
+    await booth.run()
+    assert trio.current_time() == 1.0
+    first, second, end = drain(booth.speech)
+    assert isinstance(first, SpokenPhrase) and isinstance(second, SpokenPhrase)
+    assert [(p.number, p.text) for p in (first, second)] == [(1, "One."), (2, "Two.")]
+    assert booth.synthesizer.read_back(second.speech.pcm16) == "Two."
+    assert end == EndOfReply()
+    assert booth.hand.item is None
+    assert b'parley_stage_seconds_count{stage="speak"} 2.0' in booth.telemetry.exposition()
+
+
+async def test_a_phrase_without_sound_is_counted_and_not_passed_on(autojump_clock: Clock) -> None:
+    booth = Booth()
+    booth.write("One.", "  ", "Two.")
+    await booth.run()
+    assert booth.spoken() == ["One.", "Two.", "END"]
+    assert booth.told() == []
+    assert b"parley_silent_phrases_total 1.0" in booth.telemetry.exposition()
+
+
+async def test_a_lost_lane_is_a_crash_and_the_restart_speaks_the_phrase_in_hand(
+    autojump_clock: Clock,
+) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={2: LaneLost("killed")}))
+    booth.write("One.", "Two.", "Three.")
+    with pytest.raises(LaneLost):
+        await booth.run()
+    await booth.run()
+    assert booth.spoken() == ["One.", "Two.", "Three.", "END"]
+    assert booth.told() == []
+
+
+async def test_a_phrase_that_fails_twice_is_told_and_skipped(autojump_clock: Clock) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={2: LaneLost("killed"), 3: LaneLost("again")}))
+    booth.write("One.", "Two.", "Three.")
+    with pytest.raises(LaneLost):
+        await booth.run()
+    await booth.run()
+    assert booth.spoken() == ["One.", "Three.", "END"]
+    (failure,) = drain(booth.out)
+    assert failure == Failure(
+        code=Code.TTS_FAIL,
+        message="phrase 2 of the reply is skipped: again",
+        recoverable=True,
+        turn=7,
+    )
+    metrics = booth.telemetry.exposition()
+    assert b'parley_engine_failures_total{engine="tts",failure="LaneLost"} 2.0' in metrics
+
+
+async def test_every_phrase_has_two_attempts_of_its_own(autojump_clock: Clock) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={1: LaneLost("a"), 3: LaneLost("b")}))
+    booth.write("One.", "Two.")
+    for _ in range(2):
+        with pytest.raises(LaneLost):
+            await booth.run()
+    await booth.run()
+    assert booth.spoken() == ["One.", "Two.", "END"]
+    assert booth.told() == []
+
+
+async def test_a_phrase_that_overruns_is_skipped_without_a_second_try(
+    autojump_clock: Clock,
+) -> None:
+    booth = Booth(ScriptedSynthesizer(delays_s={1: math.inf}))
+    booth.write("One.", "Two.")
+    await booth.run()
+    assert trio.current_time() == 10
+    assert booth.spoken() == ["Two.", "END"]
+    assert booth.told() == [
+        (
+            Code.TTS_FAIL,
+            "phrase 1 of the reply is skipped: speaking a phrase took longer than 10 s",
+        )
+    ]
+    assert booth.synthesizer.active == 0
+
+
+@pytest.mark.parametrize("failure", [EngineTimeout("late"), EngineUnavailable("no voice")])
+async def test_what_another_try_would_not_mend_is_skipped_at_once(
+    autojump_clock: Clock, failure: EngineFailure
+) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={1: failure}))
+    booth.write("One.", "Two.")
+    await booth.run()
+    assert booth.spoken() == ["Two.", "END"]
+    assert [code for code, _ in booth.told()] == [Code.TTS_FAIL]
+
+
+async def test_a_bug_in_the_engine_crashes_it_and_after_two_the_phrase_is_skipped(
+    autojump_clock: Clock,
+) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={1: ZeroDivisionError(), 2: ZeroDivisionError()}))
+    booth.write("One.", "Two.")
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await booth.run()
+    await booth.run()
+    assert booth.spoken() == ["Two.", "END"]
+    assert [message for _, message in booth.told()] == [
+        "phrase 1 of the reply is skipped: the synthesizer crashed twice on a phrase"
+    ]
+
+
+async def test_cancelled_in_mid_engine_it_leaves_nothing_behind(autojump_clock: Clock) -> None:
+    booth = Booth(ScriptedSynthesizer(delays_s={1: math.inf}))
+    booth.write("One.")
+    with trio.move_on_after(3) as scope:
+        await booth.run()
+    assert scope.cancelled_caught and trio.current_time() == 3
+    assert booth.synthesizer.active == 0
+    assert booth.spoken() == booth.told() == []
+
+
+async def test_a_full_channel_holds_it_one_phrase_ahead(autojump_clock: Clock) -> None:
+    booth = Booth(speech_room=1)
+    booth.write("One.", "Two.", "Three.")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(booth.run)
+        await trio.sleep(60)
+        assert booth.synthesizer.texts == ["One.", "Two."]
+        assert [type(await booth.speech.receive()) for _ in range(4)] == [
+            *(SpokenPhrase,) * 3,
+            EndOfReply,
+        ]
+    # Waiting for room is not the synthesizer's time.
+    assert booth.told() == []
+
+
+async def test_a_full_outbox_holds_what_it_has_to_tell(autojump_clock: Clock) -> None:
+    booth = Booth(ScriptedSynthesizer(failures={1: EngineUnavailable("no")}), outbox_room=0)
+    booth.write("One.", "Two.")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(booth.run)
+        await trio.sleep(5)
+        assert booth.spoken() == []
+        assert isinstance(await booth.out.receive(), Failure)
+    assert booth.spoken() == ["Two.", "END"]
+
+
+async def test_a_closed_inbox_is_the_end_of_the_reply(autojump_clock: Clock) -> None:
+    booth = Booth()
+    booth.write("One.", end=False)
+    booth.phrases.close()
+    await booth.run()
+    assert booth.spoken() == ["One.", "END"]

@@ -1,0 +1,211 @@
+"""`parley serve` and `parley talk` as a person meets them: processes, signals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trio
+
+from parley.client.server_process import free_port, is_ready
+from support.live_server import (
+    AUDIO,
+    HOST,
+    POLL_S,
+    WEATHER,
+    LiveClient,
+    children_of,
+    is_alive,
+    open_client,
+)
+from support.llm_server import open_llm_server, stall_after
+
+pytestmark = pytest.mark.slow
+
+LIMIT_S = 30.0
+OURS = ("OPENAI_", "STREAM_", "WS_", "VAD_", "AUDIO_", "PARLEY_")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process' own without any setting, and these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return kept | variables
+
+
+def parley(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "parley", *arguments]
+
+
+@dataclass(slots=True)
+class ServeProcess:
+    process: trio.Process
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"ws://{HOST}:{self.port}/ws"
+
+    async def until_ready(self) -> None:
+        while not await is_ready(self.port):
+            assert self.process.poll() is None, self.log.read_text()
+            await trio.sleep(POLL_S)
+
+
+@asynccontextmanager
+async def serving(folder: Path, **variables: str) -> AsyncIterator[ServeProcess]:
+    """A ready server in its own process; it is killed at the end if it still runs."""
+    port = free_port()
+    log = folder / "log"
+    quick = {"STREAM_ASR_LANES": "1", "STREAM_TTS_THREAD_WORKERS": "1"}
+    with trio.fail_after(LIMIT_S):
+        with log.open("wb") as output:
+            process = await trio.lowlevel.open_process(
+                parley("serve", "--port", str(port)),
+                stderr=output,
+                stdout=output,
+                cwd=folder,
+                env=environment(**(quick | variables)),
+            )
+        try:
+            served = ServeProcess(process, port, log)
+            await served.until_ready()
+            yield served
+        finally:
+            if process.poll() is None:
+                process.kill()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+
+
+async def until_all_gone(pids: set[int]) -> None:
+    while any(is_alive(pid) for pid in pids):
+        await trio.sleep(POLL_S)
+
+
+async def until_it_replies(client: LiveClient) -> None:
+    await client.speak(WEATHER)
+    await client.wait_for("tts_chunk")
+
+
+def finished(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        parley(*arguments),
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+async def test_a_signal_lets_the_reply_finish_and_leaves_no_process(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    async with serving(tmp_path) as served:
+        children = children_of(served.process.pid)
+        assert len(children) >= 2
+        async with open_client(served.url) as client:
+            await until_it_replies(client)
+            served.process.send_signal(number)
+            gone = await client.wait_closed()
+        assert await served.process.wait() == 0
+        with trio.fail_after(2):
+            await until_all_gone(children)
+    assert gone.code == 1001
+    assert "the server is shutting down" in [info["message"] for info in client.of("info")]
+    assert client.reply.endswith("What happens next?")
+    assert client.kinds[-1] == "tts_complete"
+    assert len(client.speech_s()) == 3
+    assert client.codes == []
+    lines = [json.loads(line) for line in served.log.read_text().splitlines()]
+    assert served.url in [line.get("url") for line in lines]
+    assert [line for line in lines if line["level"] not in ("info", "debug")] == []
+
+
+async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    async with open_llm_server() as llm:
+        llm.script(stall_after("Wait for me", "."))
+        async with (
+            serving(tmp_path, OPENAI_BASE_URL=llm.base_url) as served,
+            open_client(served.url) as client,
+        ):
+            children = children_of(served.process.pid)
+            await until_it_replies(client)
+            served.process.send_signal(signal.SIGTERM)
+            await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
+            await trio.sleep(0.2)
+            assert client.closed is None
+            served.process.send_signal(signal.SIGTERM)
+            with trio.fail_after(2):
+                assert await served.process.wait() == 130
+                await until_all_gone(children)
+    assert "Traceback" not in served.log.read_text()
+
+
+async def test_lanes_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        children = children_of(served.process.pid)
+        async with open_client(served.url) as client:
+            await client.start()
+            await client.hear(WEATHER.pcm16, speed=6)
+            served.process.kill()
+            with trio.fail_after(2):
+                await until_all_gone(children)
+            await client.wait_closed()
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = finished("serve", "--port", str(port), folder=tmp_path)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"port {port}" in result.stderr
+    assert "in use" in result.stderr
+
+
+def test_bad_settings_are_all_listed_and_exit_code_2(tmp_path: Path) -> None:
+    result = finished(
+        "serve",
+        folder=tmp_path,
+        STREAM_VAD_SILENCE_MS="5",
+        WS_MAX_CONNECTIONS="many",
+        OPENAI_BASE_URL="ftp://nowhere",
+        OPENAI_API_KEY="sk-Secret with spaces",
+    )
+    assert result.returncode == 2
+    for name in ("STREAM_VAD_SILENCE_MS", "WS_MAX_CONNECTIONS", "OPENAI_BASE_URL"):
+        assert name in result.stderr
+    assert "OPENAI_API_KEY" in result.stderr
+    assert "sk-Secret" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_talking_with_what_is_no_wav_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "words.wav").write_text("these are words, and no sound at all\n" * 5)
+    result = finished("talk", "words.wav", folder=tmp_path)
+    assert result.returncode in (1, 2)
+    assert len(result.stderr.splitlines()) == 1
+    assert "words.wav" in result.stderr
+
+
+def test_talking_to_nobody_is_one_line(tmp_path: Path) -> None:
+    url = f"ws://{HOST}:{free_port()}/ws"
+    result = finished("talk", str(AUDIO / "1-weather.wav"), "--url", url, folder=tmp_path)
+    assert result.returncode in (1, 2)
+    assert len(result.stderr.splitlines()) == 1
+    assert url in result.stderr
