@@ -24,7 +24,7 @@ from parley.client.server_process import (
 )
 from support.stand_in import recording, wav
 
-STAND_IN = Path(__file__).with_name("stand_in.py")
+STAND_IN = Path(__file__).parents[1] / "support/stand_in.py"
 
 
 def stand_in(*options: str) -> Callable[[int], list[str]]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import trio
@@ -22,61 +19,8 @@ from parley.client.microphone import (
     sound_library,
 )
 from parley.client.utterance import Heard
+from support.fake_sound import FakeSound
 from support.stand_in import tone, wav
-
-
-class FakePortAudioError(Exception):
-    pass
-
-
-class FakeStream:
-    """Both directions; what is written lies in `played`."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.callback: Callable[..., None] | None = options.get("callback")
-        self.played: list[bytes] = []
-        self.calls: list[str] = []
-        self.gate: threading.Event | None = None
-
-    def start(self) -> None:
-        self.calls.append("start")
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-
-    def abort(self) -> None:
-        self.calls.append("abort")
-
-    def close(self) -> None:
-        self.calls.append("close")
-
-    def write(self, data: bytes) -> None:
-        self.played.append(data)
-        if self.gate is not None:
-            self.gate.wait(5)
-
-    def record(self, *frames: bytes) -> None:
-        """PortAudio's thread calls back."""
-        assert self.callback is not None
-        for frame in frames:
-            self.callback(frame, len(frame) // 2, None, None)
-
-
-class FakeSound(SimpleNamespace):
-    def __init__(self) -> None:
-        super().__init__(PortAudioError=FakePortAudioError, streams=[], broken=False, gate=None)
-
-    def _open(self, **options: Any) -> FakeStream:
-        if self.broken:
-            raise FakePortAudioError("no default device")
-        stream = FakeStream(**options)
-        stream.gate = self.gate
-        self.streams.append(stream)
-        return stream
-
-    RawInputStream = _open
-    RawOutputStream = _open
 
 
 @pytest.fixture
