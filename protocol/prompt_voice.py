@@ -16,6 +16,7 @@ from . import events
 from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, StartListening, StopListening
 from .dialect import Dialect, Frame, Profile
+from .jsontext import as_json, fields_of, type_of
 from .wav import wav_bytes
 
 PROTOCOL_VERSION = 1
@@ -52,31 +53,13 @@ PROFILE = Profile(
 )
 
 
-class _Control(msgspec.Struct):
-    type: str | msgspec.UnsetType = msgspec.UNSET
-
-
 class _Start(msgspec.Struct):
     sample_rate: Any = msgspec.UNSET
     sampling_rate: Any = msgspec.UNSET
     audio_clock: bool = False
 
 
-_decode_control = msgspec.json.Decoder(_Control).decode
-_decode_start = msgspec.json.Decoder(_Start).decode
-_encode_json = msgspec.json.Encoder().encode
-
-
-def _as_json(message: dict[str, Any]) -> str:
-    """JSON text; half of a surrogate pair (a model may cut one in two) becomes a question mark."""
-    try:
-        return _encode_json(message).decode()
-    except UnicodeEncodeError:
-        whole = {
-            key: value.encode(errors="replace").decode() if isinstance(value, str) else value
-            for key, value in message.items()
-        }
-        return _encode_json(whole).decode()
+_START = msgspec.json.Decoder(_Start)
 
 
 class PromptVoiceCodec:
@@ -114,7 +97,7 @@ class PromptVoiceCodec:
                 Breach.OVERSIZED_FRAME,
                 f"a control message has {len(text)} characters; {MAX_AUDIO_BYTES} are the most",
             )
-        kind = self._kind_of(text)
+        kind = type_of(text)
         if kind == "start":
             return self._start(text)
         if kind == "stop":
@@ -125,25 +108,8 @@ class PromptVoiceCodec:
             Breach.UNKNOWN_TYPE, f"unknown message type {kind[:40]!r}; known: start, stop, cancel"
         )
 
-    @staticmethod
-    def _kind_of(text: str) -> str:
-        try:
-            control = _decode_control(text)
-        except msgspec.ValidationError as error:
-            raise Violation(
-                Breach.MISSING_TYPE, f"a control message is an object with a type: {error}"
-            ) from None
-        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise Violation(Breach.INVALID_JSON, f"not valid JSON: {error}") from None
-        if isinstance(control.type, msgspec.UnsetType):
-            raise Violation(Breach.MISSING_TYPE, "a control message has no type")
-        return control.type
-
     def _start(self, text: str) -> StartListening:
-        try:
-            start = _decode_start(text)
-        except msgspec.ValidationError as error:
-            raise Violation(Breach.INVALID_FIELD, f"start: {error}") from None
+        start = fields_of(_START, text, Breach.INVALID_FIELD, "start")
         rate = start.sample_rate
         if rate is msgspec.UNSET:
             rate = start.sampling_rate
@@ -161,7 +127,7 @@ class PromptVoiceCodec:
         return StartListening(rate_hz=rate, audio_clock=start.audio_clock)
 
     def encode(self, event: events.Outbound) -> list[Frame]:
-        return [_as_json(message) for message in self._messages(event)]
+        return [as_json(message) for message in self._messages(event)]
 
     def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
         match event:
