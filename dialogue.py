@@ -259,6 +259,8 @@ class Dialogue:
         self.log.info("interrupted", turn=record.turn, heard_chars=len(heard))
         self._go(Trigger.INTERRUPT)
         await self.outbox.send(BargeIn(seq=self.seq))
+        if self._draining:
+            await self._close_for_drain()
 
     async def _cancel(self) -> None:
         self._cancelling += 1
@@ -272,6 +274,8 @@ class Dialogue:
             self.telemetry.count("cancellations")
             self._go(Trigger.REPLY_OVER)
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
+        if record is not None and self._draining:
+            await self._close_for_drain()
 
     async def _end_turn(self, record: TurnRecord) -> None:
         """From the first line on, nothing of the turn reaches the peer."""

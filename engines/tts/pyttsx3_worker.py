@@ -7,10 +7,16 @@ import ctypes
 import gc
 import io
 import os
+import time
 import wave
 from typing import Any
 
 import espeakng_loader
+
+from ..failures import EngineFailure
+
+SPEAK_LIMIT_S = 8.0
+"""A phrase of 60 characters takes espeak 10 ms, a whole page a second."""
 
 _engine: Any = None
 _properties: dict[str, int | float | str] = {}
@@ -36,7 +42,7 @@ def speak(text: str) -> tuple[bytes, int]:
                 _engine = _start()
             _engine.save_to_file(text, wav)  # the driver hands this to wave.open: no file needed
             _engine.runAndWait()
-            _synchronize()
+            _wait_for_espeak(_engine)
     except BaseException:
         _engine = None  # its run loop may believe that it still runs; the next call has a new one
         raise
@@ -47,12 +53,18 @@ def speak(text: str) -> tuple[bytes, int]:
         return reader.readframes(reader.getnframes()), reader.getframerate()
 
 
-def _synchronize() -> None:
+def _wait_for_espeak(engine: Any) -> None:
     """Wait until espeak is done. `runAndWait` does not: it sleeps 10 ms while espeak's own thread
-    speaks, which on a busy machine is too short, and then there would be no audio, or half."""
+    speaks. Nor does espeak's Synchronize on a busy machine, where that thread may not even have
+    begun. The driver's flag falls when the last sample has been written."""
     from pyttsx3.drivers import _espeak
 
     _espeak.Synchronize()
+    give_up_s = time.monotonic() + SPEAK_LIMIT_S
+    while engine.proxy._driver._speaking:
+        if time.monotonic() > give_up_s:
+            raise EngineFailure("espeak did not come to an end")
+        time.sleep(0.001)
 
 
 def _start() -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 import trio.testing
 
@@ -56,7 +58,8 @@ def test_it_remembers_as_many_killed_turns_as_the_outbox_can_hold_events_of() ->
 
 def test_a_turn_that_begins_or_ends_opens_it() -> None:
     gate = ReplyGate()
-    for move in (lambda: gate.begin(1), gate.finish, gate.kill):
+    moves: list[Callable[[], None]] = [lambda: gate.begin(1), gate.finish, gate.kill]
+    for move in moves:
         gate.close()
         assert not gate.is_open
         move()

@@ -48,10 +48,13 @@ def test_audio_in_chunks_comes_out_as_it_does_in_one_piece(
 
 
 def test_what_is_louder_than_16_bits_hold_is_clipped_and_never_wraps() -> None:
-    square = np.repeat(np.array([32_767, -32_768] * 200, dtype="<i2"), 100)
+    """The edges of a square wave overshoot when they are filtered."""
+    square = np.repeat(np.array([32_767, -32_768] * 200, dtype="<i2"), 99)
     samples = np.frombuffer(whole(square.tobytes(), 48_000), dtype="<i2").astype(int)
-    middle = samples[np.arange(50, len(samples) * 3, 100) // 3]
-    assert np.array_equal(np.sign(middle), [1, -1] * 200)
+    half, at = np.divmod(np.arange(len(samples)) * 3, 99)
+    inside = (at > 2) & (at < 97)
+    assert np.array_equal(samples[inside] > 0, half[inside] % 2 == 0)
+    assert samples.max() == 32_767 and samples.min() == -32_768
 
 
 @pytest.mark.parametrize("rate_hz", RATES)

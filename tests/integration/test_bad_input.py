@@ -28,7 +28,7 @@ HARMLESS = "PROTOCOL_VIOLATION", True
 
 async def heard(client: RawClient) -> tuple[list[tuple[str, bool]], int | None]:
     """The errors that came, as (code, recoverable), up to the close code or to a final."""
-    errors = []
+    errors: list[tuple[str, bool]] = []
     while True:
         opcode, payload = await client.read_frame()
         if opcode == CLOSE:

@@ -62,7 +62,7 @@ async def test_sessions_and_metrics_show_a_conversation() -> None:
             assert (answering["is_speaking"], answering["turns"]) == (True, 1)
             busy = await figures(live)
         with trio.fail_after(5):  # closing connections take their time
-            while (after := await figures(live))["parley_live_tasks"] != idle["parley_live_tasks"]:
+            while (after := await figures(live))["parley_live_tasks"] > idle["parley_live_tasks"]:
                 await trio.sleep(POLL_S)
     assert (idle["parley_open_sessions"], busy["parley_open_sessions"]) == (0, 1)
     assert busy["parley_live_tasks"] > idle["parley_live_tasks"]

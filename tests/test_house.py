@@ -1,0 +1,302 @@
+"""The house's own rules, read from the imports: where dependencies point, who has a clock."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+WALL_CLOCK = {
+    "parley.engines.asr.pocketsphinx_worker": {"monotonic", "perf_counter"},
+}
+"""Modules that may ask the machine for the time, and by which call. They run in worker processes,
+where there is no Trio; nothing that decides anything depends on what they measure."""
+
+FORBIDDEN = ("time", "threading", "asyncio", "concurrent", "_thread", "sched")
+"""Clocks and schedulers beside Trio's."""
+
+OUTSIDE = ("parley.recording", "parley.engines", "parley.client", "parley.logs", "parley.cli")
+"""Where the process meets the world; who of them may have a clock stands in WALL_CLOCK."""
+
+
+# Reading the imports
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NOT_PACKAGED = ("tests", "scripts", "docs", "examples", "build", "dist")
+
+
+def files() -> list[Path]:
+    """Every file of the package."""
+    return sorted(
+        path
+        for path in ROOT.rglob("*.py")
+        if not any(part.startswith(".") or part.endswith("-out") for part in _parts(path))
+        and _parts(path)[0] not in NOT_PACKAGED
+    )
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.relative_to(ROOT).parts
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One import: by whom, of what (absolute, `parley.…` where it is ours), and where."""
+
+    module: str
+    name: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.name}"
+
+
+@cache
+def own_modules() -> dict[str, ast.Module]:
+    """By their syntax trees alone: module (`parley.actors.vad`) to its syntax tree."""
+    return {_module(path): ast.parse(path.read_text(), str(path)) for path in files()}
+
+
+def _module(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(("parley", *parts))
+
+
+def _is_package(module: str) -> bool:
+    return ROOT.joinpath(*module.split(".")[1:], "__init__.py").is_file()
+
+
+def imports(module: str) -> Iterator[Imported]:
+    """Everything that a module imports, wherever in it."""
+    for node in ast.walk(own_modules()[module]):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Imported(module, alias.name, node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _from(module, node)
+
+
+def _from(module: str, node: ast.ImportFrom) -> Iterator[Imported]:
+    base = node.module or ""
+    if node.level:
+        here = module.split(".")
+        up = node.level - 1 if _is_package(module) else node.level
+        base = ".".join([*here[: len(here) - up], *([base] if base else [])])
+    for alias in node.names:
+        # `from . import codes` is an import of a module, `from .codes import Code` of its content.
+        inside = f"{base}.{alias.name}"
+        yield Imported(module, inside if inside in own_modules() else base, node.lineno)
+
+
+def all_imports(room: str = "") -> Iterator[Imported]:
+    """The imports of every module whose name begins with `parley.<room>`, or of all."""
+    for module in own_modules():
+        if not room or module == f"parley.{room}" or module.startswith(f"parley.{room}."):
+            yield from imports(module)
+
+
+def ours(found: Imported) -> bool:
+    return found.name.split(".")[0] == "parley"
+
+
+def of(room: str, *targets: str) -> list[str]:
+    """Imports in `room` of any of these (of them or of what is in them)."""
+    return [
+        str(found)
+        for found in all_imports(room)
+        if any(found.name == target or found.name.startswith(f"{target}.") for target in targets)
+    ]
+
+
+def test_all_of_it_is_looked_at() -> None:
+    modules = own_modules()
+    assert {"parley", "parley.session", "parley.actors.vad", "parley.engines.llm.local"} <= set(
+        modules
+    )
+    assert not [name for name in modules if name.startswith(("parley.tests", "parley.scripts"))]
+    assert "parley.actors.messages" in {found.name for found in imports("parley.actors.vad")}
+
+
+def test_the_protocol_imports_nothing_of_ours_but_itself() -> None:
+    strangers = [
+        str(found)
+        for found in all_imports("protocol")
+        if ours(found) and not found.name.startswith("parley.protocol")
+    ]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("library", ["trio", "socket", "ssl", "h11", "trio_websocket", "select"])
+def test_the_protocol_does_no_io(library: str) -> None:
+    assert of("protocol", library) == []
+
+
+@pytest.mark.parametrize("module", ["parley.supervisor", "parley.supervision"])
+def test_the_supervisor_knows_nothing_of_voices(module: str) -> None:
+    allowed = {"trio", "parley.supervisor", "parley.supervision"}
+    strangers = [
+        str(found)
+        for found in imports(module)
+        if found.name.split(".")[0] not in sys.stdlib_module_names and found.name not in allowed
+    ]
+    assert strangers == []
+
+
+def test_the_words_of_supervision_need_no_event_loop() -> None:
+    assert not [found for found in imports("parley.supervision") if found.name == "trio"]
+
+
+def test_actors_know_no_session_and_no_server() -> None:
+    assert (
+        of(
+            "actors",
+            *("parley.session", "parley.turn", "parley.dialogue", "parley.server"),
+            *("parley.serving", "parley.serve", "parley.cli", "parley.client", "parley.config"),
+            *("parley.supervisor", "parley.supervision", "parley.doctor"),
+        )
+        == []
+    )
+
+
+def test_actors_know_only_the_interfaces_of_engines() -> None:
+    engines = {
+        found.name for found in all_imports("actors") if found.name.startswith("parley.engines.")
+    }
+    assert engines <= {
+        *(f"parley.engines.{kind}.interface" for kind in ("asr", "llm", "tts", "vad")),
+        *("parley.engines.failures", "parley.engines.deadline"),
+    }
+
+
+def test_only_the_receiver_and_the_sender_see_the_peer() -> None:
+    seeing = {found.module for found in all_imports("actors") if found.name == "parley.transport"}
+    assert seeing == {"parley.actors.receiver", "parley.actors.sender"}
+
+
+def test_actors_see_no_sibling_actor() -> None:
+    actors = ("vad", "asr", "llm", "phraser", "tts", "playout", "receiver", "sender")
+    assert of("actors", *(f"parley.actors.{actor}" for actor in actors)) == []
+
+
+def test_engines_know_no_actor_and_no_session() -> None:
+    assert (
+        of(
+            "engines",
+            *("parley.actors", "parley.session", "parley.turn", "parley.dialogue"),
+            *("parley.server", "parley.serving", "parley.serve", "parley.cli", "parley.client"),
+        )
+        == []
+    )
+
+
+def test_a_session_knows_no_server() -> None:
+    for room in ("session", "turn", "dialogue"):
+        assert of(room, "parley.server", "parley.serving", "parley.serve", "parley.cli") == []
+
+
+def test_the_client_knows_the_server_by_its_wire_alone() -> None:
+    assert of("client", "parley.session", "parley.server", "parley.serving", "parley.actors") == []
+
+
+def test_scripted_engines_are_imported_by_nobody_who_serves() -> None:
+    scripted = [
+        str(found)
+        for found in all_imports()
+        if found.name.endswith(".scripted") and not found.module.startswith("parley.client")
+    ]
+    assert scripted == []
+
+
+def test_nobody_imports_the_harness() -> None:
+    assert of("", "parley.testing") == []
+
+
+def test_nobody_imports_the_command_line_but_the_script() -> None:
+    assert {found.module for found in all_imports() if found.name == "parley.cli"} <= {
+        "parley.__main__"
+    }
+
+
+def test_there_is_no_circle_of_imports_at_the_top_of_modules() -> None:
+    graph = {
+        module: {
+            found.name for found in imports(module) if ours(found) and found.line in _top(module)
+        }
+        - {module}
+        for module in own_modules()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in done:
+            for other in sorted(graph.get(module, ())):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def _top(module: str) -> set[int]:
+    return {
+        node.lineno
+        for node in own_modules()[module].body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+
+
+# Time
+
+
+def clocks(module: str) -> Iterator[str]:
+    """What of clocks and schedulers beside Trio's a module uses."""
+    named = {found.name for found in imports(module)}
+    for node in ast.walk(own_modules()[module]):
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    top = alias.name.split(".")[0]
+                    if top in FORBIDDEN and top != "time":
+                        yield top
+            case ast.ImportFrom(level=0, module=str(source)):
+                if source.split(".")[0] in FORBIDDEN:
+                    yield from (alias.name for alias in node.names)
+            case ast.Attribute(value=ast.Name(id="time"), attr=name) if "time" in named:
+                yield name
+            case ast.Attribute(attr="now" | "utcnow" | "today" as name) if "datetime" in named:
+                yield name
+
+
+@pytest.mark.parametrize("module", own_modules())
+def test_there_is_no_clock_but_trios(module: str) -> None:
+    assert set(clocks(module)) <= WALL_CLOCK.get(module, set())
+
+
+def test_who_may_have_a_clock_stands_at_the_edge_and_makes_use_of_it() -> None:
+    for module, allowed in WALL_CLOCK.items():
+        assert module.startswith(OUTSIDE)
+        assert set(clocks(module)) == allowed
+        assert not allowed & {"time", "sleep"}
+
+
+@pytest.mark.parametrize("module", own_modules())
+def test_no_assert_stands_for_an_error(module: str) -> None:
+    """Bad input is a typed error: `python -O` leaves asserts out."""
+    asserts = [n.lineno for n in ast.walk(own_modules()[module]) if isinstance(n, ast.Assert)]
+    assert asserts == []
+
+
+@pytest.mark.parametrize("module", own_modules())
+def test_every_module_says_what_it_is(module: str) -> None:
+    tree = own_modules()[module]
+    assert ast.get_docstring(tree) or not tree.body
