@@ -86,7 +86,9 @@ async def _engines(settings: Settings) -> list[Check]:
     async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
         await nursery.start(room.supervisor().run)
         with trio.move_on_after(READY_S):
-            while room.not_ready() and not all(lane.load_error for lane in room.lanes):
+            while room.not_ready() and not all(  # noqa: ASYNC110 (a lane tells nobody)
+                lane.load_error for lane in room.lanes
+            ):
                 await trio.sleep(0.05)
         checks = [_vad(room), *await _voice_and_ear(room), await _llm(room)]
         nursery.cancel_scope.cancel()

@@ -11,6 +11,8 @@ import pytest
 from annotated_types import Ge, Gt, Le
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
 from parley.config import Settings, SettingsError, load_settings
 from parley.config.kinds import (
     SAMPLE_RATES_HZ,
@@ -18,7 +20,6 @@ from parley.config.kinds import (
     default_text,
     without_credentials,
 )
-from pydantic import SecretStr, ValidationError
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-very-secret-0123456789"
