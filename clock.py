@@ -24,7 +24,6 @@ class SessionClock:
             t2=self.ms(record.final_s),
             t3=self.ms(record.first_token_s),
             t4=self.ms(record.first_audio_s),
-            turn=record.turn,
         )
 
     @staticmethod

@@ -111,7 +111,7 @@ class Dialogue:
             case MicrophoneClosed():
                 await self._microphone_closed()
             case SpeechBegan():
-                self._speech_began(report)
+                await self._speech_began(report)
             case SpeechConfirmed():
                 await self._speech_confirmed(report)
             case SpeechDropped():
@@ -144,12 +144,16 @@ class Dialogue:
 
     # What was heard
 
-    def _speech_began(self, report: SpeechBegan) -> None:
+    async def _speech_began(self, report: SpeechBegan) -> None:
         if report.during_reply:
             # It may be a cough: hold the reply where it is until that is known.
             self.gate.close()
+            return
+        self._talking = report.number
+        if self.live is not None:
+            # The turn began in the very moment in which the person went on speaking.
+            await self._interrupt(self.live)
         else:
-            self._talking = report.number
             self._go(Trigger.SPEECH)
 
     async def _speech_confirmed(self, report: SpeechConfirmed) -> None:
@@ -219,7 +223,6 @@ class Dialogue:
         self.listening = False
         if self._finals_since_start == 0:
             await self.outbox.send(Final(text="", id=self.new_id(), audio_ms=0))
-        self._talking = 0
         self._go(Trigger.STOP)
         await self._answer()
 
@@ -259,6 +262,7 @@ class Dialogue:
         self.log.info("interrupted", turn=record.turn, heard_chars=len(heard))
         self._go(Trigger.INTERRUPT)
         await self.outbox.send(BargeIn(seq=self.seq))
+        await self._tell_latency(record)
         if self._draining:
             await self._close_for_drain()
 
@@ -274,8 +278,10 @@ class Dialogue:
             self.telemetry.count("cancellations")
             self._go(Trigger.REPLY_OVER)
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
-        if record is not None and self._draining:
-            await self._close_for_drain()
+        if record is not None:
+            await self._tell_latency(record)
+            if self._draining:
+                await self._close_for_drain()
 
     async def _end_turn(self, record: TurnRecord) -> None:
         """From the first line on, nothing of the turn reaches the peer."""
@@ -298,9 +304,7 @@ class Dialogue:
         self.live = None
         if record.failed:
             self.memory.commit(record.turn, record.user_text, record.ledger.said())
-        if record.first_audio_s is None:
-            await self.outbox.send(self.clock.latency(record))
-        self._log_turn(record)
+        await self._tell_latency(record)
         self.gate.finish()
         self._go(Trigger.REPLY_OVER)
         if report.error is not None:
@@ -310,7 +314,10 @@ class Dialogue:
         elif self._draining:
             await self._close_for_drain()
 
-    def _log_turn(self, record: TurnRecord) -> None:
+    async def _tell_latency(self, record: TurnRecord) -> None:
+        """The turn is over. The client was told with the first audio, if there was any."""
+        if record.first_audio_s is None:
+            await self.outbox.send(self.clock.latency(record))
         if self.log_latency:
             self.log.info(
                 "latency",

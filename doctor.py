@@ -67,18 +67,19 @@ def _python() -> Check:
 
 def _port(settings: Settings) -> Check:
     address = (settings.serving.host, settings.serving.port)
-    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-        except OSError as error:
-            return Check(
-                name="port",
-                ok=False,
-                detail=f"{address[0]}:{address[1]}: {error.strerror or error}",
-                advice="a server runs there already? stop it, or set PARLEY_PORT",
-                needed=False,
-            )
+    except OSError as error:
+        return Check(
+            name="port",
+            ok=False,
+            detail=f"{address[0]}:{address[1]}: {error.strerror or error}",
+            advice="a server runs there already? stop it, or set PARLEY_PORT",
+            needed=False,
+        )
     return Check(name="port", ok=True, detail=f"{address[0]}:{address[1]} is free", needed=False)
 
 

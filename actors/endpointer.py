@@ -63,8 +63,9 @@ class Endpointer:
 
     @property
     def onset_ms(self) -> int:
-        """How much speech there was, at the latest, before an ONSET is told."""
-        return self._settings.onset_ms
+        """How much speech there is when an ONSET is told: whole frames."""
+        frames = -(-self._settings.onset_ms // self._frame_ms)
+        return frames * self._frame_ms
 
     @property
     def in_utterance(self) -> bool:

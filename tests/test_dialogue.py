@@ -238,7 +238,7 @@ async def test_latencies_are_told_at_the_end_where_no_audio_came(autojump_clock:
     async with at_the_table() as table:
         await table.ask(1, "hi")
         (latency,) = await table.tell(TurnOver(turn=1))
-        assert latency == Latency(t0=250.0, t1=500.0, t2=0.0, t3=None, t4=None, turn=1)
+        assert latency == Latency(t0=250.0, t1=500.0, t2=0.0, t3=None, t4=None)
         await table.ask(2, "hi")
         table.begun[1].first_audio_s = 1.0
         assert await table.tell(TurnOver(turn=2)) == []
@@ -474,7 +474,7 @@ async def test_an_interruption_while_it_thinks_keeps_the_question(autojump_clock
     async with at_the_table() as table:
         await table.ask(1, "what is")
         told = await table.tell(SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2))
-        assert told == [BargeIn(seq=0)]
+        assert [type(event) for event in told] == [BargeIn, Latency]
         assert table.memory.exchanges() == [("what is", "")]
         await table.tell(heard(2, "the time"))
         assert table.asked[1] == ["what is", "the time"]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
-import io
 import os
-import time
-import wave
 from typing import Any
 
 import espeakng_loader
 
-from ..failures import EngineFailure
-
-SPEAK_LIMIT_S = 8.0
-"""A phrase of 60 characters takes espeak 10 ms, a whole page a second."""
+RATE_HZ = 22_050
+"""What espeak's own voices are made at, and what pyttsx3's driver takes for granted."""
 
 _engine: Any = None
 _properties: dict[str, int | float | str] = {}
@@ -35,44 +29,36 @@ def load(properties: dict[str, int | float | str] | None = None) -> None:
 def speak(text: str) -> tuple[bytes, int]:
     """PCM16 mono and its rate in Hz. The text holds no NUL and no lone surrogate."""
     global _engine
-    wav = io.BytesIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # pyttsx3 prints what it has saved
-            if _engine is None:
-                _engine = _start()
-            _engine.save_to_file(text, wav)  # the driver hands this to wave.open: no file needed
-            _engine.runAndWait()
-            _wait_for_espeak(_engine)
+        if _engine is None:
+            _engine = _start()
+        return _synthesize(_engine.proxy._driver, text), RATE_HZ
     except BaseException:
-        _engine = None  # its run loop may believe that it still runs; the next call has a new one
+        _engine = None  # nobody knows what state it is in; the next call has a new one
         raise
-    if not wav.getbuffer().nbytes:
-        return b"", 0
-    wav.seek(0)
-    with wave.open(wav) as reader:
-        return reader.readframes(reader.getnframes()), reader.getframerate()
 
 
-def _wait_for_espeak(engine: Any) -> None:
-    """Wait until espeak is done. `runAndWait` does not: it sleeps 10 ms while espeak's own thread
-    speaks. Nor does espeak's Synchronize on a busy machine, where that thread may not even have
-    begun. The driver's flag falls when the last sample has been written."""
-    from pyttsx3.drivers import _espeak
+def _synthesize(driver: Any, text: str) -> bytes:
+    """One phrase by pyttsx3's espeak driver, without its run loop.
 
-    _espeak.Synchronize()
-    give_up_s = time.monotonic() + SPEAK_LIMIT_S
-    while engine.proxy._driver._speaking:
-        if time.monotonic() > give_up_s:
-            raise EngineFailure("espeak did not come to an end")
-        time.sleep(0.001)
+    The loop waits 10 ms for a thread of espeak's. Where the machine is busy that loses settings,
+    phrases, or the end of one (seen: 1 phrase in 50). In the mode that `_start` chooses espeak
+    speaks in the caller's thread: when the driver's call returns, its buffer is the phrase.
+    """
+    driver._start_synthesis(text)
+    pcm16, driver._data_buffer = bytes(driver._data_buffer), b""
+    driver._speaking = False
+    return pcm16
 
 
 def _start() -> Any:
-    from pyttsx3.engine import Engine  # only now: its driver looks for the library on import
+    from pyttsx3.drivers import _espeak  # only now: it looks for the library on import
+    from pyttsx3.engine import Engine
 
+    _espeak.AUDIO_OUTPUT_RETRIEVAL = _espeak.AUDIO_OUTPUT_SYNCHRONOUS  # what the driver asks for
     # A broken engine that went before would take the new one's callback away when it is collected.
     gc.collect()
     engine = Engine("espeak")  # not pyttsx3.init, which may give the broken one again
     for name, value in _properties.items():
-        engine.setProperty(name, value)
+        engine.proxy._driver.setProperty(name, value)  # the engine would queue it for its loop
     return engine

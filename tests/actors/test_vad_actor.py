@@ -44,7 +44,8 @@ Clock = trio.testing.MockClock
 FRAME = 320
 ONSET_FRAMES = 5
 """90 ms of speech are certain with the fifth frame of 20 ms."""
-KEPT = (300 + 90) * 16
+ONSET_MS = 100
+KEPT = (300 + ONSET_MS) * 16
 """Samples that an utterance holds up to the frame that decided its onset."""
 SILENT_FRAMES = 35
 
@@ -156,10 +157,10 @@ async def test_an_utterance_is_told_from_its_beginning_to_its_end(autojump_clock
     await ear.hear(*sounds(silence(500) + speech(1000) + silence(1000), [1600]))
     told = drain(ear.spoken)
     assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceEnded]
-    assert told[0] == UtteranceBegan(number=1, first_sample_s=-0.09, audio_ms=510)
+    assert told[0] == UtteranceBegan(number=1, first_sample_s=-0.1, audio_ms=500)
     assert told[-1] == UtteranceEnded(number=1, audio_ms=2200, too_long=False)
     assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=False)]
-    assert drain(ear.out) == [SpeechStarted(audio_ms=510), SpeechEnded(audio_ms=2200)]
+    assert drain(ear.out) == [SpeechStarted(audio_ms=500), SpeechEnded(audio_ms=2200)]
     assert not ear.state.open
 
 
@@ -184,7 +185,7 @@ def test_its_audio_is_complete_to_the_sample_whatever_the_chunks(
     end = (-(-(quiet + loud) // FRAME) + SILENT_FRAMES) * FRAME
     assert audio_of(told) == pcm16[2 * max(onset - KEPT, 0) : 2 * end]
     began, *pieces, ended = told
-    assert isinstance(began, UtteranceBegan) and began.audio_ms == onset // 16 - 90
+    assert isinstance(began, UtteranceBegan) and began.audio_ms == onset // 16 - ONSET_MS
     assert ended == UtteranceEnded(number=1, audio_ms=end // 16)
     clock = [m.audio_ms for m in pieces if isinstance(m, UtteranceAudio)]
     assert len(clock) == len(pieces)
@@ -253,7 +254,7 @@ async def test_a_sound_during_a_reply_that_does_not_last_is_a_false_alarm(
     assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceDropped]
     assert told[-1] == UtteranceDropped(number=1)
     assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=True), SpeechDropped(number=1)]
-    assert drain(ear.out) == [SpeechStarted(audio_ms=10), SpeechEnded(audio_ms=400)]
+    assert drain(ear.out) == [SpeechStarted(audio_ms=0), SpeechEnded(audio_ms=400)]
     assert ear.counted("parley_false_alarms_total 1.0")
     assert not ear.state.open
 
@@ -388,7 +389,7 @@ async def test_the_audio_clock_goes_on_over_a_gap(autojump_clock: Clock) -> None
         sound(silence(5000), received_s=0.0), sound(silence(100) + speech(300) + silence(800))
     )
     told = drain(ear.spoken)
-    assert told[0] == UtteranceBegan(number=1, first_sample_s=about(98.91), audio_ms=5110)
+    assert told[0] == UtteranceBegan(number=1, first_sample_s=about(98.9), audio_ms=5100)
     assert told[-1] == UtteranceEnded(number=1, audio_ms=6100)
 
 
@@ -413,8 +414,8 @@ async def test_a_restart_in_mid_utterance_ends_it_and_goes_on_with_the_next(
     await ear.hear(sound(speech(500)))
     told = drain(ear.spoken)
     assert told[0] == UtteranceEnded(number=1, audio_ms=500)
-    assert told[1] == UtteranceBegan(number=2, first_sample_s=about(-0.49), audio_ms=510)
-    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=510)]
+    assert told[1] == UtteranceBegan(number=2, first_sample_s=about(-0.5), audio_ms=500)
+    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=500)]
 
 
 class Fragile(ScriptedDetector):

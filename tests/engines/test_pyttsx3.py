@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import trio
 
-from parley.engines.failures import EngineFailure
+from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lane import Lane, LanePool
 from parley.engines.tts import pyttsx3_worker as worker
 from parley.engines.tts.interface import Synthesizer
@@ -82,10 +84,10 @@ async def test_a_lane_speaks_whatever_comes(capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.slow
-async def test_rate_and_volume_can_be_set_and_a_wrong_voice_is_a_load_error() -> None:
+async def test_rate_voice_and_volume_can_be_set() -> None:
     text = "This is a phrase of two seconds, more or less."
     heard = []
-    for init in (loader(), loader(rate_wpm=100, volume=0.3, voice="en-gb")):
+    for init in (loader(), loader(rate_wpm=100, volume=0.3, voice="en-us")):
         async with a_lane(Lane("tts", init)) as lane:
             heard.append(await Pyttsx3Synthesizer(LanePool([lane])).speak(text))
     plain, slow_and_low = heard
@@ -94,3 +96,25 @@ async def test_rate_and_volume_can_be_set_and_a_wrong_voice_is_a_load_error() ->
         abs(np.frombuffer(slow_and_low.pcm16, "<i2")).max()
         < abs(np.frombuffer(plain.pcm16, "<i2")).max()
     )
+
+
+@pytest.mark.slow
+async def test_a_voice_that_does_not_exist_is_a_load_error() -> None:
+    async with a_lane(Lane("tts", loader(voice="nobody"))) as lane:
+        with pytest.raises(EngineUnavailable, match="nobody"):
+            await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")
+
+
+@pytest.mark.slow
+async def test_a_phrase_has_its_length_however_busy_the_machine_is() -> None:
+    """pyttsx3's own loop lost phrases, and settings, to a thread that had no time to begin."""
+    burn = [sys.executable, "-c", "while True: pass"]
+    async with trio.open_nursery() as burners:
+        for _ in range(3 * (os.cpu_count() or 1)):
+            burners.start_soon(trio.run_process, burn)
+        async with a_lane(Lane("tts", loader())) as lane:
+            voice = Pyttsx3Synthesizer(LanePool([lane]))
+            lengths = [(await voice.speak("hello world")).duration_s for _ in range(30)]
+        burners.cancel_scope.cancel()
+    assert max(lengths) - min(lengths) < 0.01
+    assert min(lengths) > 0.8

@@ -37,8 +37,11 @@ def test_an_interruption_captures(state: State) -> None:
     assert next_state(state, Trigger.INTERRUPT) is State.CAPTURING
 
 
-def test_nothing_but_a_start_leaves_idle() -> None:
-    assert [trigger for state, trigger in TABLE if state is State.IDLE] == [Trigger.START]
+def test_a_start_or_speech_leaves_idle() -> None:
+    assert [trigger for state, trigger in TABLE if state is State.IDLE] == [
+        Trigger.START,
+        Trigger.SPEECH,
+    ]
 
 
 def test_a_pair_that_is_not_in_the_table_is_refused_and_named() -> None:
