@@ -13,7 +13,6 @@ import pytest
 
 WALL_CLOCK = {
     "parley.engines.asr.pocketsphinx_worker": {"monotonic", "perf_counter"},
-    "parley.engines.tts.pyttsx3_worker": {"monotonic", "sleep"},
 }
 """Modules that may ask the machine for the time, and by which call. They run in worker processes,
 where there is no Trio; nothing that decides anything depends on what they measure."""
