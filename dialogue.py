@@ -20,7 +20,9 @@ from .actors.memory import ConversationMemory
 from .actors.messages import (
     CancelRequested,
     DrainRequested,
+    EndRequested,
     HearingCancelled,
+    InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
     ReplyAudible,
@@ -29,6 +31,7 @@ from .actors.messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
+    TextTyped,
     TurnOver,
     UtteranceFailed,
     UtteranceHeard,
@@ -37,7 +40,7 @@ from .actors.outbox import Outbox
 from .actors.record import TurnRecord
 from .clock import SessionClock
 from .engines.llm.interface import ChatMessage
-from .protocol.codes import Code
+from .protocol.codes import Breach, Code
 from .protocol.events import (
     BargeIn,
     Closing,
@@ -46,11 +49,13 @@ from .protocol.events import (
     Final,
     Info,
     SessionOpened,
+    StateChanged,
     Token,
 )
 from .protocol.states import State, Trigger, next_state
 from .telemetry import Telemetry
 
+CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_INTERNAL = 1011
 
@@ -74,6 +79,8 @@ class Dialogue:
     clock: SessionClock
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
+    final_on_stop: bool = True
+    """Whether a stop without any words brings an empty final."""
     log_latency: bool = True
     log_transcripts: bool = False
     new_id: Callable[[], str] = _new_id
@@ -96,7 +103,10 @@ class Dialogue:
     async def run(self) -> None:
         await self.outbox.send(SessionOpened(session_id=self.session_id))
         async for report in self.inbox:
+            before = (self.state, self.listening)
             await self._take(report)
+            if (self.state, self.listening) != before:
+                await self.outbox.send(StateChanged(state=self.state, listening=self.listening))
 
     def next_seq(self) -> int:
         self.seq += 1
@@ -120,8 +130,14 @@ class Dialogue:
                 await self._heard(report)
             case UtteranceFailed():
                 await self._not_heard(report)
+            case TextTyped():
+                await self._typed(report.text)
             case CancelRequested():
                 await self._cancel()
+            case InterruptRequested():
+                await self._interrupt_asked()
+            case EndRequested():
+                await self._end()
             case HearingCancelled():
                 self._cancelling -= 1
             case ReplyAudible():
@@ -194,7 +210,14 @@ class Dialogue:
             **({"text": text} if self.log_transcripts else {}),
         )
         final_s = trio.current_time()
-        await self.outbox.send(Final(text=text, id=self.new_id(), audio_ms=report.audio_ms))
+        await self.outbox.send(
+            Final(
+                text=text,
+                id=self.new_id(),
+                audio_ms=report.audio_ms,
+                confidence=transcript.confidence,
+            )
+        )
         await self.outbox.send(
             Decode(
                 runs=transcript.runs,
@@ -221,9 +244,18 @@ class Dialogue:
 
     async def _microphone_closed(self) -> None:
         self.listening = False
-        if self._finals_since_start == 0:
+        if self.final_on_stop and self._finals_since_start == 0:
             await self.outbox.send(Final(text="", id=self.new_id(), audio_ms=0))
         self._go(Trigger.STOP)
+        await self._answer()
+
+    async def _typed(self, text: str) -> None:
+        """Typed words interrupt a reply as spoken ones do, and are answered like them."""
+        if self._draining:
+            return
+        if self.live is not None:
+            await self._interrupt(self.live)
+        self._unanswered.append(text)
         await self._answer()
 
     # Turns
@@ -265,6 +297,19 @@ class Dialogue:
         await self._tell_latency(record)
         if self._draining:
             await self._close_for_drain()
+
+    async def _interrupt_asked(self) -> None:
+        if self.live is not None:
+            await self._interrupt(self.live)
+            return
+        await self.outbox.send(
+            Failure(
+                code=Code.PROTOCOL_VIOLATION,
+                message="there is no reply to interrupt",
+                recoverable=True,
+                breach=Breach.OUT_OF_ORDER,
+            )
+        )
 
     async def _cancel(self) -> None:
         self._cancelling += 1
@@ -329,7 +374,12 @@ class Dialogue:
                 ),
             )
 
-    # The server stops
+    # The end
+
+    async def _end(self) -> None:
+        if self.live is not None:
+            await self._interrupt(self.live)
+        await self.outbox.send(Closing(code=CLOSE_NORMAL, reason="the client ended the session"))
 
     async def _drain(self) -> None:
         self._draining = True

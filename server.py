@@ -35,6 +35,7 @@ from .serving.websocket import WebSocketTransport
 from .session import Session
 from .supervisor import Child, Crashed, Restart, SupervisionEvent, Supervisor
 from .telemetry import Telemetry
+from .wallclock import unix_ms
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -222,6 +223,7 @@ class Server:
             engines=self._room.engines,
             settings=self._settings,
             telemetry=self.telemetry,
+            opened_ms=unix_ms(),
             companions=(
                 Child(
                     "keepalive",

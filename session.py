@@ -100,8 +100,13 @@ class Session:
         telemetry: Telemetry,
         session_id: str | None = None,
         companions: Sequence[Child] = (),
+        opened_ms: int = 0,
     ) -> None:
-        """`companions` are further children with the session's lifetime (a socket's ping)."""
+        """`companions` are further children with the session's lifetime (a socket's ping).
+
+        `opened_ms` is the time of day at which it opens, in Unix milliseconds, for dialects that
+        tell it. Whoever owns the clock on the wall gives it; a replay gives the recorded one.
+        """
         self.id = session_id or uuid.uuid4().hex[:12]
         self.dialect = dialect
         self._transport = transport
@@ -109,6 +114,7 @@ class Session:
         self._settings = settings
         self._telemetry = telemetry
         self._companions = tuple(companions)
+        self._opened_ms = opened_ms
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
             session_id=self.id
         )
@@ -126,7 +132,7 @@ class Session:
             reports=trio.open_memory_channel(REPORTS_CAPACITY),
             outbox=trio.open_memory_channel(OUTBOX_CAPACITY),
         )
-        self._codec = self.dialect.codec()
+        self._codec = self.dialect.codec(self._now_ms)
         self._gate = ReplyGate()
         self._outbox = Outbox(
             self._channels.outbox[0],
@@ -154,6 +160,7 @@ class Session:
             clock=self._clock,
             telemetry=self._telemetry,
             log=self._log,
+            final_on_stop=self.dialect.profile.final_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
         )
@@ -254,7 +261,7 @@ class Session:
             reports=self._channels.reports[0],
             gate=self._gate,
             next_seq=self._dialogue.next_seq,
-            reply_frame_ms=self.dialect.profile.reply_frame_ms,
+            profile=self.dialect.profile,
             answering=self._settings.answering,
             speaking=self._settings.speaking,
             clock=self._clock,
@@ -274,6 +281,10 @@ class Session:
             return
 
     # Life
+
+    def _now_ms(self) -> int:
+        """The time of day, as far as a dialect tells it: the seam's, carried on by Trio's clock."""
+        return self._opened_ms + int((trio.current_time() - self._clock.zero_s) * 1000)
 
     async def run(self) -> None:
         self._telemetry.session_opened(self.dialect.profile.name)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from .engines.failures import EngineFailure
-from .protocol.codes import Violation
+from .protocol.codes import Breach
 
 STAGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 
@@ -91,8 +91,8 @@ class Telemetry:
     def engine_failed(self, engine: str, failure: EngineFailure) -> None:
         self._failures.labels(engine, type(failure).__name__).inc()
 
-    def violation(self, violation: Violation) -> None:
-        self._violations.labels(violation.breach.value).inc()
+    def breach(self, breach: Breach) -> None:
+        self._violations.labels(breach.value).inc()
 
     def restarted(self, child: str) -> None:
         self._restarts.labels(child).inc()

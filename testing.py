@@ -39,9 +39,10 @@ def silence(ms: int) -> bytes:
 
 @dataclass(slots=True)
 class MemoryClient:
-    """The peer of a session in memory, speaking dialect A.
+    """The peer of a session in memory. `start` and `hear` speak dialect A, `say` any.
 
-    `received` holds every message that came, as (seconds of Trio's clock, message).
+    `received` holds every message that came, as (seconds of Trio's clock, message); a binary frame
+    is a message of the type `binary`.
     """
 
     transport: MemoryTransport
@@ -72,7 +73,12 @@ class MemoryClient:
         """Read one message, or learn that the session has closed."""
         try:
             frame = await self.transport.receive()
-            self.received.append((trio.current_time(), json.loads(frame)))
+            message = (
+                {"type": "binary", "pcm16": frame}
+                if isinstance(frame, bytes)
+                else json.loads(frame)
+            )
+            self.received.append((trio.current_time(), message))
         except PeerGone as gone:
             self.closed = gone
         self._news.set()
@@ -108,6 +114,13 @@ class MemoryClient:
     def kinds(self) -> list[str]:
         """The types of all messages, in order."""
         return [message["type"] for _, message in self.received]
+
+
+def _message(frame: str | bytes) -> dict[str, Any]:
+    if isinstance(frame, bytes):
+        return {"type": "binary", "pcm16": frame}
+    message: dict[str, Any] = json.loads(frame)
+    return message
 
 
 @asynccontextmanager

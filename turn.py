@@ -32,6 +32,7 @@ from .clock import SessionClock
 from .config import Answering, Speaking
 from .engines.llm.interface import ChatMessage, Responder
 from .engines.tts.interface import Synthesizer
+from .protocol.dialect import Profile
 from .supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from .telemetry import Telemetry
 
@@ -53,7 +54,7 @@ class Turn:
     reports: trio.MemorySendChannel[Report]
     gate: ReplyGate
     next_seq: Callable[[], int]
-    reply_frame_ms: int | None
+    profile: Profile
     answering: Answering
     speaking: Speaking
     clock: SessionClock
@@ -123,8 +124,9 @@ class Turn:
             gate=self.gate,
             record=self.record,
             next_seq=self.next_seq,
-            frame_ms=self.reply_frame_ms,
-            lead_s=self.speaking.reply_lead_ms / 1000,
+            rate_hz=self.profile.reply_rate_hz,
+            frame_ms=self.profile.reply_frame_ms,
+            lead_s=(self.profile.reply_lead_ms or self.speaking.reply_lead_ms) / 1000,
             latency=self.clock.latency,
             telemetry=self.telemetry,
         )

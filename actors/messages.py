@@ -170,8 +170,25 @@ class UtteranceFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TextTyped:
+    """Words that were typed, to be answered like speech."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
-    pass
+    """The client takes back what it asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRequested:
+    """The client wants the reply cut at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """The client says goodbye: cut the reply, close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +225,10 @@ Report: TypeAlias = (
     | UtteranceHeard
     | UtteranceFailed
     | Marker
+    | TextTyped
     | CancelRequested
+    | InterruptRequested
+    | EndRequested
     | DrainRequested
     | ReplyAudible
     | ReplyWritten

@@ -19,6 +19,7 @@ from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
 from .outbox import Outbox
 from .record import TurnRecord
+from .resampler import Resampler
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Playout:
     record: TurnRecord
     next_seq: Callable[[], int]
     """Numbers the session's phrases."""
+    rate_hz: int | None
+    """What reply audio is resampled to; None: it stays as it was made."""
     frame_ms: int | None
     """Length of a piece; None: a phrase is sent whole."""
     lead_s: float
@@ -49,7 +52,7 @@ class Playout:
         ledger = self.record.ledger
         ledger.begin(phrase.text, phrase.speech.duration_s)
         seq = 0
-        for piece in _pieces(phrase.speech, self.frame_ms):
+        for piece in _pieces(_at_rate(phrase.speech, self.rate_hz), self.frame_ms):
             await self._until(ledger.due_s - self.lead_s)
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
@@ -73,6 +76,13 @@ class Playout:
         """Wait for a moment of the playback, or until the server is in a hurry."""
         with trio.move_on_at(deadline_s):
             await self.gate.hurried.wait()
+
+
+def _at_rate(speech: Speech, rate_hz: int | None) -> Speech:
+    if rate_hz in (None, speech.rate_hz):
+        return speech
+    resampler = Resampler(speech.rate_hz, rate_hz)
+    return Speech(pcm16=resampler.push(speech.pcm16) + resampler.flush(), rate_hz=rate_hz)
 
 
 def _pieces(speech: Speech, frame_ms: int | None) -> Iterator[Speech]:

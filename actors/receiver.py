@@ -9,27 +9,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import assert_never
 
 import trio
 
 from ..protocol.codes import Breach, Violation
-from ..protocol.commands import Audio, CancelReply, StartListening, StopListening
+from ..protocol.commands import (
+    Audio,
+    CancelReply,
+    Command,
+    EndSession,
+    Interrupt,
+    Ping,
+    Remark,
+    StartListening,
+    StopListening,
+    TypedText,
+)
 from ..protocol.dialect import Codec, Frame
-from ..protocol.events import Closing, Failure, Info
+from ..protocol.events import Closing, Expired, Failure, Info, Pong
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
 from .messages import (
     HEARING_RATE_HZ,
     CancelRequested,
+    EndRequested,
     Heard,
     HearingCancelled,
+    InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
     Report,
     Sound,
+    TextTyped,
 )
 from .outbox import Outbox
 from .resampler import Resampler
+
+PIECE_BYTES = 64 * 1024
+"""How much of a frame is one message in the channel: two seconds at 16 kHz."""
 
 CLOSE_POLICY = 1008
 CLOSE_NORMAL = 1000
@@ -69,13 +87,16 @@ class Receiver:
         """The next frame; None when the peer was silent for too long and is being closed."""
         with trio.move_on_after(self.idle_s or math.inf):
             return await self.transport.receive()
-        await self.outbox.send(Info(message=f"idle for {self.idle_s:g} s: goodbye"))
+        await self.outbox.send(Expired(message=f"idle for {self.idle_s:g} s: goodbye"))
         await self.outbox.send(Closing(code=CLOSE_NORMAL, reason="idle timeout"))
         return None
 
     async def _frame(self, frame: Frame) -> None:
         received_s = trio.current_time()
-        command = self.codec.decode(frame)
+        for command in self.codec.decode(frame):
+            await self._obey(command, received_s)
+
+    async def _obey(self, command: Command, received_s: float) -> None:
         match command:
             case Audio():
                 await self._audio(command.pcm16, received_s)
@@ -86,8 +107,18 @@ class Receiver:
             case CancelReply():
                 await self.reports.send(CancelRequested())
                 await self.heard.send(HearingCancelled())
-            case None:
-                pass
+            case Interrupt():
+                await self.reports.send(InterruptRequested())
+            case TypedText():
+                await self.reports.send(TextTyped(command.text))
+            case EndSession():
+                await self.reports.send(EndRequested())
+            case Ping():
+                await self.outbox.send(Pong())
+            case Remark():
+                await self._remark(command)
+            case _:
+                assert_never(command)
 
     async def _start(self, command: StartListening) -> None:
         if self._open:
@@ -107,9 +138,13 @@ class Receiver:
         await self.heard.send(MicrophoneClosed())
 
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
-        if not self._open:
-            if self.codec.profile.needs_start and not self._started:
+        profile = self.codec.profile
+        if not self._open and not self._started:
+            if profile.needs_start:
                 raise Violation(Breach.AUDIO_BEFORE_START, "audio before start")
+            (rate_hz,) = profile.rates_hz
+            await self._start(StartListening(rate_hz=rate_hz))
+        if not self._open:
             # A browser's last frames cross the stop on their way.
             self.telemetry.dropped("audio_after_stop")
             if not self._ignored_told:
@@ -117,18 +152,34 @@ class Receiver:
                 await self.outbox.send(Info(message="audio after stop is left out until a start"))
             return
         self.telemetry.count("audio_bytes_in", len(pcm16))
-        if self._resampler is not None:
-            pcm16 = self._resampler.push(pcm16)
-        if pcm16:
-            await self.heard.send(Sound(pcm16=pcm16, received_s=received_s))
+        # A frame may hold minutes; in the channel each second counts for itself.
+        for start in range(0, len(pcm16), PIECE_BYTES):
+            piece = pcm16[start : start + PIECE_BYTES]
+            if self._resampler is not None:
+                piece = self._resampler.push(piece)
+            if piece:
+                await self.heard.send(Sound(pcm16=piece, received_s=received_s))
+
+    async def _remark(self, remark: Remark) -> None:
+        self.telemetry.breach(remark.breach)
+        if remark.message:
+            await self._tell(Violation(remark.breach, remark.message), fatal=False)
 
     async def _answer(self, violation: Violation) -> bool:
         """Tell the peer. True when this breach ends the session."""
         fatal = violation.breach in self.codec.profile.fatal
-        self.telemetry.violation(violation)
-        await self.outbox.send(
-            Failure(code=violation.code, message=violation.message, recoverable=not fatal)
-        )
+        self.telemetry.breach(violation.breach)
+        await self._tell(violation, fatal=fatal)
         if fatal:
             await self.outbox.send(Closing(code=CLOSE_POLICY, reason=violation.breach.value))
         return fatal
+
+    async def _tell(self, violation: Violation, *, fatal: bool) -> None:
+        await self.outbox.send(
+            Failure(
+                code=violation.code,
+                message=violation.message,
+                recoverable=not fatal,
+                breach=violation.breach,
+            )
+        )

@@ -39,6 +39,8 @@ class Breach(Enum):
     INVALID_FIELD = "invalid_field"
     OVERSIZED_FRAME = "oversized_frame"
     ODD_AUDIO = "odd_audio"
+    INVALID_AUDIO = "invalid_audio"
+    SEQUENCE_JUMP = "sequence_jump"
     UNSUPPORTED_RATE = "unsupported_rate"
     OUT_OF_ORDER = "out_of_order"
 

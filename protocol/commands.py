@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from .codes import Breach
+
 
 class StartListening(msgspec.Struct, frozen=True, kw_only=True):
     """Open the microphone. `audio_clock` asks for `audio_ms` on transcripts (dialect A)."""
@@ -28,4 +30,40 @@ class Audio(msgspec.Struct, frozen=True):
     pcm16: bytes
 
 
-Command: TypeAlias = StartListening | StopListening | CancelReply | Audio
+class TypedText(msgspec.Struct, frozen=True):
+    """Words that were typed; they are answered like speech."""
+
+    text: str
+
+
+class Interrupt(msgspec.Struct, frozen=True):
+    """The client heard its person speak, or was told to be quiet: cut the reply now. The memory
+    keeps what was heard of it."""
+
+
+class Ping(msgspec.Struct, frozen=True):
+    pass
+
+
+class EndSession(msgspec.Struct, frozen=True):
+    """The client says goodbye."""
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing to do, but worth counting, and telling the client where there is a message."""
+
+    breach: Breach
+    message: str = ""
+
+
+Command: TypeAlias = (
+    StartListening
+    | StopListening
+    | CancelReply
+    | Audio
+    | TypedText
+    | Interrupt
+    | Ping
+    | EndSession
+    | Remark
+)

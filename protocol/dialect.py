@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -13,6 +13,9 @@ from .events import Outbound
 
 Frame: TypeAlias = str | bytes
 """One WebSocket message: text or binary."""
+
+NowMs: TypeAlias = Callable[[], int]
+"""The time of day in Unix milliseconds, for dialects that tell it. A seam: codecs do no I/O."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The sample rate of reply audio; None: as the synthesizer made it."""
     reply_frame_ms: int | None
     """Reply audio is cut into frames of this length; None: one whole phrase a frame."""
+    reply_lead_ms: int | None
+    """How long before its playback reply audio is sent; None: STREAM_REPLY_LEAD_MS."""
+    final_on_stop: bool
+    """Whether a stop without any words brings an empty final transcript."""
     fatal: frozenset[Breach]
     """Breaches that end the session. The others are reported, and it goes on."""
 
@@ -40,8 +47,8 @@ class Codec(Protocol):
 
     profile: Profile
 
-    def decode(self, frame: Frame) -> Command | None:
-        """What a frame asks for; None where there is nothing to do. Raises Violation."""
+    def decode(self, frame: Frame) -> Sequence[Command]:
+        """What a frame asks for, in order. Raises Violation."""
         ...
 
     def encode(self, event: Outbound) -> list[Frame]:
@@ -51,5 +58,5 @@ class Codec(Protocol):
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
-    codec: Callable[[], Codec]
+    codec: Callable[[NowMs], Codec]
     paths: tuple[str, ...]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from . import prompt_voice
+from . import io_speech, newspeech, prompt_voice
 from .dialect import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (prompt_voice.DIALECT,)
+DIALECTS: tuple[Dialect, ...] = (
+    prompt_voice.DIALECT,
+    io_speech.DIALECT,
+    newspeech.DIALECT,
+)

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from .codes import FATAL, Code
+from .codes import FATAL, Breach, Code
+from .states import State
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +20,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class SessionOpened(Event, frozen=True, kw_only=True):
     session_id: str
+
+
+class StateChanged(Event, frozen=True, kw_only=True):
+    """The session's state, and whether its microphone is open."""
+
+    state: State
+    listening: bool
 
 
 class SpeechStarted(Event, frozen=True, kw_only=True):
@@ -46,6 +54,8 @@ class Final(Event, frozen=True, kw_only=True):
     text: str
     id: str
     audio_ms: int
+    confidence: float = 0.0
+    """How sure the recognizer is of its words, 0 to 1; 0 where it does not say."""
 
 
 class Token(Event, frozen=True, kw_only=True):
@@ -96,6 +106,8 @@ class Failure(Event, frozen=True, kw_only=True):
     code: Code
     message: str
     recoverable: bool
+    breach: Breach | None = None
+    """What the peer did wrong, where it was the peer."""
 
     @classmethod
     def of(cls, code: Code, message: str, *, turn: int = 0) -> Failure:
@@ -109,6 +121,16 @@ class BargeIn(Event, frozen=True, kw_only=True):
     seq: int
 
 
+class Pong(Event, frozen=True, kw_only=True):
+    """The answer to a client's ping."""
+
+
+class Expired(Event, frozen=True, kw_only=True):
+    """The client was silent for too long; the connection closes."""
+
+    message: str
+
+
 class Closing(Event, frozen=True, kw_only=True):
     """The last event of a session: after it the connection is closed with this code."""
 
@@ -118,6 +140,7 @@ class Closing(Event, frozen=True, kw_only=True):
 
 Outbound: TypeAlias = (
     SessionOpened
+    | StateChanged
     | SpeechStarted
     | SpeechEnded
     | Partial
@@ -132,5 +155,7 @@ Outbound: TypeAlias = (
     | Info
     | Failure
     | BargeIn
+    | Pong
+    | Expired
     | Closing
 )

@@ -8,6 +8,7 @@ gets `audio_ms` with its transcripts, the milliseconds of session audio that the
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from . import events
 from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, StartListening, StopListening
-from .dialect import Dialect, Frame, Profile
+from .dialect import Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .wav import wav_bytes
 
@@ -42,6 +43,8 @@ PROFILE = Profile(
     max_message_bytes=MAX_MESSAGE_BYTES,
     reply_rate_hz=None,
     reply_frame_ms=None,
+    reply_lead_ms=None,
+    final_on_stop=True,
     fatal=frozenset(
         {
             Breach.AUDIO_BEFORE_START,
@@ -67,14 +70,14 @@ class PromptVoiceCodec:
 
     profile = PROFILE
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: NowMs) -> None:
         self._audio_clock = False
 
-    def decode(self, frame: Frame) -> Command:
+    def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
         if isinstance(frame, bytes):
-            return self._audio(frame)
-        return self._control(frame)
+            return (self._audio(frame),)
+        return (self._control(frame),)
 
     def _audio(self, pcm16: bytes) -> Audio:
         if len(pcm16) > MAX_AUDIO_BYTES:
@@ -130,78 +133,70 @@ class PromptVoiceCodec:
         return [as_json(message) for message in self._messages(event)]
 
     def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
-        match event:
-            case events.SessionOpened():
-                return [
-                    {"type": "protocol", "version": PROTOCOL_VERSION},
-                    {
-                        "type": "info",
-                        "message": "Session created",
-                        "session_id": event.session_id,
-                    },
-                ]
-            case events.Partial():
-                return [{"type": "partial_transcript", "text": event.text, **self._clock(event)}]
-            case events.Finalizing():
-                return [{"type": "finalize_pending"}]
-            case events.Final():
-                return [
-                    {
-                        "type": "final_transcript",
-                        "text": event.text,
-                        "id": event.id,
-                        **self._clock(event),
-                    }
-                ]
-            case events.Token():
-                return [{"type": "llm_token", "text": event.text, "done": event.done}]
-            case events.ReplyAudio():
-                wav = wav_bytes(event.pcm16, event.rate_hz)
-                return [
-                    {
-                        "type": "tts_chunk",
-                        "seq": event.seq,
-                        "audio_b64": base64.b64encode(wav).decode("ascii"),
-                        "mime": "audio/wav",
-                    }
-                ]
-            case events.PhraseDone():
-                return [{"type": "tts_phrase_done", "seq": event.seq}]
-            case events.ReplyComplete():
-                return [{"type": "tts_complete"}]
-            case events.Latency():
-                times = {name: getattr(event, name) for name in ("t0", "t1", "t2", "t3", "t4")}
-                return [{"type": "metrics", "event": "latency", **times}]
-            case events.Decode():
-                return [
-                    {
-                        "type": "metrics",
-                        "event": "decode",
-                        "runs": event.runs,
-                        "ms": event.ms,
-                        "rtf": event.rtf,
-                    }
-                ]
-            case events.Info():
-                return [{"type": "info", "message": event.message}]
-            case events.Failure():
-                return [
-                    {
-                        "type": "error",
-                        "code": event.code.value,
-                        "message": event.message,
-                        "recoverable": event.recoverable,
-                    }
-                ]
-            case events.BargeIn():
-                return [{"type": "barge_in", "seq": event.seq}]
-            case events.SpeechStarted() | events.SpeechEnded() | events.Closing():
-                return []
-            case _:
-                assert_never(event)
+        messages = plain_messages(event)
+        if self._audio_clock and isinstance(event, events.Partial | events.Final):
+            messages[0]["audio_ms"] = event.audio_ms
+        return messages
 
-    def _clock(self, event: events.Partial | events.Final) -> dict[str, int]:
-        return {"audio_ms": event.audio_ms} if self._audio_clock else {}
+
+def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
+    """The JSON messages that say `event`; none where there is no word for it. Dialects that share
+    these names use them too."""
+    match event:
+        case events.SessionOpened():
+            return [
+                {"type": "protocol", "version": PROTOCOL_VERSION},
+                {"type": "info", "message": "Session created", "session_id": event.session_id},
+            ]
+        case events.Partial():
+            return [{"type": "partial_transcript", "text": event.text}]
+        case events.Finalizing():
+            return [{"type": "finalize_pending"}]
+        case events.Final():
+            return [{"type": "final_transcript", "text": event.text, "id": event.id}]
+        case events.Token():
+            return [{"type": "llm_token", "text": event.text, "done": event.done}]
+        case events.ReplyAudio():
+            wav = wav_bytes(event.pcm16, event.rate_hz)
+            return [
+                {
+                    "type": "tts_chunk",
+                    "seq": event.seq,
+                    "audio_b64": base64.b64encode(wav).decode("ascii"),
+                    "mime": "audio/wav",
+                }
+            ]
+        case events.PhraseDone():
+            return [{"type": "tts_phrase_done", "seq": event.seq}]
+        case events.ReplyComplete():
+            return [{"type": "tts_complete"}]
+        case events.Latency():
+            times = {name: getattr(event, name) for name in ("t0", "t1", "t2", "t3", "t4")}
+            return [{"type": "metrics", "event": "latency", **times}]
+        case events.Decode():
+            decode = {"runs": event.runs, "ms": event.ms, "rtf": event.rtf}
+            return [{"type": "metrics", "event": "decode", **decode}]
+        case events.Info() | events.Expired():
+            return [{"type": "info", "message": event.message}]
+        case events.Failure():
+            return [
+                {
+                    "type": "error",
+                    "code": event.code.value,
+                    "message": event.message,
+                    "recoverable": event.recoverable,
+                }
+            ]
+        case events.BargeIn():
+            return [{"type": "barge_in", "seq": event.seq}]
+        case events.Pong():
+            return [{"type": "pong"}]
+        case (
+            events.StateChanged() | events.SpeechStarted() | events.SpeechEnded() | events.Closing()
+        ):
+            return []
+        case _:
+            assert_never(event)
 
 
 DIALECT = Dialect(profile=PROFILE, codec=PromptVoiceCodec, paths=("/ws", "/ws2", "/ws_legacy"))

@@ -54,6 +54,8 @@ TABLE: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (State.CAPTURING, Trigger.SPEECH): State.CAPTURING,
         # Speech is told at once, start and stop behind the audio: they may overtake each other.
         (State.IDLE, Trigger.SPEECH): State.CAPTURING,
+        # Typed words need no microphone.
+        (State.IDLE, Trigger.TURN): State.THINKING,
         (State.CAPTURING, Trigger.START): State.CAPTURING,
         (State.CAPTURING, Trigger.NOTHING): State.CAPTURING,
         (State.CAPTURING, Trigger.TURN): State.THINKING,

@@ -46,6 +46,7 @@ from parley.protocol.events import (
     Latency,
     Outbound,
     SessionOpened,
+    StateChanged,
     Token,
 )
 from parley.protocol.states import State
@@ -69,6 +70,7 @@ class Table:
         self.begun: list[TurnRecord] = []
         self.asked: list[list[str]] = []
         self.stopped: list[int] = []
+        self.states: list[StateChanged] = []
         ids = count(1)
         self.dialogue = Dialogue(
             session_id="s",
@@ -96,11 +98,14 @@ class Table:
         await trio.lowlevel.checkpoint()
 
     async def tell(self, *reports: Report) -> list[Outbound]:
-        """Report this; what is said to the client because of it."""
+        """Report this; what is said to the client because of it. Changes of state go to
+        `states`, beside the rest."""
         for report in reports:
             await self._send.send(report)
         await trio.testing.wait_all_tasks_blocked()
-        return drain(self.out)
+        told = drain(self.out)
+        self.states += [event for event in told if isinstance(event, StateChanged)]
+        return [event for event in told if not isinstance(event, StateChanged)]
 
     async def ask(self, number: int, text: str, *, guarded: bool = False) -> list[Outbound]:
         """An utterance from its beginning to its final."""
@@ -661,7 +666,7 @@ async def test_a_full_outbox_holds_it(autojump_clock: Clock) -> None:
         await table._send.send(heard(1, "hi"))
         await trio.sleep(5)
         assert table.begun == []
-        for _ in range(2):
+        for _ in range(3):
             await table.out.receive()
         await trio.testing.wait_all_tasks_blocked()
         assert len(table.begun) == 1

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from parley.engines.failures import EngineTimeout, LaneLost
-from parley.protocol.codes import Breach, Violation
+from parley.protocol.codes import Breach
 from parley.telemetry import COUNTS, STAGES, Telemetry
 
 
@@ -55,7 +55,7 @@ def test_what_is_told_with_a_label_is_counted_by_it() -> None:
     telemetry.dropped("partial")
     telemetry.engine_failed("asr", LaneLost("x"))
     telemetry.engine_failed("asr", EngineTimeout("x"))
-    telemetry.violation(Violation(Breach.ODD_AUDIO, "odd"))
+    telemetry.breach(Breach.ODD_AUDIO)
     telemetry.restarted("tts")
     telemetry.session_opened("prompt-voice")
     telemetry.refused("full")

@@ -29,6 +29,7 @@ from parley.protocol.events import (
     ReplyComplete,
     Token,
 )
+from parley.protocol.prompt_voice import PROFILE
 from parley.supervisor import Crashed, GaveUp, SupervisionEvent
 from parley.telemetry import Telemetry
 from parley.turn import MAX_RESTARTS, Turn
@@ -68,7 +69,7 @@ class Scene:
             reports=report,
             gate=self.gate,
             next_seq=self.seq.__next__,
-            reply_frame_ms=None,
+            profile=PROFILE,
             answering=chosen.answering,
             speaking=chosen.speaking,
             clock=SessionClock(0.0),

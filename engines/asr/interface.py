@@ -21,6 +21,8 @@ class Transcript:
     decode_ms: float
     audio_ms: float
     runs: int
+    confidence: float = 0.0
+    """How sure the engine is of its words, 0 to 1; 0 where it does not say."""
 
     @property
     def rtf(self) -> float:

@@ -69,7 +69,7 @@ class PocketsphinxTranscriber:
 
     async def finish(self) -> Transcript:
         utterance = self._utterance()
-        text, ms, cmn = await self._call(utterance, worker.finish, urgent=True)
+        text, confidence, ms, cmn = await self._call(utterance, worker.finish, urgent=True)
         self._let_go()
         if text:
             self._cmn = cmn
@@ -78,6 +78,7 @@ class PocketsphinxTranscriber:
             decode_ms=utterance.decode_ms + ms,
             audio_ms=utterance.audio_bytes / BYTES_PER_MS,
             runs=utterance.runs + 1,
+            confidence=confidence,
         )
 
     async def abandon(self) -> None:

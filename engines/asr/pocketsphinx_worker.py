@@ -82,16 +82,18 @@ def feed(key: str, pcm16: bytes) -> tuple[str, float]:
     return _text(utterance.decoder), (time.perf_counter() - began_s) * 1000
 
 
-def finish(key: str) -> tuple[str, float, str]:
-    """The final text, the time in ms, and the cepstral mean after this utterance."""
+def finish(key: str) -> tuple[str, float, float, str]:
+    """The final text, how sure the decoder is of it, the time in ms, and the cepstral mean after
+    this utterance."""
     began_s = time.perf_counter()
     utterance = _utterance(key)
     if utterance.rest:
         utterance.decoder.process_raw(utterance.rest)
     utterance.decoder.end_utt()
     text = _text(utterance.decoder)
+    confidence = _confidence(utterance.decoder, text)
     cmn = utterance.decoder.get_cmn(True)
-    return text, (time.perf_counter() - began_s) * 1000, cmn
+    return text, confidence, (time.perf_counter() - began_s) * 1000, cmn
 
 
 def release(key: str) -> None:
@@ -120,6 +122,14 @@ def _utterance(key: str) -> Utterance:
 def _text(decoder: Any) -> str:
     hypothesis = decoder.hyp()
     return "" if hypothesis is None else str(hypothesis.hypstr)
+
+
+def _confidence(decoder: Any, text: str) -> float:
+    """The posterior of the whole sentence as that of a single word: its geometric mean. 0 to 1."""
+    words = len(text.split())
+    if not words:
+        return 0.0
+    return float(min(max(decoder.hyp().prob, 0.0), 1.0) ** (1 / words))
 
 
 def _new() -> Any:

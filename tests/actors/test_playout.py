@@ -36,6 +36,7 @@ class Stage:
             gate=self.gate,
             record=self.record,
             next_seq=count(1).__next__,
+            rate_hz=None,
             frame_ms=frame_ms,
             lead_s=lead_s,
             latency=SessionClock(trio.current_time()).latency,

@@ -19,7 +19,7 @@ from parley.actors.messages import (
 )
 from parley.actors.receiver import Receiver
 from parley.protocol.codes import Code
-from parley.protocol.events import Closing, Failure, Info
+from parley.protocol.events import Closing, Expired, Failure, Info
 from parley.protocol.prompt_voice import PromptVoiceCodec
 from parley.telemetry import Telemetry
 from parley.transport import memory_pair
@@ -35,7 +35,7 @@ class Ear:
         self.telemetry = Telemetry()
         self.receiver = Receiver(
             transport=self.transport,
-            codec=PromptVoiceCodec(),
+            codec=PromptVoiceCodec(lambda: 0),
             heard=heard,
             reports=reports,
             outbox=outbox,
@@ -181,7 +181,7 @@ async def test_an_idle_peer_is_told_and_closed(autojump_clock: trio.testing.Mock
         info = await ear.out.receive()
         closing = await ear.out.receive()
         assert trio.current_time() - began == 60
-        assert isinstance(info, Info)
+        assert isinstance(info, Expired)
         assert isinstance(closing, Closing)
         await ear.client.close()
 

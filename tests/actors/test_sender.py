@@ -25,7 +25,7 @@ class Desk:
         self.sender = Sender(
             inbox=inbox,
             transport=self.transport,
-            codec=PromptVoiceCodec(),
+            codec=PromptVoiceCodec(lambda: 0),
             gate=self.gate,
             stall_s=10,
             telemetry=self.telemetry,

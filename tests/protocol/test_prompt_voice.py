@@ -17,7 +17,7 @@ from parley.protocol.prompt_voice import MAX_AUDIO_BYTES, PROFILE, PromptVoiceCo
 
 @pytest.fixture
 def codec() -> PromptVoiceCodec:
-    return PromptVoiceCodec()
+    return PromptVoiceCodec(lambda: 0)
 
 
 def breach_of(codec: PromptVoiceCodec, frame: str | bytes) -> Breach:
@@ -32,31 +32,31 @@ def said(codec: PromptVoiceCodec, event: events.Outbound) -> list[dict[str, obje
 
 
 def test_start_opens_the_microphone_at_the_rate_it_names(codec: PromptVoiceCodec) -> None:
-    command = codec.decode('{"type":"start","sample_rate":48000}')
+    (command,) = codec.decode('{"type":"start","sample_rate":48000}')
     assert command == StartListening(rate_hz=48_000)
 
 
 def test_start_may_spell_the_rate_as_sampling_rate(codec: PromptVoiceCodec) -> None:
-    assert codec.decode('{"type":"start","sampling_rate":8000}') == StartListening(rate_hz=8_000)
+    assert codec.decode('{"type":"start","sampling_rate":8000}') == (StartListening(rate_hz=8_000),)
 
 
 def test_start_without_a_rate_means_16_khz(codec: PromptVoiceCodec) -> None:
-    assert codec.decode('{"type":"start"}') == StartListening(rate_hz=16_000)
+    assert codec.decode('{"type":"start"}') == (StartListening(rate_hz=16_000),)
 
 
 def test_stop_and_cancel_are_known(codec: PromptVoiceCodec) -> None:
-    assert codec.decode('{"type":"stop"}') == StopListening()
-    assert codec.decode('{"type":"cancel"}') == CancelReply()
+    assert codec.decode('{"type":"stop"}') == (StopListening(),)
+    assert codec.decode('{"type":"cancel"}') == (CancelReply(),)
 
 
 def test_binary_is_audio(codec: PromptVoiceCodec) -> None:
-    assert codec.decode(b"\x01\x02") == Audio(b"\x01\x02")
+    assert codec.decode(b"\x01\x02") == (Audio(b"\x01\x02"),)
 
 
 def test_an_audio_frame_of_64_kib_is_taken_and_one_byte_pair_more_is_not(
     codec: PromptVoiceCodec,
 ) -> None:
-    assert codec.decode(bytes(MAX_AUDIO_BYTES)) == Audio(bytes(MAX_AUDIO_BYTES))
+    assert codec.decode(bytes(MAX_AUDIO_BYTES)) == (Audio(bytes(MAX_AUDIO_BYTES)),)
     assert breach_of(codec, bytes(MAX_AUDIO_BYTES + 2)) is Breach.OVERSIZED_FRAME
     assert Breach.OVERSIZED_FRAME in PROFILE.fatal
 
@@ -139,7 +139,7 @@ def test_a_control_message_over_64_kib_is_not_even_parsed(codec: PromptVoiceCode
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
 def test_whatever_comes_is_a_command_or_a_violation(frame: str | bytes) -> None:
     try:
-        PromptVoiceCodec().decode(frame)
+        PromptVoiceCodec(lambda: 0).decode(frame)
     except Violation as violation:
         assert violation.message
 
@@ -162,7 +162,7 @@ def test_whatever_comes_is_a_command_or_a_violation(frame: str | bytes) -> None:
 )
 def test_whatever_json_comes_is_a_command_or_a_violation(value: object) -> None:
     try:
-        PromptVoiceCodec().decode(json.dumps(value))
+        PromptVoiceCodec(lambda: 0).decode(json.dumps(value))
     except Violation as violation:
         assert violation.message
 

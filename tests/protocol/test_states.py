@@ -37,10 +37,11 @@ def test_an_interruption_captures(state: State) -> None:
     assert next_state(state, Trigger.INTERRUPT) is State.CAPTURING
 
 
-def test_a_start_or_speech_leaves_idle() -> None:
+def test_a_start_speech_or_typed_words_leave_idle() -> None:
     assert [trigger for state, trigger in TABLE if state is State.IDLE] == [
         Trigger.START,
         Trigger.SPEECH,
+        Trigger.TURN,
     ]
 
 

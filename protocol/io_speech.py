@@ -1,0 +1,258 @@
+"""Dialect B, `/stream`: io-speech.
+
+JSON in both directions, audio as base64 PCM16 at 16 kHz. Times are Unix milliseconds. Errors never
+close the connection. Source: wire facts of dialect B.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from . import events
+from .codes import Breach, Code, Violation
+from .commands import Audio, Command, Interrupt, Remark, StartListening, StopListening
+from .dialect import Dialect, Frame, NowMs, Profile
+from .jsontext import as_json, fields_of, type_of
+from .states import State
+
+RATE_HZ = 16_000
+
+REPLY_FRAME_MS = 100
+"""Source: wire facts, "100-200 ms chunks". Each frame costs the server the same, however long."""
+
+REPLY_LEAD_MS = 300
+"""What a client has left to play when the network hiccups, and what an interruption wastes."""
+
+MAX_AUDIO_BYTES = 256 * 1024
+"""Eight seconds in one message. Clients send 100-200 ms."""
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Enough above MAX_AUDIO_BYTES that audio which is far too long is answered in words."""
+
+PROFILE = Profile(
+    name="io-speech",
+    rates_hz=frozenset({RATE_HZ}),
+    needs_start=True,
+    max_audio_bytes=MAX_AUDIO_BYTES,
+    max_message_bytes=MAX_MESSAGE_BYTES,
+    reply_rate_hz=RATE_HZ,
+    reply_frame_ms=REPLY_FRAME_MS,
+    reply_lead_ms=REPLY_LEAD_MS,
+    final_on_stop=False,
+    fatal=frozenset(),
+)
+
+_BREACHES = {
+    Breach.INVALID_AUDIO: "invalid_audio",
+    Breach.ODD_AUDIO: "invalid_audio",
+    Breach.OVERSIZED_FRAME: "invalid_audio",
+    Breach.SEQUENCE_JUMP: "invalid_audio",
+    Breach.UNSUPPORTED_RATE: "invalid_audio_format",
+}
+"""Breaches that have a word of their own; the others are `invalid_message`."""
+
+_AUDIO_CODES = frozenset(
+    {Code.ASR_FAIL, Code.ASR_TIMEOUT, Code.TTS_FAIL, Code.MAX_DURATION_EXCEEDED}
+)
+"""Codes that the dialect calls `audio_processing_error`; the others are `internal_error`."""
+
+
+class _Audio(msgspec.Struct):
+    data: bytes
+    sequence: int | None = None
+
+
+class _Control(msgspec.Struct):
+    action: str
+
+
+_AUDIO = msgspec.json.Decoder(_Audio)
+_CONTROL = msgspec.json.Decoder(_Control)
+
+
+class IoSpeechCodec:
+    """Dialect B for one session: it counts sequence numbers, in and out, and knows which status
+    it told last."""
+
+    profile = PROFILE
+
+    def __init__(self, now_ms: NowMs) -> None:
+        self._now_ms = now_ms
+        self._expected: int | None = None
+        self._jump_told = False
+        self._sent = 0
+        self._status = ""
+        self._last_partial: list[str] = []
+
+    # In
+
+    def decode(self, frame: Frame) -> Sequence[Command]:
+        """Raises Violation for whatever is not in the dialect."""
+        if isinstance(frame, bytes):
+            raise Violation(Breach.UNKNOWN_TYPE, "binary frames are not understood; send JSON")
+        kind = type_of(frame)
+        if kind == "audio":
+            return self._audio(frame)
+        if kind == "control":
+            return (self._control(frame),)
+        raise Violation(
+            Breach.UNKNOWN_TYPE, f"unknown message type {kind[:40]!r}; known: audio, control"
+        )
+
+    def _audio(self, text: str) -> Sequence[Command]:
+        audio = fields_of(_AUDIO, text, Breach.INVALID_AUDIO, "audio")
+        if not audio.data:
+            raise Violation(Breach.INVALID_AUDIO, "audio: no data")
+        if len(audio.data) % 2:
+            raise Violation(
+                Breach.ODD_AUDIO, f"audio: {len(audio.data)} bytes; PCM16 samples are two each"
+            )
+        if len(audio.data) > MAX_AUDIO_BYTES:
+            raise Violation(
+                Breach.OVERSIZED_FRAME,
+                f"audio: {len(audio.data)} bytes in a message; {MAX_AUDIO_BYTES} are the most",
+            )
+        return (*self._jump(audio.sequence), Audio(audio.data))
+
+    def _jump(self, sequence: int | None) -> Sequence[Command]:
+        """Audio is taken in the order of its arrival; that numbers jump is worth one remark."""
+        if sequence is None:
+            return ()
+        expected, self._expected = self._expected, sequence + 1
+        if expected is None or sequence == expected:
+            return ()
+        told, self._jump_told = self._jump_told, True
+        message = (
+            ""
+            if told
+            else (
+                f"sequence {sequence} came where {expected} was due; "
+                "audio is taken in the order of its arrival"
+            )
+        )
+        return (Remark(breach=Breach.SEQUENCE_JUMP, message=message),)
+
+    def _control(self, text: str) -> Command:
+        control = fields_of(_CONTROL, text, Breach.INVALID_FIELD, "control")
+        match control.action:
+            case "start_listening":
+                self._expected = None
+                return StartListening(rate_hz=RATE_HZ)
+            case "stop_listening":
+                return StopListening()
+            case "cancel_tts":
+                return Interrupt()
+        raise Violation(
+            Breach.INVALID_FIELD,
+            f"unknown action {control.action[:40]!r}; "
+            "known: start_listening, stop_listening, cancel_tts",
+        )
+
+    # Out
+
+    def encode(self, event: events.Outbound) -> list[Frame]:
+        return [
+            as_json({**message, "timestamp": self._now_ms()}) for message in self._messages(event)
+        ]
+
+    def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
+        match event:
+            case events.SessionOpened():
+                return self._tell_status("connected")
+            case events.StateChanged():
+                return self._tell_status(_status_of(event))
+            case events.SpeechStarted():
+                self._last_partial = []
+                return [{"type": "vad", "event": "speech_start"}]
+            case events.SpeechEnded():
+                return [{"type": "vad", "event": "speech_end"}]
+            case events.Partial():
+                return [self._transcript(event.text, False, self._stability(event.text))]
+            case events.Final():
+                return [self._transcript(event.text, True, event.confidence)]
+            case events.ReplyAudio():
+                self._sent += 1
+                return [
+                    *self._tell_status("speaking"),
+                    {
+                        "type": "audio_output",
+                        "data": base64.b64encode(event.pcm16).decode("ascii"),
+                        "format": "pcm16",
+                        "sample_rate": event.rate_hz,
+                        "sequence": self._sent,
+                    },
+                ]
+            case events.BargeIn():
+                return [{"type": "barge_in", "cancelled_sequence": self._sent}]
+            case events.Failure():
+                return self._error(event)
+            case events.Expired():
+                return [{"type": "error", "code": "session_expired", "message": event.message}]
+            case (
+                events.Finalizing()
+                | events.Token()
+                | events.PhraseDone()
+                | events.ReplyComplete()
+                | events.Latency()
+                | events.Decode()
+                | events.Info()
+                | events.Pong()
+                | events.Closing()
+            ):
+                return []
+            case _:
+                assert_never(event)
+
+    def _tell_status(self, status: str) -> list[dict[str, Any]]:
+        if status in ("", self._status):
+            return []
+        self._status = status
+        return [{"type": "status", "status": status}]
+
+    def _transcript(self, text: str, is_final: bool, confidence: float) -> dict[str, Any]:
+        return {
+            "type": "transcript",
+            "text": text,
+            "is_final": is_final,
+            "confidence": round(confidence, 3),
+        }
+
+    def _stability(self, text: str) -> float:
+        """How much of a partial stood in the one before: the share of its words that agree."""
+        words, before = text.split(), self._last_partial
+        self._last_partial = words
+        agreed = 0
+        for word, earlier in zip(words, before, strict=False):
+            if word != earlier:
+                break
+            agreed += 1
+        return agreed / len(words) if words else 0.0
+
+    def _error(self, event: events.Failure) -> list[dict[str, Any]]:
+        if event.code is Code.CANCELLED:
+            return []
+        if event.breach is not None:
+            code = _BREACHES.get(event.breach, "invalid_message")
+        elif event.code is Code.BACKPRESSURE:
+            code = "rate_limit"
+        else:
+            code = "audio_processing_error" if event.code in _AUDIO_CODES else "internal_error"
+        return [{"type": "error", "code": code, "message": event.message}]
+
+
+def _status_of(event: events.StateChanged) -> str:
+    """`speaking` is told with the first reply audio, not here: it must not come after it."""
+    match event.state:
+        case State.THINKING:
+            return "processing"
+        case State.RESPONDING:
+            return ""
+        case _:
+            return "listening" if event.listening else "connected"
+
+
+DIALECT = Dialect(profile=PROFILE, codec=IoSpeechCodec, paths=("/stream",))

@@ -1,0 +1,150 @@
+"""Dialect C, `/engine`: NewSpeech.
+
+Binary PCM16 at 24 kHz in both directions, JSON for the rest; what dialect A has a name for has the
+same name here. Source: wire facts of dialect C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from . import events
+from .codes import Breach, Violation
+from .commands import (
+    Audio,
+    Command,
+    EndSession,
+    Interrupt,
+    Ping,
+    StartListening,
+    TypedText,
+)
+from .dialect import Dialect, Frame, NowMs, Profile
+from .jsontext import as_json, fields_of, type_of
+from .prompt_voice import plain_messages
+
+RATE_HZ = 24_000
+
+REPLY_FRAME_MS = 80
+"""Source: wire facts, "80 ms chunks"."""
+
+REPLY_LEAD_MS = 240
+"""Three chunks."""
+
+MAX_AUDIO_BYTES = 10 * 1024 * 1024
+"""Source: wire facts, "up to 10 MB"."""
+
+MAX_TEXT_CHARS = 8_000
+"""Typed input is answered like speech: it is a few sentences, not a document."""
+
+PROFILE = Profile(
+    name="newspeech",
+    rates_hz=frozenset({RATE_HZ}),
+    needs_start=False,
+    max_audio_bytes=MAX_AUDIO_BYTES,
+    max_message_bytes=MAX_AUDIO_BYTES + 64 * 1024,
+    reply_rate_hz=RATE_HZ,
+    reply_frame_ms=REPLY_FRAME_MS,
+    reply_lead_ms=REPLY_LEAD_MS,
+    final_on_stop=False,
+    fatal=frozenset(),
+)
+
+
+class _Text(msgspec.Struct):
+    content: str
+
+
+class _Control(msgspec.Struct):
+    command: str
+
+
+_TEXT = msgspec.json.Decoder(_Text)
+_CONTROL = msgspec.json.Decoder(_Control)
+
+
+class NewSpeechCodec:
+    """Dialect C for one session. It keeps nothing."""
+
+    profile = PROFILE
+
+    def __init__(self, now_ms: NowMs) -> None:
+        pass
+
+    def decode(self, frame: Frame) -> Sequence[Command]:
+        """Raises Violation for whatever is not in the dialect."""
+        if isinstance(frame, bytes):
+            return (self._audio(frame),)
+        kind = type_of(frame)
+        match kind:
+            case "text":
+                return (self._text(frame),)
+            case "control":
+                return (self._control(frame),)
+            case "barge_in":
+                return (Interrupt(),)
+        raise Violation(
+            Breach.UNKNOWN_TYPE,
+            f"unknown message type {kind[:40]!r}; known: text, control, barge_in",
+        )
+
+    @staticmethod
+    def _audio(pcm16: bytes) -> Audio:
+        if not pcm16:
+            raise Violation(Breach.INVALID_AUDIO, "an audio frame is empty")
+        if len(pcm16) % 2:
+            raise Violation(
+                Breach.ODD_AUDIO,
+                f"an audio frame has {len(pcm16)} bytes; PCM16 samples are two bytes each",
+            )
+        if len(pcm16) > MAX_AUDIO_BYTES:
+            raise Violation(
+                Breach.OVERSIZED_FRAME,
+                f"an audio frame has {len(pcm16)} bytes; {MAX_AUDIO_BYTES} are the most",
+            )
+        return Audio(pcm16)
+
+    @staticmethod
+    def _text(text: str) -> TypedText:
+        content = fields_of(_TEXT, text, Breach.INVALID_FIELD, "text").content.strip()
+        if not content:
+            raise Violation(Breach.INVALID_FIELD, "text: no content")
+        if len(content) > MAX_TEXT_CHARS:
+            raise Violation(
+                Breach.OVERSIZED_FRAME,
+                f"text: {len(content)} characters; {MAX_TEXT_CHARS} are the most",
+            )
+        return TypedText(content)
+
+    @staticmethod
+    def _control(text: str) -> Command:
+        control = fields_of(_CONTROL, text, Breach.INVALID_FIELD, "control")
+        match control.command:
+            case "start_session":
+                return StartListening(rate_hz=RATE_HZ)
+            case "end_session":
+                return EndSession()
+            case "ping":
+                return Ping()
+        raise Violation(
+            Breach.INVALID_FIELD,
+            f"unknown command {control.command[:40]!r}; known: start_session, end_session, ping",
+        )
+
+    def encode(self, event: events.Outbound) -> list[Frame]:
+        match event:
+            case events.ReplyAudio():
+                return [event.pcm16]
+            case events.SpeechStarted():
+                return [as_json({"type": "speech_started", "audio_ms": event.audio_ms})]
+            case events.SpeechEnded():
+                return [as_json({"type": "speech_ended", "audio_ms": event.audio_ms})]
+            case events.PhraseDone():
+                return []  # it marks the end of a WAV, and there is none
+            case _:
+                return [as_json(message) for message in plain_messages(event)]
+
+
+DIALECT = Dialect(profile=PROFILE, codec=NewSpeechCodec, paths=("/engine",))

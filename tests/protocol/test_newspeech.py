@@ -1,0 +1,116 @@
+"""Dialect C, frame by frame. Source: wire facts of dialect C."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.protocol import events
+from parley.protocol.codes import Breach, Violation
+from parley.protocol.commands import (
+    Audio,
+    EndSession,
+    Interrupt,
+    Ping,
+    StartListening,
+    TypedText,
+)
+from parley.protocol.newspeech import MAX_AUDIO_BYTES, MAX_TEXT_CHARS, PROFILE, NewSpeechCodec
+from parley.protocol.states import State
+
+
+@pytest.fixture
+def codec() -> NewSpeechCodec:
+    return NewSpeechCodec(lambda: 0)
+
+
+def breach_of(codec: NewSpeechCodec, frame: str | bytes) -> Breach:
+    with pytest.raises(Violation) as caught:
+        codec.decode(frame)
+    assert caught.value.message
+    return caught.value.breach
+
+
+@pytest.mark.parametrize(
+    ("frame", "command"),
+    [
+        (b"\1\0", Audio(b"\1\0")),
+        (bytes(MAX_AUDIO_BYTES), Audio(bytes(MAX_AUDIO_BYTES))),
+        ('{"type":"text","content":" hello there "}', TypedText("hello there")),
+        ('{"type":"control","command":"start_session"}', StartListening(rate_hz=24_000)),
+        ('{"type":"control","command":"end_session"}', EndSession()),
+        ('{"type":"control","command":"ping"}', Ping()),
+        ('{"type":"barge_in","energy":-22.5}', Interrupt()),
+        ('{"type":"barge_in"}', Interrupt()),
+    ],
+)
+def test_a_frame_is_a_command(codec: NewSpeechCodec, frame: str | bytes, command: object) -> None:
+    assert codec.decode(frame) == (command,)
+
+
+@pytest.mark.parametrize(
+    ("frame", "breach"),
+    [
+        (b"", Breach.INVALID_AUDIO),
+        (b"\1", Breach.ODD_AUDIO),
+        (bytes(MAX_AUDIO_BYTES + 2), Breach.OVERSIZED_FRAME),
+        ('{"type":"text"}', Breach.INVALID_FIELD),
+        ('{"type":"text","content":"  "}', Breach.INVALID_FIELD),
+        ('{"type":"text","content":5}', Breach.INVALID_FIELD),
+        ('{"type":"text","content":"' + "x" * (MAX_TEXT_CHARS + 1) + '"}', Breach.OVERSIZED_FRAME),
+        ('{"type":"text","content":"\\ud800"}', Breach.INVALID_JSON),
+        ('{"type":"control","command":"dance"}', Breach.INVALID_FIELD),
+        ('{"type":"audio"}', Breach.UNKNOWN_TYPE),
+        ("{}", Breach.MISSING_TYPE),
+        ("{", Breach.INVALID_JSON),
+    ],
+)
+def test_what_is_not_in_the_dialect_is_a_violation_and_never_fatal(
+    codec: NewSpeechCodec, frame: str | bytes, breach: Breach
+) -> None:
+    assert breach_of(codec, frame) is breach
+    assert PROFILE.fatal == frozenset()
+
+
+@given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
+def test_whatever_comes_is_commands_or_a_violation(frame: str | bytes) -> None:
+    try:
+        NewSpeechCodec(lambda: 0).decode(frame)
+    except Violation as violation:
+        assert violation.message
+
+
+def test_reply_audio_is_binary(codec: NewSpeechCodec) -> None:
+    assert codec.encode(events.ReplyAudio(seq=1, pcm16=b"\1\0", rate_hz=24_000)) == [b"\1\0"]
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (events.Pong(), {"type": "pong"}),
+        (events.SpeechStarted(audio_ms=120), {"type": "speech_started", "audio_ms": 120}),
+        (events.SpeechEnded(audio_ms=900), {"type": "speech_ended", "audio_ms": 900}),
+        (events.Partial(text="go", audio_ms=1), {"type": "partial_transcript", "text": "go"}),
+        (events.Token(text=" I"), {"type": "llm_token", "text": " I", "done": False}),
+        (events.BargeIn(seq=2), {"type": "barge_in", "seq": 2}),
+        (events.Expired(message="idle"), {"type": "info", "message": "idle"}),
+    ],
+)
+def test_the_rest_is_json_with_dialect_as_names(
+    codec: NewSpeechCodec, event: events.Outbound, message: dict[str, object]
+) -> None:
+    (frame,) = codec.encode(event)
+    assert json.loads(frame) == message
+
+
+def test_what_the_dialect_has_no_word_for_is_not_said(codec: NewSpeechCodec) -> None:
+    silent: list[events.Outbound] = [
+        events.PhraseDone(seq=1),
+        events.StateChanged(state=State.IDLE, listening=False),
+        events.Closing(code=1000, reason=""),
+    ]
+    for event in silent:
+        assert codec.encode(event) == []
