@@ -28,6 +28,8 @@ from .actors.messages import (
     ReplyAudible,
     ReplyWritten,
     Report,
+    SoundHeard,
+    SoundPassed,
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
@@ -120,6 +122,11 @@ class Dialogue:
                 self._go(Trigger.START)
             case MicrophoneClosed():
                 await self._microphone_closed()
+            case SoundHeard():
+                if self.live is not None:
+                    self.gate.close()
+            case SoundPassed():
+                self.gate.open()
             case SpeechBegan():
                 await self._speech_began(report)
             case SpeechConfirmed():

@@ -13,6 +13,11 @@ from enum import Enum
 class Edge(Enum):
     """What the newest frame made certain."""
 
+    SOUND = "sound"
+    """There is a sound where a sound would be an interruption. It may be the beginning of speech:
+    an ONSET, or QUIET, comes next."""
+    QUIET = "quiet"
+    """The sound was nothing."""
     ONSET = "onset"
     """Speech began. In a guarded utterance it is only a sound until CONFIRMED."""
     CONFIRMED = "confirmed"
@@ -35,6 +40,11 @@ class EndpointerSettings:
     max_utterance_ms: int
     onset_ms: int = 90
     """Speech that lasts shorter is a click."""
+    sound_ms: int = 30
+    """A guarded sound is told when it lasts this long, so that a reply can pause before anything
+    is certain: within 100 ms of the first sample, frames and network included."""
+    quiet_ms: int = 120
+    """A sound that is followed by this much silence, and was no onset, was nothing."""
     resume_ms: int = 60
     """Speech that lasts shorter does not interrupt a silence that is being counted."""
     alarm_silence_ms: int = 240
@@ -42,7 +52,7 @@ class EndpointerSettings:
 
 
 class Endpointer:
-    """Onset, confirmation, end. Give it each frame's verdict in order.
+    """Sound, onset, confirmation, end. Give it each frame's verdict in order.
 
     `guarded` decides, at the onset, whether the sound must first last `min_speech_ms` before it
     counts as speech: so it is while a reply is spoken.
@@ -54,6 +64,7 @@ class Endpointer:
         self.reset()
 
     def reset(self) -> None:
+        self._sounding = False
         self._in_utterance = False
         self._confirmed = False
         self._voiced_run_ms = 0
@@ -88,18 +99,29 @@ class Endpointer:
         else:
             self._voiced_run_ms = 0
         if not self._in_utterance:
-            return self._before(guarded)
+            return self._before(voiced, guarded)
         return self._inside(voiced)
 
-    def _before(self, guarded: bool) -> Edge | None:
+    def _before(self, voiced: bool, guarded: bool) -> Edge | None:
+        self._silent_run_ms = 0 if voiced else self._silent_run_ms + self._frame_ms
         if self._voiced_run_ms < self._settings.onset_ms:
-            return None
+            return self._only_sound(guarded)
+        self._sounding = False
         self._in_utterance = True
         self._confirmed = not guarded
         self._voiced_ms = self._voiced_run_ms
         self._utterance_ms = self._voiced_run_ms
         self._silent_run_ms = 0
         return Edge.ONSET
+
+    def _only_sound(self, guarded: bool) -> Edge | None:
+        if not self._sounding and guarded and self._voiced_run_ms >= self._settings.sound_ms:
+            self._sounding = True
+            return Edge.SOUND
+        if self._sounding and self._silent_run_ms >= self._settings.quiet_ms:
+            self._sounding = False
+            return Edge.QUIET
+        return None
 
     def _inside(self, voiced: bool) -> Edge | None:
         limits = self._settings

@@ -128,6 +128,16 @@ class EndOfReply:
 # To the dialogue, from everywhere
 
 
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """There is a sound during the reply. It may be speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPassed:
+    """It was nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechBegan:
     """An utterance began; `during_reply` says that it must last before it interrupts."""
@@ -219,7 +229,9 @@ class TurnOver:
 
 
 Report: TypeAlias = (
-    SpeechBegan
+    SoundHeard
+    | SoundPassed
+    | SpeechBegan
     | SpeechConfirmed
     | SpeechDropped
     | UtteranceHeard

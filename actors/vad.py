@@ -25,6 +25,8 @@ from .messages import (
     MicrophoneClosed,
     Report,
     Sound,
+    SoundHeard,
+    SoundPassed,
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
@@ -45,6 +47,8 @@ class HearingState:
     utterance: int = 0
     open: bool = False
     """Whether the ASR actor has been told of a beginning and not yet of its end."""
+    sounding: bool = False
+    """Whether the dialogue has been told of a sound, and not yet what became of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class VADActor:
     _shed_told: bool = False
 
     async def run(self) -> None:
+        await self._quiet()
         if self.state.open:
             await self._end(too_long=False)
         async for message in self.inbox:
@@ -117,6 +122,11 @@ class VADActor:
             if surplus > 0:
                 del self._before[:surplus]
         match edge:
+            case Edge.SOUND:
+                self.state.sounding = True
+                await self.reports.send(SoundHeard())
+            case Edge.QUIET:
+                await self._quiet()
             case Edge.ONSET:
                 await self._begin(received_s)
             case Edge.CONFIRMED:
@@ -139,6 +149,7 @@ class VADActor:
         return (self.state.heard_bytes - len(self._unframed)) // BYTES_PER_MS
 
     async def _begin(self, received_s: float) -> None:
+        self.state.sounding = False
         self.state.utterance += 1
         self.state.open = True
         self._pending[:] = self._before
@@ -189,8 +200,15 @@ class VADActor:
             await self._end(too_long=False)
         elif self.state.open:
             await self._drop(false_alarm=not isinstance(marker, HearingCancelled))
+        await self._quiet()
         self._forget()
         await self.spoken.send(marker)
+
+    async def _quiet(self) -> None:
+        """A sound that was told of was nothing, or will not be followed any more."""
+        if self.state.sounding:
+            self.state.sounding = False
+            await self.reports.send(SoundPassed())
 
     def _forget(self) -> None:
         self._unframed.clear()

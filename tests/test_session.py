@@ -23,7 +23,8 @@ from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.testing import MemoryClient, open_session, silence, speech
+from parley.protocol.newspeech import DIALECT as NEWSPEECH
+from parley.testing import LOUD, MemoryClient, open_session, silence, speech
 from parley.transport import PeerGone
 
 Clock = trio.testing.MockClock
@@ -481,7 +482,7 @@ async def test_nothing_of_an_interrupted_reply_comes_after_barge_in(
 
 async def test_a_cough_does_not_cost_the_reply_anything(autojump_clock: Clock) -> None:
     reply = "One two three four five six seven eight. Nine ten."
-    cast = Cast(["first"], [[reply]])
+    cast = Cast(["first", "cough"], [[reply]])
     async with cast.session() as (_, client):
         await client.start()
         await say(client)
@@ -492,6 +493,39 @@ async def test_a_cough_does_not_cost_the_reply_anything(autojump_clock: Clock) -
     assert texts(client, "final_transcript") == ["first"]
     assert len(cast.responder.conversations) == 1
     assert cast.synthesizer.read_back(reply_pcm(client)).replace(" ", "") == reply.replace(" ", "")
+
+
+async def test_reply_audio_pauses_within_100_ms_of_a_sound_and_goes_on_after_it(
+    autojump_clock: Clock,
+) -> None:
+    words, reply = ["first", "cough"], ["A reply of a few seconds, with time to cough in it."]
+    cast = Cast(words, [reply])
+    async with cast.session(dialect=NEWSPEECH) as (_, client):
+        await play(client, LOUD * 24_000 + bytes(40_000))
+        await client.wait_for("binary", count=5)
+        await play(client, bytes(4800))
+        began = trio.current_time()
+        await play(client, LOUD * 2400 + bytes(48_000))  # 100 ms
+        await client.wait_for("tts_complete")
+    times = [at for at, m in client.received if m["type"] == "binary"]
+    during = [at - began for at in times if began < at < began + 0.4]
+    assert all(at <= 0.1 for at in during if at < 0.2)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times) if later > began]
+    assert max(pauses) > 0.2
+    assert client.of("barge_in") == []
+    pcm16 = b"".join(m["pcm16"] for m in client.of("binary"))
+    quiet = Cast(words, [reply])
+    async with quiet.session(dialect=NEWSPEECH) as (_, undisturbed):
+        await play(undisturbed, LOUD * 24_000 + bytes(40_000))
+        await undisturbed.wait_for("tts_complete")
+    assert pcm16 == b"".join(m["pcm16"] for m in undisturbed.of("binary"))
+
+
+async def play(client: MemoryClient, pcm16: bytes) -> None:
+    """Dialect C: binary at 24 kHz, 20 ms a frame."""
+    for start in range(0, len(pcm16), 960):
+        await trio.sleep(0.02)
+        await client.transport.send(pcm16[start : start + 960])
 
 
 async def test_speech_that_goes_on_before_the_answer_is_answered_together(

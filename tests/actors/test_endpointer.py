@@ -50,16 +50,36 @@ def test_an_utterance_that_is_too_long_is_cut_and_the_next_begins_at_once() -> N
 
 
 def test_a_guarded_sound_is_confirmed_when_it_has_lasted() -> None:
-    assert edges("#" * 12, guarded=True) == [(2, Edge.ONSET), (9, Edge.CONFIRMED)]
+    assert edges("#" * 12, guarded=True) == [
+        (0, Edge.SOUND),
+        (2, Edge.ONSET),
+        (9, Edge.CONFIRMED),
+    ]
 
 
 def test_a_guarded_sound_that_does_not_last_is_a_false_alarm() -> None:
-    assert edges("#####" + "." * 8, guarded=True) == [(2, Edge.ONSET), (12, Edge.FALSE_ALARM)]
+    assert edges("#####" + "." * 8, guarded=True) == [
+        (0, Edge.SOUND),
+        (2, Edge.ONSET),
+        (12, Edge.FALSE_ALARM),
+    ]
 
 
 def test_a_guarded_utterance_ends_like_any_other_once_it_is_confirmed() -> None:
     found = edges("#" * 10 + "." * 10, guarded=True)
-    assert [edge for _, edge in found] == [Edge.ONSET, Edge.CONFIRMED, Edge.END]
+    assert [edge for _, edge in found] == [Edge.SOUND, Edge.ONSET, Edge.CONFIRMED, Edge.END]
+
+
+def test_a_guarded_click_is_a_sound_at_once_and_soon_nothing() -> None:
+    assert edges("..#....", guarded=True) == [(2, Edge.SOUND), (6, Edge.QUIET)]
+
+
+def test_clicks_in_a_row_are_one_sound() -> None:
+    assert edges("#.#..#.##....", guarded=True) == [(0, Edge.SOUND), (12, Edge.QUIET)]
+
+
+def test_without_a_guard_a_click_is_nothing_at_all() -> None:
+    assert edges("..#....") == []
 
 
 def test_closing_the_microphone_ends_what_is_pending() -> None:
@@ -101,12 +121,19 @@ def test_the_window_of_silence_is_counted_in_audio_whatever_the_frame(frame_ms: 
 @given(st.lists(st.booleans(), max_size=300), st.booleans())
 def test_edges_always_come_in_their_order(frames: list[bool], guarded: bool) -> None:
     endpointer = Endpointer(SETTINGS)
-    open_, confirmed = False, False
+    sounding, open_, confirmed = False, False, False
     for voiced in frames:
         match endpointer.push(voiced, guarded=guarded):
+            case Edge.SOUND:
+                assert guarded and not sounding and not open_
+                sounding = True
+            case Edge.QUIET:
+                assert sounding and not open_
+                sounding = False
             case Edge.ONSET:
                 assert not open_
-                open_, confirmed = True, not guarded
+                assert sounding is guarded
+                sounding, open_, confirmed = False, True, not guarded
             case Edge.CONFIRMED:
                 assert open_ and not confirmed
                 confirmed = True

@@ -19,10 +19,13 @@ from parley.actors.messages import (
     BYTES_PER_MS,
     Heard,
     HearingCancelled,
+    Marker,
     MicrophoneClosed,
     MicrophoneOpened,
     Report,
     Sound,
+    SoundHeard,
+    SoundPassed,
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
@@ -253,7 +256,11 @@ async def test_a_sound_during_a_reply_that_does_not_last_is_a_false_alarm(
     told = drain(ear.spoken)
     assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceDropped]
     assert told[-1] == UtteranceDropped(number=1)
-    assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=True), SpeechDropped(number=1)]
+    assert drain(ear.reports) == [
+        SoundHeard(),
+        SpeechBegan(number=1, during_reply=True),
+        SpeechDropped(number=1),
+    ]
     assert drain(ear.out) == [SpeechStarted(audio_ms=0), SpeechEnded(audio_ms=400)]
     assert ear.counted("parley_false_alarms_total 1.0")
     assert not ear.state.open
@@ -263,6 +270,7 @@ async def test_a_sound_during_a_reply_that_lasts_is_confirmed(autojump_clock: Cl
     ear = Ear(reply_live=lambda: True)
     await ear.hear(*sounds(speech(600) + silence(1000), [320]))
     assert drain(ear.reports) == [
+        SoundHeard(),
         SpeechBegan(number=1, during_reply=True),
         SpeechConfirmed(number=1),
     ]
@@ -273,7 +281,7 @@ async def test_only_what_is_live_at_the_onset_counts(autojump_clock: Clock) -> N
     live = iter([True] * 4 + [False] * 10_000)
     ear = Ear(reply_live=lambda: next(live))
     await ear.hear(*sounds(speech(200) + silence(1000), [320]))
-    assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=False)]
+    assert drain(ear.reports) == [SoundHeard(), SpeechBegan(number=1, during_reply=False)]
 
 
 # Markers
@@ -486,3 +494,29 @@ async def test_cancelled_while_it_waits_it_leaves_the_utterance_to_the_next(
         await ear.hear(sound(speech(500)))
     assert scope.cancelled_caught and trio.current_time() == 3
     assert ear.state.open and ear.state.utterance == 1
+
+
+async def test_a_click_during_a_reply_is_told_at_once_and_soon_again_that_it_was_nothing(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(*sounds(silence(200) + speech(60) + silence(200), [320]))
+    assert drain(ear.reports) == [SoundHeard(), SoundPassed()]
+
+
+@pytest.mark.parametrize("marker", [MicrophoneClosed(), HearingCancelled()])
+async def test_a_sound_that_is_cut_off_by_the_client_was_nothing(
+    autojump_clock: Clock, marker: Marker
+) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(*sounds(silence(200) + speech(60), [320]), marker)
+    assert drain(ear.reports) == [SoundHeard(), SoundPassed()]
+
+
+async def test_a_restart_in_the_middle_of_a_sound_lets_the_reply_go_on(
+    autojump_clock: Clock,
+) -> None:
+    ear = Ear(reply_live=lambda: True)
+    await ear.hear(*sounds(silence(200) + speech(60), [320]))
+    await ear.hear(sound(silence(100)))
+    assert drain(ear.reports) == [SoundHeard(), SoundPassed()]
