@@ -28,12 +28,12 @@ def serve_until_signalled(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     serving = settings.serving
-    try:
-        listeners = await open_listeners(serving.host, serving.port)
-    except PortInUse as error:
-        raise CannotListen(f"{error}; stop what runs there or choose another --port") from None
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {serving.host}:{serving.port}: {error}") from None
+    listeners = await _bind(serving.host, serving.port, "--port")
+    engine_listeners = (
+        await _bind(serving.host, serving.engine_port, "PARLEY_ENGINE_PORT")
+        if serving.engine_port
+        else []
+    )
     async with open_engine_room(settings) as room:
         server = Server(settings, room)
         log = structlog.get_logger()
@@ -44,12 +44,22 @@ async def _serve(settings: Settings) -> int:
             log.info(
                 "listening",
                 url=f"ws://{serving.host}:{port}/ws",
+                engine_port=serving.engine_port or None,
                 engines=room.chosen,
             )
-            await server.run(listeners)
+            await server.run(listeners, engine_listeners=engine_listeners)
             stopped = True
             nursery.cancel_scope.cancel()
     return 0 if stopped else FORCED
+
+
+async def _bind(host: str, port: int, name: str) -> list[trio.SocketListener]:
+    try:
+        return await open_listeners(host, port)
+    except PortInUse as error:
+        raise CannotListen(f"{error}; stop what runs there or choose another {name}") from None
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {error}") from None
 
 
 async def _watch_signals(

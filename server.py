@@ -26,9 +26,10 @@ import trio
 from . import __version__
 from .config import Settings
 from .engines.room import EngineRoom
+from .protocol import newspeech
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
-from .serving.front import Front, WebSocketRoute
+from .serving.front import ANY_PATH, Front, WebSocketRoute
 from .serving.head import Head
 from .serving.http import Response, json_response, text_response
 from .serving.websocket import WebSocketTransport
@@ -122,19 +123,26 @@ class Server:
                 ("GET", "/api/stream_config"): self._stream_config,
             },
             websocket_routes={
-                path: WebSocketRoute(
-                    on_websocket=functools.partial(self._converse, dialect),
-                    max_message_bytes=dialect.profile.max_message_bytes,
-                )
-                for dialect in dialects
-                for path in dialect.paths
+                path: self._route(dialect) for dialect in dialects for path in dialect.paths
             },
+            admit=self._admit,
+            log=self._log,
+        )
+        self._engine_front = Front(
+            routes=self._front.routes,
+            websocket_routes={ANY_PATH: self._route(newspeech.DIALECT)},
             admit=self._admit,
             log=self._log,
         )
         self._connections = Supervisor("connections", observers=(self._observe,))
         self._tree: Supervisor | None = None
         self._gauges()
+
+    def _route(self, dialect: Dialect) -> WebSocketRoute:
+        return WebSocketRoute(
+            on_websocket=functools.partial(self._converse, dialect),
+            max_message_bytes=dialect.profile.max_message_bytes,
+        )
 
     def _gauges(self) -> None:
         self.telemetry.gauge("open_sessions", "Sessions open now", lambda: len(self._sessions))
@@ -153,11 +161,15 @@ class Server:
         self,
         listeners: Sequence[trio.SocketListener],
         *,
+        engine_listeners: Sequence[trio.SocketListener] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until stopped. Raises GaveUp where a part of the tree cannot be kept alive."""
+        """Serve until stopped; `engine_listeners` speak dialect C at any path.
+
+        Raises GaveUp where a part of the tree cannot be kept alive.
+        """
         async with AsyncExitStack() as stack:
-            for listener in listeners:
+            for listener in (*listeners, *engine_listeners):
                 stack.push_async_callback(listener.aclose)
             drain_s = self._settings.serving.drain_s
             lanes = self._room.supervisor(observers=(self._observe,))
@@ -172,7 +184,8 @@ class Server:
                         stop=self._connections.stop,
                         shutdown_s=drain_s + CLEANUP_S,
                     ),
-                    Child("listener", run=functools.partial(self._listen, listeners)),
+                    Child("listener", run=functools.partial(self._listen, self._front, listeners)),
+                    *self._engine_listener(engine_listeners),
                 ),
                 observers=(self._observe,),
             )
@@ -186,9 +199,15 @@ class Server:
         if self._tree is not None:
             self._tree.stop()
 
-    async def _listen(self, listeners: Sequence[trio.SocketListener]) -> None:
+    def _engine_listener(self, listeners: Sequence[trio.SocketListener]) -> Sequence[Child]:
+        if not listeners:
+            return ()
+        listen = functools.partial(self._listen, self._engine_front, listeners)
+        return (Child("engine-listener", run=listen),)
+
+    async def _listen(self, front: Front, listeners: Sequence[trio.SocketListener]) -> None:
         nursery = cast("trio.Nursery", _ConnectionNursery(self._spawn))
-        await trio.serve_listeners(self._front.handle, list(listeners), handler_nursery=nursery)
+        await trio.serve_listeners(front.handle, list(listeners), handler_nursery=nursery)
 
     def _spawn(self, serve: Callable[[], Awaitable[object]]) -> None:
         self._accepted += 1
@@ -210,7 +229,7 @@ class Server:
         if self._stopping:
             self.telemetry.refused("stopping")
             return "the server is shutting down"
-        if self._front.websockets >= limit:
+        if self._front.websockets + self._engine_front.websockets >= limit:
             self.telemetry.refused("full")
             return f"all {limit} connections are taken; try again later"
         return None

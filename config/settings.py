@@ -135,6 +135,7 @@ class Settings(Variables):
         return Serving(
             host=self.parley_host,
             port=self.parley_port,
+            engine_port=self.parley_engine_port,
             max_connections=self.ws_max_connections,
             ping_interval_s=self.ws_ping_interval,
             ping_timeout_s=self.ws_ping_timeout,

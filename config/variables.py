@@ -50,6 +50,13 @@ class Variables(BaseSettings):
     parley_port: Whole = Field(
         default=8084, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one."
     )
+    parley_engine_port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A second TCP port that speaks the protocol of /engine at any path; "
+        "NewSpeech's clients expect 8765; 0 opens none.",
+    )
     ws_max_connections: Whole = Field(
         default=100, ge=1, le=100_000, description="Connections served at once; more are refused."
     )

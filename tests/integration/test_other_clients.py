@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import sys
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import trio
 
-from support.live_server import WEATHER, open_client, open_live_server
+from parley.config import Settings
+from parley.engines.room import open_engine_room
+from parley.server import Server, open_listeners
+from support.live_server import WEATHER, open_client, open_live_server, request_http
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +95,27 @@ async def test_a_newspeech_client_holds_a_conversation_in_24_khz() -> None:
         assert "One. Two. Three." in client.reply
         await client.say(type="control", command="end_session")
         assert (await client.wait_closed()).code == 1000
+
+
+async def test_the_second_port_speaks_newspeech_at_any_path() -> None:
+    settings = Settings.defaults(stream_asr_lanes=1, stream_tts_thread_workers=1)
+    with trio.fail_after(30):
+        async with open_engine_room(settings) as room:
+            server = Server(settings, room)
+            listeners = await open_listeners("127.0.0.1", 0)
+            engine = await open_listeners("127.0.0.1", 0)
+            port = engine[0].socket.getsockname()[1]
+            async with trio.open_nursery() as nursery:
+                await nursery.start(
+                    functools.partial(server.run, listeners, engine_listeners=engine)
+                )
+                for path in ("/", "/anything/at/all?x=1"):
+                    async with open_client(f"ws://127.0.0.1:{port}{path}") as client:
+                        await client.say(type="text", content="hello")
+                        await client.wait_for("tts_complete")
+                        assert client.of("binary")
+                assert (await request_http(port, b"GET /health HTTP/1.0\r\n\r\n")).status == 200
+                server.stop()
 
 
 def upsampled(pcm16: bytes) -> bytes:
