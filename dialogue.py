@@ -56,6 +56,7 @@ from .protocol.events import (
 )
 from .protocol.states import State, Trigger, next_state
 from .telemetry import Telemetry
+from .watching import BargedIn, TextHeard, Watchers
 
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
@@ -81,6 +82,7 @@ class Dialogue:
     clock: SessionClock
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
+    watchers: Watchers
     final_on_stop: bool = True
     """Whether a stop without any words brings an empty final."""
     log_latency: bool = True
@@ -234,6 +236,8 @@ class Dialogue:
         )
         if self._talking == report.number:
             self._talking = 0
+        if text:
+            self._watch_text(text, typed=False)
         if text and not self._cancelling:
             self._unanswered.append(text)
         else:
@@ -260,10 +264,14 @@ class Dialogue:
         """Typed words interrupt a reply as spoken ones do, and are answered like them."""
         if self._draining:
             return
+        self._watch_text(text, typed=True)
         if self.live is not None:
             await self._interrupt(self.live)
         self._unanswered.append(text)
         await self._answer()
+
+    def _watch_text(self, text: str, *, typed: bool) -> None:
+        self.watchers.tell(TextHeard(session_id=self.session_id, text=text, typed=typed))
 
     # Turns
 
@@ -299,6 +307,7 @@ class Dialogue:
         self.memory.commit(record.turn, record.user_text, heard)
         self.telemetry.count("interruptions")
         self.log.info("interrupted", turn=record.turn, heard_chars=len(heard))
+        self.watchers.tell(BargedIn(session_id=self.session_id, turn=record.turn, heard=heard))
         self._go(Trigger.INTERRUPT)
         await self.outbox.send(BargeIn(seq=self.seq))
         await self._tell_latency(record)

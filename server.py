@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,9 +34,12 @@ from .serving.head import Head
 from .serving.http import Response, json_response, text_response
 from .serving.websocket import WebSocketTransport
 from .session import Session
+from .speech_http import SpeechEndpoints
 from .supervisor import Child, Crashed, Restart, SupervisionEvent, Supervisor
 from .telemetry import Telemetry
+from .transport import Transport
 from .wallclock import unix_ms
+from .watching import Watcher
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -104,6 +107,7 @@ class Server:
         *,
         telemetry: Telemetry | None = None,
         dialects: Sequence[Dialect] = DIALECTS,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._settings = settings
         self._room = room
@@ -112,6 +116,7 @@ class Server:
         self._sessions: dict[str, Session] = {}
         self._accepted = 0
         self._stopping = False
+        self._watchers = tuple(watchers)
         self._front = Front(
             routes={
                 ("GET", "/health"): self._health,
@@ -121,6 +126,9 @@ class Server:
                 ("GET", "/metrics"): self._metrics,
                 ("GET", "/sessions"): self._list_sessions,
                 ("GET", "/api/stream_config"): self._stream_config,
+                **SpeechEndpoints(
+                    room.engines, settings, room.media_lane, self.telemetry
+                ).routes,
             },
             websocket_routes={
                 path: self._route(dialect) for dialect in dialects for path in dialect.paths
@@ -184,8 +192,8 @@ class Server:
                         stop=self._connections.stop,
                         shutdown_s=drain_s + CLEANUP_S,
                     ),
-                    Child("listener", run=functools.partial(self._listen, self._front, listeners)),
-                    *self._engine_listener(engine_listeners),
+                    *self._listener("listener", self._front, listeners),
+                    *self._listener("engine-listener", self._engine_front, engine_listeners),
                 ),
                 observers=(self._observe,),
             )
@@ -196,14 +204,17 @@ class Server:
     def stop(self) -> None:
         """Stop gracefully: accept nobody, tell every session, let replies finish, close."""
         self._stopping = True
+        for session in self._sessions.values():
+            session.drain()  # also those that came without a socket
         if self._tree is not None:
             self._tree.stop()
 
-    def _engine_listener(self, listeners: Sequence[trio.SocketListener]) -> Sequence[Child]:
+    def _listener(
+        self, name: str, front: Front, listeners: Sequence[trio.SocketListener]
+    ) -> Sequence[Child]:
         if not listeners:
             return ()
-        listen = functools.partial(self._listen, self._engine_front, listeners)
-        return (Child("engine-listener", run=listen),)
+        return (Child(name, run=functools.partial(self._listen, front, listeners)),)
 
     async def _listen(self, front: Front, listeners: Sequence[trio.SocketListener]) -> None:
         nursery = cast("trio.Nursery", _ConnectionNursery(self._spawn))
@@ -236,6 +247,17 @@ class Server:
 
     async def _converse(self, dialect: Dialect, transport: WebSocketTransport, head: Head) -> None:
         serving = self._settings.serving
+        pings = functools.partial(
+            transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
+        )
+        await self.converse(
+            transport, dialect, (Child("keepalive", run=pings, restart=Restart.TEMPORARY),)
+        )
+
+    async def converse(
+        self, transport: Transport, dialect: Dialect, companions: Sequence[Child] = ()
+    ) -> None:
+        """Hold one conversation over `transport`, whatever carries it. Returns when it is over."""
         session = Session(
             transport=transport,
             dialect=dialect,
@@ -243,23 +265,47 @@ class Server:
             settings=self._settings,
             telemetry=self.telemetry,
             opened_ms=unix_ms(),
-            companions=(
-                Child(
-                    "keepalive",
-                    run=functools.partial(
-                        transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
-                    ),
-                    restart=Restart.TEMPORARY,
-                ),
-            ),
+            watchers=self._watchers,
+            companions=companions,
         )
-        connection = _current_connection.get()
-        connection.session = session
+        connection = _current_connection.get(None)
+        if connection is not None:
+            connection.session = session
         self._sessions[session.id] = session
         try:
             await session.run()
         finally:
             del self._sessions[session.id]
+
+    async def broadcast_audio(
+        self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
+    ) -> int:
+        """Send audio to every client, but for the sessions whose ids are in `exclude`.
+
+        PCM16 mono; each client gets it at its dialect's rate. It is no reply: it is not paced, and
+        an interruption does not cut it. Returns how many clients it was sent to, when it has left
+        for the slowest of them (one that reads nothing is disconnected after a while).
+        """
+        audience = [s for s in self._sessions.values() if s.id not in exclude]
+        async with trio.open_nursery() as nursery:
+            for session in audience:
+                nursery.start_soon(session.play, pcm16, rate_hz)
+        return len(audience)
+
+    def status(self) -> dict[str, Any]:
+        """Whether it runs, for whom, and within which limits."""
+        serving = self._settings.serving
+        return {
+            "running": self._tree is not None and not self._stopping,
+            "ready": not self._room.not_ready(),
+            "clients": len(self._sessions),
+            "limits": {
+                "max_connections": serving.max_connections,
+                "idle_timeout_s": serving.idle_timeout_s,
+                "ping_interval_s": serving.ping_interval_s,
+            },
+            "sessions": [session.status() for session in self._sessions.values()],
+        }
 
     # HTTP
 

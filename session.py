@@ -37,6 +37,7 @@ from .actors.limits import (
 from .actors.memory import ConversationMemory
 from .actors.messages import DrainRequested, Heard, Report, Spoken
 from .actors.outbox import Outbox, PartialThinner
+from .actors.playout import at_rate, pieces
 from .actors.receiver import Receiver
 from .actors.record import TurnRecord
 from .actors.sender import Sender
@@ -47,9 +48,10 @@ from .config import Settings
 from .dialogue import Dialogue
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
+from .engines.tts.interface import Speech
 from .protocol.codes import Code
 from .protocol.dialect import Dialect
-from .protocol.events import Failure, Outbound
+from .protocol.events import Failure, Outbound, PhraseDone, ReplyAudio
 from .supervisor import (
     AutoShutdown,
     Child,
@@ -63,6 +65,7 @@ from .supervisor import (
 from .telemetry import Telemetry
 from .transport import PeerGone, Transport
 from .turn import Turn
+from .watching import AudioHeard, Connected, Disconnected, Watcher, Watchers
 
 MAX_RESTARTS = 10
 """Per period. An utterance may take its recognizer down twice; a person speaks a few utterances
@@ -101,11 +104,13 @@ class Session:
         session_id: str | None = None,
         companions: Sequence[Child] = (),
         opened_ms: int = 0,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         """`companions` are further children with the session's lifetime (a socket's ping).
 
         `opened_ms` is the time of day at which it opens, in Unix milliseconds, for dialects that
         tell it. Whoever owns the clock on the wall gives it; a replay gives the recorded one.
+        `watchers` are told what happens, see `parley.watching`.
         """
         self.id = session_id or uuid.uuid4().hex[:12]
         self.dialect = dialect
@@ -115,6 +120,7 @@ class Session:
         self._telemetry = telemetry
         self._companions = tuple(companions)
         self._opened_ms = opened_ms
+        self._watchers = Watchers(watchers, telemetry)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
             session_id=self.id
         )
@@ -160,6 +166,7 @@ class Session:
             clock=self._clock,
             telemetry=self._telemetry,
             log=self._log,
+            watchers=self._watchers,
             final_on_stop=self.dialect.profile.final_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
@@ -205,6 +212,7 @@ class Session:
             outbox=self._outbox,
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
+            watch_audio=self._watch_audio if self._watchers else None,
         ).run()
 
     async def _run_vad(self) -> None:
@@ -291,6 +299,11 @@ class Session:
         self._log.info(
             "session_opened", dialect=self.dialect.profile.name, peer=self._transport.peer
         )
+        self._watchers.tell(
+            Connected(
+                session_id=self.id, dialect=self.dialect.profile.name, peer=self._transport.peer
+            )
+        )
         try:
             try:
                 await self._supervisor.run()
@@ -302,7 +315,29 @@ class Session:
             with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
                 await self._transcriber.abandon()
             self._transport.abort()
+            for end in self._channels.outbox:
+                end.close()  # whoever still waits to play something learns that it is over
             self._log.info("session_closed", **self.status())
+            self._watchers.tell(Disconnected(session_id=self.id))
+
+    def _watch_audio(self, pcm16: bytes) -> None:
+        self._watchers.tell(AudioHeard(session_id=self.id, pcm16=pcm16))
+
+    async def play(self, pcm16: bytes, rate_hz: int) -> None:
+        """Send audio of your own to the client: PCM16 mono, as the dialect sends reply audio.
+
+        It belongs to no turn: nothing paces it, an interruption does not cut it, and the memory
+        does not know it. Waits while the client's outbox is full.
+        """
+        profile = self.dialect.profile
+        speech = at_rate(Speech(pcm16=pcm16, rate_hz=rate_hz), profile.reply_rate_hz)
+        seq = self._dialogue.next_seq()
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            for piece in pieces(speech, profile.reply_frame_ms):
+                await self._outbox.send(
+                    ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz)
+                )
+            await self._outbox.send(PhraseDone(seq=seq))
 
     def drain(self) -> None:
         """Ask it to end: the peer is told, the reply finishes, the connection closes with 1001."""

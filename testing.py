@@ -7,7 +7,7 @@ are replaced: the transport, the engines and, under `autojump_clock`, the clock.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ from .protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from .session import Session
 from .telemetry import Telemetry
 from .transport import MemoryTransport, PeerGone, memory_pair
+from .watching import Watcher
 
 LOUD = (8000).to_bytes(2, "little", signed=True)
 """A sample that a scripted detector takes for speech."""
@@ -132,6 +133,7 @@ async def open_session(
     telemetry: Telemetry | None = None,
     capacity: int = 1000,
     reading: bool = True,
+    watchers: Sequence[Watcher] = (),
 ) -> AsyncIterator[tuple[Session, MemoryClient]]:
     """A running session and its client. Leaving the block hangs up and waits for its end.
 
@@ -146,6 +148,7 @@ async def open_session(
         settings=settings or Settings.defaults(),
         telemetry=telemetry or Telemetry(),
         session_id="test",
+        watchers=watchers,
     )
     client = MemoryClient(client_end)
     async with trio.open_nursery() as nursery:

@@ -52,7 +52,7 @@ class Playout:
         ledger = self.record.ledger
         ledger.begin(phrase.text, phrase.speech.duration_s)
         seq = 0
-        for piece in _pieces(_at_rate(phrase.speech, self.rate_hz), self.frame_ms):
+        for piece in pieces(at_rate(phrase.speech, self.rate_hz), self.frame_ms):
             await self._until(ledger.due_s - self.lead_s)
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
@@ -78,14 +78,16 @@ class Playout:
             await self.gate.hurried.wait()
 
 
-def _at_rate(speech: Speech, rate_hz: int | None) -> Speech:
+def at_rate(speech: Speech, rate_hz: int | None) -> Speech:
+    """The same speech at this rate; None leaves it as it is."""
     if rate_hz in (None, speech.rate_hz):
         return speech
     resampler = Resampler(speech.rate_hz, rate_hz)
     return Speech(pcm16=resampler.push(speech.pcm16) + resampler.flush(), rate_hz=rate_hz)
 
 
-def _pieces(speech: Speech, frame_ms: int | None) -> Iterator[Speech]:
+def pieces(speech: Speech, frame_ms: int | None) -> Iterator[Speech]:
+    """The same speech in frames of this length; None leaves it whole."""
     if frame_ms is None:
         yield speech
         return

@@ -8,6 +8,7 @@ it; `cancel` goes to the dialogue directly. A breach of the dialect is answered 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -62,6 +63,8 @@ class Receiver:
     outbox: Outbox
     idle_s: float
     telemetry: Telemetry
+    watch_audio: Callable[[bytes], None] | None = None
+    """Told of the audio that is passed on, where somebody watches."""
 
     _started: bool = False
     _open: bool = False
@@ -158,6 +161,8 @@ class Receiver:
             if self._resampler is not None:
                 piece = self._resampler.push(piece)
             if piece:
+                if self.watch_audio is not None:
+                    self.watch_audio(piece)
                 await self.heard.send(Sound(pcm16=piece, received_s=received_s))
 
     async def _remark(self, remark: Remark) -> None:

@@ -20,3 +20,23 @@ class Engines:
     """Given the session's id."""
     responder: Responder
     synthesizer: Synthesizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnEngines:
+    """An embedder's engines, each in the place of the one that the settings would choose."""
+
+    detector: Callable[[], Detector] | None = None
+    transcriber: Callable[[str], Transcriber] | None = None
+    responder: Responder | None = None
+    synthesizer: Synthesizer | None = None
+
+    def names(self) -> dict[str, str]:
+        """Kind to what stands in for it, for reports."""
+        given = {
+            "vad": self.detector,
+            "asr": self.transcriber,
+            "llm": self.responder,
+            "tts": self.synthesizer,
+        }
+        return {kind: "own" for kind, engine in given.items() if engine is not None}

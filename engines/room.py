@@ -10,16 +10,17 @@ import functools
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config import Answering, Hearing, Settings
 from ..supervisor import Child, Observer, Supervisor
 from .asr.pocketsphinx import PocketsphinxTranscriber
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
-from .kit import Engines
+from .kit import Engines, OwnEngines
 from .lane import Lane, LanePool
 from .llm.interface import Responder
 from .llm.local import LocalResponder
+from .media.decode_worker import load as load_media
 from .tts.pyttsx3 import Pyttsx3Synthesizer, loader
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
@@ -31,10 +32,15 @@ DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
 }
 
 
+NO_OWN_ENGINES = OwnEngines()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRoom:
     engines: Engines
     lanes: tuple[Lane, ...]
+    media_lane: Lane = field(default_factory=lambda: Lane("media-1", load_media))
+    """Reads recorded blobs; one of `lanes`, but no conversation waits for it."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
 
@@ -55,6 +61,8 @@ class EngineRoom:
         """
         kinds: dict[str, list[Lane]] = {}
         for lane in self.lanes:
+            if lane is self.media_lane:
+                continue
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
         return [
             f"{kind}: {next((lane.load_error for lane in lanes if lane.load_error), 'loading')}"
@@ -64,23 +72,38 @@ class EngineRoom:
 
 
 @asynccontextmanager
-async def open_engine_room(settings: Settings) -> AsyncIterator[EngineRoom]:
-    """Make the engines that the settings ask for. Raises EngineUnavailable for a setting that
-    cannot work (an unusable key). Lanes start when their supervisor runs."""
+async def open_engine_room(
+    settings: Settings, own: OwnEngines = NO_OWN_ENGINES
+) -> AsyncIterator[EngineRoom]:
+    """Make the engines that the settings ask for, but for the embedder's own.
+
+    Raises EngineUnavailable for a setting that cannot work (an unusable key). Lanes start when
+    their supervisor runs; an engine that the embedder brings has none here.
+    """
     asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
     tts_lanes = _lanes("tts", settings.speaking.workers, loader())
-    async with _open_responder(settings.answering) as responder:
+    transcriber, synthesizer = own.transcriber, own.synthesizer
+    if transcriber is None:
+        transcriber = functools.partial(_pocketsphinx, LanePool(asr_lanes))
+    else:
+        asr_lanes = ()
+    if synthesizer is None:
+        synthesizer = Pyttsx3Synthesizer(LanePool(tts_lanes))
+    else:
+        tts_lanes = ()
+    media_lane = Lane("media-1", load_media)
+    async with _open_responder(settings.answering, own.responder) as responder:
         yield EngineRoom(
             engines=Engines(
-                detector=functools.partial(
-                    DETECTORS[settings.hearing.vad_engine], settings.hearing
-                ),
-                transcriber=functools.partial(_pocketsphinx, LanePool(asr_lanes)),
+                detector=own.detector
+                or functools.partial(DETECTORS[settings.hearing.vad_engine], settings.hearing),
+                transcriber=transcriber,
                 responder=responder,
-                synthesizer=Pyttsx3Synthesizer(LanePool(tts_lanes)),
+                synthesizer=synthesizer,
             ),
-            lanes=(*asr_lanes, *tts_lanes),
-            chosen=choices(settings),
+            lanes=(*asr_lanes, *tts_lanes, media_lane),
+            media_lane=media_lane,
+            chosen=choices(settings) | own.names(),
         )
 
 
@@ -110,7 +133,10 @@ def _pocketsphinx(pool: LanePool, session_id: str) -> PocketsphinxTranscriber:
 
 
 @asynccontextmanager
-async def _open_responder(answering: Answering) -> AsyncIterator[Responder]:
+async def _open_responder(answering: Answering, own: Responder | None) -> AsyncIterator[Responder]:
+    if own is not None:
+        yield own
+        return
     if answering.engine == "local":
         yield LocalResponder()
         return

@@ -51,6 +51,7 @@ from parley.protocol.events import (
 )
 from parley.protocol.states import State
 from parley.telemetry import Telemetry
+from parley.watching import Watchers
 from support.channels import drain, open_outbox
 
 Clock = trio.testing.MockClock
@@ -83,6 +84,7 @@ class Table:
             clock=SessionClock(trio.current_time()),
             telemetry=self.telemetry,
             log=structlog.get_logger(),
+            watchers=Watchers((), self.telemetry),
             log_transcripts=log_transcripts,
             log_latency=log_latency,
             new_id=lambda: f"id-{next(ids)}",
