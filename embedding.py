@@ -19,10 +19,10 @@ import trio
 from .config import Settings
 from .engines.kit import OwnEngines
 from .engines.room import NO_OWN_ENGINES, open_engine_room
+from .memory_client import MemoryClient
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
 from .server import Server, open_listeners
-from .testing import MemoryClient
 from .transport import memory_pair
 from .watching import Watcher
 

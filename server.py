@@ -126,9 +126,7 @@ class Server:
                 ("GET", "/metrics"): self._metrics,
                 ("GET", "/sessions"): self._list_sessions,
                 ("GET", "/api/stream_config"): self._stream_config,
-                **SpeechEndpoints(
-                    room.engines, settings, room.media_lane, self.telemetry
-                ).routes,
+                **SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry).routes,
             },
             websocket_routes={
                 path: self._route(dialect) for dialect in dialects for path in dialect.paths

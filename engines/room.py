@@ -24,11 +24,13 @@ from .media.decode_worker import load as load_media
 from .tts.pyttsx3 import Pyttsx3Synthesizer, loader
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
+from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
     "energy": lambda hearing: EnergyDetector(hearing.energy_threshold),
+    "silero": lambda hearing: SileroDetector(),
 }
 
 

@@ -23,8 +23,9 @@ from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
+from parley.memory_client import MemoryClient
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
-from parley.testing import LOUD, MemoryClient, open_session, silence, speech
+from parley.testing import LOUD, open_session, silence, speech
 from parley.transport import PeerGone
 
 Clock = trio.testing.MockClock
