@@ -22,6 +22,8 @@ from .telemetry import Telemetry
 from .transport import memory_pair
 from .watching import Watcher
 
+__all__ = ["LOUD", "MemoryClient", "open_session", "silence", "speech"]
+
 LOUD = (8000).to_bytes(2, "little", signed=True)
 """A sample that a scripted detector takes for speech."""
 
