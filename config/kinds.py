@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
-VadEngine: TypeAlias = Literal["webrtc", "energy"]
+VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
 AsrEngine: TypeAlias = Literal["auto", "pocketsphinx"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
 TtsEngine: TypeAlias = Literal["pyttsx3"]

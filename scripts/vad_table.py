@@ -1,11 +1,12 @@
 """Measure the detectors on labelled audio and print docs/VAD.md's table.
 
-    .venv/bin/python scripts/vad_table.py [FOLDER] [--only NAME]
+    .venv/bin/python scripts/vad_table.py [FOLDER] [--babble FOLDER] [--only NAME]
 
 The labels are known by construction: the speech of recordings, their silence cut away, is laid out
 with pauses of 0.6 to 2 s, and noise is added. Without FOLDER it is that of examples/audio, whose
-silences have known lengths. In FOLDER's recordings (WAV) speech is found by its level: within 35 dB
-of the recording's loud parts, gaps up to 250 ms included. The same seed gives the same audio.
+silences have known lengths. In FOLDER's recordings (WAV) speech is found by its level: above the
+middle, in dB, between the recording's quiet and loud parts (its 5th and 95th percentiles), gaps up
+to 250 ms included. The seeds are fixed: the same recordings give the same audio.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "energy": EnergyDetector,
     "silero": SileroDetector,
 }
-NOISES = ("none", "quiet speaker", *(f"{kind} {snr}" for kind in ("white", "hum", "babble")
-          for snr in (20, 10, 5)))  # fmt: skip
+NOISES = (
+    "none",
+    "quiet speaker",
+    *(f"{kind} {snr}" for kind in ("white", "hum", "babble") for snr in (20, 10, 5)),
+)
+"""Kind and signal to noise ratio in dB. The quiet speaker is 20 dB below the others."""
 
 
 def power(sound: Sound) -> float:
@@ -72,9 +77,16 @@ def cut(path: Path) -> list[Sound]:
         return [sound[LEAD_MS * MS : -TAIL_MS * MS]]
     frame = 20 * MS
     levels = [level_dbfs(wav.pcm16[i : i + 2 * frame]) for i in range(0, len(wav.pcm16), 2 * frame)]
-    loud = np.repeat(np.array(levels) > np.percentile(levels, 95) - 35, 20)
+    loud = np.repeat(np.array(levels) > np.mean(np.percentile(levels, (5, 95))), 20)
     spans = [span for span in runs(closed(loud, 250)) if span[1] - span[0] >= 300]
     return [sound[start * MS : end * MS] for start, end in spans]
+
+
+def speech_in(folder: Path) -> list[Sound]:
+    pieces = [piece for path in sorted(folder.glob("*.wav")) for piece in cut(path)]
+    if not pieces:
+        raise SystemExit(f"{folder}: there is no .wav with speech")
+    return pieces
 
 
 def runs(marks: Marks) -> list[tuple[int, int]]:
@@ -128,14 +140,14 @@ def noise(kind: str, length: int, pieces: list[Sound]) -> Sound:
     return total
 
 
-def mixed(speech: Sound, condition: str, pieces: list[Sound]) -> bytes:
+def mixed(speech: Sound, condition: str, babblers: list[Sound]) -> bytes:
     """The scene as PCM16 under one condition. There is always a sound card's hiss."""
     kind, _, snr = condition.partition(" ")
     sound = speech + at_level(np.random.default_rng(3).normal(size=len(speech)), HISS_DBFS)
     if condition == "quiet speaker":
         sound = sound + speech * (10 ** (-20 / 20) - 1)
     elif kind != "none":
-        sound = sound + at_level(noise(kind, len(speech), pieces), SPEECH_DBFS - float(snr))
+        sound = sound + at_level(noise(kind, len(speech), babblers), SPEECH_DBFS - float(snr))
     return (sound * 32768).clip(-32768, 32767).astype("<i2").tobytes()
 
 
@@ -151,13 +163,11 @@ class Score:
 
 
 def judged(detector: Detector, pcm16: bytes) -> tuple[Marks, float]:
-    """The verdicts by the ms, without hangover, and the time that one took in µs."""
+    """The verdicts by the ms, without hangover, and the CPU time that one took in µs."""
     step = detector.frame_samples * 2
-    began = time.perf_counter()
-    said = [
-        detector.is_speech(pcm16[i : i + step]) for i in range(0, len(pcm16) - step + 1, step)
-    ]
-    took = time.perf_counter() - began
+    began = time.process_time()
+    said = [detector.is_speech(pcm16[i : i + step]) for i in range(0, len(pcm16) - step + 1, step)]
+    took = time.process_time() - began
     marks = np.zeros(len(pcm16) // 2 // MS, dtype=np.bool_)
     frame_ms = detector.frame_samples // MS
     marks[: len(said) * frame_ms] = np.repeat(said, frame_ms)
@@ -165,6 +175,7 @@ def judged(detector: Detector, pcm16: bytes) -> tuple[Marks, float]:
 
 
 def score(voiced: Marks, spans: list[tuple[int, int]], frame_ms: int, frame_us: float) -> Score:
+    """`found`: at least half of it is active, and there is a gap before it and one behind it."""
     truth = np.zeros(len(voiced), dtype=np.bool_)
     counts = np.ones(len(voiced), dtype=np.bool_)
     for start, end in spans:
@@ -188,13 +199,7 @@ def score(voiced: Marks, spans: list[tuple[int, int]], frame_ms: int, frame_us: 
         if mine[0][0] > start - ONSET_COLLAR_MS:
             onsets.append(mine[0][0] + frame_ms - start)
         ends.append(mine[-1][1] - end)
-    false = [
-        s
-        for s in segments
-        if s[1] - s[0] - HANGOVER_MS >= ONSET_MS
-        and not any(s[1] > start - ONSET_COLLAR_MS and s[0] < end + AFTER_END_MS
-                    for start, end in spans)
-    ]  # fmt: skip
+    false = [segment for segment in segments if is_false(segment, spans)]
     return Score(
         accuracy=float((active == truth)[counts].mean()),
         recall=float(active[truth & counts].mean()),
@@ -206,14 +211,22 @@ def score(voiced: Marks, spans: list[tuple[int, int]], frame_ms: int, frame_us: 
     )
 
 
+def is_false(segment: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+    """Whether it is long enough for an onset, and no utterance is near it."""
+    begins, ends = segment
+    return ends - begins - HANGOVER_MS >= ONSET_MS and not any(
+        ends > start - ONSET_COLLAR_MS and begins < end + AFTER_END_MS for start, end in spans
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=EXAMPLES)
+    parser.add_argument("--babble", type=Path, help="whose voices the babble is of")
     parser.add_argument("--only", choices=DETECTORS, help="one detector")
     options = parser.parse_args()
-    pieces = [piece for path in sorted(options.folder.glob("*.wav")) for piece in cut(path)]
-    if not pieces:
-        raise SystemExit(f"{options.folder}: there is no .wav with speech")
+    pieces = speech_in(options.folder)
+    babblers = speech_in(options.babble or options.folder)
     speech, spans = scene(pieces)
     spoken_s = sum(end - start for start, end in spans) / 1000
     print(f"{len(speech) / RATE_HZ:.0f} s, {len(spans)} utterances, {spoken_s:.0f} s of speech\n")
@@ -221,7 +234,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     cost: dict[str, list[float]] = {}
     for condition in NOISES:
-        pcm16 = mixed(speech, condition, pieces)
+        pcm16 = mixed(speech, condition, babblers)
         for name in [options.only] if options.only else DETECTORS:
             try:
                 detector = DETECTORS[name]()
@@ -240,7 +253,7 @@ def main() -> None:
             )
     print()
     for name, times in cost.items():
-        print(f"{name}: {np.median(times):.0f} µs per frame")
+        print(f"{name}: {np.median(times):.0f} µs of CPU time per frame")
 
 
 if __name__ == "__main__":

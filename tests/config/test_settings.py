@@ -36,7 +36,7 @@ SLICES = (
 )
 FIELDS = Settings.model_fields
 CHOICES = {
-    "stream_vad_engine": ("webrtc", "energy"),
+    "stream_vad_engine": ("webrtc", "energy", "silero"),
     "stream_asr_engine": ("auto", "pocketsphinx"),
     "stream_llm_engine": ("auto", "openai", "local"),
     "stream_tts_engine": ("pyttsx3",),
