@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -20,8 +21,33 @@ _decode_typed = msgspec.json.Decoder(_Typed).decode
 _encode = msgspec.json.Encoder().encode
 
 
+MAX_DEPTH = 64
+"""No message needs three. How deep a parser can go differs between versions of Python; this does
+not."""
+
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _too_deep(text: str) -> bool:
+    """Whether arrays and objects are nested deeper than MAX_DEPTH. Looks closer only where there
+    are brackets enough for that."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for sign in _STRINGS.sub("", text):
+        if sign in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif sign in "]}":
+            depth -= 1
+    return False
+
+
 def type_of(text: str) -> str:
     """The message's type. Raises Violation: INVALID_JSON or MISSING_TYPE."""
+    if _too_deep(text):
+        raise Violation(Breach.INVALID_JSON, f"JSON is nested more than {MAX_DEPTH} levels deep")
     try:
         message = _decode_typed(text)
     except msgspec.ValidationError as error:

@@ -131,6 +131,17 @@ def test_invalid_json_is_an_error_and_forgiven(codec: PromptVoiceCodec, text: st
     assert Breach.INVALID_JSON not in PROFILE.fatal
 
 
+def test_json_may_be_nested_but_not_deeply(codec: PromptVoiceCodec) -> None:
+    for levels in (1, 60):
+        text = '{"type":"stop","deep":' + "[" * levels + "]" * levels + "}"
+        assert codec.decode(text) == (StopListening(),)
+    brackets_in_a_string = json.dumps({"type": "stop", "note": '[{\\"' * 1000})
+    assert codec.decode(brackets_in_a_string) == (StopListening(),)
+    for levels in (65, 1000, 30_000):
+        text = '{"type":"stop","deep":' + "[" * levels + "]" * levels + "}"
+        assert breach_of(codec, text) is Breach.INVALID_JSON
+
+
 def test_a_control_message_over_64_kib_is_not_even_parsed(codec: PromptVoiceCodec) -> None:
     text = '{"type":"stop","pad":"' + "x" * MAX_AUDIO_BYTES + '"}'
     assert breach_of(codec, text) is Breach.OVERSIZED_FRAME
