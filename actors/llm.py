@@ -53,6 +53,10 @@ class LLMActor:
         if self.hand.spent:
             await self._fail(EngineFailure("the language model crashed twice on this reply"))
             return
+        if self.record.text:
+            # Only an incarnation before this one can have said something.
+            await self._fail(EngineFailure("the language model crashed in the middle of a reply"))
+            return
         self.hand.attempt()
         try:
             await self._stream()

@@ -50,9 +50,11 @@ class Playout:
 
     async def _play(self, phrase: SpokenPhrase) -> None:
         ledger = self.record.ledger
-        ledger.begin(phrase.text, phrase.speech.duration_s)
+        # As it leaves: resampled speech may be a sample shorter, and its last word would be lost.
+        speech = at_rate(phrase.speech, self.rate_hz)
+        ledger.begin(phrase.text, speech.duration_s)
         seq = 0
-        for piece in pieces(at_rate(phrase.speech, self.rate_hz), self.frame_ms):
+        for piece in pieces(speech, self.frame_ms):
             await self._until(ledger.due_s - self.lead_s)
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.

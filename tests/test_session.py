@@ -24,6 +24,7 @@ from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
+from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.testing import LOUD, open_session, silence, speech
 from parley.transport import PeerGone
@@ -880,3 +881,40 @@ async def test_partials_thin_out_for_a_slow_client_and_finals_do_not(
     told = [m["message"] for m in client.of("info") if "backpressure" in m["message"]]
     assert told
     assert texts(client, "final_transcript") == [words]
+
+
+# Found by tests/test_conversations_property.py
+
+
+async def test_a_language_model_that_crashes_in_the_middle_of_a_reply_does_not_begin_again(
+    autojump_clock: Clock,
+) -> None:
+    cast = Cast(replies=[["One.", RuntimeError("a bug")], ["Two."]])
+    async with cast.session() as (_, client):
+        await client.start()
+        await say(client)
+        await client.wait_for("tts_complete")
+    assert texts(client, "llm_token") == ["One."]
+    assert codes(client) == ["LLM_FAIL"]
+    assert cast.synthesizer.texts == ["One."]
+
+
+async def test_a_resampled_phrase_that_was_heard_is_remembered_to_its_last_word(
+    autojump_clock: Clock,
+) -> None:
+    words = "one two three four five."
+    cast = Cast(
+        ["first", "second"],
+        [[words, " And then many other things that nobody waits for."]],
+        synthesizer=ScriptedSynthesizer(rate_hz=22_050),
+    )
+    async with cast.session(dialect=IO_SPEECH) as (session, client):
+        await client.say(type="control", action="start_listening")
+        for pcm16 in (speech(600), silence(800)):
+            await client.say(type="audio", data=base64.b64encode(pcm16).decode())
+        await client.wait_for("audio_output")
+        # The phrase lasts 1.2 s; the first word of the next one is not over yet.
+        await trio.sleep(1.25)
+        await client.say(type="control", action="cancel_tts")
+        await client.wait_for("barge_in")
+        assert session._memory.exchanges() == [("first", words)]

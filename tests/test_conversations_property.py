@@ -1,0 +1,642 @@
+"""Whole conversations, generated: whatever a peer and the engines do, a session keeps its word.
+
+Each example is one session in memory, under virtual time, in one of the three dialects: speech and
+short sounds of any length, control messages legal and illegal, engines that are slow, fail, lose
+their lane or have a bug, and a peer that hangs up at any moment. What must hold is said in `_Run`.
+
+The suite runs about a hundred and fifty examples. The thorough run takes minutes:
+
+    PARLEY_EXAMPLES=3000 pytest tests/test_conversations_property.py
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parley.config import Settings
+from parley.engines.asr.scripted import Call, ScriptedTranscriber
+from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from parley.engines.kit import Engines
+from parley.engines.llm.interface import ChatMessage
+from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
+from parley.engines.tts.interface import Speech
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.memory_client import MemoryClient
+from parley.protocol.dialect import Dialect
+from parley.protocol.io_speech import DIALECT as IO_SPEECH
+from parley.protocol.newspeech import DIALECT as NEWSPEECH
+from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from parley.session import Session
+from parley.supervisor import SupervisorStopped
+from parley.telemetry import Telemetry
+from parley.testing import LOUD, open_session
+from parley.transport import PeerGone
+
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "150"))
+
+DIALECTS: dict[str, Dialect] = {"A": PROMPT_VOICE, "B": IO_SPEECH, "C": NEWSPEECH}
+SYNTHESIZER_HZ = {"A": 16_000, "B": 22_050, "C": 22_050}
+
+MS_PER_CHAR = 50
+SETTLE_S = 150.0
+"""Longer than all deadlines of one turn, one utterance and their second attempts together."""
+CRASHES_ALLOWED = 6
+"""As many crashes as a turn survives; a session survives more."""
+EPSILON_S = 0.01
+
+
+# What a conversation is made of. All of it prints as it is written.
+
+
+@dataclass(frozen=True)
+class Say:
+    ms: int
+    pause_ms: int
+    chunk_ms: int = 100
+    speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Send:
+    what: str
+
+
+Action = Say | Wait | Send
+
+
+@dataclass(frozen=True)
+class Script:
+    dialect: str
+    actions: tuple[Action, ...]
+    starts: bool = True
+    hang_up_s: float | None = None
+    """When the peer hangs up; None: once everything has settled."""
+    abrupt: bool = False
+    words: tuple[int, ...] = ()
+    """How many words each utterance has."""
+    asr_delays: tuple[tuple[Call, float], ...] = ()
+    asr_failures: tuple[tuple[tuple[str, int], str], ...] = ()
+    replies: tuple[tuple[str | float, ...], ...] = ()
+    """"w" is a word, "w." one that ends a sentence, a number a pause, "entered" the mark, others
+    are failures."""
+    tts_delays: tuple[tuple[int, float], ...] = ()
+    tts_failures: tuple[tuple[int, str], ...] = ()
+    max_utterance_ms: int = 30_000
+
+    @property
+    def faults(self) -> int:
+        """How often an engine may crash an actor."""
+        return (
+            len(self.asr_failures)
+            + len(self.tts_failures)
+            + sum(delay >= 2 for _, delay in self.asr_delays)
+            + sum(delay >= 2 for _, delay in self.tts_delays)
+            + sum(step in FAILURES for reply in self.replies for step in reply)
+        )
+
+    @property
+    def whole_speech(self) -> bool:
+        """Whether every phrase is spoken."""
+        return not self.tts_failures and all(delay < 2 for _, delay in self.tts_delays)
+
+
+def _failure(name: str) -> Exception:
+    return {
+        "failed": EngineFailure("it failed"),
+        "refused": EngineFailure("it refused", retryable=False),
+        "timed out": EngineTimeout("it took too long"),
+        "lost": LaneLost("the lane is gone"),
+        "unavailable": EngineUnavailable("there is none"),
+        "bug": RuntimeError("a bug in an engine"),
+    }[name]
+
+
+FAILURES = ("failed", "lost", "bug", "refused", "timed out", "unavailable")
+ASR_FAILURES = ("failed", "lost", "bug", "refused", "timed out")
+
+CONTROLS = {
+    "A": (*("start", "stop", "cancel") * 4, "bad rate", "junk", "odd", "empty", "fatal"),
+    "B": (*("start", "stop", "cancel") * 3, "bad rate", "junk", "odd", "empty", "fatal"),
+    "C": (*("text", "cancel") * 5, "start", "ping", "end", "junk", "odd", "empty", "fatal"),
+}
+
+SMALL_DELAYS = st.sampled_from((0.0, 0.05, 0.3, 1.0, 1.9))
+DELAYS = st.one_of(SMALL_DELAYS, st.sampled_from((2.0, 3.0, math.inf)))
+MS = st.one_of(
+    st.integers(1, 15).map(lambda tens: tens * 20),
+    st.integers(1, 30).map(lambda hundreds: hundreds * 100),
+    st.integers(1, 3000),
+)
+PAUSES = st.one_of(st.just(0), st.sampled_from((100, 300, 690, 700, 720, 1000, 1500)), MS)
+SAYINGS = st.builds(
+    Say,
+    ms=MS,
+    pause_ms=PAUSES,
+    chunk_ms=st.sampled_from((100, 20, 320, 30)),
+    speed=st.sampled_from((1.0, 1.0, 1.0, 6.0, 1000.0)),
+)
+TALK = st.builds(
+    Say,
+    ms=st.sampled_from((600, 1200, 400, 2500)),
+    pause_ms=st.sampled_from((1000, 800, 720)),
+    chunk_ms=st.sampled_from((100, 320)),
+)
+"""An utterance that is heard, most of the time."""
+WAITS = st.builds(Wait, st.sampled_from((0.1, 0.35, 0.5, 1.0, 2.0, 4.0, 8.0, 0.0)))
+TIMES = st.builds(Wait, st.floats(0, 4).map(lambda s: round(s, 3)))
+SENTENCES = st.integers(1, 6).map(lambda words: ("w",) * (words - 1) + ("w.",))
+ODDITIES = st.one_of(
+    st.sampled_from((0.1, 0.5, 0.75, 1.5, 3.0)),
+    st.sampled_from(("w", "w.", "hang", *FAILURES)),
+).map(lambda step: (step,))
+REPLIES = st.tuples(
+    st.one_of(
+        st.just(()),
+        st.just(()),
+        st.sampled_from((0.2, 1.0, *FAILURES)).map(lambda step: (step, "entered")),
+    ),
+    st.lists(st.one_of(SENTENCES, SENTENCES, ODDITIES), min_size=1, max_size=6),
+).map(lambda parts: (*parts[0], *(step for part in parts[1] for step in part)))
+CALLS = st.tuples(st.sampled_from(("begin", "feed", "finish")), st.integers(1, 8))
+
+
+def _rarely(value: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
+    return st.integers(0, 3).flatmap(lambda n: value if n == 3 else st.just(otherwise))
+
+
+@st.composite
+def scripts(draw: st.DrawFn, name: str) -> Script:
+    control = st.builds(Send, st.sampled_from(CONTROLS[name]))
+    actions = st.one_of(TALK, TALK, SAYINGS, WAITS, TIMES, control)
+    return Script(
+        dialect=name,
+        actions=(*draw(st.tuples(TALK, WAITS)), *draw(st.lists(actions, min_size=1, max_size=12))),
+        starts=draw(st.integers(0, 9)) != 9,
+        hang_up_s=draw(_rarely(st.floats(0, 20).map(lambda s: round(s, 3)), None)),
+        abrupt=draw(st.booleans()),
+        words=tuple(draw(st.lists(st.integers(0, 5), max_size=8))),
+        asr_delays=tuple(
+            draw(_rarely(st.dictionaries(CALLS, DELAYS, max_size=4), {})).items(),
+        ),
+        asr_failures=tuple(
+            draw(
+                _rarely(st.dictionaries(CALLS, st.sampled_from(ASR_FAILURES), max_size=3), {})
+            ).items(),
+        ),
+        replies=tuple(draw(st.lists(REPLIES, max_size=5))),
+        tts_delays=tuple(
+            draw(_rarely(st.dictionaries(st.integers(1, 8), DELAYS, max_size=3), {})).items(),
+        ),
+        tts_failures=tuple(
+            draw(
+                _rarely(
+                    st.dictionaries(st.integers(1, 8), st.sampled_from(FAILURES), max_size=3), {}
+                )
+            ).items(),
+        ),
+        max_utterance_ms=draw(_rarely(st.just(1500), 30_000)),
+    )
+
+
+# Engines that say who speaks, and watch over themselves.
+
+
+class Transcriber(ScriptedTranscriber):
+    """Each utterance's words name it: u3w1 is the first word of the third that was finished."""
+
+    def __init__(self, script: Script) -> None:
+        counts = [*script.words, *[2] * 200]
+        super().__init__(
+            [" ".join(f"u{u}w{w}" for w in range(n)) for u, n in enumerate(counts)],
+            delays_s=dict(script.asr_delays),
+            fail_on={call: _failure(name) for call, name in script.asr_failures},
+        )
+
+
+class Responder(ScriptedResponder):
+    """Each reply's words name it: r3w1 is the second word of the fourth that was asked for."""
+
+    def __init__(self, script: Script) -> None:
+        plans = [*script.replies, *[("w", "w", "w.")] * 100]
+        super().__init__([_reply(number, plan) for number, plan in enumerate(plans)])
+        self.began: list[float] = []
+        self.most_active = 0
+        self.look: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+        self.began.append(trio.current_time())
+        self.look()
+        async with super().reply(conversation) as tokens:
+            self.most_active = max(self.most_active, self.active)
+            yield tokens
+
+
+def _reply(number: int, plan: tuple[str | float, ...]) -> list[Step]:
+    steps: list[Step] = []
+    words = 0
+    for part in plan:
+        if isinstance(part, float):
+            steps.append(part)
+        elif part == "entered":
+            steps.append(ENTERED)
+        elif part == "hang":
+            steps.append(HANG)
+        elif part in FAILURES:
+            steps.append(_failure(part))
+        else:
+            steps.append(f" r{number}w{words}" + part[1:])
+            words += 1
+    return steps
+
+
+class Synthesizer(ScriptedSynthesizer):
+    def __init__(self, script: Script) -> None:
+        super().__init__(
+            ms_per_char=MS_PER_CHAR,
+            rate_hz=SYNTHESIZER_HZ[script.dialect],
+            delays_s=dict(script.tts_delays),
+            failures={call: _failure(name) for call, name in script.tts_failures},
+        )
+        self.most_active = 0
+
+    async def speak(self, text: str) -> Speech:
+        self.most_active = max(self.most_active, self.active + 1)
+        return await super().speak(text)
+
+
+# One example.
+
+
+def _frames(dialect: str, what: str) -> list[str | bytes]:
+    """What a peer sends for an action's name."""
+    bad: dict[str, str | bytes] = {"junk": "{", "empty": b"", "odd": bytes(3)}
+    if what in bad:
+        return [bad[what]]
+    languages: dict[str, dict[str, dict[str, Any]]] = {
+        "A": {
+            "start": {"type": "start"},
+            "stop": {"type": "stop"},
+            "cancel": {"type": "cancel"},
+            "bad rate": {"type": "start", "sample_rate": 11_025},
+        },
+        "B": {
+            "start": {"type": "control", "action": "start_listening"},
+            "stop": {"type": "control", "action": "stop_listening"},
+            "cancel": {"type": "control", "action": "cancel_tts"},
+            "bad rate": {"type": "control", "action": "dance"},
+        },
+        "C": {
+            "start": {"type": "control", "command": "start_session"},
+            "cancel": {"type": "barge_in", "energy": -20.5},
+            "ping": {"type": "control", "command": "ping"},
+            "end": {"type": "control", "command": "end_session"},
+        },
+    }
+    return [json.dumps(languages[dialect].get(what, {"type": "nonsense"}))]
+
+
+def _audio_s(dialect: str, message: dict[str, Any]) -> float | None:
+    """The seconds of reply audio in a message; None where it holds none."""
+    match message["type"]:
+        case "tts_chunk":
+            return (len(base64.b64decode(message["audio_b64"])) - 44) / 2 / SYNTHESIZER_HZ[dialect]
+        case "audio_output":
+            return len(base64.b64decode(message["data"])) / 2 / 16_000
+        case "binary":
+            return len(message["pcm16"]) / 2 / 24_000
+    return None
+
+
+def _reply_of(word: str) -> int:
+    """Which reply a word belongs to."""
+    return int(word[1:].split("w")[0])
+
+
+@dataclass
+class _Run:
+    script: Script
+    now: Any = None
+    client: MemoryClient = field(init=False)
+    session: Session = field(init=False)
+    opens: bool = False
+    typed: list[str] = field(default_factory=list)
+    cancels: int = 0
+    stops: int = 0
+
+    def __post_init__(self) -> None:
+        self.transcriber = Transcriber(self.script)
+        self.responder = Responder(self.script)
+        self.synthesizer = Synthesizer(self.script)
+        self.telemetry = Telemetry()
+
+    async def run(self) -> None:
+        with trio.fail_after(3600):
+            living = trio.lowlevel.current_statistics().tasks_living
+            await self._converse()
+            await trio.testing.wait_all_tasks_blocked()
+            assert trio.lowlevel.current_statistics().tasks_living == living
+        assert not self.transcriber.open
+        assert self.responder.active == 0
+        assert self.synthesizer.active == 0
+        assert self.responder.most_active <= 1
+        assert self.synthesizer.most_active <= 1
+        self._check_broken()
+        self._check_interruptions()
+        self._check_memory()
+        self._check_cancelled()
+        self._check_finals()
+
+    async def _converse(self) -> None:
+        script = self.script
+        engines = Engines(
+            detector=ScriptedDetector,
+            transcriber=lambda session_id: self.transcriber,
+            responder=self.responder,
+            synthesizer=self.synthesizer,
+        )
+        values = Settings.defaults(
+            ws_idle_timeout=0,
+            stream_memory_turns=100,
+            stream_asr_timeout_s=2,
+            stream_tts_timeout_s=2,
+            stream_llm_first_token_s=2,
+            stream_llm_gap_s=2,
+            stream_max_utterance_ms=script.max_utterance_ms,
+        )
+        async with open_session(
+            engines, settings=values, dialect=DIALECTS[script.dialect], telemetry=self.telemetry
+        ) as (self.session, self.client):
+            self.responder.look = self._look
+            hang_up_s = math.inf if script.hang_up_s is None else script.hang_up_s
+            with suppress(PeerGone), trio.move_on_after(hang_up_s):
+                await self._act()
+                if script.hang_up_s is not None:
+                    await self.client.wait_closed()
+                else:
+                    await self._settle()
+            self._look()
+            if script.hang_up_s is not None and script.abrupt:
+                self.client.transport.abort()
+
+    def _look(self) -> None:
+        """At most one live turn, at every moment that is looked at."""
+        with suppress(SupervisorStopped):
+            children = self.session._supervisor.children()
+            assert sum(child.id.startswith("turn-") for child in children) <= 1, children
+
+    async def _act(self) -> None:
+        if self.script.starts and self.script.dialect != "C":
+            await self._send("start")
+        for action in self.script.actions:
+            self._look()
+            match action:
+                case Say():
+                    await self._say(action)
+                case Wait():
+                    await trio.sleep(action.seconds)
+                case Send():
+                    await self._send(action.what)
+
+    async def _send(self, what: str) -> None:
+        if what == "text":
+            text = f"typed{len(self.typed)}"
+            await self.client.say(type="text", content=text)
+            self.typed.append(text)
+            return
+        if what == "start":
+            self.opens = True
+        elif what == "stop":
+            self.stops += self.opens
+            self.opens = False
+        elif what == "cancel":
+            self.cancels += 1
+        for frame in _frames(self.script.dialect, what):
+            await self.client.transport.send(frame)
+
+    async def _say(self, say: Say) -> None:
+        per_ms = 24 if self.script.dialect == "C" else 16
+        if self.script.dialect == "C":
+            self.opens = True
+        pcm16 = LOUD * (say.ms * per_ms) + bytes(2 * say.pause_ms * per_ms)
+        step = say.chunk_ms * per_ms * 2
+        for start in range(0, len(pcm16), step):
+            chunk = pcm16[start : start + step]
+            await trio.sleep(len(chunk) / 2 / per_ms / 1000 / say.speed)
+            await self._audio(chunk)
+
+    async def _audio(self, pcm16: bytes) -> None:
+        if self.script.dialect == "B":
+            await self.client.say(type="audio", data=base64.b64encode(pcm16).decode())
+        else:
+            await self.client.transport.send(pcm16)
+
+    async def _settle(self) -> None:
+        """Nobody says anything any more. In the end the session is at rest."""
+        if self.opens:
+            await self._say(Say(0, 2000))
+        with trio.move_on_after(SETTLE_S):
+            await self.client.wait_closed()
+        if self.client.closed is not None:
+            return
+        dialogue = self.session._dialogue
+        assert dialogue.live is None
+        assert dialogue._talking == 0
+        assert dialogue._cancelling == 0
+        assert dialogue._unanswered == []
+        assert not self.session._gate.reply_live
+        assert self.session._gate.is_open
+        assert not self.session._hearing.open
+        assert dialogue.state.value in ("idle", "capturing", "complete")
+        assert dialogue.listening == self.opens
+        self._check_at_rest()
+
+    # What must hold
+
+    def _count(self, name: str) -> int:
+        return int(self.telemetry.registry.get_sample_value(f"parley_{name}_total") or 0)
+
+    def _check_broken(self) -> None:
+        """Neither a peer nor engines that fail in measure bring a session down."""
+        if self.script.faults > CRASHES_ALLOWED:
+            return
+        assert self.session._broken is None
+        assert not [m for m in self.client.of("error") if m["code"] == "INTERNAL"]
+        assert self.client.closed is None or self.client.closed.code != 1011
+
+    def _check_at_rest(self) -> None:
+        utterances = self.session._hearing.utterance
+        dropped = self._count("false_alarms") + self._count("utterances_cancelled")
+        heard = self._count("utterances")
+        failed = len([m for m in self.client.of("error") if m["code"].startswith("ASR_")])
+        if self.script.dialect == "B":
+            failed = utterances - heard - dropped
+        # One that failed may have been dropped later.
+        assert heard + failed <= utterances <= heard + failed + dropped
+        if self.script.dialect != "B":
+            finalized = len(self.client.of("finalize_pending"))
+            decoded = [m for m in self.client.of("metrics") if m["event"] == "decode"]
+            assert len(decoded) == heard <= finalized <= heard + failed
+        finals = len(self.client.of("final_transcript"))
+        if self.script.dialect == "A":
+            assert finals + failed >= self.stops
+        # What was said is answered, or remembered.
+        asked = " ".join(m.text for c in self.responder.conversations for m in c)
+        asked += " ".join(user for user, _ in self.session._memory.exchanges())
+        for text in self.typed:
+            assert text in asked
+        if self.script.dialect != "A" or not self.cancels:
+            for transcript in self.transcriber.transcripts:
+                assert transcript.text in asked
+
+    def _check_finals(self) -> None:
+        """Each `finalize_pending` is followed by its final, or its error, before the next."""
+        pending = False
+        for message in self.client.of("finalize_pending", "final_transcript", "error"):
+            if message["type"] == "finalize_pending":
+                assert not pending
+                pending = True
+            elif message["type"] == "final_transcript" or message["code"].startswith("ASR_"):
+                pending = False
+
+    def _cuts(self) -> list[float]:
+        return [
+            at
+            for at, m in self.client.received
+            if m["type"] == "barge_in" or m.get("code") == "CANCELLED"
+        ]
+
+    def _check_interruptions(self) -> None:
+        """Behind a cut comes nothing of a reply that was asked for before."""
+        began = self.responder.began
+        cuts: list[float] = []
+        for at, message in self.client.received:
+            kind = message["type"]
+            if kind == "barge_in" or message.get("code") == "CANCELLED":
+                cuts.append(at)
+            if not cuts:
+                continue
+            if kind == "llm_token" and message["text"].strip():
+                assert began[_reply_of(message["text"].strip())] >= cuts[-1]
+            elif (
+                kind in ("tts_complete", "tts_phrase_done")
+                or _audio_s(self.script.dialect, message) is not None
+            ):
+                assert any(cuts[-1] <= start <= at for start in began)
+            if kind == "tts_chunk":
+                spoken = self.synthesizer.read_back(base64.b64decode(message["audio_b64"])[44:])
+                for word in spoken.split():
+                    assert began[_reply_of(word)] >= cuts[-1]
+
+    def _check_memory(self) -> None:
+        """The memory holds of each reply a beginning, and of one that was cut what was due."""
+        remembered = [a for _, a in self.session._memory.exchanges()]
+        for conversation in self.responder.conversations:
+            remembered += [m.text for m in conversation if m.role == "assistant"]
+        for text in remembered:
+            words = text.split()
+            if not words:
+                continue
+            number = _reply_of(words[0])
+            said = [
+                step.strip() for step in _reply(number, self._plan(number)) if isinstance(step, str)
+            ]
+            if self.script.whole_speech:
+                assert words == said[: len(words)]
+            else:
+                rest = iter(said)
+                assert all(word in rest for word in words)
+        for at in self._cuts():
+            self._check_heard(at)
+
+    def _check_cancelled(self) -> None:
+        """A reply that was cancelled before it was done leaves nothing."""
+        current, done = -1, True
+        for _, message in self.client.received:
+            if message["type"] == "llm_token":
+                done = message["done"]
+                if not done:
+                    current = _reply_of(message["text"].strip())
+            elif message["type"] == "barge_in" or message.get("code", "").startswith("LLM_"):
+                done = True
+            elif message.get("code") == "CANCELLED" and not done:
+                done = True
+                exchanges = self.session._memory.exchanges()
+                assert not [a for _, a in exchanges if a.startswith(f"r{current}w")]
+
+    def _plan(self, number: int) -> tuple[str | float, ...]:
+        replies = self.script.replies
+        return replies[number] if number < len(replies) else ("w", "w", "w.")
+
+    def _check_heard(self, cut_s: float) -> None:
+        began = self.responder.began
+        before = [number for number, start in enumerate(began) if start < cut_s]
+        if not before or not self.script.whole_speech:
+            return
+        number = before[-1]
+        first_s, audio_s = math.inf, 0.0
+        for at, message in self.client.received:
+            if began[number] <= at <= cut_s:
+                seconds = _audio_s(self.script.dialect, message)
+                if seconds is not None:
+                    first_s = min(first_s, at)
+                    audio_s += seconds
+        heard_s = min(audio_s, max(cut_s - first_s, 0.0))
+        later = [
+            [m.text for m in conversation if m.role == "assistant"]
+            for conversation, start in zip(self.responder.conversations, began, strict=True)
+            if start > cut_s
+        ]
+        for texts in [*later, [a for _, a in self.session._memory.exchanges()]]:
+            for text in texts:
+                if text.startswith(f"r{number}w"):
+                    letters = sum(map(len, text.split()))
+                    assert letters * MS_PER_CHAR / 1000 <= heard_s + EPSILON_S
+
+
+def _converse(script: Script) -> None:
+    trio.run(_Run(script).run, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+PROFILE = settings(
+    max_examples=EXAMPLES // 3,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+@PROFILE
+@given(scripts("A"))
+def test_prompt_voice_keeps_its_word_whatever_happens(script: Script) -> None:
+    _converse(script)
+
+
+@PROFILE
+@given(scripts("B"))
+def test_io_speech_keeps_its_word_whatever_happens(script: Script) -> None:
+    _converse(script)
+
+
+@PROFILE
+@given(scripts("C"))
+def test_newspeech_keeps_its_word_whatever_happens(script: Script) -> None:
+    _converse(script)
