@@ -30,7 +30,7 @@ CYCLES = 200
 AT_ONCE = 6
 """Fewer than the utterances that one lane can hold."""
 SETTLE_S = 20.0
-"""Longer than any lingering close on a busy machine. Nothing waits for it unless something is left over."""
+"""Longer than any lingering close. Nothing waits for it unless something is left over."""
 
 START = frame(TEXT, b'{"type":"start","sample_rate":16000}')
 STOP = frame(TEXT, b'{"type":"stop"}')
@@ -119,7 +119,8 @@ async def test_two_hundred_clients_that_leave_at_any_point_leave_nothing_behind(
         for plan in plans:
             await visit(live.port, plan)
 
-    async with open_live_server() as live:
+    # A starved recognizer may take its time: a lane that is lost to that has another pid after.
+    async with open_live_server(stream_asr_timeout_s=60, ws_ping_interval=300) as live:
         await live.converse()
         await live.until_empty()
         before = await _settled(live, None)
