@@ -82,6 +82,9 @@ async def open_engine_room(
     Raises EngineUnavailable for a setting that cannot work (an unusable key). Lanes start when
     their supervisor runs; an engine that the embedder brings has none here.
     """
+    if own.detector is None:
+        # One is made now: a model is loaded, or is missing in words, before anybody calls.
+        DETECTORS[settings.hearing.vad_engine](settings.hearing)
     asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
     tts_lanes = _lanes("tts", settings.speaking.workers, loader())
     transcriber, synthesizer = own.transcriber, own.synthesizer
