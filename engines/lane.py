@@ -168,6 +168,8 @@ class Lane:
             error = "the worker died while loading"
         except EngineFailure as failure:
             error = str(failure)
+        except (OSError, RuntimeError) as refusal:  # no process to be had, or no main guard
+            error = f"no worker can be started: {type(refusal).__name__}: {refusal}"
         self.load_error = error
         self._fail_queued(EngineUnavailable, error)
         return False

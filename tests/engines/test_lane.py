@@ -338,6 +338,24 @@ async def test_a_worker_that_dies_while_loading_is_a_load_error() -> None:
             await lane.call(jobs.pid)
 
 
+async def test_a_worker_that_cannot_be_started_is_a_load_error_and_does_not_spin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = []
+
+    def refuse(process: object) -> None:
+        starts.append(process)
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", refuse)
+    async with serving(jobs.nothing) as lane:
+        with pytest.raises(EngineUnavailable, match="no worker can be started: OSError"):
+            await lane.call(jobs.pid)
+        await trio.sleep(0.2)
+        assert lane.lost_with == []
+        assert len(starts) < 20
+
+
 def open_files() -> set[str]:
     """What is open in this process; every pipe and socket has a name of its own."""
     gc.collect()
