@@ -121,6 +121,7 @@ class Session:
         self._companions = tuple(companions)
         self._opened_ms = opened_ms
         self._watchers = Watchers(watchers, telemetry)
+        self._hearing_settings = settings.hearing_for(dialect.profile.name)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
             session_id=self.id
         )
@@ -216,7 +217,7 @@ class Session:
         ).run()
 
     async def _run_vad(self) -> None:
-        hearing = self._settings.hearing
+        hearing = self._hearing_settings
         detector = self._engines.detector()
         await VADActor(
             inbox=self._channels.heard[1],
@@ -240,7 +241,7 @@ class Session:
         ).run()
 
     async def _run_asr(self) -> None:
-        hearing = self._settings.hearing
+        hearing = self._hearing_settings
         await ASRActor(
             inbox=self._channels.spoken[1],
             reports=self._channels.reports[0],

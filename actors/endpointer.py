@@ -87,11 +87,6 @@ class Endpointer:
         """Whether the utterance is certainly speech."""
         return self._in_utterance and self._confirmed
 
-    @property
-    def silent_ms(self) -> int:
-        """How long the silence at the end of the utterance lasts by now."""
-        return self._silent_run_ms
-
     def push(self, voiced: bool, *, guarded: bool = False) -> Edge | None:
         """Take one frame's verdict. `guarded` matters only at an onset."""
         if voiced:

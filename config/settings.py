@@ -87,6 +87,10 @@ class Settings(Variables):
             energy_threshold=self.vad_energy_threshold,
         )
 
+    def hearing_for(self, dialect: str) -> Hearing:
+        """The slice for a dialect by its profile's name; io-speech has settings of its own."""
+        return self.hearing_io_speech if dialect == "io-speech" else self.hearing
+
     @property
     def hearing_io_speech(self) -> Hearing:
         """Hearing on `/stream`, whose silence is VAD_SILENCE_DURATION_MS."""

@@ -41,8 +41,10 @@ class Cast:
             synthesizer=self.synthesizer,
         )
 
-    def session(self) -> Any:
-        return open_session(self.engines, dialect=self.dialect, settings=Settings.defaults())
+    def session(self, **settings: Any) -> Any:
+        return open_session(
+            self.engines, dialect=self.dialect, settings=Settings.defaults(**settings)
+        )
 
 
 async def hear(client: MemoryClient, pcm16: bytes, *, chunk_ms: int = 100) -> None:
@@ -153,6 +155,15 @@ async def test_io_speech_cancel_tts_cuts_at_once(autojump_clock: Clock) -> None:
         await trio.sleep(5)
     assert len(client.of("audio_output")) == sent
     assert client.of("status")[-1]["status"] == "listening"
+
+
+async def test_io_speech_has_a_window_of_silence_of_its_own(autojump_clock: Clock) -> None:
+    async with Cast(io_speech.DIALECT).session(vad_silence_duration_ms=1500) as (_, client):
+        await client.say(**control("start_listening"))
+        await hear(client, speech(600) + silence(2000))
+        await client.wait_for("transcript", where=lambda m: m["is_final"])
+        finals = [at for at, m in client.received if m.get("is_final")]
+    assert finals == [pytest.approx(2.1, abs=0.11)]
 
 
 async def test_io_speech_stop_without_words_brings_no_final(autojump_clock: Clock) -> None:
