@@ -1,4 +1,4 @@
-"""The command line: `parley serve | talk | demo | doctor`.
+"""The command line: `parley serve | talk | demo | bench | doctor`.
 
 Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
 is one line and exit code 1. Heavy imports wait for the command that needs them.
@@ -15,6 +15,7 @@ import trio
 import typer
 
 from . import __version__
+from .bench.commands import bench_app
 from .config import Settings, SettingsError, load_settings
 
 app = typer.Typer(
@@ -24,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(bench_app)
 
 USAGE = 2
 

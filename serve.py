@@ -8,7 +8,8 @@ import structlog
 import trio
 
 from .config import Settings
-from .engines.room import open_engine_room
+from .engines.kit import OwnEngines
+from .engines.room import NO_OWN_ENGINES, open_engine_room
 from .logs import configure_logging
 from .server import PortInUse, Server, open_listeners
 
@@ -20,13 +21,13 @@ class CannotListen(Exception):
     """The address cannot be bound; the message says which and why, in one line."""
 
 
-def serve_until_signalled(settings: Settings) -> int:
+def serve_until_signalled(settings: Settings, own: OwnEngines = NO_OWN_ENGINES) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen."""
     configure_logging(settings.observing)
-    return trio.run(_serve, settings)
+    return trio.run(_serve, settings, own)
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, own: OwnEngines) -> int:
     serving = settings.serving
     listeners = await _bind(serving.host, serving.port, "--port")
     engine_listeners = (
@@ -34,7 +35,7 @@ async def _serve(settings: Settings) -> int:
         if serving.engine_port
         else []
     )
-    async with open_engine_room(settings) as room:
+    async with open_engine_room(settings, own) as room:
         server = Server(settings, room)
         log = structlog.get_logger()
         stopped = False

@@ -33,7 +33,7 @@ OUTSIDE = (
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_PACKAGED = ("tests", "scripts", "docs", "examples", "build", "dist")
+NOT_PACKAGED = ("tests", "scripts", "training", "docs", "examples", "build", "dist")
 
 
 def files() -> list[Path]:
@@ -222,6 +222,11 @@ def test_scripted_engines_are_imported_by_nobody_who_serves() -> None:
 
 def test_nobody_imports_the_harness() -> None:
     assert of("", "parley.testing") == []
+
+
+def test_nobody_imports_the_measurements_but_the_command_line() -> None:
+    using = {found.module for found in all_imports() if found.name.startswith("parley.bench")}
+    assert {name for name in using if not name.startswith("parley.bench")} == {"parley.cli"}
 
 
 def test_nobody_imports_the_command_line_but_the_script() -> None:

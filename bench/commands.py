@@ -1,0 +1,100 @@
+"""`parley bench ...`: the measurements' command lines. Each prints a table and writes JSON."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import trio
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .result import Result
+
+bench_app = typer.Typer(
+    name="bench",
+    help="Measure this machine: each command prints a table and writes a JSON file.",
+    no_args_is_help=True,
+)
+
+USAGE = 2
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the JSON file.", metavar="FOLDER")]
+OUT = Path("bench-out")
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print(f"parley: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        _fail(f"{text!r} is no list of counts like 25,50,100", USAGE)
+    return numbers
+
+
+def _write(result: Result, out: Path, console: Console) -> None:
+    path = out / f"{result.bench}.json"
+    result.write(path)
+    console.print(f"written: {path}", markup=False, soft_wrap=True)
+
+
+@bench_app.command()
+def sessions(
+    count: Annotated[
+        str, typer.Option("--sessions", help="How many at once; several loads with commas.")
+    ] = "100",
+    seconds: Annotated[float, typer.Option(help="How long each load is measured.", min=1)] = 60,
+    engines: Annotated[
+        str, typer.Option(help="instant: the framework alone; real: the server as it is served.")
+    ] = "instant",
+    talking: Annotated[
+        int | None, typer.Option(help="How many may talk at the same time; without: all.", min=1)
+    ] = None,
+    dialects: Annotated[
+        str, typer.Option(help="prompt-voice, io-speech, newspeech; sessions take turns.")
+    ] = "prompt-voice,io-speech,newspeech",
+    frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    recordings: Annotated[
+        Path, typer.Option(help="What callers say to real engines: WAVs with words.txt.")
+    ] = Path("examples/audio"),
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say where the server's time goes; slows it down.")
+    ] = False,
+    out: Out = OUT,
+) -> None:
+    """How many conversations a server holds, and what each of them costs."""
+    from rich.console import Console
+
+    from ..client.server_process import ServerFailed
+    from ..wav import NotAWav
+    from .sessions import Plan, bench_sessions, table_of
+
+    if engines not in ("instant", "real"):
+        _fail(f"engines are instant or real, not {engines!r}", USAGE)
+    console = Console()
+    plan = Plan(
+        sessions=_numbers(count),
+        seconds=seconds,
+        dialects=[name.strip() for name in dialects.split(",")],
+        engines=engines,
+        frame_ms=frame_ms,
+        talking=talking,
+        recordings=recordings,
+        profiled=profile,
+    )
+    try:
+        result = trio.run(functools.partial(bench_sessions, plan, console))
+    except (ServerFailed, NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)

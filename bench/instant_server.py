@@ -1,0 +1,39 @@
+"""A whole server with instant engines, as a process of its own:
+
+    python -m parley.bench.instant_server PORT [PROFILE]
+
+PROFILE is a file for cProfile's figures; profiled, the server is about half as fast.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import sys
+
+from ..config import Settings
+from ..serve import serve_until_signalled
+from .instant import instant_engines
+
+MOST_CALLERS = 2000
+
+
+def main() -> int:
+    settings = Settings.defaults(
+        parley_port=int(sys.argv[1]),
+        ws_max_connections=MOST_CALLERS,
+        stream_log_level="warning",
+        stream_log_format="json",
+        # As short as it may be: the limit on partials would be measured, not the framework.
+        stream_partial_min_gap_ms=20,
+    )
+    if len(sys.argv) < 3:
+        return serve_until_signalled(settings, own=instant_engines())
+    profiler = cProfile.Profile()
+    try:
+        return profiler.runcall(serve_until_signalled, settings, own=instant_engines())
+    finally:
+        profiler.dump_stats(sys.argv[2])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

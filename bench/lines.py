@@ -1,0 +1,39 @@
+"""What callers say: numbers for instant engines, recordings for real ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from ..client.recording import RATE_HZ, Recording, resampled
+from .caller import Line
+from .instant import FRAME_NUMBERS, sample_of
+
+
+def numbered_line(caller: int, frames: int, *, rate_hz: int, frame_ms: int) -> Line:
+    """A line that instant engines can read: who speaks, then frame after frame its number."""
+    samples = rate_hz * frame_ms // 1000
+    numbers = [caller, *range(FRAME_NUMBERS, FRAME_NUMBERS + frames - 1)]
+    return Line(
+        frames=[sample_of(number).to_bytes(2, "little") * samples for number in numbers],
+        words=f"caller {caller} frames {frames - 1}",
+    )
+
+
+def frame_of_partial(text: str) -> int:
+    """The index in the line of the frame that an instant transcriber's partial has got to."""
+    word, _, number = text.partition(" ")
+    return int(number) + 1 if word == "frame" else -1
+
+
+def recorded_lines(
+    recordings: Sequence[Recording], *, rate_hz: int, frame_ms: int
+) -> Callable[[random.Random], Line]:
+    """Recordings in frames; what it gives picks one of them."""
+    size = rate_hz * frame_ms // 1000 * 2
+    lines = []
+    for recording in recordings:
+        pcm16 = resampled(recording.pcm16, RATE_HZ, rate_hz)
+        frames = [pcm16[at : at + size].ljust(size, b"\0") for at in range(0, len(pcm16), size)]
+        lines.append(Line(frames=frames, words=recording.spoken or ""))
+    return lambda rng: rng.choice(lines)
