@@ -40,10 +40,14 @@ class SpeechEnded(Event, frozen=True, kw_only=True):
 
 
 class Partial(Event, frozen=True, kw_only=True):
-    """What was understood so far of the utterance, up to `audio_ms` of the session's audio."""
+    """What was understood so far of the utterance, up to `audio_ms` of the session's audio.
+
+    The first `stable_chars` characters will not change any more in later partials.
+    """
 
     text: str
     audio_ms: int
+    stable_chars: int = 0
 
 
 class Finalizing(Event, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import trio
 from ..failures import LaneLost
 from ..lane import Lane, LanePool
 from . import pocketsphinx_worker as worker
-from .interface import RATE_HZ, Transcript
+from .interface import RATE_HZ, Hypothesis, Transcript
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class PocketsphinxTranscriber:
         lane = self._pool.pick()
         key = f"{self._session_id}/{next(_keys)}"
         utterance = self._open = _Open(lane, lane.generation, key)
+        lane.held += 1
         await self._call(utterance, worker.begin, self._cmn)
 
     async def feed(self, pcm16: bytes) -> str | None:
@@ -66,6 +67,11 @@ class PocketsphinxTranscriber:
             utterance.decode_ms += ms
             utterance.runs += 1
         return text
+
+    async def hypothesis(self) -> Hypothesis | None:
+        """Never asked: `feed` tells."""
+        await trio.lowlevel.checkpoint()
+        return None
 
     async def finish(self) -> Transcript:
         utterance = self._utterance()
@@ -104,4 +110,5 @@ class PocketsphinxTranscriber:
     def _let_go(self) -> None:
         utterance, self._open = self._open, None
         if utterance is not None:
+            utterance.lane.held -= 1
             utterance.lane.post(worker.release, utterance.key, generation=utterance.generation)
