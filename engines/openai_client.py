@@ -9,7 +9,7 @@ as EngineFailure, with no key in its message.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ import trio
 from .failures import EngineFailure, EngineTimeout, EngineUnavailable
 
 if TYPE_CHECKING:  # half a second of imports, which only `open_client` has to pay
+    import httpx2
     from openai import AsyncOpenAI
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -30,6 +31,9 @@ CONNECT_TIMEOUT_S = 3.0
 
 BACKSTOP_S = 120.0
 """Far above any deadline of a caller: only a request that nobody watches ever meets it."""
+
+MAX_ERROR_BYTES = 1 << 16
+"""What is read of an error's body, which the SDK reads whole. The rest is left."""
 
 MAX_DETAIL_CHARS = 200
 
@@ -160,7 +164,7 @@ class Client:
         return content_type, bytes(body)
 
 
-async def _unwind(chunks: AsyncGenerator[bytes]) -> None:
+async def _unwind(chunks: AsyncIterator[bytes]) -> None:
     """Closes a byte stream by cancelling its next read.
 
     `chunks.aclose()` would leave one of the generators inside to the garbage collector: httpx2's
@@ -173,6 +177,31 @@ async def _unwind(chunks: AsyncGenerator[bytes]) -> None:
         scope.cancel()
         async for _ in chunks:
             pass
+
+
+async def _shorten_error(response: httpx2.Response) -> None:
+    """A hook that runs before the body is read."""
+    import httpx2
+
+    stream = response.stream
+    if not response.is_error or not isinstance(stream, httpx2.AsyncByteStream):
+        return
+    whole: httpx2.AsyncByteStream = stream
+
+    class Beginning(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            read = 0
+            async for chunk in (chunks := aiter(whole)):
+                yield chunk
+                read += len(chunk)
+                if read > MAX_ERROR_BYTES:
+                    await _unwind(chunks)
+                    return
+
+        async def aclose(self) -> None:
+            await whole.aclose()
+
+    response.stream = Beginning()
 
 
 @asynccontextmanager
@@ -189,7 +218,7 @@ async def open_client(
     Importing the SDK takes a second, so open it before serving. Raises EngineUnavailable.
     """
     import httpx2
-    from openai import AsyncOpenAI, Timeout
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     try:
         url = httpx2.URL(base_url or OPENAI_BASE_URL)
@@ -204,11 +233,15 @@ async def open_client(
     if not re.fullmatch(r"[!-~]+", key):
         raise EngineUnavailable(f"{names.api_key} holds a character that no key has: copy it again")
     place = url.host if url.port is None else f"{url.host}:{url.port}"
+    timeout = Timeout(BACKSTOP_S, connect=CONNECT_TIMEOUT_S)
     async with AsyncOpenAI(
         api_key=key,
         base_url=str(url),
         max_retries=0,
-        timeout=Timeout(BACKSTOP_S, connect=CONNECT_TIMEOUT_S),
+        timeout=timeout,
+        http_client=DefaultAsyncHttpxClient(
+            timeout=timeout, event_hooks={"response": [_shorten_error]}
+        ),
     ) as sdk:
         blame = Blame(model=model, place=place, key=key, names=names)
         yield Client(sdk=sdk, blame=blame, hosted=hosted)

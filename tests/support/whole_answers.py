@@ -31,14 +31,19 @@ def cut_off(body: bytes, content_type: str, *, reset: bool = False) -> Behaviour
     return (half, 0.02, Wire.RST if reset else Wire.FIN)
 
 
-def stalled(body: bytes, content_type: str) -> Behaviour:
+def stalled(body: bytes, content_type: str, *, status: int = 200) -> Behaviour:
     """Half of the body, and then nothing."""
-    return (_head(len(body), content_type) + body[: len(body) // 2], Wire.STALL)
+    return (_head(len(body), content_type, status) + body[: len(body) // 2], Wire.STALL)
 
 
 def endless(content_type: str) -> Behaviour:
     """A body of 64 MB, as fast as it is read."""
     return (_head(64 << 20, content_type), *([bytes(1 << 20)] * 64))
+
+
+def endless_refusal(status: int) -> Behaviour:
+    """An error whose body has no end: a megabyte, and then nothing."""
+    return (_head(64 << 20, "text/html", status), b"no " * (1 << 19), Wire.STALL)
 
 
 def _head(length: int, content_type: str, status: int = 200) -> bytes:

@@ -24,7 +24,15 @@ from parley.engines.tts.openai import OpenAISynthesizer, open_openai_tts
 from parley.wav import wav_bytes
 from support import llm_server as wire
 from support.llm_server import Behaviour, LLMServer, open_llm_server
-from support.whole_answers import answer, cut_off, endless, slowly, stalled, tell_json
+from support.whole_answers import (
+    answer,
+    cut_off,
+    endless,
+    endless_refusal,
+    slowly,
+    stalled,
+    tell_json,
+)
 
 KEY = "sk-secret-7351"
 LIMIT_S = 5.0
@@ -215,6 +223,18 @@ async def test_an_endless_answer_fills_no_memory(
     await server.all_closed()
 
 
+@pytest.mark.parametrize("status", [500, 401])
+async def test_an_endless_error_is_not_read_to_its_end(
+    server: LLMServer, voice: OpenAISynthesizer, status: int
+) -> None:
+    server.script(endless_refusal(status))
+    failure = await failure_of(voice)
+    assert str(status) in str(failure)
+    assert len(str(failure)) < 400
+    await server.all_closed()
+    assert (await voice.speak("Hello.")).pcm16 == PCM16
+
+
 async def test_a_server_that_is_not_there_may_be_tried_again() -> None:
     async with open_llm_server() as server:
         address = server.base_url
@@ -226,7 +246,12 @@ async def test_a_server_that_is_not_there_may_be_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour", [(wire.Wire.STALL,), stalled(wav_bytes(PCM16, 24_000), "audio/wav")]
+    "behaviour",
+    [
+        (wire.Wire.STALL,),
+        stalled(wav_bytes(PCM16, 24_000), "audio/wav"),
+        stalled(b"an error of many words", "text/plain", status=500),
+    ],
 )
 async def test_a_stall_is_the_callers_timeout_and_closes_the_connection(
     server: LLMServer, voice: OpenAISynthesizer, behaviour: Behaviour
