@@ -30,7 +30,9 @@ READY_S = 60.0
 """A lane loads its engine in seconds; a cold disk may take a while."""
 ANSWER_S = 15.0
 
-SERVICE_ADVICE = "check {0}_MODEL, {0}_BASE_URL and {0}_API_KEY, or those of OPENAI_ alone"
+SERVICE_ADVICE = (
+    "check {0}_MODEL, {0}_BASE_URL (or OPENAI_BASE_URL) and {0}_API_KEY (or OPENAI_API_KEY)"
+)
 VOICE_ADVICE = {
     "pyttsx3": "mend STREAM_TTS_VOICE, or reinstall pyttsx3 and espeakng-loader (make clean run)",
     "piper": "mend STREAM_PIPER_VOICE, or set STREAM_TTS_ENGINE=pyttsx3",
