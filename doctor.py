@@ -30,6 +30,19 @@ READY_S = 60.0
 """A lane loads its engine in seconds; a cold disk may take a while."""
 ANSWER_S = 15.0
 
+SERVICE_ADVICE = (
+    "check {0}_MODEL, {0}_BASE_URL (or OPENAI_BASE_URL) and {0}_API_KEY (or OPENAI_API_KEY)"
+)
+VOICE_ADVICE = {
+    "pyttsx3": "mend STREAM_TTS_VOICE, or reinstall pyttsx3 and espeakng-loader (make clean run)",
+    "piper": "mend STREAM_PIPER_VOICE, or set STREAM_TTS_ENGINE=pyttsx3",
+    "openai": SERVICE_ADVICE.format("OPENAI_TTS") + "; or set STREAM_TTS_ENGINE=pyttsx3",
+}
+EAR_ADVICE = {
+    "pocketsphinx": "reinstall pocketsphinx (make clean run)",
+    "openai": SERVICE_ADVICE.format("OPENAI_ASR") + "; or set STREAM_ASR_ENGINE=pocketsphinx",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
@@ -87,8 +100,8 @@ async def _engines(settings: Settings) -> list[Check]:
     async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
         await nursery.start(room.supervisor().run)
         with trio.move_on_after(READY_S):
-            while room.not_ready() and not all(  # noqa: ASYNC110 (a lane tells nobody)
-                lane.load_error for lane in room.lanes
+            while any(  # noqa: ASYNC110 (a lane tells nobody)
+                kind.endswith(": loading") for kind in room.not_ready()
             ):
                 await trio.sleep(0.05)
         checks = [_vad(room), *await _voice_and_ear(room), await _llm(room)]
@@ -114,7 +127,7 @@ async def _voice_and_ear(room: EngineRoom) -> list[Check]:
                 name="tts",
                 ok=False,
                 detail=f"{name}: {_words(error)}",
-                advice="reinstall pyttsx3 and espeakng-loader (make clean run)",
+                advice=_advice(VOICE_ADVICE, name),
             ),
             await _asr(
                 room.engines, room.chosen["asr"], Speech(pcm16=bytes(32_000), rate_hz=16_000)
@@ -141,7 +154,7 @@ async def _asr(engines: Engines, name: str, speech: Speech) -> Check:
             name="asr",
             ok=False,
             detail=f"{name}: {_words(error)}",
-            advice="reinstall pocketsphinx (make clean run)",
+            advice=_advice(EAR_ADVICE, name),
         )
     return Check(
         name="asr",
@@ -199,6 +212,11 @@ def _microphone() -> Check:
         detail=f"for `parley talk --mic`: {found} input device(s)",
         advice="plug a microphone in",
     )
+
+
+def _advice(table: dict[str, str], chosen: str) -> str:
+    """For an engine as it is chosen: its name, perhaps with a reason behind it."""
+    return table.get(chosen.partition(" ")[0], "mend the engine")
 
 
 def _words(error: Exception) -> str:

@@ -18,9 +18,9 @@ from pydantic.fields import FieldInfo
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
-AsrEngine: TypeAlias = Literal["auto", "pocketsphinx"]
+AsrEngine: TypeAlias = Literal["auto", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
-TtsEngine: TypeAlias = Literal["pyttsx3"]
+TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
 
@@ -84,6 +84,13 @@ def _check_key(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_language(value: str | None) -> str | None:
+    """Refuse a language by its name; a service would refuse it only with the first utterance."""
+    if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+        raise ValueError("not a language code")
+    return value
+
+
 _NUMBER = BeforeValidator(_refuse_bool)
 _FOLDED = BeforeValidator(_fold_case)
 
@@ -93,6 +100,7 @@ Milliseconds: TypeAlias = Annotated[int, _NUMBER, Unit("ms")]
 Seconds: TypeAlias = Annotated[float, _NUMBER, Unit("s")]
 Samples: TypeAlias = Annotated[int, _NUMBER, Unit("samples")]
 Characters: TypeAlias = Annotated[int, _NUMBER, Unit("characters")]
+WordsPerMinute: TypeAlias = Annotated[int, _NUMBER, Unit("words per minute")]
 Tokens: TypeAlias = Annotated[int, _NUMBER, Unit("tokens")]
 SampleRate: TypeAlias = Annotated[
     int,
@@ -105,6 +113,10 @@ BaseUrl: TypeAlias = Annotated[
 ]
 ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
+]
+
+LanguageCode: TypeAlias = Annotated[
+    str | None, AfterValidator(_check_language), Rule("a language code such as en or pt-br")
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]

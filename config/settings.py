@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from .kinds import is_secret, may_hold_credentials, without_credentials
 from .slices import (
@@ -71,6 +71,11 @@ class Settings(Variables):
         configured = self.openai_api_key is not None or self.openai_base_url is not None
         return "openai" if configured else "local"
 
+    def _key_for(self, base_url: str | None, api_key: SecretStr | None) -> SecretStr | None:
+        """The key of a server: OPENAI_API_KEY goes to OPENAI_BASE_URL (or OpenAI) and nowhere
+        else, so a server with a base URL of its own has a key of its own, or none."""
+        return api_key if api_key is not None or base_url is not None else self.openai_api_key
+
     @property
     def hearing(self) -> Hearing:
         """Hearing on every endpoint but `/stream`."""
@@ -103,6 +108,11 @@ class Settings(Variables):
             whisper_model=self.stream_model_whisper,
             timeout_s=self.stream_asr_timeout_s,
             lanes=self.stream_asr_lanes,
+            model=self.openai_asr_model,
+            language=self.openai_asr_language,
+            partials=self.openai_asr_partials,
+            base_url=self.openai_asr_base_url or self.openai_base_url,
+            api_key=self._key_for(self.openai_asr_base_url, self.openai_asr_api_key),
         )
 
     @property
@@ -126,6 +136,14 @@ class Settings(Variables):
     def speaking(self) -> Speaking:
         return Speaking(
             engine=self.stream_tts_engine,
+            voice=self.stream_tts_voice,
+            rate_wpm=self.stream_tts_rate_wpm,
+            volume=self.stream_tts_volume,
+            piper_voice=self.stream_piper_voice,
+            model=self.openai_tts_model,
+            model_voice=self.openai_tts_voice,
+            base_url=self.openai_tts_base_url or self.openai_base_url,
+            api_key=self._key_for(self.openai_tts_base_url, self.openai_tts_api_key),
             workers=self.stream_tts_thread_workers,
             timeout_s=self.stream_tts_timeout_s,
             max_phrase_chars=self.stream_tts_max_phrase_length,

@@ -32,12 +32,20 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcribing:
-    """Speech to text. `engine` may be "auto": the factory chooses by what is installed."""
+    """Speech to text. `engine` may be "auto": the factory chooses by what is installed.
+
+    What follows `lanes` is the openai engine's; see Answering for the secrets.
+    """
 
     engine: AsrEngine
     whisper_model: str
     timeout_s: float
     lanes: int
+    model: str
+    language: str | None
+    partials: bool
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +72,21 @@ class Answering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaking:
-    """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent."""
+    """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent.
+
+    `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
+    pyttsx3's, `model` and what follows it the openai engine's; see Answering for the secrets.
+    """
 
     engine: TtsEngine
+    voice: str | None
+    rate_wpm: int
+    volume: float
+    piper_voice: str | None
+    model: str
+    model_voice: str
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
     workers: int
     timeout_s: float
     max_phrase_chars: int

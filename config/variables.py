@@ -14,6 +14,7 @@ from .kinds import (
     AsrEngineChoice,
     BaseUrl,
     Characters,
+    LanguageCode,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
@@ -26,6 +27,7 @@ from .kinds import (
     TtsEngineChoice,
     VadEngineChoice,
     Whole,
+    WordsPerMinute,
 )
 
 SYSTEM_PROMPT = (
@@ -120,7 +122,8 @@ class Variables(BaseSettings):
     # Transcribing
     stream_asr_engine: AsrEngineChoice = Field(
         default="auto",
-        description="Which engine transcribes; auto takes the best that is installed.",
+        description="Which engine transcribes; auto takes the best that is installed, "
+        "never a service.",
     )
     stream_model_whisper: str = Field(
         default="small-int8", min_length=1, description="Whisper model, by name or folder."
@@ -130,6 +133,25 @@ class Variables(BaseSettings):
     )
     stream_asr_lanes: Whole = Field(
         default=2, ge=1, le=32, description="Worker processes that transcribe."
+    )
+    openai_asr_model: str = Field(
+        default="whisper-1", min_length=1, description="Model that the openai engine hears with."
+    )
+    openai_asr_language: LanguageCode = Field(
+        default=None, description="Language that is spoken to the openai engine; unset: it guesses."
+    )
+    openai_asr_partials: bool = Field(
+        default=False,
+        description="Whether the openai engine is asked for partials too; each costs like a final.",
+    )
+    openai_asr_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of a server that transcribes, if not that of OPENAI_BASE_URL.",
+    )
+    openai_asr_api_key: ApiKey = Field(
+        default=None,
+        description="Key for this engine alone; OPENAI_ASR_BASE_URL is sent no other. Secret.",
     )
 
     # Answering
@@ -178,7 +200,38 @@ class Variables(BaseSettings):
 
     # Speaking
     stream_tts_engine: TtsEngineChoice = Field(
-        default="pyttsx3", description="Which engine speaks."
+        default="pyttsx3",
+        description="Which engine speaks; auto is piper where it is installed and has its voice, "
+        "else pyttsx3.",
+    )
+    stream_tts_voice: str | None = Field(
+        default=None,
+        description="Voice of pyttsx3, as espeak calls it: de, en-us, en-us+f3; unset: its first.",
+    )
+    stream_tts_rate_wpm: WordsPerMinute = Field(
+        default=200, ge=80, le=450, description="How fast pyttsx3 speaks."
+    )
+    stream_tts_volume: Number = Field(
+        default=1.0, ge=0, le=1, description="How loud pyttsx3 and piper speak; 1 the most."
+    )
+    stream_piper_voice: str | None = Field(
+        default=None,
+        description="Path of piper's voice, an .onnx file with its .onnx.json beside it.",
+    )
+    openai_tts_model: str = Field(
+        default="tts-1", min_length=1, description="Model that the openai engine speaks with."
+    )
+    openai_tts_voice: str = Field(
+        default="alloy", min_length=1, description="Voice of the openai engine."
+    )
+    openai_tts_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of a server that speaks, if not that of OPENAI_BASE_URL.",
+    )
+    openai_tts_api_key: ApiKey = Field(
+        default=None,
+        description="Key for this engine alone; OPENAI_TTS_BASE_URL is sent no other. Secret.",
     )
     stream_tts_thread_workers: Whole = Field(
         default=2, ge=1, le=32, description="Worker processes that synthesize."

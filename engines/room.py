@@ -12,8 +12,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ..config import Answering, Hearing, Settings
+from pydantic import SecretStr
+
+from ..config import Answering, Hearing, Settings, Speaking
 from ..supervisor import Child, Observer, Supervisor
+from .asr.interface import Transcriber
 from .asr.pocketsphinx import PocketsphinxTranscriber
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
 from .kit import Engines, OwnEngines
@@ -21,11 +24,16 @@ from .lane import Lane, LanePool
 from .llm.interface import Responder
 from .llm.local import LocalResponder
 from .media.decode_worker import load as load_media
-from .tts.pyttsx3 import Pyttsx3Synthesizer, loader
+from .tts import piper, pyttsx3
+from .tts.choice import choose_voice
+from .tts.interface import Synthesizer
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
 from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
+
+MakeTranscriber = Callable[[str], Transcriber]
+"""Given the session's id."""
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
@@ -85,19 +93,12 @@ async def open_engine_room(
     if own.detector is None:
         # One is made now: a model is loaded, or is missing in words, before anybody calls.
         DETECTORS[settings.hearing.vad_engine](settings.hearing)
-    asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
-    tts_lanes = _lanes("tts", settings.speaking.workers, loader())
-    transcriber, synthesizer = own.transcriber, own.synthesizer
-    if transcriber is None:
-        transcriber = functools.partial(_pocketsphinx, LanePool(asr_lanes))
-    else:
-        asr_lanes = ()
-    if synthesizer is None:
-        synthesizer = Pyttsx3Synthesizer(LanePool(tts_lanes))
-    else:
-        tts_lanes = ()
     media_lane = Lane("media-1", load_media)
-    async with _open_responder(settings.answering, own.responder) as responder:
+    async with (
+        _open_transcriber(settings, own.transcriber) as (transcriber, asr_lanes),
+        _open_synthesizer(settings.speaking, own.synthesizer) as (synthesizer, tts_lanes),
+        _open_responder(settings.answering, own.responder) as responder,
+    ):
         yield EngineRoom(
             engines=Engines(
                 detector=own.detector
@@ -114,9 +115,10 @@ async def open_engine_room(
 
 def choices(settings: Settings) -> dict[str, str]:
     """Kind to engine, and why where the settings left the choice."""
-    asr = "pocketsphinx"
-    if settings.transcribing.engine == "auto":
-        asr += " (auto: needs no model)"
+    asr: str = settings.transcribing.engine
+    if asr == "auto":
+        asr = "pocketsphinx (auto: needs no model)"
+    voice, why = choose_voice(settings.speaking)
     llm: str = settings.answering.engine
     if settings.stream_llm_engine == "auto":
         reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
@@ -125,7 +127,7 @@ def choices(settings: Settings) -> dict[str, str]:
         "vad": settings.hearing.vad_engine,
         "asr": asr,
         "llm": llm,
-        "tts": settings.speaking.engine,
+        "tts": f"{voice} ({why})" if why else voice,
     }
 
 
@@ -135,6 +137,61 @@ def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...
 
 def _pocketsphinx(pool: LanePool, session_id: str) -> PocketsphinxTranscriber:
     return PocketsphinxTranscriber(pool, session_id)
+
+
+@asynccontextmanager
+async def _open_transcriber(
+    settings: Settings, own: MakeTranscriber | None
+) -> AsyncIterator[tuple[MakeTranscriber, tuple[Lane, ...]]]:
+    """What makes a session's transcriber, and its lanes; a service has none."""
+    transcribing = settings.transcribing
+    if own is not None:
+        yield own, ()
+    elif transcribing.engine == "openai":
+        from .asr.openai import open_openai_asr  # the SDK; see _open_responder
+
+        interval_ms = settings.hearing.partial_interval_ms if transcribing.partials else None
+        async with open_openai_asr(
+            model=transcribing.model,
+            language=transcribing.language,
+            partial_interval_ms=interval_ms,
+            base_url=transcribing.base_url,
+            api_key=_text(transcribing.api_key),
+        ) as ear:
+            yield ear, ()
+    else:
+        lanes = _lanes("asr", transcribing.lanes, load_pocketsphinx)
+        yield functools.partial(_pocketsphinx, LanePool(lanes)), lanes
+
+
+@asynccontextmanager
+async def _open_synthesizer(
+    speaking: Speaking, own: Synthesizer | None
+) -> AsyncIterator[tuple[Synthesizer, tuple[Lane, ...]]]:
+    """The synthesizer, and its lanes; a service has none."""
+    engine, _ = choose_voice(speaking)
+    if own is not None:
+        yield own, ()
+    elif engine == "openai":
+        from .tts.openai import open_openai_tts  # the SDK; see _open_responder
+
+        async with open_openai_tts(
+            model=speaking.model,
+            voice=speaking.model_voice,
+            base_url=speaking.base_url,
+            api_key=_text(speaking.api_key),
+        ) as voice:
+            yield voice, ()
+    elif engine == "piper":
+        load = piper.loader(speaking.piper_voice or "", volume=speaking.volume)
+        lanes = _lanes("tts", speaking.workers, load)
+        yield piper.PiperSynthesizer(LanePool(lanes)), lanes
+    else:
+        load = pyttsx3.loader(
+            rate_wpm=speaking.rate_wpm, voice=speaking.voice, volume=speaking.volume
+        )
+        lanes = _lanes("tts", speaking.workers, load)
+        yield pyttsx3.Pyttsx3Synthesizer(LanePool(lanes)), lanes
 
 
 @asynccontextmanager
@@ -148,12 +205,15 @@ async def _open_responder(answering: Answering, own: Responder | None) -> AsyncI
     # The SDK takes a second to import; only those who use it pay for that.
     from .llm.openai import open_openai
 
-    key = answering.api_key
     async with open_openai(
         model=answering.model,
         max_tokens=answering.max_tokens,
         temperature=answering.temperature,
         base_url=answering.base_url,
-        api_key=None if key is None else key.get_secret_value(),
+        api_key=_text(answering.api_key),
     ) as responder:
         yield responder
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -7,6 +7,7 @@ import io
 import math
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import ModuleType, SimpleNamespace
@@ -39,6 +40,7 @@ def room_with(
     transcriber: ScriptedTranscriber | None = None,
     synthesizer: ScriptedSynthesizer | None = None,
     reply: tuple[Step, ...] = ("Hello", " you."),
+    **chosen: str,
 ) -> None:
     """Let the doctor find these engines."""
     room = EngineRoom(
@@ -49,7 +51,7 @@ def room_with(
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
         lanes=(),
-        chosen={"vad": "ears", "asr": "sphinx", "llm": "parrot", "tts": "voice"},
+        chosen={"vad": "ears", "asr": "sphinx", "llm": "parrot", "tts": "voice"} | chosen,
     )
 
     @asynccontextmanager
@@ -153,6 +155,36 @@ async def test_engines_that_give_no_answer_are_not_waited_for(
     for name in ("tts", "asr", "llm"):
         assert not checks[name].ok and checks[name].advice
         assert checks[name].detail.endswith(": no answer in time")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("pyttsx3", "STREAM_TTS_VOICE"),
+        ("piper (auto: its voice is there)", "STREAM_PIPER_VOICE"),
+        ("openai", "OPENAI_TTS_MODEL"),
+    ],
+)
+async def test_a_voice_that_fails_is_met_with_advice_for_its_engine(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    broken = ScriptedSynthesizer(failures={1: EngineUnavailable("no")})
+    room_with(monkeypatch, synthesizer=broken, tts=name)
+    check = (await engines())["tts"]
+    assert (check.ok, check.detail) == (False, f"{name}: no")
+    assert advice in check.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("pocketsphinx (auto: needs no model)", "reinstall"), ("openai", "OPENAI_ASR_MODEL")],
+)
+async def test_an_ear_that_fails_is_met_with_advice_for_its_engine(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    broken = ScriptedTranscriber([""], fail_on={("begin", 1): EngineUnavailable("no")})
+    room_with(monkeypatch, transcriber=broken, asr=name)
+    assert advice in (await engines())["asr"].advice
 
 
 def test_an_engine_that_cannot_be_set_up_is_a_line_and_no_traceback(
@@ -312,3 +344,15 @@ def test_the_engines_that_are_installed_are_usable() -> None:
     assert failing == []
     assert checks["microphone"].ok or checks["microphone"].advice
     assert checks["tts"].detail.endswith("Hz") and "heard '" in checks["asr"].detail
+
+
+@pytest.mark.slow
+def test_a_voice_that_cannot_be_loaded_is_told_soon_and_hides_nothing_else() -> None:
+    settings = Settings.defaults(parley_port=0, stream_tts_voice="nobody")
+    began_s = time.monotonic()
+    checks = {check.name: check for check in examine(settings)}
+    assert time.monotonic() - began_s < 30  # as long as loading takes, and not as it may
+    assert not checks["tts"].ok
+    assert "no voice 'nobody'; it has" in checks["tts"].detail
+    assert "STREAM_TTS_VOICE" in checks["tts"].advice
+    assert checks["asr"].ok and checks["llm"].ok
