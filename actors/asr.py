@@ -14,7 +14,7 @@ import trio
 
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
-from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
 from ..protocol.codes import Code
 from ..protocol.events import Finalizing, Partial
 from ..telemetry import Telemetry
@@ -228,6 +228,8 @@ class ASRActor:
 def _code_of(failure: EngineFailure) -> Code:
     if isinstance(failure, EngineTimeout):
         return Code.ASR_TIMEOUT
+    if isinstance(failure, EngineBusy):
+        return Code.BACKPRESSURE
     if isinstance(failure, EngineUnavailable):
         return Code.MODEL_LOAD_FAIL
     return Code.ASR_FAIL

@@ -2,8 +2,8 @@
 
 The service hears whole utterances, so the utterance is kept here and sent when it has ended. On
 request it is sent on the way too, for partials, one at a time; each costs as much as a final of
-its length, and an end of speech that comes meanwhile waits for it. Nothing is retried here: the
-ASR actor feeds the utterance again after a failure that may pass.
+its length. Nothing is retried here: the ASR actor feeds the utterance again after a failure that
+may pass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import trio
 from ...wav import wav_bytes
 from ..failures import EngineFailure, LaneLost
 from ..openai_client import Client, SettingNames, open_client
-from .interface import RATE_HZ, Transcript
+from .interface import RATE_HZ, Hypothesis, Transcript
 
 NAMES = SettingNames(
     model="OPENAI_ASR_MODEL",
@@ -41,7 +41,7 @@ LIMIT_BYTES = 1 << 20
 """What an answer may have. The words of ten minutes are 10 kB."""
 
 PARTIAL_LIMIT_S = 2.0
-"""A partial that takes longer is given up: the utterance may have ended meanwhile, and waits."""
+"""A partial that takes longer is given up: what it would say is old."""
 
 
 class _Answer(msgspec.Struct):
@@ -78,7 +78,7 @@ class OpenAITranscriber:
         await trio.lowlevel.checkpoint()
         self._open = _Open()
 
-    async def feed(self, pcm16: bytes) -> str | None:
+    async def feed(self, pcm16: bytes) -> None:
         await trio.lowlevel.checkpoint()
         utterance = self._utterance()
         utterance.audio += pcm16
@@ -87,6 +87,10 @@ class OpenAITranscriber:
             raise EngineFailure(
                 f"the utterance is longer than {LONGEST_BYTES} bytes", retryable=False
             )
+
+    async def hypothesis(self) -> Hypothesis | None:
+        await trio.lowlevel.checkpoint()
+        utterance = self._utterance()
         due = trio.current_time() >= utterance.asked_s + self._interval_s
         return await self._partial(utterance) if due and utterance.partials else None
 
@@ -109,13 +113,14 @@ class OpenAITranscriber:
         self._open = None
         await trio.lowlevel.checkpoint()
 
-    async def _partial(self, utterance: _Open) -> str | None:
+    async def _partial(self, utterance: _Open) -> Hypothesis | None:
         """The words so far, or None where the service does not say them soon enough."""
         now_s = utterance.asked_s = trio.current_time()
         left_s = trio.current_effective_deadline() - now_s
+        covered = len(utterance.audio)
         with trio.move_on_after(min(PARTIAL_LIMIT_S, left_s / 2)):  # the caller's would lose all
             try:
-                return await self._ask(utterance)
+                return Hypothesis(await self._ask(utterance), covered)
             except EngineFailure:
                 pass
         utterance.partials = False

@@ -41,8 +41,9 @@ def token_cap(audio_s: float) -> int:
     return min(TOKENS_MOST, math.ceil(audio_s * TOKENS_PER_S) + TOKENS_MORE)
 
 
-def seconds_of(pcm16: bytes | bytearray) -> float:
-    return len(pcm16) / BYTES_PER_S
+def seconds_of(size: int) -> float:
+    """How long so many bytes of PCM16 last."""
+    return size / BYTES_PER_S
 
 
 def quiet_point(pcm16: bytes, from_s: float, to_s: float) -> int:
@@ -63,7 +64,7 @@ def quiet_point(pcm16: bytes, from_s: float, to_s: float) -> int:
 def pieces(pcm16: bytes, most_s: float) -> list[bytes]:
     """The same audio in pieces of at most `most_s`, cut where it is quiet."""
     cut = []
-    while seconds_of(pcm16) > most_s:
+    while seconds_of(len(pcm16)) > most_s:
         at = quiet_point(pcm16, most_s / 2, most_s)
         cut.append(pcm16[:at])
         pcm16 = pcm16[at:]

@@ -97,6 +97,13 @@ def form(request: SeenRequest) -> dict[str, bytes]:
     return parts
 
 
+async def said_after(transcriber: OpenAITranscriber, pcm16: bytes) -> str | None:
+    """The hypothesis, where there is one, after some more audio."""
+    await transcriber.feed(pcm16)
+    hypothesis = await transcriber.hypothesis()
+    return None if hypothesis is None else hypothesis.text
+
+
 # What is right.
 
 
@@ -105,7 +112,8 @@ async def test_an_utterance_is_sent_once_as_a_wav_and_its_words_come_back(
 ) -> None:
     await transcriber.begin()
     for start in range(0, len(SECOND), 3200):
-        assert await transcriber.feed(SECOND[start : start + 3200]) is None
+        await transcriber.feed(SECOND[start : start + 3200])
+        assert await transcriber.hypothesis() is None
     assert server.requests == []
     transcript = await transcriber.finish()
     assert transcript.text == "Hello, Zoë."
@@ -184,7 +192,7 @@ async def test_partials_are_asked_for_at_most_once_per_interval(server: LLMServe
         await transcriber.begin()
         told: list[str | None] = []
         for _ in range(6):
-            told.append(await transcriber.feed(SECOND[:3200]))
+            told.append(await said_after(transcriber, SECOND[:3200]))
             await trio.sleep(0.1)
         assert told[0] is None
         assert [text for text in told if text] == ["Hello"] * len(server.requests)
@@ -201,7 +209,7 @@ async def test_audio_that_is_fed_faster_than_it_was_spoken_costs_no_partials(
         transcriber = ear("session")
         await transcriber.begin()
         for _ in range(30):
-            await transcriber.feed(SECOND)
+            assert await said_after(transcriber, SECOND) is None
     assert server.requests == []
 
 
@@ -214,8 +222,8 @@ async def test_a_partial_that_fails_costs_no_words_and_is_the_last(
     async with opened(server, partial_interval_ms=0) as ear:
         transcriber = ear("session")
         await transcriber.begin()
-        assert await transcriber.feed(SECOND) is None
-        assert await transcriber.feed(SECOND) is None
+        assert await said_after(transcriber, SECOND) is None
+        assert await said_after(transcriber, SECOND) is None
         assert len(server.requests) == 1
         transcript = await transcriber.finish()
     assert (transcript.text, transcript.audio_ms) == ("Hello, Zoë.", 2000)
@@ -229,7 +237,7 @@ async def test_a_slow_partial_ends_before_its_caller_gives_the_utterance_up(
         transcriber = ear("session")
         await transcriber.begin()
         with engine_deadline(0.4, "decoding"):
-            assert await transcriber.feed(SECOND) is None
+            assert await said_after(transcriber, SECOND) is None
         assert (await transcriber.finish()).text == "Hello, Zoë."
 
 
