@@ -74,6 +74,13 @@ def load(folder: str, compute_type: str, threads: int) -> None:
     decode([Pass(pcm16=silence, frames=300, beam=1, tokens=4, language="en")])
 
 
+def loaded() -> Any:
+    """The faster-whisper model of this worker. Raises EngineFailure where there is none."""
+    if _model is None:
+        raise EngineFailure("no model is loaded")
+    return _model.whisper
+
+
 def decode(passes: Sequence[Pass]) -> list[Decoded]:
     """All passes in one go, in the window and with the beam of the widest. A batch pays on CUDA."""
     if _model is None:
