@@ -218,7 +218,7 @@ class Session:
 
     async def _run_vad(self) -> None:
         hearing = self._hearing_settings
-        detector = self._engines.detector()
+        detector = self._engines.detector(hearing)
         await VADActor(
             inbox=self._channels.heard[1],
             spoken=self._channels.spoken[0],

@@ -167,7 +167,8 @@ class IoSpeechCodec:
                 return self._tell_status(_status_of(event))
             case events.SpeechStarted():
                 self._last_partial = []
-                return [{"type": "vad", "event": "speech_start"}]
+                energy = {} if event.energy is None else {"energy": round(event.energy, 4)}
+                return [{"type": "vad", "event": "speech_start", **energy}]
             case events.SpeechEnded():
                 return [{"type": "vad", "event": "speech_end"}]
             case events.Partial():
