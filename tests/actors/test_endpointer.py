@@ -53,7 +53,7 @@ def test_a_guarded_sound_is_confirmed_when_it_has_lasted() -> None:
     assert edges("#" * 12, guarded=True) == [
         (0, Edge.SOUND),
         (2, Edge.ONSET),
-        (9, Edge.CONFIRMED),
+        (10, Edge.CONFIRMED),
     ]
 
 
@@ -65,8 +65,20 @@ def test_a_guarded_sound_that_does_not_last_is_a_false_alarm() -> None:
     ]
 
 
+@pytest.mark.parametrize("frame_ms", [10, 20, 30, 32])
+def test_a_sound_of_250_ms_is_never_confirmed_wherever_the_frames_cut_it(frame_ms: int) -> None:
+    settings = EndpointerSettings(
+        frame_ms=frame_ms, silence_ms=700, min_speech_ms=300, max_utterance_ms=30_000
+    )
+    endpointer = Endpointer(settings)
+    touched = -(-250 // frame_ms) + 1
+    found = [endpointer.push(number < touched, guarded=True) for number in range(touched + 40)]
+    assert Edge.FALSE_ALARM in found
+    assert Edge.CONFIRMED not in found
+
+
 def test_a_guarded_utterance_ends_like_any_other_once_it_is_confirmed() -> None:
-    found = edges("#" * 10 + "." * 10, guarded=True)
+    found = edges("#" * 11 + "." * 10, guarded=True)
     assert [edge for _, edge in found] == [Edge.SOUND, Edge.ONSET, Edge.CONFIRMED, Edge.END]
 
 
