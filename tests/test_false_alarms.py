@@ -186,6 +186,15 @@ async def test_noise_after_noise_holds_the_reply_again_and_again(autojump_clock:
     assert sum(gap_s > 0.14 for gap_s in told.gaps_s) >= 5
 
 
+async def test_typing_does_not_hold_the_reply_for_as_long_as_it_goes_on(
+    autojump_clock: Clock,
+) -> None:
+    key = noise("key")
+    told = await converse("newspeech", (key + bytes(6000 - len(key))) * 24, 0.3)  # 8 a second
+    await nothing_was_lost("newspeech", told)
+    assert 0.14 < max(told.gaps_s) < 0.7
+
+
 async def test_a_sound_that_lasts_does_interrupt(autojump_clock: Clock) -> None:
     """So that the tests above can fail."""
     told = await converse("newspeech", noise("ah") + noise("ah"), 0.5)
