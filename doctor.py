@@ -22,7 +22,7 @@ from .config import Settings
 from .engines.failures import EngineFailure
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
-from .engines.room import EngineRoom, open_engine_room
+from .engines.room import EngineRoom, hearings, open_engine_room
 from .engines.tts.interface import Speech
 
 PHRASE = "hello world"
@@ -104,16 +104,19 @@ async def _engines(settings: Settings) -> list[Check]:
                 kind.endswith(": loading") for kind in room.not_ready()
             ):
                 await trio.sleep(0.05)
-        checks = [_vad(room), *await _voice_and_ear(room), await _llm(room)]
+        checks = [_vad(room, settings), *await _voice_and_ear(room), await _llm(room)]
         nursery.cancel_scope.cancel()
     return checks
 
 
-def _vad(room: EngineRoom) -> Check:
-    detector = room.engines.detector()
-    detector.is_speech(bytes(detector.frame_samples * 2))
-    frame_ms = detector.frame_samples * 1000 // detector.rate_hz
-    return Check(name="vad", ok=True, detail=f"{room.chosen['vad']}, frames of {frame_ms} ms")
+def _vad(room: EngineRoom, settings: Settings) -> Check:
+    frames_ms = []
+    for _, hearing in hearings(settings):
+        detector = room.engines.detector(hearing)
+        detector.is_speech(bytes(detector.frame_samples * 2))
+        frames_ms.append(detector.frame_samples * 1000 // detector.rate_hz)
+    lengths = " or ".join(str(length) for length in dict.fromkeys(frames_ms))
+    return Check(name="vad", ok=True, detail=f"{room.chosen['vad']}, frames of {lengths} ms")
 
 
 async def _voice_and_ear(room: EngineRoom) -> list[Check]:

@@ -17,7 +17,9 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
-VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
+VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
+OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
+"""An endpoint's own choice; "same" is that of the others."""
 AsrEngine: TypeAlias = Literal["auto", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
@@ -120,6 +122,7 @@ LanguageCode: TypeAlias = Annotated[
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
+OwnVadEngineChoice: TypeAlias = Annotated[OwnVadEngine, _FOLDED]
 AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
 LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]
 TtsEngineChoice: TypeAlias = Annotated[TtsEngine, _FOLDED]

@@ -12,7 +12,13 @@ from typing import Literal
 
 from pydantic import PrivateAttr, SecretStr
 
-from .kinds import is_secret, may_hold_credentials, without_credentials
+from .kinds import (
+    OwnVadEngine,
+    VadEngine,
+    is_secret,
+    may_hold_credentials,
+    without_credentials,
+)
 from .slices import (
     Answering,
     Backpressure,
@@ -78,7 +84,7 @@ class Settings(Variables):
 
     @property
     def hearing(self) -> Hearing:
-        """Hearing on every endpoint but `/stream`."""
+        """Hearing on `/ws`, and on the other endpoints but for what they have of their own."""
         return Hearing(
             vad_engine=self.stream_vad_engine,
             vad_aggressiveness=self.stream_vad_aggressiveness,
@@ -90,16 +96,30 @@ class Settings(Variables):
             partial_interval_ms=self.stream_partial_interval_ms,
             partial_min_gap_ms=self.stream_partial_min_gap_ms,
             energy_threshold=self.vad_energy_threshold,
+            sensitivity=self.vad_sensitivity,
         )
 
     def hearing_for(self, dialect: str) -> Hearing:
-        """The slice for a dialect by its profile's name; io-speech has settings of its own."""
-        return self.hearing_io_speech if dialect == "io-speech" else self.hearing
+        """The slice for a dialect by its profile's name."""
+        own = {"io-speech": self.hearing_io_speech, "newspeech": self.hearing_newspeech}
+        return own.get(dialect, self.hearing)
 
     @property
     def hearing_io_speech(self) -> Hearing:
-        """Hearing on `/stream`, whose silence is VAD_SILENCE_DURATION_MS."""
-        return replace(self.hearing, silence_ms=self.vad_silence_duration_ms)
+        """Hearing on `/stream`: a detector and a window of silence of its own."""
+        return replace(
+            self.hearing,
+            vad_engine=self._decided(self.vad_engine),
+            silence_ms=self.vad_silence_duration_ms,
+        )
+
+    @property
+    def hearing_newspeech(self) -> Hearing:
+        """Hearing on `/engine`: a detector of its own."""
+        return replace(self.hearing, vad_engine=self._decided(self.parley_engine_vad))
+
+    def _decided(self, own: OwnVadEngine) -> VadEngine:
+        return self.stream_vad_engine if own == "same" else own
 
     @property
     def transcribing(self) -> Transcribing:

@@ -16,7 +16,10 @@ from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, VadEngine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """When speech starts and ends, and when it is transcribed on the way. Audio time."""
+    """When speech starts and ends, and when it is transcribed on the way. Audio time.
+
+    `vad_engine` is decided, never "same".
+    """
 
     vad_engine: VadEngine
     vad_aggressiveness: int
@@ -28,6 +31,7 @@ class Hearing:
     partial_interval_ms: int
     partial_min_gap_ms: int
     energy_threshold: float
+    sensitivity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

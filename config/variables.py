@@ -20,6 +20,7 @@ from .kinds import (
     LogLevelChoice,
     Milliseconds,
     Number,
+    OwnVadEngineChoice,
     SampleRate,
     Samples,
     Seconds,
@@ -85,6 +86,14 @@ class Variables(BaseSettings):
     stream_vad_engine: VadEngineChoice = Field(
         default="webrtc", description="Which detector says what is speech."
     )
+    vad_engine: OwnVadEngineChoice = Field(
+        default="same",
+        description="Which detector hears on /stream; same is that of STREAM_VAD_ENGINE.",
+    )
+    parley_engine_vad: OwnVadEngineChoice = Field(
+        default="same",
+        description="Which detector hears on /engine; same is that of STREAM_VAD_ENGINE.",
+    )
     stream_vad_aggressiveness: Whole = Field(
         default=2, ge=0, le=3, description="How readily webrtc takes sound for noise; 3 the most."
     )
@@ -102,6 +111,12 @@ class Variables(BaseSettings):
         gt=0,
         le=1,
         description="Level (RMS, full scale is 1) above which the energy detector hears speech.",
+    )
+    vad_sensitivity: Number = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="How little the newspeech detector wants above the noise; 1 nothing, 0 20 dB.",
     )
     stream_onset_ms: Milliseconds = Field(
         default=90, ge=10, le=1000, description="Speech it takes until an utterance starts."
@@ -289,7 +304,7 @@ class Variables(BaseSettings):
         default=True, description="Whether each reply's latencies are logged."
     )
     stream_log_transcripts: bool = Field(
-        default=False, description="Whether the log may hold what was said."
+        default=False, description="Whether the log and /sessions may hold what was said."
     )
 
     @classmethod

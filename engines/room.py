@@ -29,6 +29,7 @@ from .tts.choice import choose_voice
 from .tts.interface import Synthesizer
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
+from .vad.newspeech import NewSpeechDetector
 from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
 
@@ -39,6 +40,7 @@ DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
     "energy": lambda hearing: EnergyDetector(hearing.energy_threshold),
     "silero": lambda hearing: SileroDetector(),
+    "newspeech": lambda hearing: NewSpeechDetector(hearing.sensitivity),
 }
 
 
@@ -91,8 +93,9 @@ async def open_engine_room(
     their supervisor runs; an engine that the embedder brings has none here.
     """
     if own.detector is None:
-        # One is made now: a model is loaded, or is missing in words, before anybody calls.
-        DETECTORS[settings.hearing.vad_engine](settings.hearing)
+        for _, hearing in hearings(settings):
+            # One is made now: a model is loaded, or is missing in words, before anybody calls.
+            chosen_detector(hearing)
     media_lane = Lane("media-1", load_media)
     async with (
         _open_transcriber(settings, own.transcriber) as (transcriber, asr_lanes),
@@ -101,8 +104,7 @@ async def open_engine_room(
     ):
         yield EngineRoom(
             engines=Engines(
-                detector=own.detector
-                or functools.partial(DETECTORS[settings.hearing.vad_engine], settings.hearing),
+                detector=_own_detector(own.detector) if own.detector else chosen_detector,
                 transcriber=transcriber,
                 responder=responder,
                 synthesizer=synthesizer,
@@ -123,12 +125,36 @@ def choices(settings: Settings) -> dict[str, str]:
     if settings.stream_llm_engine == "auto":
         reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
         llm += f" (auto: {reason})"
+    elsewhere = [
+        f"{hearing.vad_engine} on {path}"
+        for path, hearing in hearings(settings)
+        if hearing.vad_engine != settings.hearing.vad_engine
+    ]
     return {
-        "vad": settings.hearing.vad_engine,
+        "vad": settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else ""),
         "asr": asr,
         "llm": llm,
         "tts": f"{voice} ({why})" if why else voice,
     }
+
+
+def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
+    """The endpoints that may hear differently, each with its slice."""
+    return (
+        ("/ws", settings.hearing),
+        ("/stream", settings.hearing_io_speech),
+        ("/engine", settings.hearing_newspeech),
+    )
+
+
+def chosen_detector(hearing: Hearing) -> Detector:
+    """A new detector of the kind that the slice asks for. Raises EngineUnavailable."""
+    return DETECTORS[hearing.vad_engine](hearing)
+
+
+def _own_detector(make: Callable[[], Detector]) -> Callable[[Hearing], Detector]:
+    """An embedder's detector hears everywhere, and knows nothing of our settings."""
+    return lambda hearing: make()
 
 
 def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:

@@ -33,6 +33,8 @@ class SpeechStarted(Event, frozen=True, kw_only=True):
     """Speech began at `audio_ms` of the session's audio clock."""
 
     audio_ms: int
+    energy: float | None = None
+    """The RMS of what made it an onset; full scale is 1."""
 
 
 class SpeechEnded(Event, frozen=True, kw_only=True):

@@ -165,7 +165,8 @@ class IoSpeechCodec:
             case events.StateChanged():
                 return self._tell_status(_status_of(event))
             case events.SpeechStarted():
-                return [{"type": "vad", "event": "speech_start"}]
+                energy = {} if event.energy is None else {"energy": round(event.energy, 4)}
+                return [{"type": "vad", "event": "speech_start", **energy}]
             case events.SpeechEnded():
                 return [{"type": "vad", "event": "speech_end"}]
             case events.Partial():

@@ -24,7 +24,7 @@ from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
-from parley.engines.room import EngineRoom
+from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 
@@ -45,7 +45,7 @@ def room_with(
     """Let the doctor find these engines."""
     room = EngineRoom(
         engines=Engines(
-            detector=detector,
+            detector=lambda hearing: detector(),
             transcriber=lambda session_id: transcriber or ScriptedTranscriber(["hello world"]),
             responder=ScriptedResponder([reply]),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
@@ -88,6 +88,15 @@ async def test_engines_that_work_are_used_and_described(
         "sphinx: heard 'hello world' for 'hello world', 0.00 of real time",
         "parrot: answers 'Hello you.'",
     ]
+
+
+async def test_detectors_that_differ_between_endpoints_are_all_tried() -> None:
+    settings = Settings.defaults(vad_engine="energy", parley_engine_vad="silero")
+    async with open_engine_room(settings) as room:
+        check = parley.doctor._vad(room, settings)
+    assert check.detail == (
+        "webrtc (energy on /stream, silero on /engine), frames of 30 or 20 or 32 ms"
+    )
 
 
 async def test_the_recognizer_hears_what_the_synthesizer_said(

@@ -13,6 +13,8 @@ import pytest
 
 WALL_CLOCK = {
     "parley.engines.asr.pocketsphinx_worker": {"monotonic", "perf_counter"},
+    "parley.engines.asr.whisper_worker": {"perf_counter"},
+    "parley.bench.asr_worker": {"perf_counter"},
     "parley.wallclock": {"time_ns"},
 }
 """Modules that may ask the machine for the time, and by which call. Workers have no Trio; nothing
@@ -23,7 +25,7 @@ FORBIDDEN = ("time", "threading", "asyncio", "concurrent", "_thread", "sched")
 
 OUTSIDE = (
     *("parley.recording", "parley.engines", "parley.client", "parley.logs", "parley.cli"),
-    "parley.wallclock",
+    *("parley.wallclock", "parley.bench"),
 )
 """Where the process meets the world; who of them may have a clock stands in WALL_CLOCK."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -66,6 +67,7 @@ class Ear:
     """A code, or "" to find out with the first words of each session."""
     beam: int
     """Of the final pass; partials are greedy."""
+    guard: Callable[[Decoded], Guard | None] = guard_of
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class WhisperTranscriber:
         alike = ("partial", int(utterance.tail_s // 2))
         decoded = await self._ear.pool.pick().call_late(decode, newest, alike=alike)
         self._note(utterance, decoded)
-        if guard := guard_of(decoded):
+        if guard := self._ear.guard(decoded):
             utterance.doubts[guard.value] += 1
             return None
         return Hypothesis(" ".join([*utterance.settled, *decoded.text.split()]), covered)
@@ -213,18 +215,18 @@ class WhisperTranscriber:
         window that the model was trained on, and if that is not believed either, it is nothing or
         the likelier of the two."""
         first = await self._careful(utterance, pcm16, None, urgent)
-        guard = guard_of(first)
+        guard = self._ear.guard(first)
         if guard is None:
             return self._believed(utterance, first)
         utterance.doubts[guard.value] += 1
         if guard is Guard.SILENCE:
             return ""
         second = await self._careful(utterance, pcm16, FULL_FRAMES, urgent)
-        guard = guard_of(second)
+        guard = self._ear.guard(second)
         if guard is None:
             return self._believed(utterance, second)
         utterance.doubts[f"{guard.value}, padded"] += 1
-        unsure = [d for d in (first, second) if guard_of(d) is Guard.UNSURE]
+        unsure = [d for d in (first, second) if self._ear.guard(d) is Guard.UNSURE]
         if not unsure:
             return ""  # loops and silence: nobody said that
         return self._believed(utterance, max(unsure, key=lambda d: d.log_probability))

@@ -26,6 +26,7 @@ KEY = "sk-very-secret-0123456789"
 SLICES = (
     "hearing",
     "hearing_io_speech",
+    "hearing_newspeech",
     "transcribing",
     "answering",
     "speaking",
@@ -36,7 +37,9 @@ SLICES = (
 )
 FIELDS = Settings.model_fields
 CHOICES = {
-    "stream_vad_engine": ("webrtc", "energy", "silero"),
+    "stream_vad_engine": ("webrtc", "energy", "silero", "newspeech"),
+    "vad_engine": ("same", "webrtc", "energy", "silero", "newspeech"),
+    "parley_engine_vad": ("same", "webrtc", "energy", "silero", "newspeech"),
     "stream_asr_engine": ("auto", "pocketsphinx", "openai"),
     "stream_llm_engine": ("auto", "openai", "local"),
     "stream_tts_engine": ("auto", "pyttsx3", "piper", "openai"),
@@ -703,6 +706,17 @@ def test_each_endpoint_has_its_own_silence() -> None:
     assert settings.hearing_io_speech == dataclasses.replace(settings.hearing, silence_ms=900)
 
 
+def test_stream_and_engine_choose_a_detector_or_have_that_of_the_others() -> None:
+    settings = load({"STREAM_VAD_ENGINE": "silero", "VAD_ENGINE": "energy"})
+    assert settings.hearing_for("prompt-voice").vad_engine == "silero"
+    assert settings.hearing_for("io-speech").vad_engine == "energy"
+    assert settings.hearing_for("newspeech") == settings.hearing
+    chosen = load({"PARLEY_ENGINE_VAD": "NewSpeech", "VAD_SENSITIVITY": "0.9"})
+    assert chosen.hearing_for("newspeech").vad_engine == "newspeech"
+    assert chosen.hearing_for("newspeech").sensitivity == 0.9
+    assert chosen.hearing_for("io-speech").vad_engine == "webrtc"
+
+
 SLICE_VARIABLES = {
     "hearing.vad_engine": ("STREAM_VAD_ENGINE", "energy"),
     "hearing.vad_aggressiveness": ("STREAM_VAD_AGGRESSIVENESS", 3),
@@ -714,6 +728,9 @@ SLICE_VARIABLES = {
     "hearing.partial_interval_ms": ("STREAM_PARTIAL_INTERVAL_MS", 306),
     "hearing.partial_min_gap_ms": ("STREAM_PARTIAL_MIN_GAP_MS", 307),
     "hearing.energy_threshold": ("VAD_ENERGY_THRESHOLD", 0.308),
+    "hearing.sensitivity": ("VAD_SENSITIVITY", 0.31),
+    "hearing_io_speech.vad_engine": ("VAD_ENGINE", "silero"),
+    "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
     "hearing_io_speech.silence_ms": ("VAD_SILENCE_DURATION_MS", 309),
     "transcribing.engine": ("STREAM_ASR_ENGINE", "pocketsphinx"),
     "transcribing.whisper_model": ("STREAM_MODEL_WHISPER", "tiny"),
@@ -782,7 +799,7 @@ def test_a_variable_reaches_its_place_in_a_slice(path: str) -> None:
 
 def test_every_variable_is_in_a_slice_and_every_slice_field_has_a_variable() -> None:
     named = {f"{part}.{f.name}" for part in SLICES for f in dataclasses.fields(slice_of(part))}
-    shared = {path for path in named if path.startswith("hearing_io_speech.")}
+    shared = {path for path in named if path.startswith(("hearing_io_", "hearing_newspeech."))}
     assert named - shared == set(SLICE_VARIABLES) - shared
     assert {variable.lower() for variable, _ in SLICE_VARIABLES.values()} == set(FIELDS)
 

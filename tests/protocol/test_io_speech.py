@@ -144,6 +144,12 @@ def test_every_message_has_a_time_in_unix_milliseconds(codec: IoSpeechCodec) -> 
     }
 
 
+def test_an_onset_tells_its_energy_where_it_is_known(codec: IoSpeechCodec) -> None:
+    assert said(codec, events.SpeechStarted(audio_ms=5, energy=0.123456)) == [
+        {"type": "vad", "event": "speech_start", "energy": 0.1235}
+    ]
+
+
 def test_reply_audio_is_numbered_and_barge_in_names_the_last_number(codec: IoSpeechCodec) -> None:
     reply = events.ReplyAudio(seq=1, pcm16=b"\1\0", rate_hz=16_000)
     messages = said(codec, reply, reply, events.BargeIn(seq=1), reply)
