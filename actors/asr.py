@@ -16,11 +16,15 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
 from ..protocol.codes import Code
-from ..protocol.events import Finalizing, Partial
+from ..protocol.events import Finalizing, Info, Partial
 from ..telemetry import Telemetry
 from .messages import Report, Spoken, UtteranceFailed, UtteranceHeard
 from .outbox import Outbox
 from .utterance import UtteranceInHand
+
+SLOW_RTF = 1.5
+SLOW_TIMES = 2
+"""Twice in a row is no accident of a busy moment. Source: requirements of dialect A."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,6 +208,9 @@ class ASRActor:
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
         self.telemetry.stage("final", trio.current_time() - asked_s)
+        for reason, times in transcript.doubts.items():
+            self.telemetry.doubted(reason, times)
+        await self._mind_the_pace(transcript.rtf)
         await self.reports.send(
             UtteranceHeard(
                 number=utterance.number,
@@ -214,6 +221,18 @@ class ASRActor:
                 too_long=too_long,
             )
         )
+
+    async def _mind_the_pace(self, rtf: float) -> None:
+        """Advise a smaller model, once each time that this one begins to be too slow."""
+        utterance = self.utterance
+        utterance.slow = utterance.slow + 1 if rtf > SLOW_RTF else 0
+        if utterance.slow == SLOW_TIMES:
+            await self.outbox.send(
+                Info(
+                    message=f"transcribing takes {rtf:.1f} times as long as speaking: "
+                    "a smaller model (STREAM_MODEL_WHISPER) or another engine would keep up"
+                )
+            )
 
     async def _give_up(self, failure: EngineFailure) -> None:
         self.utterance.give_up()

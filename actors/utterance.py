@@ -53,6 +53,8 @@ class UtteranceInHand:
     given_up: bool = False
     ended: UtteranceEnded | None = None
     dropped: bool = False
+    slow: int = 0
+    """How many utterances in a row took longer to transcribe than to say; `clear` leaves it."""
     marker: Marker | None = None
     """A marker that came before the end was told; it must not overtake the utterance."""
 

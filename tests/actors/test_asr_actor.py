@@ -31,7 +31,7 @@ from parley.actors.utterance import UtteranceInHand
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.protocol.codes import Code
-from parley.protocol.events import Finalizing, Partial
+from parley.protocol.events import Finalizing, Info, Partial
 from parley.telemetry import Telemetry
 from support.channels import drain, open_outbox
 
@@ -573,6 +573,33 @@ async def test_a_failure_while_it_is_asked_comes_out_bare(autojump_clock: Clock)
     desk.ended(1)
     await desk.run_to_the_end()
     assert desk.finals() == ["yes"]
+
+
+# Pace
+
+
+async def test_a_recognizer_that_is_too_slow_twice_in_a_row_is_told_of_once(
+    autojump_clock: Clock,
+) -> None:
+    desk = Desk(ScriptedTranscriber(["a", "b", "c"], delays_s={"finish": 2.0}))
+    for number in (1, 2, 3):
+        desk.said(number, 1000)
+    await desk.run_to_the_end()
+    advice = [event.message for event in drain(desk.out) if isinstance(event, Info)]
+    assert len(advice) == 1
+    assert "2.0 times as long" in advice[0]
+    assert "STREAM_MODEL_WHISPER" in advice[0]
+
+
+async def test_a_recognizer_that_is_slow_now_and_then_is_not_told_of(
+    autojump_clock: Clock,
+) -> None:
+    delays = {("finish", 1): 2.0, ("finish", 3): 2.0}
+    desk = Desk(ScriptedTranscriber(["a", "b", "c"], delays_s=delays))
+    for number in (1, 2, 3):
+        desk.said(number, 1000)
+    await desk.run_to_the_end()
+    assert not [event for event in drain(desk.out) if isinstance(event, Info)]
 
 
 # Stable text
