@@ -16,8 +16,10 @@ from pydantic import SecretStr
 
 from ..config import Answering, Hearing, Settings, Speaking
 from ..supervisor import Child, Observer, Supervisor
+from .asr.admission import Admission
 from .asr.interface import Transcriber
-from .asr.pocketsphinx import PocketsphinxTranscriber
+from .asr.pocketsphinx import EXPECTED, PocketsphinxTranscriber
+from .asr.pocketsphinx_worker import DECODERS_MAX
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
 from .kit import Engines, OwnEngines
 from .lane import Lane, LanePool
@@ -161,8 +163,8 @@ def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...
     return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))
 
 
-def _pocketsphinx(pool: LanePool, session_id: str) -> PocketsphinxTranscriber:
-    return PocketsphinxTranscriber(pool, session_id)
+def _pocketsphinx(pool: LanePool, admission: Admission, session_id: str) -> PocketsphinxTranscriber:
+    return PocketsphinxTranscriber(pool, session_id, admission)
 
 
 @asynccontextmanager
@@ -187,7 +189,8 @@ async def _open_transcriber(
             yield ear, ()
     else:
         lanes = _lanes("asr", transcribing.lanes, load_pocketsphinx)
-        yield functools.partial(_pocketsphinx, LanePool(lanes)), lanes
+        admission = Admission(len(lanes), EXPECTED, most=len(lanes) * DECODERS_MAX)
+        yield functools.partial(_pocketsphinx, LanePool(lanes), admission), lanes
 
 
 @asynccontextmanager
