@@ -16,6 +16,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from ..languages import check_language
+
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
 AsrEngine: TypeAlias = Literal["auto", "pocketsphinx"]
@@ -105,6 +107,13 @@ BaseUrl: TypeAlias = Annotated[
 ]
 ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
+]
+
+Language: TypeAlias = Annotated[
+    str,
+    _FOLDED,
+    AfterValidator(check_language),
+    Rule("auto, or a language code of Whisper's such as en, de or yue"),
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]

@@ -101,6 +101,9 @@ class Settings(Variables):
         return Transcribing(
             engine=self.stream_asr_engine,
             whisper_model=self.stream_model_whisper,
+            may_download=self.stream_model_download,
+            models_dir=self.parley_models_dir,
+            language=self.stream_language,
             timeout_s=self.stream_asr_timeout_s,
             lanes=self.stream_asr_lanes,
         )

@@ -32,10 +32,17 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcribing:
-    """Speech to text. `engine` may be "auto": the factory chooses by what is installed."""
+    """Speech to text. `engine` may be "auto": the factory chooses by what is installed.
+
+    `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
+    `language` is a code of Whisper's, or "auto".
+    """
 
     engine: AsrEngine
     whisper_model: str
+    may_download: bool
+    models_dir: str | None
+    language: str
     timeout_s: float
     lanes: int
 

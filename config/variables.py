@@ -14,6 +14,7 @@ from .kinds import (
     AsrEngineChoice,
     BaseUrl,
     Characters,
+    Language,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
@@ -124,6 +125,17 @@ class Variables(BaseSettings):
     )
     stream_model_whisper: str = Field(
         default="small-int8", min_length=1, description="Whisper model, by name or folder."
+    )
+    stream_model_download: bool = Field(
+        default=False,
+        description="Whether serve may download the Whisper model that is named.",
+    )
+    parley_models_dir: str | None = Field(
+        default=None,
+        description="Folder of Whisper models; unset is parley/models in the user's cache folder.",
+    )
+    stream_language: Language = Field(
+        default="en", description="Language that is spoken; auto lets Whisper find out."
     )
     stream_asr_timeout_s: Seconds = Field(
         default=10.0, ge=1, le=120, description="Seconds one transcription may take."
