@@ -39,10 +39,15 @@ def check_language(code: str) -> str:
     """
     if code == AUTO or code in LANGUAGES:
         return code
-    near = _near(code.strip().lower())
-    hint = ", ".join(f"{found} ({LANGUAGES[found]})" for found in near)
-    meant = f"did you mean {hint}?" if near else f"known are {AUTO} and {', '.join(LANGUAGES)}"
+    meant = likely_language(code) or f"known are {AUTO} and {', '.join(LANGUAGES)}"
     raise ValueError(f"{code!r} is no language code of Whisper; {meant}")
+
+
+def likely_language(code: object) -> str:
+    """`did you mean en (english)?` where something like it is known; else nothing."""
+    near = _near(code.strip().lower()) if isinstance(code, str) else []
+    names = ", ".join(f"{found} ({LANGUAGES[found]})" for found in near)
+    return f"did you mean {names}?" if names else ""
 
 
 def _near(code: str) -> list[str]:

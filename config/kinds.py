@@ -8,6 +8,7 @@ docs/CONFIGURATION.md. Validators raise ValueError; pydantic collects them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from ..languages import check_language
+from ..languages import check_language, likely_language
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
@@ -42,6 +43,13 @@ class Rule:
     """What is allowed, in words."""
 
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Words for a refused value: what was probably meant. They may be empty."""
+
+    about: Callable[[object], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ Language: TypeAlias = Annotated[
     _FOLDED,
     AfterValidator(check_language),
     Rule("auto, or a language code of Whisper's such as en, de or yue"),
+    Hint(likely_language),
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
@@ -154,6 +163,11 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(int(default))
     return _plain(default) if isinstance(default, float) else str(default)
+
+
+def hint(field: FieldInfo, value: object) -> str:
+    """What was probably meant by a refused value, in words; empty where nobody knows."""
+    return next((mark.about(value) for mark in field.metadata if isinstance(mark, Hint)), "")
 
 
 def may_hold_credentials(field: FieldInfo) -> bool:

@@ -52,4 +52,13 @@ def test_the_setting_takes_any_case(value: str) -> None:
 def test_a_setting_that_is_no_language_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(environ={"STREAM_LANGUAGE": "english"}, env_file=None)
-    assert str(caught.value).startswith("STREAM_LANGUAGE: 'english' is refused; allowed: auto, or ")
+    assert str(caught.value) == (
+        "STREAM_LANGUAGE: 'english' is refused; allowed: auto, or a language code of Whisper's "
+        "such as en, de or yue; did you mean en (english)? (from the environment)"
+    )
+
+
+def test_a_setting_that_resembles_nothing_is_refused_without_a_guess() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"stream_language": 7}, environ={}, env_file=None)
+    assert "did you mean" not in str(caught.value)

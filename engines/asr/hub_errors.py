@@ -9,6 +9,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from .model_check import ModelProblem
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def in_one_line(repository: str, models_dir: Path) -> Iterator[None]:
         raise ModelProblem(_unreachable(error)) from None
     except OSError as error:
         raise ModelProblem(_unwritable(models_dir, error)) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, msgspec.MsgspecError) as error:
         raise ModelProblem(
             f"what answered is no hub ({type(error).__name__}); check HF_ENDPOINT, and whether "
             "a login page of your network is in between"

@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Annotated, BinaryIO, TypeAlias
 
+import msgspec
+
+from ... import __version__
 from .hub_errors import in_one_line
 from .model_check import MODEL_FILES, PREPROCESSOR, VOCABULARIES, ModelProblem, check_model
 from .model_names import parse_name
@@ -44,11 +47,23 @@ class Pulled:
 Progress: TypeAlias = Callable[[Pulled], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    name: str
-    size: int
-    sha256: str | None
+class _Lfs(msgspec.Struct, frozen=True):
+    sha256: str
+
+
+class _File(msgspec.Struct, frozen=True):
+    """A file as the hub's API describes it; only large ones have a digest."""
+
+    rfilename: str
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    lfs: _Lfs | None = None
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What is needed of `/api/models/<repository>?blobs=true`."""
+
+    sha: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40,64}$")]
+    siblings: list[_File]
 
 
 def pull(name: str, models_dir: Path, progress: Progress | None = None) -> Path:
@@ -126,27 +141,18 @@ def _remove(path: Path) -> None:
 
 def _fetch(repository: str, partial: Path, progress: Progress) -> None:
     """Bring all files of the newest commit into the hidden folder."""
-    from huggingface_hub import HfApi
+    from huggingface_hub import constants
 
-    api = HfApi()
-    info = api.model_info(repository, files_metadata=True, timeout=METADATA_TIMEOUT_S)
-    files = [
-        _File(
-            name=found.rfilename,
-            size=found.size or 0,
-            sha256=None if found.lfs is None else found.lfs.sha256,
-        )
-        for found in info.siblings or ()
-        if found.rfilename in WANTED
-    ]
-    missing = set(MODEL_FILES) - {file.name for file in files}
+    home = f"{constants.ENDPOINT}/{repository}"
+    info = _ask(f"{constants.ENDPOINT}/api/models/{repository}?blobs=true")
+    files = [file for file in info.siblings if file.rfilename in WANTED]
+    missing = set(MODEL_FILES) - {file.rfilename for file in files}
     if missing:
         raise ModelProblem(
             f"{repository} has no {' and no '.join(sorted(missing))}: that is no whole CTranslate2 "
             "Whisper model; take another, or convert it with ct2-transformers-converter"
         )
-    commit = info.sha or "main"
-    _begin(partial, commit)
+    _begin(partial, info.sha)
     total = sum(file.size for file in files)
     done = sum(_present(partial, file) for file in files)
     free = shutil.disk_usage(partial).free
@@ -158,11 +164,29 @@ def _fetch(repository: str, partial: Path, progress: Progress) -> None:
         def arrived(count: int, file: _File = file) -> None:
             nonlocal done
             done += count
-            progress(Pulled(file=file.name, done_bytes=done, total_bytes=total))
+            progress(Pulled(file=file.rfilename, done_bytes=done, total_bytes=total))
 
         arrived(0)
-        url = f"{api.endpoint}/{repository}/resolve/{commit}/{file.name}"
-        _fetch_file(url, partial, file, arrived)
+        _fetch_file(f"{home}/resolve/{info.sha}/{file.rfilename}", partial, file, arrived)
+
+
+def _ask(url: str) -> _Info:
+    from huggingface_hub import get_session, hf_raise_for_status
+
+    response = get_session().get(url, headers=_headers(), timeout=METADATA_TIMEOUT_S)
+    hf_raise_for_status(response)
+    return msgspec.json.decode(response.content, type=_Info)
+
+
+def _headers() -> dict[str, str]:
+    """The user's token if there is one. Not huggingface_hub's own headers: to make them it asks
+    the hub for names of programs to look for in the environment, and tells what it finds."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    # Nothing packed: a range of something packed is of no use.
+    own = {"User-Agent": f"parley/{__version__}", "Accept-Encoding": "identity"}
+    return own | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def _begin(partial: Path, commit: str) -> None:
@@ -180,7 +204,7 @@ def _begin(partial: Path, commit: str) -> None:
 
 def _present(partial: Path, file: _File) -> int:
     """Bytes of the file that an earlier pull has left, whole or in part."""
-    for path in (partial / file.name, partial / f"{file.name}.part"):
+    for path in (partial / file.rfilename, partial / f"{file.rfilename}.part"):
         if path.exists():
             return min(path.stat().st_size, file.size)
     return 0
@@ -191,7 +215,7 @@ def _fetch_file(url: str, partial: Path, file: _File, arrived: Callable[[int], N
     nothing: a hub that knows no ranges begins anew."""
     from httpx2 import TransportError
 
-    whole, part = partial / file.name, partial / f"{file.name}.part"
+    whole, part = partial / file.rfilename, partial / f"{file.rfilename}.part"
     if whole.exists():
         return
     fruitless = 0
@@ -207,9 +231,9 @@ def _fetch_file(url: str, partial: Path, file: _File, arrived: Callable[[int], N
                 if out.tell() <= before and fruitless == FRUITLESS_TRIES - 1:
                     raise
             fruitless = 0 if out.tell() > before else fruitless + 1
-    if part.stat().st_size != file.size or (file.sha256 and _sha256(part) != file.sha256):
+    if part.stat().st_size != file.size or (file.lfs and _sha256(part) != file.lfs.sha256):
         part.unlink()
-        raise ModelProblem(f"{file.name} arrived damaged and was thrown away; pull again")
+        raise ModelProblem(f"{file.rfilename} arrived damaged and was thrown away; pull again")
     part.rename(whole)
 
 
@@ -217,11 +241,9 @@ def _stream(url: str, out: BinaryIO) -> Iterator[int]:
     """Append what comes, and tell how much; a negative number where the file begins anew."""
     from huggingface_hub import get_session, hf_raise_for_status
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     have = out.tell()
-    headers = build_hf_headers()
-    headers["Accept-Encoding"] = "identity"  # a range of something packed is of no use
+    headers = _headers()
     if have:
         headers["Range"] = f"bytes={have}-"
     session, timeout_s = get_session(), HF_HUB_DOWNLOAD_TIMEOUT

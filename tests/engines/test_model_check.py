@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from ctranslate2.specs import WhisperSpec
 from ctranslate2.specs.model_spec import LayerSpec, visit_spec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from parley.engines.asr.model_check import ModelProblem, check_model
 from parley.engines.failures import EngineUnavailable
-from support.whisper_folder import SOT, model_bin, write_model
+from support.whisper_folder import SOT, model_bin, model_files, write_model
 
 
 def problem(folder: Path) -> str:
@@ -244,3 +246,19 @@ def test_a_problem_comes_through_a_worker_as_what_it_is() -> None:
     copy = pickle.loads(pickle.dumps(ModelProblem("no model; pull one")))
     assert isinstance(copy, ModelProblem) and isinstance(copy, EngineUnavailable)
     assert (str(copy), copy.retryable) == ("no model; pull one", False)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(sorted(model_files())))
+def test_whatever_is_done_to_a_file_the_worst_is_a_problem_in_a_line(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str
+) -> None:
+    folder = write_model(tmp_path_factory.getbasetemp() / "mangled")
+    content = bytearray(model_files()[name])
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[place] = data.draw(st.integers(0, 255))
+    (folder / name).write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        check_model(folder)
+    except ModelProblem as found:
+        assert "\n" not in str(found)

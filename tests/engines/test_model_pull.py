@@ -321,7 +321,6 @@ def test_a_disk_that_fills_up_on_the_way(
 ) -> None:
     def stream(*arguments: object) -> Iterator[int]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        yield 0
 
     monkeypatch.setattr(model_pull, "_stream", stream)
     assert "is full (No space left on device); make room" in problem("small", tmp_path)
