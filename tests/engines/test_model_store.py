@@ -211,6 +211,13 @@ def test_what_is_installed_is_told_with_its_size_and_what_is_wrong(tmp_path: Pat
     assert mine.name == "me/mine" and mine.problem is not None and "cut off" in mine.problem
 
 
+def test_a_link_that_leads_nowhere_has_no_size(tmp_path: Path) -> None:
+    small = write_model(tmp_path / "small")
+    (small / "extra").symlink_to(small / "extra")  # a circle: asking for its size is an error
+    (found,) = installed(tmp_path)
+    assert (found.name, found.problem) == ("small", None)
+
+
 def test_a_models_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("")
     with pytest.raises(ModelProblem, match="cannot be read: Not a directory; set PARLEY_MODELS"):
