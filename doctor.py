@@ -19,6 +19,7 @@ from rich.table import Table
 
 from .actors.resampler import Resampler
 from .config import Settings
+from .engines.asr.model_store import ModelProblem, models_folder, ready_model
 from .engines.failures import EngineFailure
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
@@ -40,6 +41,7 @@ VOICE_ADVICE = {
 }
 EAR_ADVICE = {
     "pocketsphinx": "reinstall pocketsphinx (make clean run)",
+    "whisper": "see `parley models list`; or set STREAM_ASR_ENGINE=pocketsphinx",
     "openai": SERVICE_ADVICE.format("OPENAI_ASR") + "; or set STREAM_ASR_ENGINE=pocketsphinx",
 }
 
@@ -65,7 +67,7 @@ def examine(settings: Settings) -> list[Check]:
             checks.append(
                 Check(name="engines", ok=False, detail=str(error), advice="mend the settings")
             )
-    checks.append(_microphone())
+    checks += [_model(settings), _microphone()]
     return checks
 
 
@@ -186,6 +188,20 @@ async def _llm(room: EngineRoom) -> Check:
             "or set STREAM_LLM_ENGINE=local",
         )
     return Check(name="llm", ok=True, detail=f"{name}: answers {text[:40]!r}")
+
+
+def _model(settings: Settings) -> Check:
+    """The Whisper model that is named. Parley can talk without one, by other recognizers."""
+    name = settings.transcribing.whisper_model
+    try:
+        folder = ready_model(name, models_folder(settings.transcribing.models_dir))
+    except ModelProblem as problem:
+        # The problem's last part is what to do: one line there, two columns here.
+        detail, _, advice = str(problem).rpartition("; ")
+        return Check(
+            name="model", ok=False, detail=detail or str(problem), advice=advice, needed=False
+        )
+    return Check(name="model", ok=True, detail=f"{name}: {folder}", needed=False)
 
 
 def _microphone() -> Check:

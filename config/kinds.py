@@ -8,6 +8,7 @@ docs/CONFIGURATION.md. Validators raise ValueError; pydantic collects them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
@@ -16,11 +17,13 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from ..languages import check_language, likely_language
+
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
 OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
 """An endpoint's own choice; "same" is that of the others."""
-AsrEngine: TypeAlias = Literal["auto", "pocketsphinx", "openai"]
+AsrEngine: TypeAlias = Literal["auto", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
@@ -42,6 +45,13 @@ class Rule:
     """What is allowed, in words."""
 
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Words for a refused value: what was probably meant. They may be empty."""
+
+    about: Callable[[object], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +96,6 @@ def _check_key(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _check_language(value: str | None) -> str | None:
-    """Refuse a language by its name; a service would refuse it only with the first utterance."""
-    if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-        raise ValueError("not a language code")
-    return value
-
-
 _NUMBER = BeforeValidator(_refuse_bool)
 _FOLDED = BeforeValidator(_fold_case)
 
@@ -117,8 +120,12 @@ ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
 ]
 
-LanguageCode: TypeAlias = Annotated[
-    str | None, AfterValidator(_check_language), Rule("a language code such as en or pt-br")
+Language: TypeAlias = Annotated[
+    str,
+    _FOLDED,
+    AfterValidator(check_language),
+    Rule("auto, or a language code such as en, de or yue"),
+    Hint(likely_language),
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
@@ -160,6 +167,11 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(int(default))
     return _plain(default) if isinstance(default, float) else str(default)
+
+
+def hint(field: FieldInfo, value: object) -> str:
+    """What was probably meant by a refused value, in words; empty where nobody knows."""
+    return next((mark.about(value) for mark in field.metadata if isinstance(mark, Hint)), "")
 
 
 def may_hold_credentials(field: FieldInfo) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from .kinds import allowed, is_secret, may_hold_credentials, without_credentials
+from .kinds import allowed, hint, is_secret, may_hold_credentials, without_credentials
 from .settings import Settings
 from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
 
@@ -181,7 +181,9 @@ def _refusal(name: str, entry: Entry) -> str:
         shown = repr(value)
         if len(shown) > _SHOWN_CHARS:
             shown = f"{shown[:_SHOWN_CHARS]}..."
-    return f"{name}: {shown} is refused; allowed: {allowed(field_info)} (from {entry.origin})"
+    meant = hint(field_info, value)
+    rule = f"{allowed(field_info)}; {meant}" if meant else allowed(field_info)
+    return f"{name}: {shown} is refused; allowed: {rule} (from {entry.origin})"
 
 
 def _contradictions(found: Mapping[str, Entry]) -> list[str]:

@@ -38,15 +38,21 @@ class Hearing:
 class Transcribing:
     """Speech to text. `engine` may be "auto": the factory chooses by what is installed.
 
-    What follows `lanes` is the openai engine's; see Answering for the secrets.
+    `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
+    `language` is a code of Whisper's, or "auto"; `beam` and `threads` are Whisper's. What
+    follows `lanes` is the openai engine's; see Answering for the secrets.
     """
 
     engine: AsrEngine
     whisper_model: str
+    may_download: bool
+    models_dir: str | None
+    language: str
+    beam: int
+    threads: int
     timeout_s: float
     lanes: int
     model: str
-    language: str | None
     partials: bool
     base_url: str | None = field(repr=False)
     api_key: SecretStr | None = field(repr=False)

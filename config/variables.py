@@ -14,7 +14,7 @@ from .kinds import (
     AsrEngineChoice,
     BaseUrl,
     Characters,
-    LanguageCode,
+    Language,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
@@ -143,6 +143,27 @@ class Variables(BaseSettings):
     stream_model_whisper: str = Field(
         default="small-int8", min_length=1, description="Whisper model, by name or folder."
     )
+    stream_model_download: bool = Field(
+        default=False,
+        description="Whether serve may download the Whisper model that is named.",
+    )
+    parley_models_dir: str | None = Field(
+        default=None,
+        description="Folder of Whisper models; unset is parley/models in the user's cache folder.",
+    )
+    stream_whisper_beam: Whole = Field(
+        default=5, ge=1, le=10, description="Beam of Whisper's final pass; partials are greedy."
+    )
+    stream_whisper_threads: Whole = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Threads of a Whisper lane; 0 shares the cores among the lanes.",
+    )
+    stream_language: Language = Field(
+        default="en",
+        description="Language that is spoken, if an engine knows several; auto lets it find out.",
+    )
     stream_asr_timeout_s: Seconds = Field(
         default=10.0, ge=1, le=120, description="Seconds one transcription may take."
     )
@@ -151,9 +172,6 @@ class Variables(BaseSettings):
     )
     openai_asr_model: str = Field(
         default="whisper-1", min_length=1, description="Model that the openai engine hears with."
-    )
-    openai_asr_language: LanguageCode = Field(
-        default=None, description="Language that is spoken to the openai engine; unset: it guesses."
     )
     openai_asr_partials: bool = Field(
         default=False,

@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import structlog
+import trio
 from pydantic import SecretStr
 
-from ..config import Answering, Hearing, Settings, Speaking
+from ..config import Answering, Hearing, Settings, Speaking, Transcribing
 from ..supervisor import Child, Observer, Supervisor
+from .asr import pocketsphinx, whisper
 from .asr.admission import Admission
+from .asr.choice import choose_ear
 from .asr.interface import Transcriber
-from .asr.pocketsphinx import EXPECTED, PocketsphinxTranscriber
+from .asr.model_store import models_folder, ready_model
 from .asr.pocketsphinx_worker import DECODERS_MAX
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
+from .asr.whisper_worker import load_named as load_whisper
+from .failures import EngineFailure
 from .kit import Engines, OwnEngines
 from .lane import Lane, LanePool
 from .llm.interface import Responder
@@ -36,6 +42,17 @@ from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
 
 MakeTranscriber = Callable[[str], Transcriber]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ear:
+    """What makes a session's transcriber. A service, and an embedder's engine, have no lanes."""
+
+    make: MakeTranscriber
+    lanes: tuple[Lane, ...] = ()
+    admission: Admission | None = None
+
+
 """Given the session's id."""
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
@@ -55,6 +72,8 @@ class EngineRoom:
     lanes: tuple[Lane, ...]
     media_lane: Lane = field(default_factory=lambda: Lane("media-1", load_media))
     """Reads recorded blobs; one of `lanes`, but no conversation waits for it."""
+    admission: Admission | None = None
+    """Who may talk; None where the ear is somebody else's."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
 
@@ -100,18 +119,19 @@ async def open_engine_room(
             chosen_detector(hearing)
     media_lane = Lane("media-1", load_media)
     async with (
-        _open_transcriber(settings, own.transcriber) as (transcriber, asr_lanes),
+        _open_ear(settings, own.transcriber) as ear,
         _open_synthesizer(settings.speaking, own.synthesizer) as (synthesizer, tts_lanes),
         _open_responder(settings.answering, own.responder) as responder,
     ):
         yield EngineRoom(
             engines=Engines(
                 detector=_own_detector(own.detector) if own.detector else chosen_detector,
-                transcriber=transcriber,
+                transcriber=ear.make,
                 responder=responder,
                 synthesizer=synthesizer,
             ),
-            lanes=(*asr_lanes, *tts_lanes, media_lane),
+            admission=ear.admission,
+            lanes=(*ear.lanes, *tts_lanes, media_lane),
             media_lane=media_lane,
             chosen=choices(settings) | own.names(),
         )
@@ -119,9 +139,8 @@ async def open_engine_room(
 
 def choices(settings: Settings) -> dict[str, str]:
     """Kind to engine, and why where the settings left the choice."""
-    asr: str = settings.transcribing.engine
-    if asr == "auto":
-        asr = "pocketsphinx (auto: needs no model)"
+    heard_by = choose_ear(settings.transcribing)
+    asr = heard_by.engine + (f" ({heard_by.why})" if heard_by.why else "")
     voice, why = choose_voice(settings.speaking)
     llm: str = settings.answering.engine
     if settings.stream_llm_engine == "auto":
@@ -163,34 +182,76 @@ def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...
     return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))
 
 
-def _pocketsphinx(pool: LanePool, admission: Admission, session_id: str) -> PocketsphinxTranscriber:
-    return PocketsphinxTranscriber(pool, session_id, admission)
-
-
 @asynccontextmanager
-async def _open_transcriber(
-    settings: Settings, own: MakeTranscriber | None
-) -> AsyncIterator[tuple[MakeTranscriber, tuple[Lane, ...]]]:
-    """What makes a session's transcriber, and its lanes; a service has none."""
+async def _open_ear(settings: Settings, own: MakeTranscriber | None) -> AsyncIterator[_Ear]:
     transcribing = settings.transcribing
+    engine = choose_ear(transcribing).engine
     if own is not None:
-        yield own, ()
-    elif transcribing.engine == "openai":
+        yield _Ear(make=own)
+    elif engine == "openai":
         from .asr.openai import open_openai_asr  # the SDK; see _open_responder
 
         interval_ms = settings.hearing.partial_interval_ms if transcribing.partials else None
         async with open_openai_asr(
             model=transcribing.model,
-            language=transcribing.language,
+            language=None if transcribing.language == "auto" else transcribing.language,
             partial_interval_ms=interval_ms,
             base_url=transcribing.base_url,
             api_key=_text(transcribing.api_key),
         ) as ear:
-            yield ear, ()
+            yield _Ear(make=ear)
+    elif engine == "whisper":
+        yield _whisper_ear(transcribing)
     else:
         lanes = _lanes("asr", transcribing.lanes, load_pocketsphinx)
-        admission = Admission(len(lanes), EXPECTED, most=len(lanes) * DECODERS_MAX)
-        yield functools.partial(_pocketsphinx, LanePool(lanes), admission), lanes
+        admission = Admission(len(lanes), pocketsphinx.EXPECTED, most=len(lanes) * DECODERS_MAX)
+        pool = LanePool(lanes)
+        yield _Ear(
+            make=lambda session_id: pocketsphinx.PocketsphinxTranscriber(
+                pool, session_id, admission
+            ),
+            lanes=lanes,
+            admission=admission,
+        )
+
+
+def _whisper_ear(transcribing: Transcribing) -> _Ear:
+    threads = whisper.lane_threads(transcribing.threads, transcribing.lanes)
+    load = functools.partial(
+        load_whisper, transcribing.whisper_model, transcribing.models_dir, threads
+    )
+    lanes = _lanes("asr", transcribing.lanes, load)
+    admission = Admission(len(lanes), whisper.EXPECTED)
+    ear = whisper.Ear(
+        pool=LanePool(lanes),
+        admission=admission,
+        language="" if transcribing.language == "auto" else transcribing.language,
+        beam=transcribing.beam,
+    )
+    return _Ear(
+        make=lambda session_id: whisper.WhisperTranscriber(ear), lanes=lanes, admission=admission
+    )
+
+
+async def fetch_model(settings: Settings) -> None:
+    """Download the Whisper model that is named, where that is wanted, allowed and needed.
+
+    Takes minutes. What goes wrong is logged, and the server starts with what it has.
+    """
+    transcribing = settings.transcribing
+    wanted = transcribing.engine in ("auto", "whisper") and transcribing.may_download
+    if not wanted or choose_ear(transcribing).model is not None:
+        return
+    log = structlog.get_logger()
+    name = transcribing.whisper_model
+    log.info("model_download", model=name)
+    pull = functools.partial(
+        ready_model, name, models_folder(transcribing.models_dir), may_download=True
+    )
+    try:
+        await trio.to_thread.run_sync(pull, abandon_on_cancel=True)
+    except EngineFailure as problem:
+        log.warning("model_download_failed", model=name, error=str(problem))
 
 
 @asynccontextmanager

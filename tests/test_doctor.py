@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
+from huggingface_hub import constants
 from rich.console import Console
 
 import parley.doctor
@@ -27,6 +29,7 @@ from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
+from support.whisper_folder import write_model
 
 Clock = trio.testing.MockClock
 
@@ -210,7 +213,7 @@ def test_an_engine_that_cannot_be_set_up_is_a_line_and_no_traceback(
     monkeypatch.setattr(parley.doctor, "open_engine_room", Locked)
     monkeypatch.setattr(parley.doctor, "_microphone", lambda: Check(name="m", ok=True, detail=""))
     checks = examine(SETTINGS)
-    assert [check.name for check in checks] == ["python", "port", "engines", "m"]
+    assert [check.name for check in checks] == ["python", "port", "engines", "model", "m"]
     assert checks[2] == Check(
         name="engines", ok=False, detail="the API key cannot be used", advice="mend the settings"
     )
@@ -250,6 +253,40 @@ def test_an_address_that_is_not_here_is_told() -> None:
     check = parley.doctor._port(Settings.defaults(parley_host="192.0.2.1", parley_port=0))
     assert not check.ok and check.advice
     assert check.detail.startswith("192.0.2.1:0: ")
+
+
+# The model
+
+
+@pytest.fixture(autouse=True)
+def no_other_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+
+
+def model(tmp_path: Path, name: str = "small-int8") -> Check:
+    return parley.doctor._model(
+        Settings.defaults(stream_model_whisper=name, parley_models_dir=str(tmp_path))
+    )
+
+
+def test_a_model_that_is_on_disk_is_told_with_its_folder(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "small")
+    check = model(tmp_path)
+    assert (check.ok, check.needed, check.detail) == (True, False, f"small-int8: {folder}")
+
+
+def test_a_model_that_is_not_on_disk_is_told_with_the_command_that_gets_it(tmp_path: Path) -> None:
+    check = model(tmp_path, "distil-small.en")
+    assert (check.ok, check.needed) == (False, False)
+    assert check.detail == "the Whisper model distil-small.en is not on disk"
+    assert check.advice == "`parley models pull distil-small.en`"
+
+
+@pytest.mark.parametrize("name", ["small", "enormous", "/nowhere/whisper"])
+def test_a_model_that_cannot_be_used_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
+    write_model(tmp_path / "small", tokenizer_json=None)
+    check = model(tmp_path, name)
+    assert not check.ok and check.detail and check.advice
 
 
 # The microphone
@@ -348,7 +385,7 @@ def test_on_a_narrow_terminal_nothing_is_lost() -> None:
 @pytest.mark.slow
 def test_the_engines_that_are_installed_are_usable() -> None:
     checks = {check.name: check for check in examine(Settings.defaults(parley_port=0))}
-    assert list(checks) == ["python", "port", "vad", "tts", "asr", "llm", "microphone"]
+    assert list(checks) == [*("python", "port", "vad", "tts", "asr", "llm", "model", "microphone")]
     failing = [check for check in checks.values() if check.needed and not check.ok]
     assert failing == []
     assert checks["microphone"].ok or checks["microphone"].advice

@@ -10,6 +10,7 @@ decode holds a lane for longer than one tail takes.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import trio
 
 from ..failures import EngineFailure, EngineUnavailable, LaneLost
 from ..lane import LanePool
-from .admission import Admission
+from .admission import Admission, Expected
 from .interface import RATE_HZ, Hypothesis, Transcript
 from .whisper_guards import Decoded, Guard, guard_of
 from .whisper_window import (
@@ -106,6 +107,15 @@ class _Open:
         if not words:
             return 0.0
         return math.exp(min(0.0, sum(p * count for p, count in self.confidences) / words))
+
+
+EXPECTED = Expected(rtf=0.15, final_s=0.4)
+"""Before anything was heard: about what `small` needs on two cores."""
+
+
+def lane_threads(wanted: int, lanes: int) -> int:
+    """Threads of each lane; where nobody said, the cores are shared."""
+    return wanted or max(1, (os.cpu_count() or 1) // lanes)
 
 
 class WhisperTranscriber:

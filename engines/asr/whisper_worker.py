@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..failures import EngineFailure
+from .model_store import models_folder, parse_name, ready_model
 from .whisper_guards import Decoded
 from .whisper_window import FULL_FRAMES
 
@@ -72,6 +73,13 @@ def load(folder: str, compute_type: str, threads: int) -> None:
     _model = _Model(whisper=whisper, prompt_of=_Prompts(whisper), device=device)
     silence = bytes(int(WARM_UP_S * 32_000))
     decode([Pass(pcm16=silence, frames=300, beam=1, tokens=4, language="en")])
+
+
+def load_named(name: str, models_dir: str | None, threads: int) -> None:
+    """A lane's `init` for a model by the name that the settings have for it. Looks for it each
+    time, so a lane that found none finds the one that was fetched meanwhile."""
+    folder = ready_model(name, models_folder(models_dir))
+    load(str(folder), parse_name(name).compute_type or "", threads)
 
 
 def loaded() -> Any:

@@ -594,7 +594,7 @@ async def test_a_recognizer_that_is_too_slow_twice_in_a_row_is_told_of_once(
 async def test_a_recognizer_that_is_slow_now_and_then_is_not_told_of(
     autojump_clock: Clock,
 ) -> None:
-    delays = {("finish", 1): 2.0, ("finish", 3): 2.0}
+    delays: dict[str | tuple[str, int], float] = {("finish", 1): 2.0, ("finish", 3): 2.0}
     desk = Desk(ScriptedTranscriber(["a", "b", "c"], delays_s=delays))
     for number in (1, 2, 3):
         desk.said(number, 1000)
