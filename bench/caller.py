@@ -80,6 +80,8 @@ class Caller:
     """Whether this caller may begin a line now."""
     talked: Callable[[], None] = lambda: None
     """Called when a line has been said and answered."""
+    hush: str | None = None
+    """Sent when the final has come, to hear no reply; None: the reply is heard to its end."""
     counting: bool = False
     notes: Notes = field(default_factory=Notes)
     greeted: trio.Event = field(default_factory=trio.Event)
@@ -95,6 +97,11 @@ class Caller:
     _played_until_s: float = -math.inf
     _audio_s: float = 0.0
     _asked_s: float = 0.0
+
+    @property
+    def said_frames(self) -> int:
+        """How much of its line it has said; 0 between lines."""
+        return self._said if self._line is not None else 0
 
     async def run(self) -> None:
         """Until cancelled. A connection that is lost is noted, and ends it."""
@@ -131,6 +138,9 @@ class Caller:
                     self._said_s.append(now_s)
                 elif self._answered(now_s):
                     resume_s = now_s + self.rng.uniform(*PAUSE_S)
+            if self.hush is not None and self._line is not None and self._final is not None:
+                await wire.send(self.hush)
+                self._over, self._played_until_s = True, now_s
             self._sent_s.append(now_s)
             await wire.send(self.tongue.audio(frame))
 
@@ -188,11 +198,13 @@ class Caller:
             self.notes.frame_lag_s.append(now_s - times_s[frame])
 
     def _finalized(self, text: str, now_s: float) -> None:
-        if not self._counted or self._line is None:
+        if self._line is None:
             return
         if self._final is not None:
             text = f"{self._final} {text}"
         self._final = text
+        if not self._counted:
+            return
         if self._line.words and text != self._line.words:
             self.notes.wrong.append(f"{self._line.words} | {text}")
         if self._said_s:
