@@ -61,6 +61,21 @@ def test_jobs_are_taken_out_by_choice_and_the_others_keep_their_turn() -> None:
     assert names(queue) == ["b", "c"]
 
 
+def late(name: str, alike: str | None = "p", *, urgent: bool = False) -> Job:
+    return Job(jobs.each_with_pid, (), math.inf, None, urgent, late=lambda: name, alike=alike)
+
+
+def items(batch: list[Job]) -> list[str]:
+    return [one.late() if one.late else one.args[0] for one in batch]
+
+
+def test_jobs_that_are_alike_are_done_together_and_the_others_keep_their_turn() -> None:
+    waiting = [late("a"), job("x"), late("b", "q"), late("c"), late("d", urgent=True)]
+    queue = queue_of(*waiting, *(late(name) for name in "efg"), late("h", None), late("i", None))
+    batches = [items(batch) for batch in iter(queue.pop_with_alike, [])]
+    assert batches == [["d"], ["a", "c", "e", "f"], ["x"], ["b"], ["g"], ["h"], ["i"]]
+
+
 def test_a_job_ends_once() -> None:
     one = job("a")
     one.finish(7)
@@ -228,6 +243,31 @@ async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
         lane.post(jobs.append, str(path), "posted", generation=lane.generation)
         assert await lane.call(jobs.count) == 3
         assert path.read_text() == "running final one two posted "
+
+        # Jobs that are alike share a call; each hears what is there when it begins.
+        told: list[object] = []
+        newest = ["old"]
+
+        def newest_of(name: str) -> str:
+            return f"{name} {newest[0]}"
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.call, jobs.sleep_for, 0.1)
+            await trio.testing.wait_all_tasks_blocked()
+            for name in ("left", "right"):
+                late_call = partial(
+                    lane.call_late, jobs.each_with_pid, partial(newest_of, name), alike="both"
+                )
+                nursery.start_soon(outcome, late_call, told)
+            await trio.testing.wait_all_tasks_blocked()
+            newest[0] = "new"
+        assert told == [("left new", 2, 4), ("right new", 2, 4)]
+        alone = await lane.call_late(jobs.each_with_pid, lambda: "alone")
+        assert alone == ("alone", 1, 5)
+        with pytest.raises(EngineUnavailable, match="not these"):
+            await lane.call_late(jobs.refuse, lambda: "x")
+        with pytest.raises(EngineFailure, match="ValueError"):
+            await lane.call_late(jobs.too_few, lambda: "x")
 
         # Whose time runs out in the queue is told so, and the job is not begun.
         results: list[object] = []

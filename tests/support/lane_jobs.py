@@ -84,3 +84,17 @@ def interrupt_myself() -> str:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.05)
     return "still here"
+
+
+def each_with_pid(items: list[str]) -> list[tuple[str, int, int]]:
+    """(item, how many were done in this call, which call it was)."""
+    call = count()
+    return [(item, len(items), call) for item in items]
+
+
+def too_few(items: list[str]) -> list[str]:
+    return items[1:]
+
+
+def refuse(items: list[str]) -> list[str]:
+    raise EngineUnavailable("not these")

@@ -22,7 +22,7 @@ from parley.engines.failures import EngineFailure, LaneLost
 from parley.engines.lane import Lane, LanePool
 from parley.wav import read_wav
 
-AUDIO = Path(__file__).parents[2] / "examples/audio"
+AUDIO = Path(__file__).parents[3] / "examples/audio"
 WORDS = dict(line.split("\t") for line in (AUDIO / "words.txt").read_text().splitlines())
 LEAST_SHARE_OF_WORDS_RIGHT = 0.9
 
