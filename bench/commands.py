@@ -98,3 +98,41 @@ def sessions(
         _fail(str(problem))
     console.print(table_of(result))
     _write(result, out, console)
+
+
+@bench_app.command()
+def vad(
+    audio: Annotated[
+        Path, typer.Option(help="Whose speech is used: a folder of WAVs.", metavar="FOLDER")
+    ] = Path("examples/audio"),
+    babble: Annotated[
+        Path | None,
+        typer.Option(help="Whose voices the babble is of; without: the same.", metavar="FOLDER"),
+    ] = None,
+    detectors: Annotated[
+        str, typer.Option(help="webrtc 2, webrtc 3, energy, silero; with commas.")
+    ] = "webrtc 2,webrtc 3,energy,silero",
+    seconds: Annotated[float, typer.Option(help="At least so much audio.", min=1)] = 130,
+    out: Out = OUT,
+) -> None:
+    """How well the detectors hear speech in silence, white noise, hum and babble."""
+    from rich.console import Console
+
+    from ..wav import NotAWav
+    from .vad import Plan, bench_vad, table_of
+
+    console = Console()
+    plan = Plan(
+        audio=audio,
+        babble=babble,
+        detectors=[name.strip() for name in detectors.split(",")],
+        seconds=seconds,
+    )
+    try:
+        result = bench_vad(plan, console)
+    except (NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    for note in result.notes:
+        console.print(note, markup=False)
+    _write(result, out, console)

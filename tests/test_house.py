@@ -14,16 +14,18 @@ import pytest
 WALL_CLOCK = {
     "parley.engines.asr.pocketsphinx_worker": {"monotonic", "perf_counter"},
     "parley.wallclock": {"time_ns"},
+    "parley.bench.cpu": {"process_time"},
 }
 """Modules that may ask the machine for the time, and by which call. Workers have no Trio; nothing
-that decides anything depends on what they measure, or on the time of day."""
+that decides anything depends on what they measure, or on the time of day. A measurement of pure
+computation asks for CPU time, which no clock of Trio's tells."""
 
 FORBIDDEN = ("time", "threading", "asyncio", "concurrent", "_thread", "sched")
 """Clocks and schedulers beside Trio's."""
 
 OUTSIDE = (
     *("parley.recording", "parley.engines", "parley.client", "parley.logs", "parley.cli"),
-    "parley.wallclock",
+    *("parley.wallclock", "parley.bench"),
 )
 """Where the process meets the world; who of them may have a clock stands in WALL_CLOCK."""
 
@@ -295,7 +297,9 @@ def test_who_may_have_a_clock_stands_at_the_edge_and_makes_use_of_it() -> None:
     for module, allowed in WALL_CLOCK.items():
         assert module.startswith(OUTSIDE)
         assert set(clocks(module)) == allowed
-        if module != "parley.wallclock":
+        if module.startswith("parley.bench"):
+            assert allowed == {"process_time"}, "what passes while it waits is for Trio's clock"
+        elif module != "parley.wallclock":
             assert module.endswith("_worker"), "elsewhere it would block the event loop"
             assert "time" not in allowed, "the time of day is nobody's business"
 
