@@ -136,3 +136,35 @@ def vad(
     for note in result.notes:
         console.print(note, markup=False)
     _write(result, out, console)
+
+
+@bench_app.command()
+def turn(
+    recordings: Annotated[
+        Path, typer.Option(help="What is said: WAVs with words.txt.", metavar="FOLDER")
+    ] = Path("examples/audio"),
+    passes: Annotated[int, typer.Option(help="How often all of it is said.", min=1)] = 1,
+    frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    out: Out = OUT,
+) -> None:
+    """How long a person waits for an answer, stage by stage, with the engines configured."""
+    from rich.console import Console
+
+    from ..client.conversation import ClosedEarly, NoGreeting
+    from ..client.server_process import ServerFailed
+    from ..client.wire import Unreachable
+    from ..config import SettingsError, load_settings
+    from ..wav import NotAWav
+    from .turn import Plan, bench_turn, table_of
+
+    console = Console()
+    plan = Plan(recordings=recordings, passes=passes, frame_ms=frame_ms)
+    try:
+        settings = load_settings()
+        result = trio.run(bench_turn, plan, settings, console)
+    except SettingsError as problem:
+        _fail(str(problem), USAGE)
+    except (ServerFailed, Unreachable, ClosedEarly, NoGreeting, NotAWav, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
