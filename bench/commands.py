@@ -168,3 +168,26 @@ def turn(
         _fail(str(problem))
     console.print(table_of(result))
     _write(result, out, console)
+
+
+@bench_app.command()
+def report(
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Result files, or folders of them; without: bench-out."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The page.", metavar="FILE.html")] = Path(
+        "report.html"
+    ),
+) -> None:
+    """Draw results as one page of HTML that needs nothing but itself."""
+    from .report import write_report
+    from .stored import NotAResult
+
+    try:
+        count = write_report(results or [OUT], out)
+    except NotAResult as problem:
+        _fail(str(problem), USAGE)
+    except OSError as problem:
+        _fail(f"{out}: cannot be written ({problem.strerror})")
+    print(f"written: {out}, of {count} results")

@@ -25,6 +25,7 @@ from ..client.report import Row, row_of
 from ..client.server_process import parley_serve, server_process
 from ..client.utterance import Utterance
 from ..config import Settings
+from ..engines.room import choices
 from ..wallclock import utc_now
 from .result import Result, Spread, spread
 
@@ -82,14 +83,7 @@ async def bench_turn(plan: Plan, settings: Settings, console: Console) -> Result
 
 
 def _engines(settings: Settings) -> dict[str, Any]:
-    hearing = settings.hearing
-    return {
-        "vad": hearing.vad_engine,
-        "silence_ms": hearing.silence_ms,
-        "asr": settings.transcribing.engine,
-        "llm": settings.answering.engine,
-        "tts": settings.speaking.engine,
-    }
+    return {**choices(settings), "silence_ms": settings.hearing.silence_ms}
 
 
 def row_of_turns(turns: Sequence[tuple[Recording, Utterance]]) -> dict[str, Any]:

@@ -297,9 +297,9 @@ def test_who_may_have_a_clock_stands_at_the_edge_and_makes_use_of_it() -> None:
     for module, allowed in WALL_CLOCK.items():
         assert module.startswith(OUTSIDE)
         assert set(clocks(module)) == allowed
-        if module.startswith("parley.bench"):
-            assert allowed == {"process_time"}, "what passes while it waits is for Trio's clock"
-        elif module != "parley.wallclock":
+        if allowed == {"process_time"}:
+            continue  # how much was computed, not how late it is: nobody can wait by it
+        if module != "parley.wallclock":
             assert module.endswith("_worker"), "elsewhere it would block the event loop"
             assert "time" not in allowed, "the time of day is nobody's business"
 

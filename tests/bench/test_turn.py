@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_the_waterfall_has_no_gaps_and_ends_where_the_reply_is_heard() -> None:
     stages = row["waterfall"]
     assert [stage["stage"] for stage in stages] == [name for name, _ in STAGES]
     assert stages[0]["from_ms"] == 0
-    assert all(a["to_ms"] == b["from_ms"] for a, b in zip(stages, stages[1:], strict=False))
+    assert all(a["to_ms"] == b["from_ms"] for a, b in pairwise(stages))
     assert stages[-1]["to_ms"] == row["first_audio_ms"].median == pytest.approx(1000)
 
 
