@@ -158,7 +158,9 @@ def turn(
     from .turn import Plan, bench_turn, table_of
 
     console = Console()
-    plan = Plan(recordings=recordings, passes=passes, frame_ms=frame_ms)
+    plan = Plan(
+        recordings=recordings, passes=passes, frame_ms=frame_ms, log=out / "turn-server.log"
+    )
     try:
         settings = load_settings()
         result = trio.run(bench_turn, plan, settings, console)

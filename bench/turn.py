@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -45,6 +44,8 @@ class Plan:
     recordings: Path = Path("examples/audio")
     passes: int = 1
     frame_ms: int = 100
+    log: Path = Path("bench-out/turn-server.log")
+    """What the server says; its folder is made."""
     command: Callable[[int], Sequence[str]] = parley_serve
 
 
@@ -56,14 +57,15 @@ async def bench_turn(plan: Plan, settings: Settings, console: Console) -> Result
     recordings = load_folder(plan.recordings)
     pace = Pace(rate_hz=RATE_HZ, chunk_ms=plan.frame_ms)
     turns: list[tuple[Recording, Utterance]] = []
-    with TemporaryDirectory() as folder, Progress(console=console) as progress:
+    plan.log.parent.mkdir(parents=True, exist_ok=True)
+    with Progress(console=console) as progress:
         bar = progress.add_task("turns", total=plan.passes * len(recordings))
 
         def begins(recording: Recording) -> None:
             done = len(turns) + len(utterances)
             progress.update(bar, completed=done, description=recording.name)
 
-        async with server_process(Path(folder) / "server.log", plan.command) as server:
+        async with server_process(plan.log, plan.command) as server:
             for _ in range(plan.passes):
                 utterances: list[Utterance] = []
                 await recite(server.url, recordings, pace, utterances, begins=begins)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from parley.bench.turn import STAGES, row_of_turns
+from parley.bench.turn import STAGES, Plan, bench_turn, row_of_turns
 from parley.cli import app
 from parley.client.incoming import Final, Finalizing, Incoming, Metrics, Partial, Phrase, Token
 from parley.client.recording import Recording
+from parley.client.server_process import ServerFailed
 from parley.client.utterance import Heard, SentLog, Utterance
+from parley.config import Settings
 
 EXAMPLES = Path("examples/audio")
 
@@ -85,6 +89,16 @@ def test_it_measures_a_server_of_its_own(tmp_path: Path) -> None:
     assert (row["words"], row["word_errors"]) == (6, 0)
     assert written["parameters"]["asr"]
     assert str(tmp_path) not in json.dumps(written)
+
+
+async def test_a_server_that_does_not_come_up_leaves_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "new/server.log"
+    plan = Plan(
+        log=log, command=lambda port: [sys.executable, "-c", "print('no'); raise SystemExit(3)"]
+    )
+    with pytest.raises(ServerFailed, match="exit code 3"):
+        await bench_turn(plan, Settings.defaults(), Console(quiet=True))
+    assert log.read_text() == "no\n"
 
 
 def test_a_folder_without_recordings_is_one_line(tmp_path: Path) -> None:
