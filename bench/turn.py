@@ -7,6 +7,7 @@ sent the audio in question until it received the message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +36,9 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("first reply audio", "first_audio_ms"),
 )
 """What happens after the last speech sample, in this order; by its time in a turn."""
+
+_FOLDERS = re.compile(r"[^\s(]*[/\\]")
+"""The folders of a path within words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +82,20 @@ async def bench_turn(plan: Plan, settings: Settings, console: Console) -> Result
             "recordings": plan.recordings.name,
             "passes": plan.passes,
             "frame_ms": plan.frame_ms,
-            **_engines(settings),
+            **engines_of(settings),
         },
         rows=[row_of_turns(turns)],
     )
 
 
-def _engines(settings: Settings) -> dict[str, Any]:
-    return {**choices(settings), "silence_ms": settings.hearing.silence_ms}
+def engines_of(settings: Settings) -> dict[str, Any]:
+    """What dialect A is served with; of a model or a voice by its path, only the name."""
+    chosen = choices(settings)
+    return {
+        "vad": settings.hearing.vad_engine,
+        "silence_ms": settings.hearing.silence_ms,
+        **{kind: _FOLDERS.sub("", chosen[kind]) for kind in ("asr", "llm", "tts")},
+    }
 
 
 def row_of_turns(turns: Sequence[tuple[Recording, Utterance]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from parley.bench import turn as turn_module
 from parley.bench.turn import STAGES, Plan, bench_turn, row_of_turns
 from parley.cli import app
 from parley.client.incoming import Final, Finalizing, Incoming, Metrics, Partial, Phrase, Token
@@ -70,6 +71,19 @@ def test_a_turn_without_an_answer_counts_and_has_no_times() -> None:
     assert (row["turns"], row["answered"], row["waterfall"]) == (1, 0, [])
     assert row["final_ms"].count == 0
     assert row["each"][0]["final_ms"] is None
+
+
+def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "vad": "x",
+        "asr": "whisper (/home/ann/tiny)",
+        "llm": "local",
+        "tts": "piper C:\\v\\amy",
+    }
+    monkeypatch.setattr(turn_module, "choices", lambda settings: told)
+    found = turn_module.engines_of(Settings.defaults())
+    assert (found["asr"], found["tts"]) == ("whisper (tiny)", "piper amy")
+    assert (found["vad"], found["silence_ms"]) == ("webrtc", 700)
 
 
 @pytest.mark.slow
