@@ -1,4 +1,4 @@
-"""The command line: `parley serve | talk | demo | bench | doctor`.
+"""The command line: `parley serve | talk | demo | bench | models | doctor`.
 
 Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
 is one line and exit code 1. Heavy imports wait for the command that needs them.
@@ -17,6 +17,7 @@ import typer
 from . import __version__
 from .bench.commands import bench_app
 from .config import Settings, SettingsError, load_settings
+from .models_cli import models_app
 
 app = typer.Typer(
     name="parley",
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(bench_app)
+app.add_typer(models_app)
 
 USAGE = 2
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 import trio
@@ -95,6 +95,8 @@ class Dialogue:
     seq: int = 0
     """The number of the last phrase that was sent."""
     live: TurnRecord | None = None
+    latest: TurnRecord | None = None
+    """The live turn, or the one that was live last."""
 
     _talking: int = 0
     """The number of the utterance that is being spoken for certain; 0: none."""
@@ -160,6 +162,13 @@ class Dialogue:
                 await self._drain()
             case _:
                 assert_never(report)
+
+    def account(self) -> dict[str, Any] | None:
+        """The newest reply's ledger for GET /sessions, its words only where the log may hold them;
+        None before the first turn."""
+        if self.latest is None:
+            return None
+        return self.latest.account(trio.current_time(), words=self.log_transcripts)
 
     def _go(self, trigger: Trigger) -> None:
         self.state = next_state(self.state, trigger)
@@ -295,18 +304,25 @@ class Dialogue:
             final_s=now_s if final_s is None else final_s,
         )
         self._go(Trigger.TURN)
-        self.live = record
+        self.live = self.latest = record
         self.gate.begin(record.turn)
         self.telemetry.count("turns")
         self.start_turn(record, self.memory.conversation(user_text))
 
     async def _interrupt(self, record: TurnRecord) -> None:
         """The person spoke over the reply: cut it, and remember only what they heard of it."""
-        heard = record.ledger.heard(trio.current_time())
+        heard = self._cut(record)
         await self._end_turn(record)
         self.memory.commit(record.turn, record.user_text, heard)
         self.telemetry.count("interruptions")
-        self.log.info("interrupted", turn=record.turn, heard_chars=len(heard))
+        said = record.ledger.said()
+        self.log.info(
+            "interrupted",
+            turn=record.turn,
+            heard_chars=len(heard),
+            said_chars=len(said),
+            **({"heard": heard, "said": said} if self.log_transcripts else {}),
+        )
         self.watchers.tell(BargedIn(session_id=self.session_id, turn=record.turn, heard=heard))
         self._go(Trigger.INTERRUPT)
         await self.outbox.send(BargeIn(seq=self.seq))
@@ -332,7 +348,7 @@ class Dialogue:
         self._unanswered.clear()
         record = self.live
         if record is not None:
-            heard = record.ledger.heard(trio.current_time())
+            heard = self._cut(record)
             await self._end_turn(record)
             if record.committed:
                 self.memory.commit(record.turn, record.user_text, heard)
@@ -343,6 +359,12 @@ class Dialogue:
             await self._tell_latency(record)
             if self._draining:
                 await self._close_for_drain()
+
+    def _cut(self, record: TurnRecord) -> str:
+        """What was heard of it, now that nothing more will be."""
+        now_s = trio.current_time()
+        record.ledger.cut(now_s)
+        return record.ledger.heard(now_s)
 
     async def _end_turn(self, record: TurnRecord) -> None:
         """From the first line on, nothing of the turn reaches the peer."""

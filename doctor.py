@@ -19,16 +19,31 @@ from rich.table import Table
 
 from .actors.resampler import Resampler
 from .config import Settings
+from .engines.asr.model_store import ModelProblem, models_folder, ready_model
 from .engines.failures import EngineFailure
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
-from .engines.room import EngineRoom, open_engine_room
+from .engines.room import EngineRoom, hearings, open_engine_room
 from .engines.tts.interface import Speech
 
 PHRASE = "hello world"
 READY_S = 60.0
 """A lane loads its engine in seconds; a cold disk may take a while."""
 ANSWER_S = 15.0
+
+SERVICE_ADVICE = (
+    "check {0}_MODEL, {0}_BASE_URL (or OPENAI_BASE_URL) and {0}_API_KEY (or OPENAI_API_KEY)"
+)
+VOICE_ADVICE = {
+    "pyttsx3": "mend STREAM_TTS_VOICE, or reinstall pyttsx3 and espeakng-loader (make clean run)",
+    "piper": "mend STREAM_PIPER_VOICE, or set STREAM_TTS_ENGINE=pyttsx3",
+    "openai": SERVICE_ADVICE.format("OPENAI_TTS") + "; or set STREAM_TTS_ENGINE=pyttsx3",
+}
+EAR_ADVICE = {
+    "pocketsphinx": "reinstall pocketsphinx (make clean run)",
+    "whisper": "see `parley models list`; or set STREAM_ASR_ENGINE=pocketsphinx",
+    "openai": SERVICE_ADVICE.format("OPENAI_ASR") + "; or set STREAM_ASR_ENGINE=pocketsphinx",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +67,7 @@ def examine(settings: Settings) -> list[Check]:
             checks.append(
                 Check(name="engines", ok=False, detail=str(error), advice="mend the settings")
             )
-    checks.append(_microphone())
+    checks += [_model(settings), _microphone()]
     return checks
 
 
@@ -87,20 +102,23 @@ async def _engines(settings: Settings) -> list[Check]:
     async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
         await nursery.start(room.supervisor().run)
         with trio.move_on_after(READY_S):
-            while room.not_ready() and not all(  # noqa: ASYNC110 (a lane tells nobody)
-                lane.load_error for lane in room.lanes
+            while any(  # noqa: ASYNC110 (a lane tells nobody)
+                kind.endswith(": loading") for kind in room.not_ready()
             ):
                 await trio.sleep(0.05)
-        checks = [_vad(room), *await _voice_and_ear(room), await _llm(room)]
+        checks = [_vad(room, settings), *await _voice_and_ear(room), await _llm(room)]
         nursery.cancel_scope.cancel()
     return checks
 
 
-def _vad(room: EngineRoom) -> Check:
-    detector = room.engines.detector()
-    detector.is_speech(bytes(detector.frame_samples * 2))
-    frame_ms = detector.frame_samples * 1000 // detector.rate_hz
-    return Check(name="vad", ok=True, detail=f"{room.chosen['vad']}, frames of {frame_ms} ms")
+def _vad(room: EngineRoom, settings: Settings) -> Check:
+    frames_ms = []
+    for _, hearing in hearings(settings):
+        detector = room.engines.detector(hearing)
+        detector.is_speech(bytes(detector.frame_samples * 2))
+        frames_ms.append(detector.frame_samples * 1000 // detector.rate_hz)
+    lengths = " or ".join(str(length) for length in dict.fromkeys(frames_ms))
+    return Check(name="vad", ok=True, detail=f"{room.chosen['vad']}, frames of {lengths} ms")
 
 
 async def _voice_and_ear(room: EngineRoom) -> list[Check]:
@@ -114,7 +132,7 @@ async def _voice_and_ear(room: EngineRoom) -> list[Check]:
                 name="tts",
                 ok=False,
                 detail=f"{name}: {_words(error)}",
-                advice="reinstall pyttsx3 and espeakng-loader (make clean run)",
+                advice=_advice(VOICE_ADVICE, name),
             ),
             await _asr(
                 room.engines, room.chosen["asr"], Speech(pcm16=bytes(32_000), rate_hz=16_000)
@@ -141,7 +159,7 @@ async def _asr(engines: Engines, name: str, speech: Speech) -> Check:
             name="asr",
             ok=False,
             detail=f"{name}: {_words(error)}",
-            advice="reinstall pocketsphinx (make clean run)",
+            advice=_advice(EAR_ADVICE, name),
         )
     return Check(
         name="asr",
@@ -172,6 +190,20 @@ async def _llm(room: EngineRoom) -> Check:
     return Check(name="llm", ok=True, detail=f"{name}: answers {text[:40]!r}")
 
 
+def _model(settings: Settings) -> Check:
+    """The Whisper model that is named. Parley can talk without one, by other recognizers."""
+    name = settings.transcribing.whisper_model
+    try:
+        folder = ready_model(name, models_folder(settings.transcribing.models_dir))
+    except ModelProblem as problem:
+        # The problem's last part is what to do: one line there, two columns here.
+        detail, _, advice = str(problem).rpartition("; ")
+        return Check(
+            name="model", ok=False, detail=detail or str(problem), advice=advice, needed=False
+        )
+    return Check(name="model", ok=True, detail=f"{name}: {folder}", needed=False)
+
+
 def _microphone() -> Check:
     if importlib.util.find_spec("sounddevice") is None:
         return Check(
@@ -199,6 +231,11 @@ def _microphone() -> Check:
         detail=f"for `parley talk --mic`: {found} input device(s)",
         advice="plug a microphone in",
     )
+
+
+def _advice(table: dict[str, str], chosen: str) -> str:
+    """For an engine as it is chosen: its name, perhaps with a reason behind it."""
+    return table.get(chosen.partition(" ")[0], "mend the engine")
 
 
 def _words(error: Exception) -> str:

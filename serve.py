@@ -9,7 +9,7 @@ import trio
 
 from .config import Settings
 from .engines.kit import OwnEngines
-from .engines.room import NO_OWN_ENGINES, open_engine_room
+from .engines.room import NO_OWN_ENGINES, fetch_model, open_engine_room
 from .logs import configure_logging
 from .server import PortInUse, Server, open_listeners
 
@@ -35,6 +35,8 @@ async def _serve(settings: Settings, own: OwnEngines) -> int:
         if serving.engine_port
         else []
     )
+    if own.transcriber is None:
+        await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
         server = Server(settings, room)
         log = structlog.get_logger()

@@ -162,6 +162,16 @@ class Server:
             "Worker processes that are ready",
             lambda: sum(lane.ready for lane in self._room.lanes),
         )
+        if (admission := self._room.admission) is not None:
+            self.telemetry.gauge(
+                "asr_talking", "Utterances being transcribed now", lambda: admission.talking
+            )
+            self.telemetry.gauge(
+                "asr_places", "How many the recognizers can keep up with", lambda: admission.places
+            )
+            self.telemetry.gauge(
+                "asr_rtf", "Work per second of speech, newest utterances", lambda: admission.rtf
+            )
 
     async def run(
         self,

@@ -218,7 +218,7 @@ class Session:
 
     async def _run_vad(self) -> None:
         hearing = self._hearing_settings
-        detector = self._engines.detector()
+        detector = self._engines.detector(hearing)
         await VADActor(
             inbox=self._channels.heard[1],
             spoken=self._channels.spoken[0],
@@ -318,7 +318,7 @@ class Session:
             self._transport.abort()
             for end in self._channels.outbox:
                 end.close()  # whoever still waits to play something learns that it is over
-            self._log.info("session_closed", **self.status())
+            self._log.info("session_closed", **self._figures())
             self._watchers.tell(Disconnected(session_id=self.id))
 
     def _watch_audio(self, pcm16: bytes) -> None:
@@ -359,7 +359,10 @@ class Session:
                 return
 
     def status(self) -> dict[str, Any]:
-        """A line of GET /sessions."""
+        """A line of GET /sessions. `reply` is the ledger of the live turn or of the last one."""
+        return {**self._figures(), "reply": self._dialogue.account()}
+
+    def _figures(self) -> dict[str, Any]:
         dialogue = self._dialogue
         return {
             "session_id": self.id,

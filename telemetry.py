@@ -66,6 +66,12 @@ class Telemetry:
             ["engine", "failure"],
             registry=self.registry,
         )
+        self._doubts = Counter(
+            "parley_asr_doubts",
+            "Transcripts that the recognizer's guards did not believe, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
         self._violations = Counter(
             "parley_violations", "Breaches of a dialect", ["breach"], registry=self.registry
         )
@@ -90,6 +96,10 @@ class Telemetry:
 
     def engine_failed(self, engine: str, failure: EngineFailure) -> None:
         self._failures.labels(engine, type(failure).__name__).inc()
+
+    def doubted(self, reason: str, times: int) -> None:
+        """`reason` is an engine's word, one of a few."""
+        self._doubts.labels(reason).inc(times)
 
     def breach(self, breach: Breach) -> None:
         self._violations.labels(breach.value).inc()

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 import trio
 
-from ..engines.asr.interface import Transcriber, Transcript
+from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
-from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
 from ..protocol.codes import Code
-from ..protocol.events import Finalizing, Partial
+from ..protocol.events import Finalizing, Info, Partial
 from ..telemetry import Telemetry
 from .messages import Report, Spoken, UtteranceFailed, UtteranceHeard
 from .outbox import Outbox
 from .utterance import UtteranceInHand
+
+SLOW_RTF = 1.5
+SLOW_TIMES = 2
+"""Twice in a row is no accident of a busy moment. Source: requirements of dialect A."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class ASRActor:
                 except trio.EndOfChannel:
                     return
             if message is None:
-                await self._partial(self.utterance.hypothesis)
+                await self._partial()
             else:
                 self.utterance.absorb(message)
                 self._absorb_waiting()
@@ -87,50 +91,108 @@ class ASRActor:
                 await self.reports.send(marker)
 
     async def _decode(self) -> None:
-        """Feed what is there, and finish where the end is known."""
+        """Feed what is there, ask for a hypothesis, and finish where the end is known."""
         utterance = self.utterance
+        if utterance.given_up and not utterance.dropped:
+            return
+        if not utterance.dropped:
+            await self._begin()
+            if not await self._feed() and not utterance.complete:
+                await self._ask()
+                await self._feed()
         if utterance.dropped:
             await self.transcriber.abandon()
-            return
-        if utterance.given_up:
-            return
+        elif utterance.ended is not None:
+            await self._finish(too_long=utterance.ended.too_long)
+
+    async def _begin(self) -> None:
+        utterance = self.utterance
         if utterance.fed == 0 and utterance.audio:
             utterance.attempts += 1
             with engine_deadline(self.timeout_s, "opening the recognizer"):
                 await self.transcriber.begin()
+
+    async def _feed(self) -> bool:
+        """True where the recognizer told its hypothesis, or had nothing to be fed with."""
+        utterance = self.utterance
+        told = True
         while pcm16 := utterance.next_slice():
             with engine_deadline(self.timeout_s, "decoding a second of audio"):
                 text = await self.transcriber.feed(pcm16)
             utterance.was_fed(pcm16)
+            told = text is not None
             if text:
-                await self._partial(text)
-        if utterance.ended is not None:
-            await self._finish(too_long=utterance.ended.too_long)
+                await self._heard(text, utterance.fed)
+        return told
 
-    async def _partial(self, text: str) -> None:
+    async def _ask(self) -> None:
+        """Ask for a hypothesis. Audio goes on coming meanwhile and is fed, so that a decode which
+        had to wait its turn begins with all of it; the utterance's end ends the asking."""
+        hypothesis: Hypothesis | None = None
+        failure: EngineFailure | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._go_on_feeding, nursery.cancel_scope)
+            try:
+                with engine_deadline(self.timeout_s, "a partial transcript"):
+                    hypothesis = await self.transcriber.hypothesis()
+            except EngineFailure as error:
+                failure = error  # raised below, bare and not in a group
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        if hypothesis is not None and hypothesis.text:
+            await self._heard(hypothesis.text, hypothesis.audio_bytes)
+
+    async def _go_on_feeding(self, asking: trio.CancelScope) -> None:
+        while not self.utterance.complete:
+            try:
+                self.utterance.absorb(await self.inbox.receive())
+            except trio.EndOfChannel:
+                break
+            self._absorb_waiting()
+            await self._feed()
+        asking.cancel()
+
+    async def _heard(self, text: str, audio_bytes: int) -> None:
+        """A hypothesis for the first `audio_bytes` of the utterance."""
+        utterance = self.utterance
+        audio_ms = utterance.audio_ms_at(audio_bytes)
+        if audio_ms <= utterance.hypothesis_ms:
+            return  # it is fed again, and the client knows more already
+        utterance.hypothesis_ms = audio_ms
+        utterance.hypothesis = utterance.agreement.update(text, audio_ms)
+        await self._partial()
+
+    async def _partial(self) -> None:
         """A changed hypothesis, at most every `partial_min_gap_s`; an unchanged one again after
         `partial_interval_s`, the longest that a talker waits for a fresh one."""
         utterance = self.utterance
-        if utterance.ended is not None or utterance.fed_audio_ms <= utterance.last_partial_ms:
-            return  # the final says it all; or it is fed again, and the client knows more already
-        utterance.hypothesis = text
+        if utterance.ended is not None or utterance.hypothesis_ms <= utterance.last_partial_ms:
+            return  # the final says it all
+        shown = utterance.hypothesis
         now_s = trio.current_time()
-        changed = text != utterance.last_partial
+        changed = shown.text != utterance.last_partial
         wait_s = self.partial_min_gap_s if changed else self.partial_interval_s
         if now_s < utterance.last_partial_s + wait_s:
             return
-        utterance.last_partial = text
+        utterance.last_partial = shown.text
         utterance.last_partial_s = now_s
-        utterance.last_partial_ms = utterance.fed_audio_ms
+        utterance.last_partial_ms = utterance.hypothesis_ms
         if utterance.first_partial_s is None:
             utterance.first_partial_s = now_s
             self.telemetry.stage("first_partial", now_s - utterance.first_sample_s)
-        await self.outbox.offer_partial(Partial(text=text, audio_ms=utterance.fed_audio_ms))
+        await self.outbox.offer_partial(
+            Partial(
+                text=shown.text,
+                audio_ms=utterance.hypothesis_ms,
+                stable_chars=shown.stable_chars,
+            )
+        )
 
     def _withheld_until_s(self) -> float:
         """When a hypothesis that came too soon after the one before may be told."""
         utterance = self.utterance
-        if utterance.present and utterance.hypothesis != utterance.last_partial:
+        if utterance.present and utterance.hypothesis.text != utterance.last_partial:
             return utterance.last_partial_s + self.partial_min_gap_s
         return math.inf
 
@@ -146,6 +208,9 @@ class ASRActor:
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
         self.telemetry.stage("final", trio.current_time() - asked_s)
+        for reason, times in transcript.doubts.items():
+            self.telemetry.doubted(reason, times)
+        await self._mind_the_pace(transcript.rtf)
         await self.reports.send(
             UtteranceHeard(
                 number=utterance.number,
@@ -156,6 +221,18 @@ class ASRActor:
                 too_long=too_long,
             )
         )
+
+    async def _mind_the_pace(self, rtf: float) -> None:
+        """Advise a smaller model, once each time that this one begins to be too slow."""
+        utterance = self.utterance
+        utterance.slow = utterance.slow + 1 if rtf > SLOW_RTF else 0
+        if utterance.slow == SLOW_TIMES:
+            await self.outbox.send(
+                Info(
+                    message=f"transcribing takes {rtf:.1f} times as long as speaking: "
+                    "a smaller model (STREAM_MODEL_WHISPER) or another engine would keep up"
+                )
+            )
 
     async def _give_up(self, failure: EngineFailure) -> None:
         self.utterance.give_up()
@@ -170,6 +247,8 @@ class ASRActor:
 def _code_of(failure: EngineFailure) -> Code:
     if isinstance(failure, EngineTimeout):
         return Code.ASR_TIMEOUT
+    if isinstance(failure, EngineBusy):
+        return Code.BACKPRESSURE
     if isinstance(failure, EngineUnavailable):
         return Code.MODEL_LOAD_FAIL
     return Code.ASR_FAIL

@@ -45,6 +45,9 @@ class EndpointerSettings:
     is certain: within 100 ms of the first sample, frames and network included."""
     quiet_ms: int = 120
     """A sound that is followed by this much silence, and was no onset, was nothing."""
+    sound_most_ms: int = 500
+    """So long a sound without an onset is told at the most: keys that are hit one after the other
+    must not hold a reply for as long as somebody types."""
     resume_ms: int = 60
     """Speech that lasts shorter does not interrupt a silence that is being counted."""
     alarm_silence_ms: int = 240
@@ -65,6 +68,7 @@ class Endpointer:
 
     def reset(self) -> None:
         self._sounding = False
+        self._sounded_ms = 0
         self._in_utterance = False
         self._confirmed = False
         self._voiced_run_ms = 0
@@ -102,6 +106,7 @@ class Endpointer:
         if self._voiced_run_ms < self._settings.onset_ms:
             return self._only_sound(guarded)
         self._sounding = False
+        self._sounded_ms = 0
         self._in_utterance = True
         self._confirmed = not guarded
         self._voiced_ms = self._voiced_run_ms
@@ -110,12 +115,18 @@ class Endpointer:
         return Edge.ONSET
 
     def _only_sound(self, guarded: bool) -> Edge | None:
-        if not self._sounding and guarded and self._voiced_run_ms >= self._settings.sound_ms:
-            self._sounding = True
-            return Edge.SOUND
-        if self._sounding and self._silent_run_ms >= self._settings.quiet_ms:
+        limits = self._settings
+        if self._silent_run_ms >= limits.quiet_ms:
+            self._sounded_ms = 0
+        elif self._sounded_ms:
+            self._sounded_ms += self._frame_ms
+        if self._sounding and not 0 < self._sounded_ms <= limits.sound_most_ms:
             self._sounding = False
             return Edge.QUIET
+        if not self._sounded_ms and guarded and self._voiced_run_ms >= limits.sound_ms:
+            self._sounding = True
+            self._sounded_ms = self._frame_ms
+            return Edge.SOUND
         return None
 
     def _inside(self, voiced: bool) -> Edge | None:
@@ -128,7 +139,9 @@ class Endpointer:
         elif self._voiced_run_ms >= limits.resume_ms:
             self._silent_run_ms = 0
         if not self._confirmed:
-            if self._voiced_ms >= limits.min_speech_ms:
+            # A sound begins and ends inside a frame, and a frame too many is counted: a cough of
+            # 250 ms touches ten of 30 ms.
+            if self._voiced_ms - self._frame_ms >= limits.min_speech_ms:
                 self._confirmed = True
                 return Edge.CONFIRMED
             if self._silent_run_ms >= limits.alarm_silence_ms:

@@ -45,6 +45,24 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._due_s = float("-inf")
+        self._cut_s = float("inf")
+
+    def cut(self, now_s: float) -> None:
+        """The reply fell silent: nothing more was heard, however much had been sent ahead."""
+        self._cut_s = now_s
+
+    @property
+    def phrases(self) -> list[Entry]:
+        """Those of which something was sent."""
+        return [entry for entry in self._entries if entry.pieces]
+
+    def left_s(self, now_s: float) -> float:
+        """Seconds of audio that were sent and will still be heard."""
+        return 0.0 if self._cut_s <= now_s else max(0.0, self._due_s - now_s)
+
+    def until(self, now_s: float) -> float:
+        """The last moment, up to `now_s`, at which something could be heard."""
+        return min(now_s, self._cut_s)
 
     @property
     def due_s(self) -> float:
@@ -63,9 +81,9 @@ class Ledger:
 
     def heard(self, now_s: float) -> str:
         """The text that was heard by `now_s`, cut at a word."""
-        texts = (entry.heard_text(now_s) for entry in self._entries)
+        texts = (entry.heard_text(self.until(now_s)) for entry in self._entries)
         return " ".join(text for text in texts if text)
 
     def said(self) -> str:
         """The text of everything that was sent."""
-        return " ".join(entry.text for entry in self._entries if entry.pieces)
+        return " ".join(entry.text for entry in self.phrases)

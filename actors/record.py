@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from .ledger import Ledger
 
@@ -27,3 +28,31 @@ class TurnRecord:
     committed: bool = False
     """Whether the memory holds this turn."""
     ledger: Ledger = field(default_factory=Ledger)
+
+    def account(self, now_s: float, *, words: bool) -> dict[str, Any]:
+        """The ledger for GET /sessions: how much was said and how much was heard by now, in all and
+        phrase by phrase. The text stands in it only with `words`; a status is no place for secrets
+        that the log may not hold."""
+        ledger = self.ledger
+        said, heard = ledger.said(), ledger.heard(now_s)
+        phrases = []
+        for phrase in ledger.phrases:
+            until_s = ledger.until(now_s)
+            heard_text = phrase.heard_text(until_s)
+            phrases.append(
+                {
+                    "said_chars": len(phrase.text),
+                    "heard_chars": len(heard_text),
+                    "said_s": round(phrase.duration_s, 3),
+                    "heard_s": round(phrase.heard_s(until_s), 3),
+                    **({"said": phrase.text, "heard": heard_text} if words else {}),
+                }
+            )
+        return {
+            "turn": self.turn,
+            "said_chars": len(said),
+            "heard_chars": len(heard),
+            "left_s": round(ledger.left_s(now_s), 3),
+            **({"said": said, "heard": heard} if words else {}),
+            "phrases": phrases,
+        }

@@ -1,7 +1,8 @@
 """TTSActor: phrases in, speech out. One per turn, transient; the turn's end is its end.
 
 A restart goes on with the phrase in hand. A phrase whose synthesis fails twice, or overruns its
-deadline, is reported (TTS_FAIL) and skipped.
+deadline, is reported (TTS_FAIL) and skipped. So is every phrase where no voice can be loaded at all
+(MODEL_LOAD_FAIL): the reply is then there to read, and the session goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import trio
 
 from ..engines.deadline import engine_deadline
-from ..engines.failures import EngineFailure, EngineTimeout
+from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from ..engines.tts.interface import Synthesizer
 from ..protocol.codes import Code
 from ..protocol.events import Failure
@@ -70,10 +71,12 @@ class TTSActor:
             self.telemetry.count("silent_phrases")
 
     async def _skip(self, phrase: Phrase, failure: EngineFailure) -> None:
+        unavailable = isinstance(failure, EngineUnavailable)
         await self.outbox.send(
-            Failure.of(
-                Code.TTS_FAIL,
-                f"phrase {phrase.number} of the reply is skipped: {failure}",
+            Failure(
+                code=Code.MODEL_LOAD_FAIL if unavailable else Code.TTS_FAIL,
+                message=f"phrase {phrase.number} of the reply is skipped: {failure}",
+                recoverable=True,  # without a voice too: Parley still hears and answers
                 turn=self.turn,
             )
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .agreement import Agreement, Shown
 from .hand import MAX_ATTEMPTS
 from .messages import (
     BYTES_PER_MS,
@@ -23,6 +24,8 @@ SLICE_BYTES = 1000 * BYTES_PER_MS
 """How much is fed at once: after a crash, progress is judged per second of audio, and another
 session's audio gets its turn in between."""
 
+NOTHING = Shown("", 0)
+
 
 @dataclass(slots=True)
 class UtteranceInHand:
@@ -35,8 +38,11 @@ class UtteranceInHand:
     audio: bytearray = field(default_factory=bytearray)
     fed: int = 0
     audio_ms: int = 0
-    hypothesis: str = ""
+    hypothesis: Shown = NOTHING
     """What the recognizer makes of it so far."""
+    hypothesis_ms: int = 0
+    """The session's audio that it covers."""
+    agreement: Agreement = field(default_factory=Agreement)
     last_partial: str = ""
     """What of that the client has been told."""
     last_partial_s: float = float("-inf")
@@ -47,6 +53,8 @@ class UtteranceInHand:
     given_up: bool = False
     ended: UtteranceEnded | None = None
     dropped: bool = False
+    slow: int = 0
+    """How many utterances in a row took longer to transcribe than to say; `clear` leaves it."""
     marker: Marker | None = None
     """A marker that came before the end was told; it must not overtake the utterance."""
 
@@ -67,7 +75,11 @@ class UtteranceInHand:
     @property
     def fed_audio_ms(self) -> int:
         """Where on the session's audio clock the recognizer has got to."""
-        return self.audio_ms - (len(self.audio) - self.fed) // BYTES_PER_MS
+        return self.audio_ms_at(self.fed)
+
+    def audio_ms_at(self, offset: int) -> int:
+        """Where on the session's audio clock so many bytes of the utterance end."""
+        return self.audio_ms - (len(self.audio) - offset) // BYTES_PER_MS
 
     def absorb(self, message: Spoken) -> None:
         match message:
@@ -100,12 +112,11 @@ class UtteranceInHand:
     def feed_again(self) -> None:
         """The recognizer forgot it: everything is to be fed from the start."""
         self.fed = 0
-        self.hypothesis = self.last_partial
 
     def give_up(self) -> None:
         """Keep its number, to know its end by, and let go of its audio."""
         self.given_up = True
-        self.hypothesis = self.last_partial
+        self.hypothesis = Shown(self.last_partial, 0)
         self.audio.clear()
         self.fed = 0
 
@@ -114,7 +125,9 @@ class UtteranceInHand:
         self.first_partial_s = None
         self.audio = bytearray()
         self.fed = 0
-        self.hypothesis = ""
+        self.hypothesis = NOTHING
+        self.hypothesis_ms = 0
+        self.agreement = Agreement()
         self.last_partial = ""
         self.last_partial_s = float("-inf")
         self.last_partial_ms = 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ..engines.vad.interface import Detector
+from ..levels import rms
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..telemetry import Telemetry
 from .endpointer import Edge, Endpointer
@@ -166,7 +167,8 @@ class VADActor:
         await self.reports.send(
             SpeechBegan(number=self.state.utterance, during_reply=not self.endpointer.confirmed)
         )
-        await self.outbox.send(SpeechStarted(audio_ms=onset_ms))
+        energy = rms(bytes(self._pending[-self._onset_ms * BYTES_PER_MS :]))
+        await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
 
     async def _pass_on(self) -> None:
         if self._pending and self.state.open:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ..client.wire import Unreachable, Wire, WireClosed
-from .tongues import Tongue
+from .tongues import Tongue, Word
 
 GAP_S = 0.005
 """A player's own buffer hides less than this."""
@@ -86,6 +86,7 @@ class Caller:
 
     _line: Line | None = None
     _said: int = 0
+    _sent_s: list[float] = field(default_factory=list)
     _said_s: list[float] = field(default_factory=list)
     _counted: bool = False
     _final: str | None = None
@@ -130,6 +131,7 @@ class Caller:
                     self._said_s.append(now_s)
                 elif self._answered(now_s):
                     resume_s = now_s + self.rng.uniform(*PAUSE_S)
+            self._sent_s.append(now_s)
             await wire.send(self.tongue.audio(frame))
 
     def _begin(self, now_s: float) -> None:
@@ -165,7 +167,7 @@ class Caller:
                     self.notes.ready_s.append(now_s - began_s)
                     self.greeted.set()
                 case "partial":
-                    self._partial(word.text, now_s)
+                    self._partial(word, now_s)
                 case "final":
                     self._finalized(word.text, now_s)
                 case "audio":
@@ -175,10 +177,15 @@ class Caller:
                 case "failure":
                     self.notes.failures.append(word.text)
 
-    def _partial(self, text: str, now_s: float) -> None:
-        frame = self.frame_of_partial(text)
-        if self._counted and 0 <= frame < len(self._said_s):
-            self.notes.frame_lag_s.append(now_s - self._said_s[frame])
+    def _partial(self, word: Word, now_s: float) -> None:
+        if not self._counted:
+            return
+        times_s, frame = self._said_s, self.frame_of_partial(word.text)
+        if word.covers_ms is not None:
+            # The newest sample that the partial covers lies in this frame of all that were sent.
+            times_s, frame = self._sent_s, math.ceil(word.covers_ms / self.frame_ms) - 1
+        if 0 <= frame < len(times_s):
+            self.notes.frame_lag_s.append(now_s - times_s[frame])
 
     def _finalized(self, text: str, now_s: float) -> None:
         if not self._counted or self._line is None:

@@ -101,6 +101,42 @@ def sessions(
 
 
 @bench_app.command()
+def asr(
+    shapes: Annotated[
+        str, typer.Option(help="Shapes of Whisper to time: tiny, base, small.")
+    ] = "tiny,base,small",
+    times: Annotated[int, typer.Option(help="How often each decode is timed.", min=1)] = 7,
+    threads: Annotated[int, typer.Option(help="Threads per decode.", min=1)] = 1,
+    recordings: Annotated[
+        Path, typer.Option(help="What the configured engine hears: WAVs with words.txt.")
+    ] = Path("examples/audio"),
+    out: Out = OUT,
+) -> None:
+    """What hearing costs: Whisper on tight windows, growth with length, the configured engine."""
+    from rich.console import Console
+
+    from ..engines.failures import EngineFailure
+    from ..wav import NotAWav
+    from .asr import AsrPlan, bench_asr, tables_of
+
+    console = Console()
+    plan = AsrPlan(
+        shapes=[name.strip() for name in shapes.split(",")],
+        times=times,
+        threads=threads,
+        recordings=recordings,
+        growth_shape="base" if "base" in shapes else shapes.split(",")[0].strip(),
+    )
+    try:
+        result = trio.run(functools.partial(bench_asr, plan, console))
+    except (EngineFailure, NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    for table in tables_of(result):
+        console.print(table)
+    _write(result, out, console)
+
+
+@bench_app.command()
 def vad(
     audio: Annotated[
         Path, typer.Option(help="Whose speech is used: a folder of WAVs.", metavar="FOLDER")

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from ..engines.asr.interface import RATE_HZ, Transcript
+from ..engines.asr.interface import RATE_HZ, Hypothesis, Transcript
 from ..engines.kit import OwnEngines
 from ..engines.llm.interface import ChatMessage
 from ..engines.tts.interface import Speech
@@ -82,6 +82,11 @@ class InstantTranscriber:
         await trio.lowlevel.checkpoint()
         frames = max(self._numbers, default=0) - FRAME_NUMBERS
         return f"frame {frames}" if frames >= 0 else ""
+
+    async def hypothesis(self) -> Hypothesis | None:
+        """Never asked: `feed` tells."""
+        await trio.lowlevel.checkpoint()
+        return None
 
     async def finish(self) -> Transcript:
         await trio.lowlevel.checkpoint()

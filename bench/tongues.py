@@ -17,11 +17,15 @@ Kind: TypeAlias = Literal["greeting", "partial", "final", "audio", "over", "fail
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One message from the server: `audio_s` seconds of reply audio, or a text."""
+    """One message from the server: `audio_s` seconds of reply audio, or a text.
+
+    `covers_ms` is how much of the caller's audio a transcript covers; None where it is not told.
+    """
 
     kind: Kind
     text: str = ""
     audio_s: float = 0.0
+    covers_ms: float | None = None
 
 
 OTHER = Word("other")
@@ -39,6 +43,7 @@ class _Message(msgspec.Struct):
     is_final: bool = False
     audio_b64: str = ""
     data: str = ""
+    audio_ms: float | None = None
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -65,7 +70,7 @@ class PromptVoice:
     rate_hz = 16_000
 
     def opening(self) -> list[str]:
-        return ['{"type":"start","sample_rate":16000}']
+        return ['{"type":"start","sample_rate":16000,"audio_clock":true}']
 
     def audio(self, pcm16: bytes) -> bytes:
         return pcm16
@@ -74,7 +79,7 @@ class PromptVoice:
         message = _decoder.decode(frame)
         match message.type:
             case "partial_transcript":
-                return Word("partial", message.text)
+                return Word("partial", message.text, covers_ms=message.audio_ms)
             case "final_transcript":
                 return Word("final", message.text)
             case "tts_chunk":

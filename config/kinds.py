@@ -8,6 +8,7 @@ docs/CONFIGURATION.md. Validators raise ValueError; pydantic collects them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
@@ -16,11 +17,15 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from ..languages import check_language, likely_language
+
 # To offer another engine, add its name here; the factory of that engine does the rest.
-VadEngine: TypeAlias = Literal["webrtc", "energy", "silero"]
-AsrEngine: TypeAlias = Literal["auto", "pocketsphinx"]
+VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
+OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
+"""An endpoint's own choice; "same" is that of the others."""
+AsrEngine: TypeAlias = Literal["auto", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
-TtsEngine: TypeAlias = Literal["pyttsx3"]
+TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
 
@@ -40,6 +45,13 @@ class Rule:
     """What is allowed, in words."""
 
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Words for a refused value: what was probably meant. They may be empty."""
+
+    about: Callable[[object], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,7 @@ Milliseconds: TypeAlias = Annotated[int, _NUMBER, Unit("ms")]
 Seconds: TypeAlias = Annotated[float, _NUMBER, Unit("s")]
 Samples: TypeAlias = Annotated[int, _NUMBER, Unit("samples")]
 Characters: TypeAlias = Annotated[int, _NUMBER, Unit("characters")]
+WordsPerMinute: TypeAlias = Annotated[int, _NUMBER, Unit("words per minute")]
 Tokens: TypeAlias = Annotated[int, _NUMBER, Unit("tokens")]
 SampleRate: TypeAlias = Annotated[
     int,
@@ -107,7 +120,16 @@ ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
 ]
 
+Language: TypeAlias = Annotated[
+    str,
+    _FOLDED,
+    AfterValidator(check_language),
+    Rule("auto, or a language code such as en, de or yue"),
+    Hint(likely_language),
+]
+
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
+OwnVadEngineChoice: TypeAlias = Annotated[OwnVadEngine, _FOLDED]
 AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
 LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]
 TtsEngineChoice: TypeAlias = Annotated[TtsEngine, _FOLDED]
@@ -145,6 +167,11 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(int(default))
     return _plain(default) if isinstance(default, float) else str(default)
+
+
+def hint(field: FieldInfo, value: object) -> str:
+    """What was probably meant by a refused value, in words; empty where nobody knows."""
+    return next((mark.about(value) for mark in field.metadata if isinstance(mark, Hint)), "")
 
 
 def may_hold_credentials(field: FieldInfo) -> bool:

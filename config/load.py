@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from .kinds import allowed, is_secret, may_hold_credentials, without_credentials
+from .kinds import allowed, hint, is_secret, may_hold_credentials, without_credentials
 from .settings import Settings
 from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
 
@@ -27,6 +27,20 @@ OWN_PREFIXES = ("STREAM_", "WS_", "VAD_", "AUDIO_", "PARLEY_")
 
 _FIELDS = {name.upper(): (name, info) for name, info in Settings.model_fields.items()}
 """By variable: the name of its field, and what the field says of itself."""
+
+_NEEDS = {
+    ("STREAM_LLM_ENGINE", "openai"): ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    ("STREAM_ASR_ENGINE", "openai"): (
+        *("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        *("OPENAI_ASR_API_KEY", "OPENAI_ASR_BASE_URL"),
+    ),
+    ("STREAM_TTS_ENGINE", "openai"): (
+        *("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        *("OPENAI_TTS_API_KEY", "OPENAI_TTS_BASE_URL"),
+    ),
+    ("STREAM_TTS_ENGINE", "piper"): ("STREAM_PIPER_VOICE",),
+}
+"""By choice: the variables of which one at least must be given."""
 
 _SHOWN_CHARS = 60
 """Longest value quoted in a message: enough to recognise it, and it still fits a line."""
@@ -167,7 +181,9 @@ def _refusal(name: str, entry: Entry) -> str:
         shown = repr(value)
         if len(shown) > _SHOWN_CHARS:
             shown = f"{shown[:_SHOWN_CHARS]}..."
-    return f"{name}: {shown} is refused; allowed: {allowed(field_info)} (from {entry.origin})"
+    meant = hint(field_info, value)
+    rule = f"{allowed(field_info)}; {meant}" if meant else allowed(field_info)
+    return f"{name}: {shown} is refused; allowed: {rule} (from {entry.origin})"
 
 
 def _contradictions(found: Mapping[str, Entry]) -> list[str]:
@@ -175,11 +191,12 @@ def _contradictions(found: Mapping[str, Entry]) -> list[str]:
 
     They are looked for in what was given, so that they are reported beside refused values.
     """
-    engine = found.get("STREAM_LLM_ENGINE")
-    reachable = "OPENAI_API_KEY" in found or "OPENAI_BASE_URL" in found
-    if engine is None or reachable or str(engine.value).lower() != "openai":
-        return []
-    return [
-        "STREAM_LLM_ENGINE: 'openai' is refused; it needs OPENAI_API_KEY or OPENAI_BASE_URL "
-        f"(from {engine.origin})"
-    ]
+    problems = []
+    for (name, choice), needed in _NEEDS.items():
+        engine = found.get(name)
+        if engine is None or str(engine.value).lower() != choice or found.keys() & set(needed):
+            continue
+        *others, last = needed
+        either = f"{', '.join(others)} or {last}" if others else last
+        problems.append(f"{name}: '{choice}' is refused; it needs {either} (from {engine.origin})")
+    return problems

@@ -10,9 +10,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
-from .kinds import is_secret, may_hold_credentials, without_credentials
+from .kinds import (
+    OwnVadEngine,
+    VadEngine,
+    is_secret,
+    may_hold_credentials,
+    without_credentials,
+)
 from .slices import (
     Answering,
     Backpressure,
@@ -71,9 +77,14 @@ class Settings(Variables):
         configured = self.openai_api_key is not None or self.openai_base_url is not None
         return "openai" if configured else "local"
 
+    def _key_for(self, base_url: str | None, api_key: SecretStr | None) -> SecretStr | None:
+        """The key of a server: OPENAI_API_KEY goes to OPENAI_BASE_URL (or OpenAI) and nowhere
+        else, so a server with a base URL of its own has a key of its own, or none."""
+        return api_key if api_key is not None or base_url is not None else self.openai_api_key
+
     @property
     def hearing(self) -> Hearing:
-        """Hearing on every endpoint but `/stream`."""
+        """Hearing on `/ws`, and on the other endpoints but for what they have of their own."""
         return Hearing(
             vad_engine=self.stream_vad_engine,
             vad_aggressiveness=self.stream_vad_aggressiveness,
@@ -85,24 +96,47 @@ class Settings(Variables):
             partial_interval_ms=self.stream_partial_interval_ms,
             partial_min_gap_ms=self.stream_partial_min_gap_ms,
             energy_threshold=self.vad_energy_threshold,
+            sensitivity=self.vad_sensitivity,
         )
 
     def hearing_for(self, dialect: str) -> Hearing:
-        """The slice for a dialect by its profile's name; io-speech has settings of its own."""
-        return self.hearing_io_speech if dialect == "io-speech" else self.hearing
+        """The slice for a dialect by its profile's name."""
+        own = {"io-speech": self.hearing_io_speech, "newspeech": self.hearing_newspeech}
+        return own.get(dialect, self.hearing)
 
     @property
     def hearing_io_speech(self) -> Hearing:
-        """Hearing on `/stream`, whose silence is VAD_SILENCE_DURATION_MS."""
-        return replace(self.hearing, silence_ms=self.vad_silence_duration_ms)
+        """Hearing on `/stream`: a detector and a window of silence of its own."""
+        return replace(
+            self.hearing,
+            vad_engine=self._decided(self.vad_engine),
+            silence_ms=self.vad_silence_duration_ms,
+        )
+
+    @property
+    def hearing_newspeech(self) -> Hearing:
+        """Hearing on `/engine`: a detector of its own."""
+        return replace(self.hearing, vad_engine=self._decided(self.parley_engine_vad))
+
+    def _decided(self, own: OwnVadEngine) -> VadEngine:
+        return self.stream_vad_engine if own == "same" else own
 
     @property
     def transcribing(self) -> Transcribing:
         return Transcribing(
             engine=self.stream_asr_engine,
             whisper_model=self.stream_model_whisper,
+            may_download=self.stream_model_download,
+            models_dir=self.parley_models_dir,
+            language=self.stream_language,
+            beam=self.stream_whisper_beam,
+            threads=self.stream_whisper_threads,
             timeout_s=self.stream_asr_timeout_s,
             lanes=self.stream_asr_lanes,
+            model=self.openai_asr_model,
+            partials=self.openai_asr_partials,
+            base_url=self.openai_asr_base_url or self.openai_base_url,
+            api_key=self._key_for(self.openai_asr_base_url, self.openai_asr_api_key),
         )
 
     @property
@@ -126,6 +160,14 @@ class Settings(Variables):
     def speaking(self) -> Speaking:
         return Speaking(
             engine=self.stream_tts_engine,
+            voice=self.stream_tts_voice,
+            rate_wpm=self.stream_tts_rate_wpm,
+            volume=self.stream_tts_volume,
+            piper_voice=self.stream_piper_voice,
+            model=self.openai_tts_model,
+            model_voice=self.openai_tts_voice,
+            base_url=self.openai_tts_base_url or self.openai_base_url,
+            api_key=self._key_for(self.openai_tts_base_url, self.openai_tts_api_key),
             workers=self.stream_tts_thread_workers,
             timeout_s=self.stream_tts_timeout_s,
             max_phrase_chars=self.stream_tts_max_phrase_length,

@@ -16,7 +16,10 @@ from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, VadEngine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """When speech starts and ends, and when it is transcribed on the way. Audio time."""
+    """When speech starts and ends, and when it is transcribed on the way. Audio time.
+
+    `vad_engine` is decided, never "same".
+    """
 
     vad_engine: VadEngine
     vad_aggressiveness: int
@@ -28,16 +31,31 @@ class Hearing:
     partial_interval_ms: int
     partial_min_gap_ms: int
     energy_threshold: float
+    sensitivity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcribing:
-    """Speech to text. `engine` may be "auto": the factory chooses by what is installed."""
+    """Speech to text. `engine` may be "auto": the factory chooses by what is installed.
+
+    `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
+    `language` is a code of Whisper's, or "auto"; `beam` and `threads` are Whisper's. What
+    follows `lanes` is the openai engine's; see Answering for the secrets.
+    """
 
     engine: AsrEngine
     whisper_model: str
+    may_download: bool
+    models_dir: str | None
+    language: str
+    beam: int
+    threads: int
     timeout_s: float
     lanes: int
+    model: str
+    partials: bool
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +82,21 @@ class Answering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaking:
-    """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent."""
+    """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent.
+
+    `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
+    pyttsx3's, `model` and what follows it the openai engine's; see Answering for the secrets.
+    """
 
     engine: TtsEngine
+    voice: str | None
+    rate_wpm: int
+    volume: float
+    piper_voice: str | None
+    model: str
+    model_voice: str
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
     workers: int
     timeout_s: float
     max_phrase_chars: int

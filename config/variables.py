@@ -14,11 +14,13 @@ from .kinds import (
     AsrEngineChoice,
     BaseUrl,
     Characters,
+    Language,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
     Milliseconds,
     Number,
+    OwnVadEngineChoice,
     SampleRate,
     Samples,
     Seconds,
@@ -26,6 +28,7 @@ from .kinds import (
     TtsEngineChoice,
     VadEngineChoice,
     Whole,
+    WordsPerMinute,
 )
 
 SYSTEM_PROMPT = (
@@ -83,6 +86,14 @@ class Variables(BaseSettings):
     stream_vad_engine: VadEngineChoice = Field(
         default="webrtc", description="Which detector says what is speech."
     )
+    vad_engine: OwnVadEngineChoice = Field(
+        default="same",
+        description="Which detector hears on /stream; same is that of STREAM_VAD_ENGINE.",
+    )
+    parley_engine_vad: OwnVadEngineChoice = Field(
+        default="same",
+        description="Which detector hears on /engine; same is that of STREAM_VAD_ENGINE.",
+    )
     stream_vad_aggressiveness: Whole = Field(
         default=2, ge=0, le=3, description="How readily webrtc takes sound for noise; 3 the most."
     )
@@ -100,6 +111,12 @@ class Variables(BaseSettings):
         gt=0,
         le=1,
         description="Level (RMS, full scale is 1) above which the energy detector hears speech.",
+    )
+    vad_sensitivity: Number = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="How little the newspeech detector wants above the noise; 1 nothing, 0 20 dB.",
     )
     stream_onset_ms: Milliseconds = Field(
         default=90, ge=10, le=1000, description="Speech it takes until an utterance starts."
@@ -120,16 +137,54 @@ class Variables(BaseSettings):
     # Transcribing
     stream_asr_engine: AsrEngineChoice = Field(
         default="auto",
-        description="Which engine transcribes; auto takes the best that is installed.",
+        description="Which engine transcribes; auto takes the best that is installed, "
+        "never a service.",
     )
     stream_model_whisper: str = Field(
         default="small-int8", min_length=1, description="Whisper model, by name or folder."
+    )
+    stream_model_download: bool = Field(
+        default=False,
+        description="Whether serve may download the Whisper model that is named.",
+    )
+    parley_models_dir: str | None = Field(
+        default=None,
+        description="Folder of Whisper models; unset is parley/models in the user's cache folder.",
+    )
+    stream_whisper_beam: Whole = Field(
+        default=5, ge=1, le=10, description="Beam of Whisper's final pass; partials are greedy."
+    )
+    stream_whisper_threads: Whole = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Threads of a Whisper lane; 0 shares the cores among the lanes.",
+    )
+    stream_language: Language = Field(
+        default="en",
+        description="Language that is spoken, if an engine knows several; auto lets it find out.",
     )
     stream_asr_timeout_s: Seconds = Field(
         default=10.0, ge=1, le=120, description="Seconds one transcription may take."
     )
     stream_asr_lanes: Whole = Field(
         default=2, ge=1, le=32, description="Worker processes that transcribe."
+    )
+    openai_asr_model: str = Field(
+        default="whisper-1", min_length=1, description="Model that the openai engine hears with."
+    )
+    openai_asr_partials: bool = Field(
+        default=False,
+        description="Whether the openai engine is asked for partials too; each costs like a final.",
+    )
+    openai_asr_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of a server that transcribes, if not that of OPENAI_BASE_URL.",
+    )
+    openai_asr_api_key: ApiKey = Field(
+        default=None,
+        description="Key for this engine alone; OPENAI_ASR_BASE_URL is sent no other. Secret.",
     )
 
     # Answering
@@ -178,7 +233,38 @@ class Variables(BaseSettings):
 
     # Speaking
     stream_tts_engine: TtsEngineChoice = Field(
-        default="pyttsx3", description="Which engine speaks."
+        default="pyttsx3",
+        description="Which engine speaks; auto is piper where it is installed and has its voice, "
+        "else pyttsx3.",
+    )
+    stream_tts_voice: str | None = Field(
+        default=None,
+        description="Voice of pyttsx3, as espeak calls it: de, en-us, en-us+f3; unset: its first.",
+    )
+    stream_tts_rate_wpm: WordsPerMinute = Field(
+        default=200, ge=80, le=450, description="How fast pyttsx3 speaks."
+    )
+    stream_tts_volume: Number = Field(
+        default=1.0, ge=0, le=1, description="How loud pyttsx3 and piper speak; 1 the most."
+    )
+    stream_piper_voice: str | None = Field(
+        default=None,
+        description="Path of piper's voice, an .onnx file with its .onnx.json beside it.",
+    )
+    openai_tts_model: str = Field(
+        default="tts-1", min_length=1, description="Model that the openai engine speaks with."
+    )
+    openai_tts_voice: str = Field(
+        default="alloy", min_length=1, description="Voice of the openai engine."
+    )
+    openai_tts_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of a server that speaks, if not that of OPENAI_BASE_URL.",
+    )
+    openai_tts_api_key: ApiKey = Field(
+        default=None,
+        description="Key for this engine alone; OPENAI_TTS_BASE_URL is sent no other. Secret.",
     )
     stream_tts_thread_workers: Whole = Field(
         default=2, ge=1, le=32, description="Worker processes that synthesize."
@@ -236,7 +322,7 @@ class Variables(BaseSettings):
         default=True, description="Whether each reply's latencies are logged."
     )
     stream_log_transcripts: bool = Field(
-        default=False, description="Whether the log may hold what was said."
+        default=False, description="Whether the log and /sessions may hold what was said."
     )
 
     @classmethod

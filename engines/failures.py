@@ -26,6 +26,13 @@ class LaneLost(EngineFailure):
     """The worker process that held the call, or the state it needs, is gone."""
 
 
+class EngineBusy(EngineFailure):
+    """There is no room for this now; later there will be. Asking again at once does not help."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)
+
+
 class EngineUnavailable(EngineFailure):
     """The engine cannot be used at all here: a model, a library or a key is missing."""
 

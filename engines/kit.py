@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..config import Hearing
 from .asr.interface import Transcriber
 from .llm.interface import Responder
 from .tts.interface import Synthesizer
@@ -15,7 +16,8 @@ from .vad.interface import Detector
 class Engines:
     """Detectors and transcribers are made per session; responder and synthesizer are shared."""
 
-    detector: Callable[[], Detector]
+    detector: Callable[[Hearing], Detector]
+    """Given the session's slice of the settings, which says which engine hears."""
     transcriber: Callable[[str], Transcriber]
     """Given the session's id."""
     responder: Responder

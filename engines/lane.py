@@ -12,7 +12,7 @@ supervisor sets no limit to them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 
 import trio
@@ -24,6 +24,7 @@ from .lane_queue import DEATHS, LOADS, QUEUE_MAX, QUICK_DEATH_S, Backoff, Job, J
 from .lane_worker import WorkerReplaced, warm, work
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 JOB_LIMIT_S = 120.0
 """No job takes longer, whatever its caller allows: a lane that nobody watches must not hang."""
@@ -64,15 +65,17 @@ class Lane:
         self._loads = loads
         self._loaded_s = -math.inf
         self._quick_deaths = 0
+        self.held = 0
+        """Utterances that stay on this lane, as their owners count them: its work to come."""
         self._queue = JobQueue()
-        self._running: Job | None = None
+        self._running = 0
         self._idle = trio.CancelScope()
         self._limiter = trio.CapacityLimiter(1)  # its own: the default one is shared by all lanes
 
     @property
     def load(self) -> int:
-        """How many jobs are waiting or running."""
-        return len(self._queue) + (self._running is not None)
+        """How many jobs are waiting or running, and utterances held."""
+        return len(self._queue) + self._running + self.held
 
     async def call(
         self, fn: Callable[..., T], *args: Any, generation: int | None = None, urgent: bool = False
@@ -86,6 +89,9 @@ class Lane:
         if len(self._queue) >= QUEUE_MAX:
             raise EngineFailure(f"lane {self.name} is full")
         job = self._put(Job(fn, args, trio.current_effective_deadline(), generation, urgent))
+        return cast(T, await self._result(job))
+
+    async def _result(self, job: Job) -> Any:
         try:
             await job.ended.wait()
         finally:
@@ -93,7 +99,26 @@ class Lane:
                 self._queue.take(lambda waiting: waiting is job)
         if job.failure is not None:
             raise job.failure
-        return cast(T, job.value)
+        return job.value
+
+    async def call_late(
+        self,
+        fn: Callable[[list[Item]], list[T]],
+        item: Callable[[], Item],
+        *,
+        alike: Hashable = None,
+        urgent: bool = False,
+    ) -> T:
+        """Like `call`, for an `fn` that takes a list and gives a value for each.
+
+        `item` is asked for at the moment at which the job begins, so that what waited is not old
+        then. Jobs that are `alike` and wait at the same time are done in one call.
+        """
+        if len(self._queue) >= QUEUE_MAX:
+            raise EngineFailure(f"lane {self.name} is full")
+        deadline = trio.current_effective_deadline()
+        job = self._put(Job(fn, (), deadline, None, urgent, late=item, alike=alike))
+        return cast(T, await self._result(job))
 
     def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
         """Have `fn(*args)` run for its effect, unless the worker of `generation` is gone. Does not
@@ -136,7 +161,7 @@ class Lane:
                     return
                 with WorkerLife(self.pid) as life:
                     while True:
-                        await self._execute(context, await self._next_job(life))
+                        await self._execute(context, await self._next_jobs(life))
         except trio_parallel.BrokenWorkerError:  # the context found it dead when it closed
             await trio.lowlevel.checkpoint_if_cancelled()
             if loaded:
@@ -174,43 +199,52 @@ class Lane:
         self._fail_queued(EngineUnavailable, error)
         return False
 
-    async def _next_job(self, life: WorkerLife) -> Job:
+    async def _next_jobs(self, life: WorkerLife) -> list[Job]:
+        """What is done in the next call: one job, or several that are alike."""
         while True:
             if life.ended:
                 self._worker_is_gone()
                 raise LaneLost(f"{self.name}: the worker died while it was idle")
-            if (job := self._queue.pop()) is None:
+            if not (jobs := self._queue.pop_with_alike()):
                 with trio.CancelScope() as self._idle:
                     await life.wait_for_end()
-            elif trio.current_time() < job.deadline:
-                return job
-            else:
-                job.finish(failure=EngineTimeout(f"{self.name}: no turn within the deadline"))
+                continue
+            now_s = trio.current_time()
+            for job in jobs:
+                if now_s >= job.deadline:
+                    job.finish(failure=EngineTimeout(f"{self.name}: no turn within the deadline"))
+            if jobs := [job for job in jobs if now_s < job.deadline]:
+                return jobs
 
-    async def _execute(self, context: Any, job: Job) -> None:
-        self._running = job
-        kill_at = max(job.deadline, trio.current_time() + FAIR_RUN_S)
+    async def _execute(self, context: Any, jobs: list[Job]) -> None:
+        self._running = len(jobs)
+        kill_at = max(min(job.deadline for job in jobs), trio.current_time() + FAIR_RUN_S)
         try:
+            fn, args = jobs[0].fn, jobs[0].args
+            if jobs[0].late is not None:
+                args = ([job.late() for job in jobs if job.late is not None],)
             with trio.CancelScope(deadline=kill_at) as time:
                 value = await context.run_sync(
-                    work, job.fn, *job.args, kill_on_cancel=True, limiter=self._limiter
+                    work, fn, *args, kill_on_cancel=True, limiter=self._limiter
                 )
-                job.finish(value)
+                values = [value] if jobs[0].late is None else value
+                for job, its_value in zip(jobs, values, strict=True):
+                    job.finish(its_value)
         except EngineFailure as failure:
-            job.finish(failure=failure)
+            _fail(jobs, failure)
         except (trio_parallel.BrokenWorkerError, WorkerReplaced):
             self._worker_is_gone()
             raise LaneLost(f"{self.name}: the worker died during a call") from None
         except Exception as error:  # what does not pickle; all else is contained in the worker
-            job.finish(failure=EngineFailure(f"{type(error).__name__}: {error}", retryable=False))
+            _fail(jobs, EngineFailure(f"{type(error).__name__}: {error}", retryable=False))
         else:
             if time.cancelled_caught:
                 self._worker_is_gone()
-                job.finish(failure=EngineTimeout(f"{self.name}: the call overran its deadline"))
+                _fail(jobs, EngineTimeout(f"{self.name}: the call overran its deadline"))
                 raise LaneLost(f"{self.name}: the worker was killed, a call overran its deadline")
         finally:
-            self._running = None
-            job.finish(failure=LaneLost(f"{self.name}: the worker died during the call"))
+            self._running = 0
+            _fail(jobs, LaneLost(f"{self.name}: the worker died during the call"))
 
     def _fail_queued(
         self, kind: type[LaneLost | EngineUnavailable], why: str, *, bound: bool = False
@@ -218,6 +252,11 @@ class Lane:
         """Those that need the worker that is gone (`bound`), or all."""
         for job in self._queue.take(lambda job: job.generation is not None or not bound):
             job.finish(failure=kind(f"{self.name}: {why}"))
+
+
+def _fail(jobs: Sequence[Job], failure: EngineFailure) -> None:
+    for job in jobs:
+        job.finish(failure=failure)
 
 
 class LanePool:
@@ -242,7 +281,7 @@ class LanePool:
 
     def pick(self) -> Lane:
         """The least loaded: of the ready ones, else of those that may become ready. Equals take
-        turns, since the utterances that a lane holds do not show in its load."""
+        turns."""
         lane = min(
             self.lanes[self._next :] + self.lanes[: self._next],
             key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,9 @@ class Backoff:
 QUEUE_MAX = 64
 """Each session has one call under way, and one lane cannot serve 64 talkers in time."""
 
+BATCH_MAX = 4
+"""Jobs that one call may do together: more would make the first of them wait for the last."""
+
 QUICK_DEATH_S = 10.0
 """A worker that dies younger than this counts as one that may die again at once."""
 
@@ -46,6 +49,11 @@ class Job:
     deadline: float
     generation: int | None = None
     urgent: bool = False
+    late: Callable[[], Any] | None = None
+    """Makes the job's item when it begins. `fn` is then given a list of items, of this job and of
+    others alike, and gives a list of values."""
+    alike: Hashable = None
+    """Late jobs with the same `fn` and an equal `alike` may be done together; None: alone."""
     ended: trio.Event = field(default_factory=trio.Event)
     value: Any = None
     failure: EngineFailure | None = None
@@ -72,6 +80,18 @@ class JobQueue:
     def pop(self) -> Job | None:
         waiting = self._urgent or self._others
         return waiting.popleft() if waiting else None
+
+    def pop_with_alike(self) -> list[Job]:
+        """The next job, and those behind it that can be done in the same call."""
+        if (first := self.pop()) is None:
+            return []
+        if first.late is None or first.alike is None:
+            return [first]
+        others = (job for job in (self._urgent if first.urgent else self._others))
+        alike = [job for job in others if job.fn == first.fn and job.alike == first.alike]
+        batch = alike[: BATCH_MAX - 1]
+        self.take(lambda job: job in batch)
+        return [first, *batch]
 
     def take(self, which: Callable[[Job], bool]) -> list[Job]:
         """Remove and return those that `which` chooses, in the order of their turn."""

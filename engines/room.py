@@ -12,25 +12,54 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ..config import Answering, Hearing, Settings
+import structlog
+import trio
+from pydantic import SecretStr
+
+from ..config import Answering, Hearing, Settings, Speaking, Transcribing
 from ..supervisor import Child, Observer, Supervisor
-from .asr.pocketsphinx import PocketsphinxTranscriber
+from .asr import pocketsphinx, whisper
+from .asr.admission import Admission
+from .asr.choice import choose_ear
+from .asr.interface import Transcriber
+from .asr.model_store import models_folder, ready_model
+from .asr.pocketsphinx_worker import DECODERS_MAX
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
+from .asr.whisper_worker import load_named as load_whisper
+from .failures import EngineFailure
 from .kit import Engines, OwnEngines
 from .lane import Lane, LanePool
 from .llm.interface import Responder
 from .llm.local import LocalResponder
 from .media.decode_worker import load as load_media
-from .tts.pyttsx3 import Pyttsx3Synthesizer, loader
+from .tts import piper, pyttsx3
+from .tts.choice import choose_voice
+from .tts.interface import Synthesizer
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
+from .vad.newspeech import NewSpeechDetector
 from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
+
+MakeTranscriber = Callable[[str], Transcriber]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ear:
+    """What makes a session's transcriber. A service, and an embedder's engine, have no lanes."""
+
+    make: MakeTranscriber
+    lanes: tuple[Lane, ...] = ()
+    admission: Admission | None = None
+
+
+"""Given the session's id."""
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
     "energy": lambda hearing: EnergyDetector(hearing.energy_threshold),
     "silero": lambda hearing: SileroDetector(),
+    "newspeech": lambda hearing: NewSpeechDetector(hearing.sensitivity),
 }
 
 
@@ -43,6 +72,8 @@ class EngineRoom:
     lanes: tuple[Lane, ...]
     media_lane: Lane = field(default_factory=lambda: Lane("media-1", load_media))
     """Reads recorded blobs; one of `lanes`, but no conversation waits for it."""
+    admission: Admission | None = None
+    """Who may talk; None where the ear is somebody else's."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
 
@@ -83,30 +114,24 @@ async def open_engine_room(
     their supervisor runs; an engine that the embedder brings has none here.
     """
     if own.detector is None:
-        # One is made now: a model is loaded, or is missing in words, before anybody calls.
-        DETECTORS[settings.hearing.vad_engine](settings.hearing)
-    asr_lanes = _lanes("asr", settings.transcribing.lanes, load_pocketsphinx)
-    tts_lanes = _lanes("tts", settings.speaking.workers, loader())
-    transcriber, synthesizer = own.transcriber, own.synthesizer
-    if transcriber is None:
-        transcriber = functools.partial(_pocketsphinx, LanePool(asr_lanes))
-    else:
-        asr_lanes = ()
-    if synthesizer is None:
-        synthesizer = Pyttsx3Synthesizer(LanePool(tts_lanes))
-    else:
-        tts_lanes = ()
+        for _, hearing in hearings(settings):
+            # One is made now: a model is loaded, or is missing in words, before anybody calls.
+            chosen_detector(hearing)
     media_lane = Lane("media-1", load_media)
-    async with _open_responder(settings.answering, own.responder) as responder:
+    async with (
+        _open_ear(settings, own.transcriber) as ear,
+        _open_synthesizer(settings.speaking, own.synthesizer) as (synthesizer, tts_lanes),
+        _open_responder(settings.answering, own.responder) as responder,
+    ):
         yield EngineRoom(
             engines=Engines(
-                detector=own.detector
-                or functools.partial(DETECTORS[settings.hearing.vad_engine], settings.hearing),
-                transcriber=transcriber,
+                detector=_own_detector(own.detector) if own.detector else chosen_detector,
+                transcriber=ear.make,
                 responder=responder,
                 synthesizer=synthesizer,
             ),
-            lanes=(*asr_lanes, *tts_lanes, media_lane),
+            admission=ear.admission,
+            lanes=(*ear.lanes, *tts_lanes, media_lane),
             media_lane=media_lane,
             chosen=choices(settings) | own.names(),
         )
@@ -114,27 +139,149 @@ async def open_engine_room(
 
 def choices(settings: Settings) -> dict[str, str]:
     """Kind to engine, and why where the settings left the choice."""
-    asr = "pocketsphinx"
-    if settings.transcribing.engine == "auto":
-        asr += " (auto: needs no model)"
+    heard_by = choose_ear(settings.transcribing)
+    asr = heard_by.engine + (f" ({heard_by.why})" if heard_by.why else "")
+    voice, why = choose_voice(settings.speaking)
     llm: str = settings.answering.engine
     if settings.stream_llm_engine == "auto":
         reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
         llm += f" (auto: {reason})"
+    elsewhere = [
+        f"{hearing.vad_engine} on {path}"
+        for path, hearing in hearings(settings)
+        if hearing.vad_engine != settings.hearing.vad_engine
+    ]
     return {
-        "vad": settings.hearing.vad_engine,
+        "vad": settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else ""),
         "asr": asr,
         "llm": llm,
-        "tts": settings.speaking.engine,
+        "tts": f"{voice} ({why})" if why else voice,
     }
+
+
+def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
+    """The endpoints that may hear differently, each with its slice."""
+    return (
+        ("/ws", settings.hearing),
+        ("/stream", settings.hearing_io_speech),
+        ("/engine", settings.hearing_newspeech),
+    )
+
+
+def chosen_detector(hearing: Hearing) -> Detector:
+    """A new detector of the kind that the slice asks for. Raises EngineUnavailable."""
+    return DETECTORS[hearing.vad_engine](hearing)
+
+
+def _own_detector(make: Callable[[], Detector]) -> Callable[[Hearing], Detector]:
+    """An embedder's detector hears everywhere, and knows nothing of our settings."""
+    return lambda hearing: make()
 
 
 def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:
     return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))
 
 
-def _pocketsphinx(pool: LanePool, session_id: str) -> PocketsphinxTranscriber:
-    return PocketsphinxTranscriber(pool, session_id)
+@asynccontextmanager
+async def _open_ear(settings: Settings, own: MakeTranscriber | None) -> AsyncIterator[_Ear]:
+    transcribing = settings.transcribing
+    engine = choose_ear(transcribing).engine
+    if own is not None:
+        yield _Ear(make=own)
+    elif engine == "openai":
+        from .asr.openai import open_openai_asr  # the SDK; see _open_responder
+
+        interval_ms = settings.hearing.partial_interval_ms if transcribing.partials else None
+        async with open_openai_asr(
+            model=transcribing.model,
+            language=None if transcribing.language == "auto" else transcribing.language,
+            partial_interval_ms=interval_ms,
+            base_url=transcribing.base_url,
+            api_key=_text(transcribing.api_key),
+        ) as ear:
+            yield _Ear(make=ear)
+    elif engine == "whisper":
+        yield _whisper_ear(transcribing)
+    else:
+        lanes = _lanes("asr", transcribing.lanes, load_pocketsphinx)
+        admission = Admission(len(lanes), pocketsphinx.EXPECTED, most=len(lanes) * DECODERS_MAX)
+        pool = LanePool(lanes)
+        yield _Ear(
+            make=lambda session_id: pocketsphinx.PocketsphinxTranscriber(
+                pool, session_id, admission
+            ),
+            lanes=lanes,
+            admission=admission,
+        )
+
+
+def _whisper_ear(transcribing: Transcribing) -> _Ear:
+    threads = whisper.lane_threads(transcribing.threads, transcribing.lanes)
+    load = functools.partial(
+        load_whisper, transcribing.whisper_model, transcribing.models_dir, threads
+    )
+    lanes = _lanes("asr", transcribing.lanes, load)
+    admission = Admission(len(lanes), whisper.EXPECTED)
+    ear = whisper.Ear(
+        pool=LanePool(lanes),
+        admission=admission,
+        language="" if transcribing.language == "auto" else transcribing.language,
+        beam=transcribing.beam,
+    )
+    return _Ear(
+        make=lambda session_id: whisper.WhisperTranscriber(ear), lanes=lanes, admission=admission
+    )
+
+
+async def fetch_model(settings: Settings) -> None:
+    """Download the Whisper model that is named, where that is wanted, allowed and needed.
+
+    Takes minutes. What goes wrong is logged, and the server starts with what it has.
+    """
+    transcribing = settings.transcribing
+    wanted = transcribing.engine in ("auto", "whisper") and transcribing.may_download
+    if not wanted or choose_ear(transcribing).model is not None:
+        return
+    log = structlog.get_logger()
+    name = transcribing.whisper_model
+    log.info("model_download", model=name)
+    pull = functools.partial(
+        ready_model, name, models_folder(transcribing.models_dir), may_download=True
+    )
+    try:
+        await trio.to_thread.run_sync(pull, abandon_on_cancel=True)
+    except EngineFailure as problem:
+        log.warning("model_download_failed", model=name, error=str(problem))
+
+
+@asynccontextmanager
+async def _open_synthesizer(
+    speaking: Speaking, own: Synthesizer | None
+) -> AsyncIterator[tuple[Synthesizer, tuple[Lane, ...]]]:
+    """The synthesizer, and its lanes; a service has none."""
+    engine, _ = choose_voice(speaking)
+    if own is not None:
+        yield own, ()
+    elif engine == "openai":
+        from .tts.openai import open_openai_tts  # the SDK; see _open_responder
+
+        async with open_openai_tts(
+            model=speaking.model,
+            voice=speaking.model_voice,
+            base_url=speaking.base_url,
+            api_key=_text(speaking.api_key),
+        ) as voice:
+            yield voice, ()
+    elif engine == "piper":
+        load = piper.loader(speaking.piper_voice or "", volume=speaking.volume)
+        lanes = _lanes("tts", speaking.workers, load)
+        yield piper.PiperSynthesizer(LanePool(lanes)), lanes
+    else:
+        load = pyttsx3.loader(
+            rate_wpm=speaking.rate_wpm, voice=speaking.voice, volume=speaking.volume
+        )
+        lanes = _lanes("tts", speaking.workers, load)
+        yield pyttsx3.Pyttsx3Synthesizer(LanePool(lanes)), lanes
 
 
 @asynccontextmanager
@@ -148,12 +295,15 @@ async def _open_responder(answering: Answering, own: Responder | None) -> AsyncI
     # The SDK takes a second to import; only those who use it pay for that.
     from .llm.openai import open_openai
 
-    key = answering.api_key
     async with open_openai(
         model=answering.model,
         max_tokens=answering.max_tokens,
         temperature=answering.temperature,
         base_url=answering.base_url,
-        api_key=None if key is None else key.get_secret_value(),
+        api_key=_text(answering.api_key),
     ) as responder:
         yield responder
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -33,6 +33,8 @@ class SpeechStarted(Event, frozen=True, kw_only=True):
     """Speech began at `audio_ms` of the session's audio clock."""
 
     audio_ms: int
+    energy: float | None = None
+    """The RMS of what made it an onset; full scale is 1."""
 
 
 class SpeechEnded(Event, frozen=True, kw_only=True):
@@ -40,10 +42,14 @@ class SpeechEnded(Event, frozen=True, kw_only=True):
 
 
 class Partial(Event, frozen=True, kw_only=True):
-    """What was understood so far of the utterance, up to `audio_ms` of the session's audio."""
+    """What was understood so far of the utterance, up to `audio_ms` of the session's audio.
+
+    The first `stable_chars` characters will not change any more in later partials.
+    """
 
     text: str
     audio_ms: int
+    stable_chars: int = 0
 
 
 class Finalizing(Event, frozen=True, kw_only=True):

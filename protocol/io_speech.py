@@ -86,7 +86,6 @@ class IoSpeechCodec:
         self._jump_told = False
         self._sent = 0
         self._status = ""
-        self._last_partial: list[str] = []
 
     # In
 
@@ -166,12 +165,13 @@ class IoSpeechCodec:
             case events.StateChanged():
                 return self._tell_status(_status_of(event))
             case events.SpeechStarted():
-                self._last_partial = []
-                return [{"type": "vad", "event": "speech_start"}]
+                energy = {} if event.energy is None else {"energy": round(event.energy, 4)}
+                return [{"type": "vad", "event": "speech_start", **energy}]
             case events.SpeechEnded():
                 return [{"type": "vad", "event": "speech_end"}]
             case events.Partial():
-                return [self._transcript(event.text, False, self._stability(event.text))]
+                stable = event.stable_chars / len(event.text) if event.text else 0.0
+                return [self._transcript(event.text, False, stable)]
             case events.Final():
                 return [self._transcript(event.text, True, event.confidence)]
             case events.ReplyAudio():
@@ -220,17 +220,6 @@ class IoSpeechCodec:
             "is_final": is_final,
             "confidence": round(confidence, 3),
         }
-
-    def _stability(self, text: str) -> float:
-        """How much of a partial stood in the one before: the share of its words that agree."""
-        words, before = text.split(), self._last_partial
-        self._last_partial = words
-        agreed = 0
-        for word, earlier in zip(words, before, strict=False):
-            if word != earlier:
-                break
-            agreed += 1
-        return agreed / len(words) if words else 0.0
 
     def _error(self, event: events.Failure) -> list[dict[str, Any]]:
         if event.code is Code.CANCELLED:

@@ -137,6 +137,9 @@ class NewSpeechCodec:
         match event:
             case events.ReplyAudio():
                 return [event.pcm16]
+            case events.Partial():
+                (message,) = plain_messages(event)
+                return [as_json({**message, "stable_chars": event.stable_chars})]
             case events.SpeechStarted():
                 return [as_json({"type": "speech_started", "audio_ms": event.audio_ms})]
             case events.SpeechEnded():

@@ -136,6 +136,8 @@ class PromptVoiceCodec:
         messages = plain_messages(event)
         if self._audio_clock and isinstance(event, events.Partial | events.Final):
             messages[0]["audio_ms"] = event.audio_ms
+        if self._audio_clock and isinstance(event, events.Partial):
+            messages[0]["stable_chars"] = event.stable_chars
         return messages
 
 

@@ -368,7 +368,7 @@ class _Run:
     async def _converse(self) -> None:
         script = self.script
         engines = Engines(
-            detector=ScriptedDetector,
+            detector=lambda hearing: ScriptedDetector(),
             transcriber=lambda session_id: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,

@@ -35,7 +35,7 @@ class Cast:
         self.responder = ScriptedResponder(replies, then=["Fine, thank you."])
         self.synthesizer = ScriptedSynthesizer(rate_hz=22_050)
         self.engines = Engines(
-            detector=ScriptedDetector,
+            detector=lambda hearing: ScriptedDetector(),
             transcriber=lambda session_id: ScriptedTranscriber(words),
             responder=self.responder,
             synthesizer=self.synthesizer,

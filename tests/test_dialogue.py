@@ -18,6 +18,7 @@ from parley.actors.messages import (
     CancelRequested,
     DrainRequested,
     HearingCancelled,
+    InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
     ReplyAudible,
@@ -694,6 +695,61 @@ async def test_the_log_holds_words_only_where_that_is_wanted(
     assert [entry["event"] for entry in logs] == ["decode", "latency"]
     assert ("my secret question" in str(logs)) is wanted
     assert ("my secret answer" in str(logs)) is wanted
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_an_interruption_is_logged_with_what_was_said_and_heard(
+    autojump_clock: Clock, wanted: bool
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with at_the_table(log_transcripts=wanted, log_latency=False) as table:
+            await table.ask(1, "hi")
+            await table.reply("aaaa bbbb cccc dddd", seconds=4)
+            await trio.sleep(2.5)
+            await table.tell(InterruptRequested())
+    (line,) = [entry for entry in logs if entry["event"] == "interrupted"]
+    assert (line["turn"], line["heard_chars"], line["said_chars"]) == (1, 9, 19)
+    assert line.get("heard") == ("aaaa bbbb" if wanted else None)
+    assert line.get("said") == ("aaaa bbbb cccc dddd" if wanted else None)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_the_ledger_can_be_seen_and_stays_when_the_reply_is_over(
+    autojump_clock: Clock, wanted: bool
+) -> None:
+    async with at_the_table(log_transcripts=wanted) as table:
+        assert table.dialogue.account() is None
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(1.5)
+        live = table.dialogue.account()
+        await trio.sleep(1.0)
+        await table.tell(InterruptRequested())
+        await trio.sleep(60)
+        cut = table.dialogue.account()
+    assert live is not None
+    assert cut is not None
+    assert [(a["turn"], a["said_chars"], a["heard_chars"], a["left_s"]) for a in (live, cut)] == [
+        (1, 19, 4, 2.5),
+        (1, 19, 9, 0.0),
+    ]
+    (phrase,) = cut["phrases"]
+    assert (phrase["said_s"], phrase["heard_s"], phrase["heard_chars"]) == (4.0, 2.5, 9)
+    assert ("bbbb" in str(cut)) is wanted
+    if wanted:
+        assert (cut["heard"], phrase["heard"]) == ("aaaa bbbb", "aaaa bbbb")
+
+
+async def test_a_cancelled_reply_is_heard_no_further(autojump_clock: Clock) -> None:
+    async with at_the_table() as table:
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(1.5)
+        await table.tell(CancelRequested())
+        await trio.sleep(60)
+        account = table.dialogue.account()
+    assert account is not None
+    assert account["heard_chars"] == 4
 
 
 async def test_latencies_are_not_logged_where_that_is_not_wanted(autojump_clock: Clock) -> None:

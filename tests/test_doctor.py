@@ -7,13 +7,16 @@ import io
 import math
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
+from huggingface_hub import constants
 from rich.console import Console
 
 import parley.doctor
@@ -23,9 +26,10 @@ from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
-from parley.engines.room import EngineRoom
+from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
+from support.whisper_folder import write_model
 
 Clock = trio.testing.MockClock
 
@@ -39,17 +43,18 @@ def room_with(
     transcriber: ScriptedTranscriber | None = None,
     synthesizer: ScriptedSynthesizer | None = None,
     reply: tuple[Step, ...] = ("Hello", " you."),
+    **chosen: str,
 ) -> None:
     """Let the doctor find these engines."""
     room = EngineRoom(
         engines=Engines(
-            detector=detector,
+            detector=lambda hearing: detector(),
             transcriber=lambda session_id: transcriber or ScriptedTranscriber(["hello world"]),
             responder=ScriptedResponder([reply]),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
         lanes=(),
-        chosen={"vad": "ears", "asr": "sphinx", "llm": "parrot", "tts": "voice"},
+        chosen={"vad": "ears", "asr": "sphinx", "llm": "parrot", "tts": "voice"} | chosen,
     )
 
     @asynccontextmanager
@@ -86,6 +91,15 @@ async def test_engines_that_work_are_used_and_described(
         "sphinx: heard 'hello world' for 'hello world', 0.00 of real time",
         "parrot: answers 'Hello you.'",
     ]
+
+
+async def test_detectors_that_differ_between_endpoints_are_all_tried() -> None:
+    settings = Settings.defaults(vad_engine="energy", parley_engine_vad="silero")
+    async with open_engine_room(settings) as room:
+        check = parley.doctor._vad(room, settings)
+    assert check.detail == (
+        "webrtc (energy on /stream, silero on /engine), frames of 30 or 20 or 32 ms"
+    )
 
 
 async def test_the_recognizer_hears_what_the_synthesizer_said(
@@ -155,6 +169,36 @@ async def test_engines_that_give_no_answer_are_not_waited_for(
         assert checks[name].detail.endswith(": no answer in time")
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("pyttsx3", "STREAM_TTS_VOICE"),
+        ("piper (auto: its voice is there)", "STREAM_PIPER_VOICE"),
+        ("openai", "OPENAI_TTS_MODEL"),
+    ],
+)
+async def test_a_voice_that_fails_is_met_with_advice_for_its_engine(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    broken = ScriptedSynthesizer(failures={1: EngineUnavailable("no")})
+    room_with(monkeypatch, synthesizer=broken, tts=name)
+    check = (await engines())["tts"]
+    assert (check.ok, check.detail) == (False, f"{name}: no")
+    assert advice in check.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("pocketsphinx (auto: needs no model)", "reinstall"), ("openai", "OPENAI_ASR_MODEL")],
+)
+async def test_an_ear_that_fails_is_met_with_advice_for_its_engine(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    broken = ScriptedTranscriber([""], fail_on={("begin", 1): EngineUnavailable("no")})
+    room_with(monkeypatch, transcriber=broken, asr=name)
+    assert advice in (await engines())["asr"].advice
+
+
 def test_an_engine_that_cannot_be_set_up_is_a_line_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -169,7 +213,7 @@ def test_an_engine_that_cannot_be_set_up_is_a_line_and_no_traceback(
     monkeypatch.setattr(parley.doctor, "open_engine_room", Locked)
     monkeypatch.setattr(parley.doctor, "_microphone", lambda: Check(name="m", ok=True, detail=""))
     checks = examine(SETTINGS)
-    assert [check.name for check in checks] == ["python", "port", "engines", "m"]
+    assert [check.name for check in checks] == ["python", "port", "engines", "model", "m"]
     assert checks[2] == Check(
         name="engines", ok=False, detail="the API key cannot be used", advice="mend the settings"
     )
@@ -209,6 +253,40 @@ def test_an_address_that_is_not_here_is_told() -> None:
     check = parley.doctor._port(Settings.defaults(parley_host="192.0.2.1", parley_port=0))
     assert not check.ok and check.advice
     assert check.detail.startswith("192.0.2.1:0: ")
+
+
+# The model
+
+
+@pytest.fixture(autouse=True)
+def no_other_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+
+
+def model(tmp_path: Path, name: str = "small-int8") -> Check:
+    return parley.doctor._model(
+        Settings.defaults(stream_model_whisper=name, parley_models_dir=str(tmp_path))
+    )
+
+
+def test_a_model_that_is_on_disk_is_told_with_its_folder(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "small")
+    check = model(tmp_path)
+    assert (check.ok, check.needed, check.detail) == (True, False, f"small-int8: {folder}")
+
+
+def test_a_model_that_is_not_on_disk_is_told_with_the_command_that_gets_it(tmp_path: Path) -> None:
+    check = model(tmp_path, "distil-small.en")
+    assert (check.ok, check.needed) == (False, False)
+    assert check.detail == "the Whisper model distil-small.en is not on disk"
+    assert check.advice == "`parley models pull distil-small.en`"
+
+
+@pytest.mark.parametrize("name", ["small", "enormous", "/nowhere/whisper"])
+def test_a_model_that_cannot_be_used_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
+    write_model(tmp_path / "small", tokenizer_json=None)
+    check = model(tmp_path, name)
+    assert not check.ok and check.detail and check.advice
 
 
 # The microphone
@@ -307,8 +385,20 @@ def test_on_a_narrow_terminal_nothing_is_lost() -> None:
 @pytest.mark.slow
 def test_the_engines_that_are_installed_are_usable() -> None:
     checks = {check.name: check for check in examine(Settings.defaults(parley_port=0))}
-    assert list(checks) == ["python", "port", "vad", "tts", "asr", "llm", "microphone"]
+    assert list(checks) == [*("python", "port", "vad", "tts", "asr", "llm", "model", "microphone")]
     failing = [check for check in checks.values() if check.needed and not check.ok]
     assert failing == []
     assert checks["microphone"].ok or checks["microphone"].advice
     assert checks["tts"].detail.endswith("Hz") and "heard '" in checks["asr"].detail
+
+
+@pytest.mark.slow
+def test_a_voice_that_cannot_be_loaded_is_told_soon_and_hides_nothing_else() -> None:
+    settings = Settings.defaults(parley_port=0, stream_tts_voice="nobody")
+    began_s = time.monotonic()
+    checks = {check.name: check for check in examine(settings)}
+    assert time.monotonic() - began_s < 30  # as long as loading takes, and not as it may
+    assert not checks["tts"].ok
+    assert "no voice 'nobody'; it has" in checks["tts"].detail
+    assert "STREAM_TTS_VOICE" in checks["tts"].advice
+    assert checks["asr"].ok and checks["llm"].ok

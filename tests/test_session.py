@@ -48,7 +48,7 @@ class Cast:
         self.responder = ScriptedResponder(replies, then=["Fine, thank you."])
         self.synthesizer = synthesizer or ScriptedSynthesizer()
         self.engines = Engines(
-            detector=ScriptedDetector,
+            detector=lambda hearing: ScriptedDetector(),
             transcriber=lambda session_id: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
@@ -438,9 +438,9 @@ async def test_speech_over_the_reply_interrupts_it_when_it_has_lasted(
         await say(client)
         await client.wait_for("tts_chunk")
         began = trio.current_time()
-        await client.hear(speech(300), chunk_ms=20)
+        await client.hear(speech(320), chunk_ms=20)
         await client.wait_for("barge_in")
-        assert trio.current_time() - began == pytest.approx(0.3, abs=0.03)
+        assert trio.current_time() - began == pytest.approx(0.32, abs=0.03)
         await client.hear(speech(500) + silence(800))
         await client.wait_for("tts_complete")
     assert client.of("barge_in") == [{"type": "barge_in", "seq": 1}]
@@ -457,7 +457,7 @@ async def test_after_an_interruption_the_memory_holds_what_was_heard(
         await client.wait_for("tts_chunk")
         # The reply lasts 1 s and has 17 letters. It began 0.3 s ago, when the silence that ended
         # the question was long enough: by 0.7 s two words and most of a third were due.
-        await client.hear(silence(100) + speech(300), chunk_ms=20)
+        await client.hear(silence(80) + speech(320), chunk_ms=20)
         await client.wait_for("barge_in")
         await client.hear(speech(300) + silence(800))
         await client.wait_for("tts_complete")
@@ -763,7 +763,7 @@ async def test_a_detector_that_crashes_is_made_anew_and_the_next_utterance_works
 
     cast = Cast(["first half", "second"])
     engines = Engines(
-        detector=Fragile,
+        detector=lambda hearing: Fragile(),
         transcriber=cast.engines.transcriber,
         responder=cast.responder,
         synthesizer=cast.synthesizer,

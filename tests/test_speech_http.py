@@ -156,7 +156,7 @@ class Desk:
         self.tts = tts or ScriptedSynthesizer()
         self.endpoints = SpeechEndpoints(
             Engines(
-                detector=lambda: EnergyDetector(0.01),
+                detector=lambda hearing: EnergyDetector(hearing.energy_threshold),
                 transcriber=lambda session_id: self.asr,
                 responder=self.llm,
                 synthesizer=self.tts,

@@ -92,5 +92,5 @@ def test_prometheus_can_parse_it_and_each_metric_says_what_it_is() -> None:
     families = list(text_string_to_metric_families(Telemetry().exposition().decode()))
     assert all(family.name.startswith("parley_") for family in families)
     assert all(family.documentation for family in families)
-    # Beside the counts: the stages, and six that have labels.
-    assert len({f.name for f in families if not f.name.endswith("_created")}) == len(COUNTS) + 7
+    # Beside the counts: the stages, and seven that have labels.
+    assert len({f.name for f in families if not f.name.endswith("_created")}) == len(COUNTS) + 8

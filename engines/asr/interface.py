@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 RATE_HZ = 16_000
@@ -23,14 +24,28 @@ class Transcript:
     runs: int
     confidence: float = 0.0
     """How sure the engine is of its words, 0 to 1; 0 where it does not say."""
+    doubts: Mapping[str, int] = field(default_factory=dict)
+    """What the engine did not believe of its own results, and how often, by the reason's name."""
 
     @property
     def rtf(self) -> float:
         return self.decode_ms / self.audio_ms if self.audio_ms else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the first `audio_bytes` of the utterance seem to say."""
+
+    text: str
+    audio_bytes: int
+
+
 class Transcriber(Protocol):
     """One per session; one utterance at a time: begin, feed..., then finish or abandon.
+
+    Two kinds of engines satisfy it. One decodes as it is fed and knows its hypothesis at any time;
+    its `feed` gives it. The other only keeps the audio and decodes when it is asked; its `feed`
+    gives None and cannot fail, and `hypothesis` is where it works.
 
     Every call may raise EngineFailure. After a failure the utterance is lost inside the engine;
     its owner calls `begin` again and feeds it from the start.
@@ -41,8 +56,16 @@ class Transcriber(Protocol):
         ...
 
     async def feed(self, pcm16: bytes) -> str | None:
-        """Take the next audio. Returns the hypothesis for all of it so far, or None where the
-        engine did not decode this time (engines that decode whole buffers keep a cadence)."""
+        """Take the next audio. Gives the hypothesis for all of it so far, or None where the
+        engine decodes only when it is asked."""
+        ...
+
+    async def hypothesis(self) -> Hypothesis | None:
+        """Decode what was fed so far; None where it is too early for that, or nothing came of it.
+
+        Asked only after a `feed` that gave None. It may be cancelled and nothing is lost; `feed`
+        may be called meanwhile.
+        """
         ...
 
     async def finish(self) -> Transcript:

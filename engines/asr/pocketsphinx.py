@@ -12,7 +12,8 @@ import trio
 from ..failures import LaneLost
 from ..lane import Lane, LanePool
 from . import pocketsphinx_worker as worker
-from .interface import RATE_HZ, Transcript
+from .admission import Admission, Expected
+from .interface import RATE_HZ, Hypothesis, Transcript
 
 T = TypeVar("T")
 
@@ -20,6 +21,9 @@ FEED_BYTES = RATE_HZ * 2
 """A second of audio per call, 0.15 s of work: a long feed lets other sessions in between."""
 
 BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+EXPECTED = Expected(rtf=0.15, final_s=0.1)
+"""Before anything was heard: what a core of a small machine needs."""
 
 _keys = count(1)
 """Unique in this server, and so in its workers, also where sessions have no or equal ids."""
@@ -43,17 +47,23 @@ class PocketsphinxTranscriber:
     a call fails or is cancelled the utterance is lost, and the worker is told to forget it.
     """
 
-    def __init__(self, pool: LanePool, session_id: str = "") -> None:
+    def __init__(
+        self, pool: LanePool, session_id: str = "", admission: Admission | None = None
+    ) -> None:
+        """Sessions of a server share the `admission`; without one everybody may talk."""
         self._pool = pool
+        self._admission = admission or Admission(10**6, EXPECTED)
         self._session_id = session_id
         self._cmn = worker.START_CMN
         self._open: _Open | None = None
 
     async def begin(self) -> None:
         await self.abandon()
+        self._admission.enter()
         lane = self._pool.pick()
         key = f"{self._session_id}/{next(_keys)}"
         utterance = self._open = _Open(lane, lane.generation, key)
+        lane.held += 1
         await self._call(utterance, worker.begin, self._cmn)
 
     async def feed(self, pcm16: bytes) -> str | None:
@@ -67,10 +77,20 @@ class PocketsphinxTranscriber:
             utterance.runs += 1
         return text
 
+    async def hypothesis(self) -> Hypothesis | None:
+        """Never asked: `feed` tells."""
+        await trio.lowlevel.checkpoint()
+        return None
+
     async def finish(self) -> Transcript:
         utterance = self._utterance()
         text, confidence, ms, cmn = await self._call(utterance, worker.finish, urgent=True)
         self._let_go()
+        self._admission.learn(
+            work_s=(utterance.decode_ms + ms) / 1000,
+            final_s=ms / 1000,
+            audio_s=utterance.audio_bytes / BYTES_PER_MS / 1000,
+        )
         if text:
             self._cmn = cmn
         return Transcript(
@@ -104,4 +124,6 @@ class PocketsphinxTranscriber:
     def _let_go(self) -> None:
         utterance, self._open = self._open, None
         if utterance is not None:
+            utterance.lane.held -= 1
+            self._admission.leave()
             utterance.lane.post(worker.release, utterance.key, generation=utterance.generation)

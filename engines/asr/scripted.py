@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from .interface import RATE_HZ, Transcript
+from .interface import RATE_HZ, Hypothesis, Transcript
 
 BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 Call = str | tuple[str, int]
-"""A kind of call ("begin", "feed", "finish"), or one call of it, counted from 1 over all
-utterances: ("feed", 3)."""
+"""A kind of call ("begin", "feed", "hypothesis", "finish"), or one call of it, counted from 1 over
+all utterances: ("feed", 3)."""
 
 
 class ScriptedTranscriber:
@@ -26,7 +26,8 @@ class ScriptedTranscriber:
 
     The script moves on when an utterance is finished. So after a failure, or when it was
     abandoned, the same words are heard again. `delays_s` says how long calls take (math.inf: until
-    cancelled), `fail_on` which calls raise what, after their delay.
+    cancelled), `fail_on` which calls raise what, after their delay. One that wants to be `asked`
+    tells its hypotheses by `hypothesis` and not by `feed`.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class ScriptedTranscriber:
         word_ms: int = 300,
         delays_s: Mapping[Call, float] | None = None,
         fail_on: Mapping[tuple[str, int], Exception] | None = None,
+        asked: bool = False,
     ) -> None:
         self._script = [_hypotheses(entry) for entry in script]
         self._word_ms = word_ms
         self._delays_s = dict(delays_s or {})
         self._fail_on = dict(fail_on or {})
+        self._asked = asked
         self._decode_s = 0.0
         self._runs = 0
         self.calls: Counter[str] = Counter()
@@ -58,11 +61,27 @@ class ScriptedTranscriber:
         await self._call("begin")
         self.open = True
 
-    async def feed(self, pcm16: bytes) -> str:
-        self._need_open("feed")
+    async def feed(self, pcm16: bytes) -> str | None:
+        if not self._asked:
+            self._need_open("feed")
         self.heard[-1] += pcm16
+        if self._asked:
+            await trio.lowlevel.checkpoint()
+            return None
         await self._call("feed")
         return self._hypothesis()
+
+    async def hypothesis(self) -> Hypothesis | None:
+        covered = len(self.heard[-1])
+        self.calls["hypothesis"] += 1
+        call = ("hypothesis", self.calls["hypothesis"])
+        delay_s = self._delays_s.get(call, self._delays_s.get("hypothesis", 0.0))
+        await trio.sleep(delay_s)
+        if call in self._fail_on:
+            raise self._fail_on[call]
+        self._decode_s += delay_s
+        self._runs += 1
+        return Hypothesis(self._hypothesis(covered), covered)
 
     async def finish(self) -> Transcript:
         self._need_open("finish")
@@ -105,9 +124,10 @@ class ScriptedTranscriber:
             raise LookupError(f"more utterances than the {len(self._script)} in the script")
         return self._script[len(self.transcripts)]
 
-    def _hypothesis(self) -> str:
+    def _hypothesis(self, covered: int | None = None) -> str:
         current = self._current()
-        steps = len(self.heard[-1]) // (self._word_ms * BYTES_PER_MS)
+        covered = len(self.heard[-1]) if covered is None else covered
+        steps = covered // (self._word_ms * BYTES_PER_MS)
         return current[min(steps, len(current)) - 1] if steps else ""
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+from difflib import get_close_matches
 from typing import Any
 
 import espeakng_loader
 
+from ..failures import EngineUnavailable
+
 RATE_HZ = 22_050
 """What espeak's own voices are made at, and what pyttsx3's driver takes for granted."""
+
+SOME_VOICES = ("en-us", "en-gb", "de", "fr-fr", "es", "en-us+f3")
+"""Named where a voice was asked for that espeak does not have."""
 
 _engine: Any = None
 _properties: dict[str, int | float | str] = {}
@@ -59,6 +65,36 @@ def _start() -> Any:
     # A broken engine that went before would take the new one's callback away when it is collected.
     gc.collect()
     engine = Engine("espeak")  # not pyttsx3.init, which may give the broken one again
+    driver = engine.proxy._driver  # the engine would queue the properties for its loop
     for name, value in _properties.items():
-        engine.proxy._driver.setProperty(name, value)  # the engine would queue it for its loop
+        if name == "voice":
+            _choose_voice(driver, str(value))
+        else:
+            driver.setProperty(name, value)
     return engine
+
+
+def _choose_voice(driver: Any, voice: str) -> None:
+    """Raises EngineUnavailable, with some that exist, where espeak has no such voice or variant."""
+    try:
+        driver.setProperty("voice", voice)
+    except ValueError:
+        known = _names(driver)
+        near = get_close_matches(voice.lower(), known, n=2)
+        some = ", ".join(dict.fromkeys((*near, *SOME_VOICES)))
+        raise EngineUnavailable(
+            f"espeak has no voice {voice!r}; it has {some} and others, {len(known)} in all"
+        ) from None
+    language, plus, variant = voice.partition("+")
+    if plus and "+" not in (driver.getProperty("voice") or ""):  # espeak takes the plain voice then
+        raise EngineUnavailable(
+            f"espeak has no variant {variant!r} of {language!r}; it has m1 to m8, f1 to f5 "
+            "and others"
+        )
+
+
+def _names(driver: Any) -> list[str]:
+    """The languages of espeak's voices, which are the shortest way to name one."""
+    return sorted(
+        {language for voice in driver.getProperty("voices") for language in voice.languages or ()}
+    )

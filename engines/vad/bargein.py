@@ -1,34 +1,15 @@
 """Dialect C's energy detector, for embedders: audio of any length in, callbacks out.
 
-NewSpeech's rules: frames of 20 ms, a noise floor that only the quiet moves, a threshold above it
-that the sensitivity sets. Pure and synchronous: no I/O, no clock, time is counted in samples. It
-never fails; what a callback raises comes out of `push`. Its limit is in the rules: noise that is
-over the threshold from the start stays speech until a `reset`, for it never reaches the floor.
+The rules, and their limit, stand in newspeech.py. Pure and synchronous: no I/O, no clock, time is
+counted in samples. It never fails; what a callback raises comes out of `push`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from statistics import fmean
 
 from .energy import level_dbfs
-
-FRAME_MS = 20
-WINDOW_FRAMES = 2000 // FRAME_MS
-"""The noise floor is the mean level of so many quiet frames: 2 s."""
-
-START_DB = -40.0
-"""The threshold before anything was heard. The floor starts as far below it as it is to be."""
-
-LOWEST_DB = -60.0
-"""The threshold is never lower: a room without any noise must not make a breath speech."""
-
-SPAN_DB = 20.0
-"""What the least sensitive detector wants speech to stand above the floor."""
-
-QUIET_MS = 200
-"""Speech is over after so much quiet. The dips between syllables are shorter."""
+from .newspeech import FRAME_MS, NoiseFloor
 
 
 class BargeInDetector:
@@ -50,16 +31,13 @@ class BargeInDetector:
         on_speech_end: Callable[[int], None] | None = None,
         on_energy: Callable[[float, float], None] | None = None,
     ) -> None:
-        if not 0.0 <= sensitivity <= 1.0:
-            raise ValueError(f"the sensitivity is 0 to 1, not {sensitivity}")
         if rate_hz <= 0 or rate_hz * FRAME_MS % 1000:
             raise ValueError(f"the rate must give whole frames of {FRAME_MS} ms, not {rate_hz} Hz")
         if min_speech_ms < 0:
             raise ValueError(f"the least speech is no negative time: {min_speech_ms} ms")
         self.rate_hz = rate_hz
         self.frame_samples = rate_hz * FRAME_MS // 1000
-        self._sensitivity = sensitivity
-        self._margin_db = (1.0 - sensitivity) * SPAN_DB
+        self._floor = NoiseFloor(sensitivity)
         self._min_speech_ms = min_speech_ms
         self._on_speech = on_speech
         self._on_speech_end = on_speech_end
@@ -79,15 +57,17 @@ class BargeInDetector:
         """Begin anew, without any callback. A callback may call this; the rest of the push is
         then dropped."""
         self._rest = bytearray()
-        start = START_DB - self._margin_db
-        self._quiet: deque[float] = deque([start] * WINDOW_FRAMES, maxlen=WINDOW_FRAMES)
-        self.noise_floor_db = start
+        self._floor.reset()
         self.energy_db: float | None = None
         self._end_sound()
 
     @property
+    def noise_floor_db(self) -> float:
+        return self._floor.db
+
+    @property
     def threshold_db(self) -> float:
-        return max(LOWEST_DB, self.noise_floor_db + self._margin_db)
+        return self._floor.threshold_db
 
     @property
     def speaking(self) -> bool:
@@ -102,7 +82,7 @@ class BargeInDetector:
             "energy_db": self.energy_db,
             "noise_floor_db": self.noise_floor_db,
             "threshold_db": self.threshold_db,
-            "sensitivity": self._sensitivity,
+            "sensitivity": self._floor.sensitivity,
             "min_speech_ms": self._min_speech_ms,
             "rate_hz": self.rate_hz,
         }
@@ -111,20 +91,18 @@ class BargeInDetector:
         threshold = self.threshold_db
         self.energy_db = db
         began, ended_ms = False, None
-        if db > threshold:
+        in_sound = self._floor.in_sound
+        if self._floor.is_loud(db):
             self._sound_ms += FRAME_MS
             self._loud_ms += FRAME_MS
             self._last_loud_ms = self._sound_ms
             began = not self._speaking and self._loud_ms >= self._min_speech_ms
             self._speaking |= began
-        elif self._sound_ms:
+        elif in_sound:
             self._sound_ms += FRAME_MS
-            if self._sound_ms - self._last_loud_ms >= QUIET_MS:
+            if not self._floor.in_sound:
                 ended_ms = self._last_loud_ms if self._speaking else None
                 self._end_sound()
-        else:
-            self._quiet.append(db)
-            self.noise_floor_db = fmean(self._quiet)
         # Told last: a callback sees the state after the frame, and may reset it.
         if self._on_energy:
             self._on_energy(db, threshold)

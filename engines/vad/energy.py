@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-import numpy as np
+from ...levels import rms
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -33,7 +33,7 @@ class EnergyDetector:
     frame_samples = RATE_HZ * FRAME_MS // 1000
 
     def __init__(self, threshold: float = 0.01) -> None:
-        if not 0.0 < threshold < 1.0:
+        if not 0.0 < threshold <= 1.0:
             raise ValueError(f"the threshold is a part of full scale, 0 to 1, not {threshold}")
         self._threshold_dbfs = 20 * math.log10(threshold)
         self.floor_dbfs = 0.0
@@ -57,6 +57,5 @@ class EnergyDetector:
 
 def level_dbfs(pcm16: bytes) -> float:
     """The RMS level of PCM16 audio; 0 dBFS is a square wave at full scale."""
-    samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32)
-    power = float(np.dot(samples, samples)) / max(1, len(samples)) / 32768.0**2
-    return max(SILENCE_DBFS, 10 * math.log10(power)) if power else SILENCE_DBFS
+    root = rms(pcm16)
+    return max(SILENCE_DBFS, 20 * math.log10(root)) if root else SILENCE_DBFS

@@ -31,7 +31,7 @@ from parley.actors.utterance import UtteranceInHand
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.protocol.codes import Code
-from parley.protocol.events import Finalizing, Partial
+from parley.protocol.events import Finalizing, Info, Partial
 from parley.telemetry import Telemetry
 from support.channels import drain, open_outbox
 
@@ -172,8 +172,8 @@ async def test_an_utterance_becomes_one_final(autojump_clock: Clock) -> None:
     told = drain(desk.out)
     assert told == [
         Partial(text="turn", audio_ms=300),
-        Partial(text="turn it", audio_ms=600),
-        Partial(text="turn it off", audio_ms=900),
+        Partial(text="turn it", audio_ms=600, stable_chars=4),
+        Partial(text="turn it off", audio_ms=900, stable_chars=7),
         Finalizing(),
     ]
     assert not desk.utterance.present
@@ -517,3 +517,108 @@ async def test_a_full_outbox_holds_it(autojump_clock: Clock) -> None:
         assert desk.transcriber.calls["finish"] == 0
         assert await desk.out.receive() == Finalizing()
     assert desk.finals() == ["one"]
+
+
+# A recognizer that decodes when it is asked
+
+
+async def test_one_that_wants_to_be_asked_is_asked_and_never_holds_up_the_audio(
+    autojump_clock: Clock,
+) -> None:
+    desk = Desk(ScriptedTranscriber([MANY], asked=True, delays_s={"hypothesis": 0.45}))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 3000, every_ms=100)
+        await trio.sleep(1)
+        desk.say.close()
+    partials = desk.partials()
+    assert len(partials) >= 4
+    # Each covers what was there when it was asked for, and is told when it is known.
+    assert [p.audio_ms % 100 for p in partials] == [0] * len(partials)
+    assert partials[0].text == "w1 w2"
+    assert desk.finals() == [MANY]
+    assert len(desk.transcriber.heard[0]) == 3000 * BYTES_PER_MS
+
+
+async def test_the_end_of_the_utterance_ends_the_asking(autojump_clock: Clock) -> None:
+    desk = Desk(ScriptedTranscriber(["yes"], asked=True, delays_s={"hypothesis": 9.0}))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 500, every_ms=100)
+        await trio.testing.wait_all_tasks_blocked()
+        assert desk.finals() == ["yes"]
+        assert trio.current_time() < 1
+        desk.say.close()
+
+
+async def test_a_drop_ends_the_asking(autojump_clock: Clock) -> None:
+    desk = Desk(ScriptedTranscriber(["yes", "no"], asked=True, delays_s={"hypothesis": 9.0}))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 500, every_ms=100, end=False)
+        desk.say.send_nowait(UtteranceDropped(number=1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not desk.listening()
+        await desk.talk(2, 500, every_ms=100)
+        desk.say.close()
+    assert len(desk.finals()) == 1
+
+
+async def test_a_failure_while_it_is_asked_comes_out_bare(autojump_clock: Clock) -> None:
+    failure = EngineFailure("no")
+    desk = Desk(ScriptedTranscriber(["yes"], asked=True, fail_on={("hypothesis", 1): failure}))
+    desk.said(1, 500, end=False)
+    with pytest.raises(EngineFailure, match=r"^no$"):
+        await desk.run()
+    desk.ended(1)
+    await desk.run_to_the_end()
+    assert desk.finals() == ["yes"]
+
+
+# Pace
+
+
+async def test_a_recognizer_that_is_too_slow_twice_in_a_row_is_told_of_once(
+    autojump_clock: Clock,
+) -> None:
+    desk = Desk(ScriptedTranscriber(["a", "b", "c"], delays_s={"finish": 2.0}))
+    for number in (1, 2, 3):
+        desk.said(number, 1000)
+    await desk.run_to_the_end()
+    advice = [event.message for event in drain(desk.out) if isinstance(event, Info)]
+    assert len(advice) == 1
+    assert "2.0 times as long" in advice[0]
+    assert "STREAM_MODEL_WHISPER" in advice[0]
+
+
+async def test_a_recognizer_that_is_slow_now_and_then_is_not_told_of(
+    autojump_clock: Clock,
+) -> None:
+    delays: dict[str | tuple[str, int], float] = {("finish", 1): 2.0, ("finish", 3): 2.0}
+    desk = Desk(ScriptedTranscriber(["a", "b", "c"], delays_s=delays))
+    for number in (1, 2, 3):
+        desk.said(number, 1000)
+    await desk.run_to_the_end()
+    assert not [event for event in drain(desk.out) if isinstance(event, Info)]
+
+
+# Stable text
+
+
+async def test_what_is_stable_is_shown_unchanged_though_the_recognizer_changes_its_mind(
+    autojump_clock: Clock,
+) -> None:
+    said = ["turn", "turn it", "turn it of", "burn it off now", "burn it off now please"]
+    desk = Desk(ScriptedTranscriber([said]))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 1600, every_ms=100)
+        desk.say.close()
+    shown = [(p.text, p.text[: p.stable_chars]) for p in desk.partials()]
+    assert shown == [
+        ("turn", ""),
+        ("turn it", "turn"),
+        ("turn it of", "turn it"),
+        ("turn it off now", "turn it"),
+        ("turn it off now please", "turn it off now"),
+    ]

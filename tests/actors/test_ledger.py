@@ -82,3 +82,14 @@ def test_more_time_never_means_fewer_words(words: list[str], one: float, two: fl
     assert ledger.heard(late).startswith(ledger.heard(early))
     assert text.startswith(ledger.heard(late))
     assert ledger.heard(6.0) == text
+
+
+def test_nothing_is_heard_behind_a_cut() -> None:
+    ledger = Ledger()
+    ledger.begin("aa bb cc dd", 4.0)
+    ledger.sent(10.0, 4.0)
+    assert ledger.left_s(11.5) == 2.5
+    ledger.cut(12.5)
+    assert (ledger.heard(12.0), ledger.heard(99.0)) == ("aa bb", "aa bb")
+    assert ledger.left_s(12.5) == 0.0
+    assert ledger.said() == "aa bb cc dd"

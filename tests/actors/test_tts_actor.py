@@ -149,15 +149,24 @@ async def test_a_phrase_that_overruns_is_skipped_without_a_second_try(
     assert booth.synthesizer.active == 0
 
 
-@pytest.mark.parametrize("failure", [EngineTimeout("late"), EngineUnavailable("no voice")])
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (EngineTimeout("late"), Code.TTS_FAIL),
+        (EngineFailure("the key is refused", retryable=False), Code.TTS_FAIL),
+        (EngineUnavailable("no voice"), Code.MODEL_LOAD_FAIL),
+    ],
+)
 async def test_what_another_try_would_not_mend_is_skipped_at_once(
-    autojump_clock: Clock, failure: EngineFailure
+    autojump_clock: Clock, failure: EngineFailure, code: Code
 ) -> None:
     booth = Booth(ScriptedSynthesizer(failures={1: failure}))
     booth.write("One.", "Two.")
     await booth.run()
     assert booth.spoken() == ["Two.", "END"]
-    assert [code for code, _ in booth.told()] == [Code.TTS_FAIL]
+    (told,) = drain(booth.out)
+    assert isinstance(told, Failure)
+    assert (told.code, told.recoverable) == (code, True)  # Parley still hears and answers
 
 
 async def test_a_bug_in_the_engine_crashes_it_and_after_two_the_phrase_is_skipped(

@@ -45,6 +45,8 @@ from support.channels import drain, open_outbox
 Clock = trio.testing.MockClock
 
 FRAME = 320
+ENERGY = 8000 / 32768
+"""Of `speech`, a steady level."""
 ONSET_FRAMES = 5
 """90 ms of speech are certain with the fifth frame of 20 ms."""
 ONSET_MS = 100
@@ -163,7 +165,10 @@ async def test_an_utterance_is_told_from_its_beginning_to_its_end(autojump_clock
     assert told[0] == UtteranceBegan(number=1, first_sample_s=-0.1, audio_ms=500)
     assert told[-1] == UtteranceEnded(number=1, audio_ms=2200, too_long=False)
     assert drain(ear.reports) == [SpeechBegan(number=1, during_reply=False)]
-    assert drain(ear.out) == [SpeechStarted(audio_ms=500), SpeechEnded(audio_ms=2200)]
+    assert drain(ear.out) == [
+        SpeechStarted(audio_ms=500, energy=ENERGY),
+        SpeechEnded(audio_ms=2200),
+    ]
     assert not ear.state.open
 
 
@@ -261,7 +266,7 @@ async def test_a_sound_during_a_reply_that_does_not_last_is_a_false_alarm(
         SpeechBegan(number=1, during_reply=True),
         SpeechDropped(number=1),
     ]
-    assert drain(ear.out) == [SpeechStarted(audio_ms=0), SpeechEnded(audio_ms=400)]
+    assert drain(ear.out) == [SpeechStarted(audio_ms=0, energy=ENERGY), SpeechEnded(audio_ms=400)]
     assert ear.counted("parley_false_alarms_total 1.0")
     assert not ear.state.open
 
@@ -423,7 +428,7 @@ async def test_a_restart_in_mid_utterance_ends_it_and_goes_on_with_the_next(
     told = drain(ear.spoken)
     assert told[0] == UtteranceEnded(number=1, audio_ms=500)
     assert told[1] == UtteranceBegan(number=2, first_sample_s=about(-0.5), audio_ms=500)
-    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=500)]
+    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=500, energy=ENERGY)]
 
 
 class Fragile(ScriptedDetector):

@@ -26,6 +26,7 @@ KEY = "sk-very-secret-0123456789"
 SLICES = (
     "hearing",
     "hearing_io_speech",
+    "hearing_newspeech",
     "transcribing",
     "answering",
     "speaking",
@@ -36,10 +37,12 @@ SLICES = (
 )
 FIELDS = Settings.model_fields
 CHOICES = {
-    "stream_vad_engine": ("webrtc", "energy", "silero"),
-    "stream_asr_engine": ("auto", "pocketsphinx"),
+    "stream_vad_engine": ("webrtc", "energy", "silero", "newspeech"),
+    "vad_engine": ("same", "webrtc", "energy", "silero", "newspeech"),
+    "parley_engine_vad": ("same", "webrtc", "energy", "silero", "newspeech"),
+    "stream_asr_engine": ("auto", "whisper", "pocketsphinx", "openai"),
     "stream_llm_engine": ("auto", "openai", "local"),
-    "stream_tts_engine": ("pyttsx3",),
+    "stream_tts_engine": ("auto", "pyttsx3", "piper", "openai"),
     "stream_log_level": ("debug", "info", "warning", "error", "critical"),
     "stream_log_format": ("auto", "json", "console"),
 }
@@ -355,7 +358,11 @@ def test_other_words_are_neither_true_nor_false(value: str) -> None:
 
 @pytest.mark.parametrize(("name", "choice"), [(n, c) for n, cs in CHOICES.items() for c in cs])
 def test_a_choice_is_taken_in_any_case(name: str, choice: str) -> None:
-    environ = {name.upper(): choice.upper(), "OPENAI_API_KEY": KEY}
+    environ = {
+        name.upper(): choice.upper(),
+        "OPENAI_API_KEY": KEY,
+        "STREAM_PIPER_VOICE": "v.onnx",
+    }
     assert getattr(load(environ), name) == choice
 
 
@@ -646,11 +653,63 @@ def test_the_answering_engine_is_decided(environ: dict[str, str], engine: str) -
     assert load(environ).answering.engine == engine
 
 
+@pytest.mark.parametrize(("part", "kind"), [("speaking", "TTS"), ("transcribing", "ASR")])
+@pytest.mark.parametrize(
+    ("given", "url", "key"),
+    [
+        ({}, None, None),
+        ({"OPENAI_API_KEY": KEY}, None, KEY),
+        ({"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://a"}, "http://a", KEY),
+        ({"OPENAI_API_KEY": KEY, "OPENAI_X_BASE_URL": "http://b"}, "http://b", None),
+        ({"OPENAI_API_KEY": KEY, "OPENAI_X_API_KEY": "sk-own"}, None, "sk-own"),
+        ({"OPENAI_X_BASE_URL": "http://b", "OPENAI_X_API_KEY": "sk-own"}, "http://b", "sk-own"),
+    ],
+)
+def test_a_key_goes_to_its_own_server_and_to_no_other(
+    part: str, kind: str, given: dict[str, str], url: str | None, key: str | None
+) -> None:
+    settings = load({name.replace("_X_", f"_{kind}_"): value for name, value in given.items()})
+    slice_ = getattr(settings, part)
+    assert slice_.base_url == url
+    assert (slice_.api_key and slice_.api_key.get_secret_value()) == key
+    assert key is None or key not in repr(slice_)
+
+
+@pytest.mark.parametrize(
+    ("variable", "choice", "enough"),
+    [
+        ("STREAM_TTS_ENGINE", "piper", {"STREAM_PIPER_VOICE": "v.onnx"}),
+        ("STREAM_TTS_ENGINE", "openai", {"OPENAI_TTS_BASE_URL": "http://h"}),
+        ("STREAM_TTS_ENGINE", "openai", {"OPENAI_API_KEY": KEY}),
+        ("STREAM_ASR_ENGINE", "openai", {"OPENAI_ASR_API_KEY": KEY}),
+        ("STREAM_ASR_ENGINE", "openai", {"OPENAI_BASE_URL": "http://h"}),
+    ],
+)
+def test_an_engine_is_refused_without_what_it_needs(
+    variable: str, choice: str, enough: dict[str, str]
+) -> None:
+    problem = str(refused({variable: choice}))
+    assert problem.startswith(f"{variable}: '{choice}' is refused; it needs ")
+    assert next(iter(enough)) in problem
+    assert load({variable: choice} | enough).warnings == ()
+
+
 def test_each_endpoint_has_its_own_silence() -> None:
     settings = load({"STREAM_VAD_SILENCE_MS": "500", "VAD_SILENCE_DURATION_MS": "900"})
     assert settings.hearing.silence_ms == 500
     assert settings.hearing_io_speech.silence_ms == 900
     assert settings.hearing_io_speech == dataclasses.replace(settings.hearing, silence_ms=900)
+
+
+def test_stream_and_engine_choose_a_detector_or_have_that_of_the_others() -> None:
+    settings = load({"STREAM_VAD_ENGINE": "silero", "VAD_ENGINE": "energy"})
+    assert settings.hearing_for("prompt-voice").vad_engine == "silero"
+    assert settings.hearing_for("io-speech").vad_engine == "energy"
+    assert settings.hearing_for("newspeech") == settings.hearing
+    chosen = load({"PARLEY_ENGINE_VAD": "NewSpeech", "VAD_SENSITIVITY": "0.9"})
+    assert chosen.hearing_for("newspeech").vad_engine == "newspeech"
+    assert chosen.hearing_for("newspeech").sensitivity == 0.9
+    assert chosen.hearing_for("io-speech").vad_engine == "webrtc"
 
 
 SLICE_VARIABLES = {
@@ -664,11 +723,23 @@ SLICE_VARIABLES = {
     "hearing.partial_interval_ms": ("STREAM_PARTIAL_INTERVAL_MS", 306),
     "hearing.partial_min_gap_ms": ("STREAM_PARTIAL_MIN_GAP_MS", 307),
     "hearing.energy_threshold": ("VAD_ENERGY_THRESHOLD", 0.308),
+    "hearing.sensitivity": ("VAD_SENSITIVITY", 0.31),
+    "hearing_io_speech.vad_engine": ("VAD_ENGINE", "silero"),
+    "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
     "hearing_io_speech.silence_ms": ("VAD_SILENCE_DURATION_MS", 309),
     "transcribing.engine": ("STREAM_ASR_ENGINE", "pocketsphinx"),
     "transcribing.whisper_model": ("STREAM_MODEL_WHISPER", "tiny"),
+    "transcribing.may_download": ("STREAM_MODEL_DOWNLOAD", True),
+    "transcribing.models_dir": ("PARLEY_MODELS_DIR", "/srv/models"),
+    "transcribing.language": ("STREAM_LANGUAGE", "auto"),
     "transcribing.timeout_s": ("STREAM_ASR_TIMEOUT_S", 11.0),
     "transcribing.lanes": ("STREAM_ASR_LANES", 12),
+    "transcribing.model": ("OPENAI_ASR_MODEL", "m"),
+    "transcribing.beam": ("STREAM_WHISPER_BEAM", 3),
+    "transcribing.threads": ("STREAM_WHISPER_THREADS", 2),
+    "transcribing.partials": ("OPENAI_ASR_PARTIALS", True),
+    "transcribing.base_url": ("OPENAI_ASR_BASE_URL", "http://h/13"),
+    "transcribing.api_key": ("OPENAI_ASR_API_KEY", SecretStr("k")),
     "answering.engine": ("STREAM_LLM_ENGINE", "local"),
     "answering.model": ("OPENAI_MODEL", "m"),
     "answering.max_tokens": ("OPENAI_MAX_TOKENS", 21),
@@ -682,6 +753,14 @@ SLICE_VARIABLES = {
     "answering.memory_turns": ("STREAM_MEMORY_TURNS", 27),
     "answering.retries": ("STREAM_LLM_RETRIES", 3),
     "speaking.engine": ("STREAM_TTS_ENGINE", "pyttsx3"),
+    "speaking.voice": ("STREAM_TTS_VOICE", "en-us+f3"),
+    "speaking.rate_wpm": ("STREAM_TTS_RATE_WPM", 137),
+    "speaking.volume": ("STREAM_TTS_VOLUME", 0.38),
+    "speaking.piper_voice": ("STREAM_PIPER_VOICE", "voices/v.onnx"),
+    "speaking.model": ("OPENAI_TTS_MODEL", "m"),
+    "speaking.model_voice": ("OPENAI_TTS_VOICE", "coral"),
+    "speaking.base_url": ("OPENAI_TTS_BASE_URL", "http://h/39"),
+    "speaking.api_key": ("OPENAI_TTS_API_KEY", SecretStr("k")),
     "speaking.workers": ("STREAM_TTS_THREAD_WORKERS", 31),
     "speaking.timeout_s": ("STREAM_TTS_TIMEOUT_S", 32.0),
     "speaking.max_phrase_chars": ("STREAM_TTS_MAX_PHRASE_LENGTH", 33),
@@ -719,7 +798,7 @@ def test_a_variable_reaches_its_place_in_a_slice(path: str) -> None:
 
 def test_every_variable_is_in_a_slice_and_every_slice_field_has_a_variable() -> None:
     named = {f"{part}.{f.name}" for part in SLICES for f in dataclasses.fields(slice_of(part))}
-    shared = {path for path in named if path.startswith("hearing_io_speech.")}
+    shared = {path for path in named if path.startswith(("hearing_io_", "hearing_newspeech."))}
     assert named - shared == set(SLICE_VARIABLES) - shared
     assert {variable.lower() for variable, _ in SLICE_VARIABLES.values()} == set(FIELDS)
 

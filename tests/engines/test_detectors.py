@@ -73,7 +73,7 @@ def test_webrtc_forgets_on_reset() -> None:
     assert judged(detector, recording) == first
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, math.nan])
+@pytest.mark.parametrize("threshold", [0.0, 1.1, -1.0, math.nan])
 def test_energy_refuses_a_threshold_that_is_no_part_of_full_scale(threshold: float) -> None:
     with pytest.raises(ValueError, match="part of full scale"):
         EnergyDetector(threshold)

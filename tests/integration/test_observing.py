@@ -56,10 +56,16 @@ async def test_sessions_and_metrics_show_a_conversation() -> None:
             assert talking["is_listening"] is True
             assert (talking["state"], talking["vad_state"]) == ("capturing", "speech")
             assert talking["buffer_size"] > 16_000
+            assert talking["reply"] is None
             await client.hear(LIGHTS.pcm16[32 * 1500 :], speed=3)
             await client.wait_for("tts_complete")
             [answering] = await live.sessions()
             assert (answering["is_speaking"], answering["turns"]) == (True, 1)
+            reply = answering["reply"]
+            assert reply["turn"] == 1
+            assert 0 <= reply["heard_chars"] < reply["said_chars"]
+            assert reply["left_s"] > 0
+            assert "said" not in reply  # the log may not hold it either
             busy = await figures(live)
         with trio.fail_after(5):  # closing connections take their time
             while (after := await figures(live))["parley_live_tasks"] > idle["parley_live_tasks"]:

@@ -144,6 +144,12 @@ def test_every_message_has_a_time_in_unix_milliseconds(codec: IoSpeechCodec) -> 
     }
 
 
+def test_an_onset_tells_its_energy_where_it_is_known(codec: IoSpeechCodec) -> None:
+    assert said(codec, events.SpeechStarted(audio_ms=5, energy=0.123456)) == [
+        {"type": "vad", "event": "speech_start", "energy": 0.1235}
+    ]
+
+
 def test_reply_audio_is_numbered_and_barge_in_names_the_last_number(codec: IoSpeechCodec) -> None:
     reply = events.ReplyAudio(seq=1, pcm16=b"\1\0", rate_hz=16_000)
     messages = said(codec, reply, reply, events.BargeIn(seq=1), reply)
@@ -169,11 +175,13 @@ def test_a_final_carries_the_recognizers_confidence(codec: IoSpeechCodec) -> Non
     ]
 
 
-def test_a_partials_confidence_is_how_much_of_it_stood_before(codec: IoSpeechCodec) -> None:
-    partials = [events.Partial(text=t, audio_ms=0) for t in ("go", "go four", "go forward ten")]
-    said(codec, events.SpeechStarted(audio_ms=0))
-    confidences = [m["confidence"] for m in said(codec, *partials)]
-    assert confidences == [0.0, 0.5, 0.333]
+def test_a_partials_confidence_is_how_much_of_it_is_stable(codec: IoSpeechCodec) -> None:
+    partials = [
+        events.Partial(text="go", audio_ms=0),
+        events.Partial(text="go four", audio_ms=0, stable_chars=2),
+        events.Partial(text="", audio_ms=0),
+    ]
+    assert [m["confidence"] for m in said(codec, *partials)] == [0.0, 0.286, 0.0]
 
 
 @pytest.mark.parametrize(

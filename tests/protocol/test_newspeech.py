@@ -93,7 +93,10 @@ def test_reply_audio_is_binary(codec: NewSpeechCodec) -> None:
         (events.Pong(), {"type": "pong"}),
         (events.SpeechStarted(audio_ms=120), {"type": "speech_started", "audio_ms": 120}),
         (events.SpeechEnded(audio_ms=900), {"type": "speech_ended", "audio_ms": 900}),
-        (events.Partial(text="go", audio_ms=1), {"type": "partial_transcript", "text": "go"}),
+        (
+            events.Partial(text="go on", audio_ms=1, stable_chars=2),
+            {"type": "partial_transcript", "text": "go on", "stable_chars": 2},
+        ),
         (events.Token(text=" I"), {"type": "llm_token", "text": " I", "done": False}),
         (events.BargeIn(seq=2), {"type": "barge_in", "seq": 2}),
         (events.Expired(message="idle"), {"type": "info", "message": "idle"}),

@@ -55,6 +55,8 @@ class SeenRequest:
     """With lower-case names."""
     body: Any
     """The JSON, parsed; None where there was none."""
+    raw: bytes = b""
+    """The body as it came: a form, for instance."""
 
 
 # What a reply is made of.
@@ -244,8 +246,9 @@ async def _read_request(stream: trio.SocketStream) -> SeenRequest | None:
         if not received:
             return None
         body += received
-    parsed = json.loads(body) if body else None
-    return SeenRequest(method=method, path=path, headers=headers, body=parsed)
+    is_json = body and "json" in headers.get("content-type", "")
+    parsed = json.loads(body) if is_json else None
+    return SeenRequest(method=method, path=path, headers=headers, body=parsed, raw=body)
 
 
 async def _perform(stream: trio.SocketStream, behaviour: Behaviour) -> bool:

@@ -17,16 +17,12 @@ import openai.resources.chat  # the seconds this may take are not a test's
 import pytest
 import trio
 
+from parley.engines import openai_client
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from parley.engines.llm import openai as module
 from parley.engines.llm.interface import ChatMessage, Responder
-from parley.engines.llm.openai import (
-    PLACEHOLDER_KEY,
-    Blame,
-    EventDecoder,
-    OpenAIResponder,
-    open_openai,
-)
+from parley.engines.llm.openai import EventDecoder, OpenAIResponder, open_openai
+from parley.engines.openai_client import PLACEHOLDER_KEY, Blame
 from support import llm_server as wire
 from support.llm_server import LLMServer, open_llm_server
 
@@ -359,7 +355,7 @@ async def test_a_reply_without_a_word_is_a_failure(
 async def test_the_backstop_is_a_timeout(
     server: LLMServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BACKSTOP_S", 0.1)
+    monkeypatch.setattr(openai_client, "BACKSTOP_S", 0.1)
     server.script(wire.stall_before_headers(), wire.stall_after("So"))
     async with opened(server) as responder:
         assert isinstance((await gather(responder))[1], EngineTimeout)

@@ -15,7 +15,8 @@ from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lane import Lane, LanePool
 from parley.engines.tts import pyttsx3_worker as worker
 from parley.engines.tts.interface import Synthesizer
-from parley.engines.tts.pyttsx3 import SILENT_RATE_HZ, Pyttsx3Synthesizer, loader, speakable
+from parley.engines.tts.pyttsx3 import SILENT_RATE_HZ, Pyttsx3Synthesizer, loader
+from parley.engines.tts.text import speakable
 
 
 @pytest.mark.parametrize(
@@ -99,13 +100,6 @@ async def test_rate_voice_and_volume_can_be_set() -> None:
 
 
 @pytest.mark.slow
-async def test_a_voice_that_does_not_exist_is_a_load_error() -> None:
-    async with a_lane(Lane("tts", loader(voice="nobody"))) as lane:
-        with pytest.raises(EngineUnavailable, match="nobody"):
-            await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")
-
-
-@pytest.mark.slow
 async def test_a_phrase_has_its_length_however_busy_the_machine_is() -> None:
     """pyttsx3's own loop lost phrases, and settings, to a thread that had no time to begin."""
     burn = [sys.executable, "-c", "while True: pass"]
@@ -118,3 +112,28 @@ async def test_a_phrase_has_its_length_however_busy_the_machine_is() -> None:
         burners.cancel_scope.cancel()
     assert max(lengths) - min(lengths) < 0.01
     assert min(lengths) > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("voice", ["de", "EN-US", "English (America)", "gmw/en-us", "en-us+f3"])
+async def test_a_voice_may_be_named_by_language_name_identifier_or_variant(voice: str) -> None:
+    async with a_lane(Lane("tts", loader(voice=voice))) as lane:
+        assert (await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")).pcm16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("voice", "words"),
+    [
+        ("nobody", "no voice 'nobody'; it has .*en-us, en-gb"),
+        ("en_us", "it has en-us"),
+        ("en+nobody", "no variant 'nobody' of 'en'; it has m1"),
+        ("en+", "no variant ''"),
+    ],
+)
+async def test_a_voice_that_does_not_exist_is_told_with_some_that_do(
+    voice: str, words: str
+) -> None:
+    async with a_lane(Lane("tts", loader(voice=voice))) as lane:
+        with pytest.raises(EngineUnavailable, match=words):
+            await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")

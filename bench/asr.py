@@ -1,0 +1,233 @@
+"""`parley bench asr`: what hearing costs.
+
+Three questions. What does a partial cost on a tight window, and what does stock faster-whisper take
+for the same words? Does the cost of an utterance's partials grow with its length or with its
+square? How fast and how right are the engines on recordings whose words are known?
+
+The first two need no weights that mean anything: the models are made on the spot, in the published
+shapes with random weights, and are said to be so.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ..client.recording import Recording, load_folder
+from ..client.report import normalized_words, word_errors
+from ..config import Settings
+from ..engines.asr.admission import Admission, Expected
+from ..engines.asr.whisper import LEAST_WINDOW_S, PARTIAL_MARGIN_S, Ear, WhisperTranscriber
+from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
+from ..engines.asr.whisper_worker import Pass, decode, load
+from ..engines.lane import Lane, LanePool
+from ..engines.room import open_engine_room
+from ..wallclock import utc_now
+from .asr_worker import stock
+from .random_whisper import SHAPES, make
+from .result import Result, Spread, spread
+
+RATE_BYTES = 32_000
+SPEECH_S = 3.0
+TOKENS = 15
+"""For 3 s of speech: five tokens a second."""
+LENGTHS_S = (5, 10, 20, 30)
+FRAME_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsrPlan:
+    shapes: Sequence[str] = tuple(SHAPES)
+    times: int = 5
+    recordings: Path = Path("examples/audio")
+    threads: int = 1
+    growth_shape: str = "base"
+
+
+async def bench_asr(plan: AsrPlan, console: Console) -> Result:
+    """Raises NotAWav, EngineFailure, and ValueError for a shape that is none."""
+    for shape in plan.shapes:
+        if shape not in SHAPES:
+            raise ValueError(f"no shape {shape!r}; known: {', '.join(SHAPES)}")
+    recordings = load_folder(plan.recordings)
+    speech = b"".join(recording.pcm16 for recording in recordings)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
+        bar = progress.add_task("asr", total=len(plan.shapes) + len(LENGTHS_S) + len(recordings))
+        for name in plan.shapes:
+            model = await trio.to_thread.run_sync(make, Path(folder) / name, SHAPES[name])
+            async with _lane(model, plan.threads) as lane:
+                rows.append(await _window(name, lane, speech, plan.times))
+                progress.advance(bar)
+                if name == plan.growth_shape:
+                    for length_s in LENGTHS_S:
+                        rows.append(await _growth(name, lane, speech, length_s))
+                        progress.advance(bar)
+        rows += await _engine(Settings.defaults(), recordings, lambda: progress.advance(bar))
+    return Result(
+        bench="asr",
+        when=utc_now(),
+        parameters={
+            "threads": plan.threads,
+            "times": plan.times,
+            "speech_s": SPEECH_S,
+            "tokens": TOKENS,
+            "weights": "random, in the published shapes",
+        },
+        rows=rows,
+    )
+
+
+@asynccontextmanager
+async def _lane(model: Path, threads: int) -> AsyncIterator[Lane]:
+    lane = Lane("bench", functools.partial(load, str(model), "int8", threads))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        yield lane
+        nursery.cancel_scope.cancel()
+
+
+async def _window(name: str, lane: Lane, speech: bytes, times: int) -> dict[str, Any]:
+    """A partial on SPEECH_S of speech: ours, ours in the full window, and stock."""
+    pcm16 = speech[: int(SPEECH_S * RATE_BYTES)]
+    tight = Pass(
+        pcm16=pcm16,
+        frames=frames_of(SPEECH_S, PARTIAL_MARGIN_S, LEAST_WINDOW_S),
+        beam=1,
+        tokens=TOKENS,
+        language="en",
+    )
+    ours_ms, batch_ms, stock_ms, made = [], [], [], 0
+    for _ in range(times):  # in turns, so that a busy moment of the machine meets all of them
+        ours_ms.append((await lane.call(decode, [tight]))[0].ms)
+        batch_ms.append((await lane.call(decode, [tight] * 4))[0].ms)
+        ms, made = await lane.call(stock, pcm16, 1, TOKENS)
+        stock_ms.append(ms)
+    ours, theirs = spread(ours_ms), spread(stock_ms)
+    return {
+        "kind": "window",
+        "model": f"{name}, int8, random weights",
+        "window_frames": tight.frames,
+        "stock_frames": FULL_FRAMES,
+        "tokens": TOKENS,
+        "stock_tokens": made,
+        "tight_ms": ours,
+        "batch_of_4_each_ms": spread(batch_ms),
+        "stock_ms": theirs,
+        "ratio": round((theirs.median or 0.0) / (ours.median or 1.0), 1),
+    }
+
+
+async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[str, Any]:
+    """All partials of an utterance, one after every second of it, and its final."""
+    ear = Ear(
+        pool=LanePool([lane]),
+        admission=Admission(99, Expected(rtf=0.1, final_s=0.1)),
+        language="en",
+        beam=1,
+        guard=lambda decoded: None,  # random weights say nothing that could be believed
+    )
+    transcriber = WhisperTranscriber(ear)
+    await transcriber.begin()
+    longest_s = all_s = 0.0
+    for second in range(length_s):
+        await transcriber.feed(speech[second * RATE_BYTES : (second + 1) * RATE_BYTES])
+        began_s = trio.current_time()
+        await transcriber.hypothesis()
+        longest_s = max(longest_s, trio.current_time() - began_s)
+        all_s += trio.current_time() - began_s
+        await trio.sleep(0.3)  # what it keeps between two partials
+    began_s = trio.current_time()
+    await transcriber.finish()
+    return {
+        "kind": "growth",
+        "model": f"{name}, int8, random weights",
+        "audio_s": length_s,
+        "partials_ms": round(all_s * 1000, 1),
+        "partials_ms_per_s": round(all_s * 1000 / length_s, 1),
+        "longest_partial_ms": round(longest_s * 1000, 1),
+        "final_ms": round((trio.current_time() - began_s) * 1000, 1),
+    }
+
+
+async def _engine(
+    settings: Settings, recordings: Sequence[Recording], advance: Any
+) -> list[dict[str, Any]]:
+    """The configured engine, as the server uses it, fed in real frames as fast as it takes them."""
+    errors = words = 0
+    rtfs, finals_ms = [], []
+    async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
+        await nursery.start(room.supervisor().run)
+        transcriber = room.engines.transcriber("bench")
+        for recording in recordings:
+            await transcriber.begin()
+            step = int(FRAME_S * RATE_BYTES)
+            for at in range(0, len(recording.pcm16), step):
+                if await transcriber.feed(recording.pcm16[at : at + step]) is None:
+                    await transcriber.hypothesis()
+            began_s = trio.current_time()
+            transcript = await transcriber.finish()
+            finals_ms.append((trio.current_time() - began_s) * 1000)
+            rtfs.append(transcript.rtf)
+            spoken = normalized_words(recording.spoken or "")
+            errors += word_errors(spoken, normalized_words(transcript.text))
+            words += len(spoken)
+            advance()
+        nursery.cancel_scope.cancel()
+    return [
+        {
+            "kind": "engine",
+            "model": room.chosen["asr"],
+            "recordings": len(recordings),
+            "words": words,
+            "word_errors": errors,
+            "rtf": spread(rtfs),
+            "final_ms": spread(finals_ms),
+        }
+    ]
+
+
+def tables_of(result: Result) -> list[Table]:
+    window = Table(title=f"a partial on {SPEECH_S:g} s of speech, {TOKENS} tokens, median ms")
+    for column in ("model", "tight", "in a batch of 4", "stock", "stock / tight"):
+        window.add_column(column, justify="left" if column == "model" else "right")
+    growth = Table(title="an utterance's partials, one a second")
+    for column in ("model", "speech s", "all ms", "ms per s", "longest ms", "final ms"):
+        growth.add_column(column, justify="left" if column == "model" else "right")
+    engine = Table(title="the configured engine on recordings")
+    for column in ("engine", "words wrong", "rtf median / p95", "final ms median / p95"):
+        engine.add_column(column, justify="left" if column == "engine" else "right")
+    for row in result.rows:
+        if row["kind"] == "window":
+            window.add_row(
+                row["model"],
+                _median(row["tight_ms"]),
+                _median(row["batch_of_4_each_ms"]),
+                _median(row["stock_ms"]),
+                f"{row['ratio']:.1f}",
+            )
+        elif row["kind"] == "growth":
+            keys = ("audio_s", "partials_ms", "partials_ms_per_s", "longest_partial_ms", "final_ms")
+            growth.add_row(row["model"], *(f"{row[key]:.0f}" for key in keys))
+        else:
+            engine.add_row(
+                row["model"],
+                f"{row['word_errors']} of {row['words']}",
+                f"{row['rtf'].median:.2f} / {row['rtf'].p95:.2f}",
+                f"{row['final_ms'].median:.0f} / {row['final_ms'].p95:.0f}",
+            )
+    return [window, growth, engine]
+
+
+def _median(found: Spread) -> str:
+    return "-" if found.median is None else f"{found.median:.0f}"

@@ -1,0 +1,188 @@
+"""Speech to text by OpenAI, or by any server that speaks its `/audio/transcriptions`.
+
+The service hears whole utterances, so the utterance is kept here and sent when it has ended. On
+request it is sent on the way too, for partials, one at a time; each costs as much as a final of
+its length. Nothing is retried here: the ASR actor feeds the utterance again after a failure that
+may pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import msgspec
+import trio
+
+from ...wav import wav_bytes
+from ..failures import EngineFailure, LaneLost
+from ..openai_client import Client, SettingNames, open_client
+from .interface import RATE_HZ, Hypothesis, Transcript
+
+NAMES = SettingNames(
+    model="OPENAI_ASR_MODEL",
+    base_url="OPENAI_ASR_BASE_URL or OPENAI_BASE_URL",
+    api_key="OPENAI_ASR_API_KEY or OPENAI_API_KEY",
+)
+
+BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+SHORTEST_MS = 100
+"""OpenAI refuses what is shorter. There is no word in it either."""
+
+LONGEST_BYTES = 24_000_000
+"""OpenAI takes files of 25 MB: twelve and a half minutes. An utterance has two at most, an upload
+eight."""
+
+LIMIT_BYTES = 1 << 20
+"""What an answer may have. The words of ten minutes are 10 kB."""
+
+PARTIAL_LIMIT_S = 2.0
+"""A partial that takes longer is given up: what it would say is old."""
+
+
+class _Answer(msgspec.Struct):
+    text: str | None = None
+    error: Any = None
+
+
+@dataclass(slots=True)
+class _Open:
+    audio: bytearray = field(default_factory=bytearray)
+    asked_s: float = field(default_factory=trio.current_time)
+    """When the last partial was asked for, or it began. Audio that comes faster than it was spoken
+    (an upload; an utterance that is fed again) so costs no partials."""
+    partials: bool = True
+    """No more of them after one that failed: the final is what counts."""
+    decode_s: float = 0.0
+    runs: int = 0
+
+
+class OpenAITranscriber:
+    """One per session. The utterance is lost with a `finish` that fails or is cancelled."""
+
+    def __init__(
+        self, client: Client, model: str, language: str | None, partial_interval_ms: int | None
+    ) -> None:
+        self._client = client
+        self._options: dict[str, Any] = {"model": model, "response_format": "json"}
+        if language is not None:
+            self._options["language"] = language
+        self._interval_s = inf if partial_interval_ms is None else partial_interval_ms / 1000
+        self._open: _Open | None = None
+
+    async def begin(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self._open = _Open()
+
+    async def feed(self, pcm16: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        utterance = self._utterance()
+        utterance.audio += pcm16
+        if len(utterance.audio) > LONGEST_BYTES:
+            self._open = None
+            raise EngineFailure(
+                f"the utterance is longer than {LONGEST_BYTES} bytes", retryable=False
+            )
+
+    async def hypothesis(self) -> Hypothesis | None:
+        await trio.lowlevel.checkpoint()
+        utterance = self._utterance()
+        due = trio.current_time() >= utterance.asked_s + self._interval_s
+        return await self._partial(utterance) if due and utterance.partials else None
+
+    async def finish(self) -> Transcript:
+        utterance = self._utterance()
+        self._open = None
+        text = ""
+        if len(utterance.audio) >= SHORTEST_MS * BYTES_PER_MS:
+            text = await self._ask(utterance)
+        else:
+            await trio.lowlevel.checkpoint()
+        return Transcript(
+            text=text,
+            decode_ms=utterance.decode_s * 1000,
+            audio_ms=len(utterance.audio) / BYTES_PER_MS,
+            runs=utterance.runs,
+        )
+
+    async def abandon(self) -> None:
+        self._open = None
+        await trio.lowlevel.checkpoint()
+
+    async def _partial(self, utterance: _Open) -> Hypothesis | None:
+        """The words so far, or None where the service does not say them soon enough."""
+        now_s = utterance.asked_s = trio.current_time()
+        left_s = trio.current_effective_deadline() - now_s
+        covered = len(utterance.audio)
+        with trio.move_on_after(min(PARTIAL_LIMIT_S, left_s / 2)):  # the caller's would lose all
+            try:
+                return Hypothesis(await self._ask(utterance), covered)
+            except EngineFailure:
+                pass
+        utterance.partials = False
+        return None
+
+    async def _ask(self, utterance: _Open) -> str:
+        utterance.runs += 1
+        began_s = trio.current_time()
+        file = ("speech.wav", wav_bytes(bytes(utterance.audio), RATE_HZ), "audio/wav")
+        request = self._client.sdk.audio.transcriptions.with_streaming_response.create(
+            file=file, **self._options
+        )
+        _, body = await self._client.fetch(request, limit_bytes=LIMIT_BYTES)
+        utterance.decode_s += trio.current_time() - began_s
+        return self._text(body)
+
+    def _text(self, body: bytes) -> str:
+        blame = self._client.blame
+        try:
+            answer = msgspec.json.decode(body, type=_Answer)
+        except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are ValueErrors
+            began = blame.clean(body[:80].decode("utf-8", "replace"))
+            raise EngineFailure(
+                f"{blame.place} answered with no transcript but {began!r}", retryable=False
+            ) from None
+        if answer.error:
+            raise blame.for_status(None, answer.error)
+        if answer.text is None:
+            raise EngineFailure(f"{blame.place} answered without a text", retryable=False)
+        return answer.text.strip()
+
+    def _utterance(self) -> _Open:
+        if self._open is None:
+            raise LaneLost("no utterance is open")
+        return self._open
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIEar:
+    """Makes each session's transcriber, all on one client. `partial_interval_ms` is audio between
+    two partials; None for none."""
+
+    client: Client = field(repr=False)
+    model: str
+    language: str | None
+    partial_interval_ms: int | None
+
+    def __call__(self, session_id: str) -> OpenAITranscriber:
+        return OpenAITranscriber(self.client, self.model, self.language, self.partial_interval_ms)
+
+
+@asynccontextmanager
+async def open_openai_asr(
+    *,
+    model: str,
+    language: str | None = None,
+    partial_interval_ms: int | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+) -> AsyncIterator[OpenAIEar]:
+    """What makes transcribers for as long as its client is open; see `open_client`.
+    Raises EngineUnavailable."""
+    async with open_client(model=model, base_url=base_url, api_key=api_key, names=NAMES) as client:
+        _ = client.sdk.audio.transcriptions.with_streaming_response  # its imports now
+        yield OpenAIEar(client, model, language, partial_interval_ms)

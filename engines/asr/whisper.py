@@ -1,0 +1,291 @@
+"""Speech to text by Whisper, in lanes: partials on tight windows, finals on wider ones.
+
+The utterance's audio is kept here and every decode carries what it needs, so nothing of it lives
+in a worker: a lane that dies costs one decode. What is decoded never grows with the utterance.
+Beyond TAIL_S its beginning is decoded once, with the final's care, and kept; from then on only the
+tail is looked at. So partials cost the same per second of speech however long one talks, and no
+decode holds a lane for longer than one tail takes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from ..failures import EngineFailure, EngineUnavailable, LaneLost
+from ..lane import LanePool
+from .admission import Admission, Expected
+from .interface import RATE_HZ, Hypothesis, Transcript
+from .whisper_guards import Decoded, Guard, guard_of
+from .whisper_window import (
+    FULL_FRAMES,
+    frames_of,
+    pieces,
+    quiet_point,
+    seconds_of,
+    token_cap,
+)
+from .whisper_worker import Pass, decode
+
+BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+TAIL_S = 12.0
+"""The most that a partial looks at; of more, the beginning is settled."""
+SETTLED_S = (5.0, 9.0)
+"""Where a beginning may be cut off: behind enough words for a decode to make sense of, and far
+enough from the end for the last words to keep their context."""
+
+SHORTEST_S = 0.1
+"""Less holds no word."""
+PARTIAL_MARGIN_S = 2.0
+FINAL_MARGIN_S = 4.0
+LEAST_WINDOW_S = 3.0
+"""A model that was trained on 30 s gets at least so much."""
+
+PARTIAL_LIMIT_S = 5.0
+"""A partial that takes longer is given up: what it would say is old."""
+PARTIAL_GAP_S = 0.25
+"""Between the beginnings of two partials of an utterance, where there is time enough."""
+SHARE = 0.6
+"""Of the lanes' time for partials; the rest is the finals'."""
+
+ATTEMPTS = 2
+"""A decode whose lane died is asked for again, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ear:
+    """What the transcribers of a server share."""
+
+    pool: LanePool
+    admission: Admission
+    language: str
+    """A code, or "" to find out with the first words of each session."""
+    beam: int
+    """Of the final pass; partials are greedy."""
+    guard: Callable[[Decoded], Guard | None] = guard_of
+
+
+@dataclass(slots=True)
+class _Open:
+    audio: bytearray = field(default_factory=bytearray)
+    cut: int = 0
+    """Where the tail begins; what is before it is settled."""
+    settled: list[str] = field(default_factory=list)
+    """The words before the cut, as the final will have them."""
+    asked_s: float = float("-inf")
+    asked_bytes: int = 0
+    partial_s: float = 0.0
+    """What the last partial took, its wait included."""
+    work_ms: float = 0.0
+    """Of the engine's time, in all."""
+    sure_ms: float = 0.0
+    """Of that, for passes that cannot be left out."""
+    final_ms: float = 0.0
+    """Of that, after the utterance had ended."""
+    confidences: list[tuple[float, int]] = field(default_factory=list)
+    runs: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def audio_s(self) -> float:
+        return seconds_of(len(self.audio))
+
+    @property
+    def tail_s(self) -> float:
+        return seconds_of(len(self.audio) - self.cut)
+
+    @property
+    def confidence(self) -> float:
+        """The likelihood of a token, as a geometric mean over all that was believed."""
+        words = sum(count for _, count in self.confidences)
+        if not words:
+            return 0.0
+        return math.exp(min(0.0, sum(p * count for p, count in self.confidences) / words))
+
+
+EXPECTED = Expected(rtf=0.15, final_s=0.4)
+"""Before anything was heard: about what `small` needs on two cores."""
+
+
+def lane_threads(wanted: int, lanes: int) -> int:
+    """Threads of each lane; where nobody said, the cores are shared."""
+    return wanted or max(1, (os.cpu_count() or 1) // lanes)
+
+
+class WhisperTranscriber:
+    """One per session."""
+
+    def __init__(self, ear: Ear, session_id: str = "") -> None:
+        self._ear = ear
+        self._language = ear.language
+        self._open: _Open | None = None
+
+    async def begin(self) -> None:
+        await self.abandon()
+        if self._ear.pool.load_error is not None:
+            raise EngineUnavailable(self._ear.pool.load_error)
+        self._ear.admission.enter()
+        self._open = _Open()
+
+    async def feed(self, pcm16: bytes) -> None:
+        self._utterance().audio += pcm16
+        await trio.lowlevel.checkpoint()
+
+    async def hypothesis(self) -> Hypothesis | None:
+        utterance = self._utterance()
+        if not self._due(utterance):
+            await trio.lowlevel.checkpoint()
+            return None
+        utterance.asked_s = trio.current_time()
+        found: Hypothesis | None = None
+        with trio.move_on_after(PARTIAL_LIMIT_S):
+            try:
+                if utterance.tail_s > TAIL_S:
+                    await self._settle(utterance)
+                found = await self._partial(utterance)
+            except EngineUnavailable:
+                raise
+            except EngineFailure:
+                utterance.doubts["lost"] += 1  # the next one comes soon
+        utterance.partial_s = trio.current_time() - utterance.asked_s
+        return found
+
+    async def finish(self) -> Transcript:
+        utterance = self._utterance()
+        try:
+            tail = bytes(utterance.audio[utterance.cut :])
+            words = list(utterance.settled)
+            if utterance.audio_s >= SHORTEST_S:
+                for piece in pieces(tail, TAIL_S + 2):
+                    words += (await self._sure(utterance, piece, urgent=True)).split()
+            self._ear.admission.learn(
+                work_s=utterance.sure_ms / 1000,
+                final_s=utterance.final_ms / 1000,
+                audio_s=utterance.audio_s,
+            )
+            return Transcript(
+                text=" ".join(words),
+                decode_ms=utterance.work_ms,
+                audio_ms=utterance.audio_s * 1000,
+                runs=utterance.runs,
+                confidence=utterance.confidence,
+                doubts=dict(utterance.doubts),
+            )
+        finally:
+            self._let_go()
+
+    async def abandon(self) -> None:
+        self._let_go()
+        await trio.lowlevel.checkpoint()
+
+    # Decodes
+
+    def _due(self, utterance: _Open) -> bool:
+        """Whether another partial is worth its time, for this talker and beside the others."""
+        fresh_s = seconds_of(len(utterance.audio) - utterance.asked_bytes)
+        ear = self._ear
+        # The more people talk, the longer each waits, so that all partials fit in their share.
+        fair_s = utterance.partial_s * max(1, ear.admission.talking) / len(ear.pool.lanes) / SHARE
+        wait_s = max(PARTIAL_GAP_S, min(fair_s, PARTIAL_LIMIT_S))
+        return fresh_s >= PARTIAL_GAP_S / 2 and trio.current_time() >= utterance.asked_s + wait_s
+
+    async def _partial(self, utterance: _Open) -> Hypothesis | None:
+        covered = len(utterance.audio)
+
+        def newest() -> Pass:
+            nonlocal covered
+            covered = utterance.asked_bytes = len(utterance.audio)
+            return self._pass(bytes(utterance.audio[utterance.cut :]), PARTIAL_MARGIN_S, beam=1)
+
+        # Windows of about one size share a call; another would be padded to the widest.
+        alike = ("partial", int(utterance.tail_s // 2))
+        decoded = await self._ear.pool.pick().call_late(decode, newest, alike=alike)
+        self._note(utterance, decoded)
+        if guard := self._ear.guard(decoded):
+            utterance.doubts[guard.value] += 1
+            return None
+        return Hypothesis(" ".join([*utterance.settled, *decoded.text.split()]), covered)
+
+    async def _settle(self, utterance: _Open) -> None:
+        """Decode the beginning of the tail with care, and look at it no more."""
+        tail = bytes(utterance.audio[utterance.cut :])
+        at = quiet_point(tail, *SETTLED_S)
+        text = await self._sure(utterance, tail[:at], urgent=False)
+        utterance.settled += text.split()
+        utterance.cut += at
+
+    async def _sure(self, utterance: _Open, pcm16: bytes, *, urgent: bool) -> str:
+        """The final pass over some audio: what a guard does not believe is decoded again in the
+        window that the model was trained on, and if that is not believed either, it is nothing or
+        the likelier of the two."""
+        first = await self._careful(utterance, pcm16, None, urgent)
+        guard = self._ear.guard(first)
+        if guard is None:
+            return self._believed(utterance, first)
+        utterance.doubts[guard.value] += 1
+        if guard is Guard.SILENCE:
+            return ""
+        second = await self._careful(utterance, pcm16, FULL_FRAMES, urgent)
+        guard = self._ear.guard(second)
+        if guard is None:
+            return self._believed(utterance, second)
+        utterance.doubts[f"{guard.value}, padded"] += 1
+        unsure = [d for d in (first, second) if self._ear.guard(d) is Guard.UNSURE]
+        if not unsure:
+            return ""  # loops and silence: nobody said that
+        return self._believed(utterance, max(unsure, key=lambda d: d.log_probability))
+
+    async def _careful(
+        self, utterance: _Open, pcm16: bytes, frames: int | None, urgent: bool
+    ) -> Decoded:
+        job = self._pass(pcm16, FINAL_MARGIN_S, beam=self._ear.beam, frames=frames)
+        for attempt in range(ATTEMPTS):
+            try:
+                lane = self._ear.pool.pick()
+                decoded = await lane.call_late(decode, lambda: job, urgent=urgent)
+                break
+            except LaneLost:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        self._note(utterance, decoded)
+        utterance.sure_ms += decoded.ms
+        if urgent:
+            utterance.final_ms += decoded.ms
+        return decoded
+
+    def _pass(self, pcm16: bytes, margin_s: float, *, beam: int, frames: int | None = None) -> Pass:
+        audio_s = seconds_of(len(pcm16))
+        return Pass(
+            pcm16=pcm16,
+            frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
+            beam=beam,
+            tokens=token_cap(audio_s),
+            language=self._language,
+        )
+
+    def _note(self, utterance: _Open, decoded: Decoded) -> None:
+        utterance.work_ms += decoded.ms
+        utterance.runs += 1
+        if not self._language and decoded.text:
+            self._language = decoded.language
+
+    def _believed(self, utterance: _Open, decoded: Decoded) -> str:
+        words = len(decoded.text.split())
+        utterance.confidences.append((decoded.log_probability, words))
+        return decoded.text
+
+    def _utterance(self) -> _Open:
+        if self._open is None:
+            raise LaneLost("no utterance is open")
+        return self._open
+
+    def _let_go(self) -> None:
+        if self._open is not None:
+            self._open = None
+            self._ear.admission.leave()

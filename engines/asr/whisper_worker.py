@@ -1,0 +1,189 @@
+"""The worker's side of Whisper: a model through faster-whisper and CTranslate2, and one call.
+
+A decode leaves nothing behind in the worker, so any lane can do any pass of any utterance.
+faster-whisper loads the model, makes the mels and the prompt; the window is ours (its own pads to
+30 s whatever one asks for).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..failures import EngineFailure
+from .model_store import models_folder, parse_name, ready_model
+from .whisper_guards import Decoded
+from .whisper_window import FULL_FRAMES
+
+WARM_UP_S = 1.0
+MOST_FEATURE_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One decode: PCM16 at 16 kHz, the window in mel frames, and how hard to try."""
+
+    pcm16: bytes
+    frames: int
+    beam: int
+    tokens: int
+    """The most that are decoded."""
+    language: str
+    """A code, or "" to find out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    whisper: Any
+    prompt_of: Any
+    device: str
+
+
+_model: _Model | None = None
+
+
+def load(folder: str, compute_type: str, threads: int) -> None:
+    """A lane's `init`. `compute_type` "" chooses: float16 on CUDA, int8 elsewhere.
+
+    Raises EngineFailure in one line for a folder that does not work.
+    """
+    global _model
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    import ctranslate2
+    from faster_whisper import WhisperModel
+
+    device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    try:
+        whisper = WhisperModel(
+            folder,
+            device=device,
+            compute_type=compute_type or ("float16" if device == "cuda" else "int8"),
+            cpu_threads=threads,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise EngineFailure(f"the Whisper model in {folder} cannot be loaded: {error}") from None
+    except Exception as error:  # tokenizers raises bare Exceptions
+        raise EngineFailure(f"the model's tokenizer cannot be loaded: {error}") from None
+    _model = _Model(whisper=whisper, prompt_of=_Prompts(whisper), device=device)
+    silence = bytes(int(WARM_UP_S * 32_000))
+    decode([Pass(pcm16=silence, frames=300, beam=1, tokens=4, language="en")])
+
+
+def load_named(name: str, models_dir: str | None, threads: int) -> None:
+    """A lane's `init` for a model by the name that the settings have for it. Looks for it each
+    time, so a lane that found none finds the one that was fetched meanwhile."""
+    folder = ready_model(name, models_folder(models_dir))
+    load(str(folder), parse_name(name).compute_type or "", threads)
+
+
+def loaded() -> Any:
+    """The faster-whisper model of this worker. Raises EngineFailure where there is none."""
+    if _model is None:
+        raise EngineFailure("no model is loaded")
+    return _model.whisper
+
+
+def decode(passes: Sequence[Pass]) -> list[Decoded]:
+    """All passes in one go, in the window and with the beam of the widest. A batch pays on CUDA."""
+    if _model is None:
+        raise EngineFailure("no model is loaded")
+    began_s = time.perf_counter()
+    whisper, prompts = _model.whisper, _model.prompt_of
+    frames = max(job.frames for job in passes)
+    mels = np.stack([_mels(whisper, job.pcm16, frames) for job in passes])
+    encoded = whisper.encode(mels)
+    languages = [
+        job.language or found
+        for job, found in zip(passes, _spoken(whisper, encoded, passes), strict=True)
+    ]
+    prompt = [prompts.of(language) for language in languages]
+    most = max(job.tokens for job in passes)
+    results = whisper.model.generate(
+        encoded,
+        prompt,
+        beam_size=max(job.beam for job in passes),
+        max_length=min(whisper.max_length, _length(most, len(prompt[0]))),
+        return_scores=True,
+        return_no_speech_prob=True,
+        suppress_blank=True,
+        suppress_tokens=prompts.suppressed,
+    )
+    ms = (time.perf_counter() - began_s) * 1000 / len(passes)
+    return [
+        _decoded(prompts, result, job, language, ms)
+        for result, job, language in zip(results, passes, languages, strict=True)
+    ]
+
+
+def _length(tokens: int, prompt: int) -> int:
+    """What CTranslate2 is to be told, so that it decodes so many: it takes the half of it, as the
+    reference does with its context, or it less the prompt, whichever is smaller."""
+    return max(2 * tokens, tokens + prompt)
+
+
+def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float) -> Decoded:
+    tokens = result.sequences_ids[0]
+    return Decoded(
+        text=prompts.text_of(tokens),
+        # CTranslate2 divides the sum by the number of tokens; the reference counts the end as one.
+        log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
+        no_speech=result.no_speech_prob,
+        capped=len(tokens) >= job.tokens,
+        ms=ms,
+        language=language,
+    )
+
+
+def _spoken(whisper: Any, encoded: Any, passes: Sequence[Pass]) -> Sequence[str]:
+    """The language of each; only asked where one of them does not know."""
+    if all(job.language for job in passes):
+        return [""] * len(passes)
+    if not whisper.model.is_multilingual:
+        return ["en"] * len(passes)
+    return [found[0][0][2:-2] for found in whisper.model.detect_language(encoded)]
+
+
+def _mels(whisper: Any, pcm16: bytes, frames: int) -> Any:
+    """Mels of the audio, and zeros up to the window: what faster-whisper pads with."""
+    samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32) / 32768.0
+    mels = whisper.feature_extractor(samples, padding=160)[:, : min(frames, FULL_FRAMES)]
+    return np.pad(mels, ((0, 0), (0, frames - mels.shape[1]))).astype(np.float32)
+
+
+class _Prompts:
+    """Prompts and texts, per language, as faster-whisper's tokenizer makes them."""
+
+    def __init__(self, whisper: Any) -> None:
+        self._whisper = whisper
+        self._tokenizers: dict[str, Any] = {}
+        self.suppressed = self._suppressed()
+
+    def of(self, language: str) -> list[int]:
+        tokenizer = self._tokenizer(language)
+        return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer("en").decode(tokens)).strip()
+
+    def _tokenizer(self, language: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(
+                self._whisper.hf_tokenizer,
+                self._whisper.model.is_multilingual,
+                task="transcribe",
+                language=language,
+            )
+        return self._tokenizers[language]
+
+    def _suppressed(self) -> list[int]:
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        return list(get_suppressed_tokens(self._tokenizer("en"), [-1]))

@@ -1,0 +1,52 @@
+"""Speech by Piper, a neural synthesizer, in lanes: a voice is a file, and no network is asked.
+
+An optional extra: `pip install 'parley-voice[piper]'`, GPL-3.0-or-later.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from ..lane import LanePool
+from . import piper_worker as worker
+from .interface import Speech
+from .text import speakable
+
+SILENT_RATE_HZ = 22_050
+"""What empty speech says its rate is: that of most voices, so that nobody resamples nothing."""
+
+
+def loader(path: str, *, volume: float = 1.0) -> Callable[[], None]:
+    """What a lane for this engine needs as its `init`: the voice at `path` (an .onnx file, with its
+    .onnx.json beside it), its samples multiplied by `volume`."""
+    return partial(worker.load, path, volume)
+
+
+def missing(path: str | None) -> str | None:
+    """Why Piper cannot speak here with the voice at `path`, as far as one can see without loading
+    it; None where nothing is missing."""
+    if path is None:
+        return "STREAM_PIPER_VOICE is not set"
+    for file in (path, f"{path}.json"):
+        if not Path(file).is_file():
+            return f"{file} is not there"
+    if importlib.util.find_spec("piper") is None:
+        return f"piper-tts is not installed: {worker.INSTALL}"
+    return None
+
+
+class PiperSynthesizer:
+    """Shared by all sessions. A phrase needs no state, so any lane will do, also a new one."""
+
+    def __init__(self, pool: LanePool) -> None:
+        self._pool = pool
+
+    async def speak(self, text: str) -> Speech:
+        text = speakable(text)
+        if not text:
+            return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
+        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text)
+        return Speech(pcm16=pcm16, rate_hz=rate_hz)

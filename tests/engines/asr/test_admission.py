@@ -1,0 +1,42 @@
+"""Refusal instead of decay."""
+
+from __future__ import annotations
+
+import pytest
+
+from parley.engines.asr.admission import Admission, Expected
+from parley.engines.failures import EngineBusy
+
+
+def test_places_are_what_the_lanes_can_do() -> None:
+    assert Admission(2, Expected(rtf=0.15, final_s=0.1)).places == 11
+    assert Admission(2, Expected(rtf=0.01, final_s=1.0)).places == 3
+    assert Admission(1, Expected(rtf=9.0, final_s=9.0)).places == 1
+    assert Admission(2, Expected(rtf=0.01, final_s=0.01), most=16).places == 16
+
+
+def test_who_finds_no_place_is_told_and_counted_nowhere() -> None:
+    admission = Admission(1, Expected(rtf=0.4, final_s=0.1))
+    admission.enter()
+    admission.enter()
+    with pytest.raises(EngineBusy, match="2 people"):
+        admission.enter()
+    admission.leave()
+    admission.enter()
+    assert admission.talking == 2
+
+
+def test_a_machine_that_becomes_slow_takes_fewer_and_then_more_again() -> None:
+    admission = Admission(2, Expected(rtf=0.15, final_s=0.1))
+    for _ in range(20):
+        admission.learn(work_s=2.0, final_s=0.5, audio_s=4.0)
+    assert admission.places == 3
+    for _ in range(20):
+        admission.learn(work_s=0.4, final_s=0.1, audio_s=4.0)
+    assert admission.places > 10
+
+
+def test_a_cough_teaches_nothing() -> None:
+    admission = Admission(2, Expected(rtf=0.15, final_s=0.1))
+    admission.learn(work_s=3.0, final_s=3.0, audio_s=0.2)
+    assert admission.places == 11

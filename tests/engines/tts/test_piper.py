@@ -1,0 +1,271 @@
+"""Piper in a lane, for real but for the voice: a tiny model that hums its phonemes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trio
+
+from parley.config import Settings
+from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
+from parley.engines.lane import Lane, LanePool
+from parley.engines.room import choices
+from parley.engines.tts import piper_worker as worker
+from parley.engines.tts.interface import Synthesizer
+from parley.engines.tts.piper import SILENT_RATE_HZ, PiperSynthesizer, loader, missing
+from support.tiny_voice import HOP, RATE_HZ, write_voice
+
+PHRASE = "This is a phrase of two seconds, more or less."
+
+
+@pytest.fixture
+def piper() -> None:
+    """Skips where the extra is not installed."""
+    pytest.importorskip("piper", reason="the extra `piper` is not installed")
+
+
+@pytest.fixture
+def loaded(piper: None) -> Iterator[None]:
+    """For tests in this process: the worker's module is as it was, afterwards."""
+    before = worker._voice, worker._synthesis
+    yield
+    worker._voice, worker._synthesis = before
+
+
+@asynccontextmanager
+async def a_lane(init: Any) -> AsyncIterator[Lane]:
+    lane = Lane("tts", init)
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            yield lane
+            nursery.cancel_scope.cancel()
+
+
+# In its lane.
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("piper")
+async def test_a_lane_speaks_whatever_comes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with a_lane(loader(str(write_voice(tmp_path)))) as lane:
+        voice: Synthesizer = PiperSynthesizer(LanePool([lane]))
+        speech = await voice.speak(PHRASE)
+        samples = np.frombuffer(speech.pcm16, "<i2")
+        assert speech.rate_hz == RATE_HZ
+        assert 1.5 < speech.duration_s < 4
+        assert len(samples) % HOP == 0
+        assert abs(samples).max() > 30_000
+        assert await voice.speak(PHRASE) == speech  # a voice without noise says it as before
+        assert (await voice.speak(f"{PHRASE} And more.")).duration_s > speech.duration_s
+        for text in ("a\0b", "x\ud800y", "日本", "😀", "<speak>", "%", "[[ hi ]]", "a" * 2000):
+            assert (await voice.speak(text)).pcm16
+        assert lane.generation == 1
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("piper")
+async def test_a_caller_that_is_cancelled_leaves_the_lane_to_others(tmp_path: Path) -> None:
+    async with a_lane(loader(str(write_voice(tmp_path)))) as lane:
+        voice = PiperSynthesizer(LanePool([lane]))
+        await voice.speak(PHRASE)
+        with trio.move_on_after(0) as scope:
+            await voice.speak("a" * 2000)
+        assert scope.cancelled_caught
+        assert (await voice.speak(PHRASE)).pcm16
+        assert lane.generation == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("piper")
+async def test_a_worker_that_is_killed_is_replaced_with_the_same_voice(tmp_path: Path) -> None:
+    lane = Lane("tts", loader(str(write_voice(tmp_path))))
+    voice = PiperSynthesizer(LanePool([lane]))
+    lost = 0
+    with trio.fail_after(30):
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(lane.run)
+                speech = await voice.speak(PHRASE)
+                assert lane.pid is not None
+                os.kill(lane.pid, signal.SIGKILL)
+        except* LaneLost:
+            lost += 1
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            assert await voice.speak(PHRASE) == speech
+            nursery.cancel_scope.cancel()
+    assert lost == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("piper")
+async def test_a_voice_that_cannot_be_loaded_is_a_load_error(tmp_path: Path) -> None:
+    async with a_lane(loader(str(tmp_path / "nobody.onnx"))) as lane:
+        voice = PiperSynthesizer(LanePool([lane]))
+        with pytest.raises(EngineUnavailable, match=r"nobody\.onnx"):
+            await voice.speak(PHRASE)
+        assert lane.load_error is not None
+
+
+async def test_nothing_to_say_needs_no_engine() -> None:
+    voice = PiperSynthesizer(LanePool([Lane("tts", loader("none"))]))  # nobody runs it
+    for text in ("", "  ", "...", "\0"):
+        speech = await voice.speak(text)
+        assert (speech.pcm16, speech.rate_hz) == (b"", SILENT_RATE_HZ)
+
+
+# In this process.
+
+
+@pytest.mark.usefixtures("loaded")
+def test_volume_is_a_factor(tmp_path: Path) -> None:
+    peaks = []
+    for volume in (1.0, 0.5):
+        worker.load(str(write_voice(tmp_path)), volume)
+        peaks.append(abs(np.frombuffer(worker.speak(PHRASE)[0], "<i2")).max())
+    assert peaks[1] == pytest.approx(peaks[0] / 2, abs=2)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_the_rate_is_the_voices(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path, audio={"sample_rate": 16_000})))
+    assert worker.speak(PHRASE)[1] == 16_000
+
+
+@pytest.mark.usefixtures("loaded")
+def test_double_brackets_in_a_reply_are_text_and_no_phonemes(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    assert len(worker.speak("[[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ]]")[0]) < len(
+        worker.speak("a" * 200)[0]
+    )
+    assert worker.speak("[[hello]]")[0] == worker.speak("[ [hello]]")[0]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_phrase_without_sound_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    monkeypatch.setattr(worker._voice, "synthesize", lambda *_: iter(()))
+    with pytest.raises(EngineFailure, match="no sound"):
+        worker.speak(PHRASE)
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"audio": {}}, "does not describe a Piper voice .*sample_rate"),
+        ({"audio": None}, "does not describe a Piper voice"),
+        ({"audio": {"sample_rate": 0}}, "sample rate of 0 Hz"),
+        ({"audio": {"sample_rate": "22050"}}, "sample rate of '22050' Hz"),
+        ({"phoneme_type": "pinyin"}, "wants pinyin phonemes"),
+        ({"phoneme_type": "klingon"}, "does not describe a Piper voice .*klingon"),
+        ({"espeak": {"voice": "nobody"}}, "does not speak"),
+        ({"phoneme_id_map": {"a": [1]}}, "does not speak"),
+        ({"phoneme_id_map": {"_": [0], "^": ["a"], "$": [2]}}, "does not speak"),
+        ({"num_speakers": 2}, "does not speak .*sid"),
+    ],
+)
+def test_settings_that_fit_no_voice_are_told(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    path = write_voice(tmp_path)
+    told = json.loads(Path(f"{path}.json").read_text())
+    Path(f"{path}.json").write_text(json.dumps(told | changes))
+    with pytest.raises(EngineUnavailable, match=words):
+        worker.load(str(path))
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("model", "settings", "words"),
+    [
+        (None, None, "model is not there: .*hum.onnx$"),
+        (b"", None, "settings are not there: .*hum.onnx.json$"),
+        (b"", b"{", "is not JSON"),
+        (b"", b"\xff", "is not JSON"),
+        (b"", b"[]", "does not describe a Piper voice"),
+        (b"not a model", "kept", "cannot be loaded as an ONNX model"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "kept", "cannot be loaded"),
+    ],
+)
+def test_files_that_are_no_voice_are_told(
+    tmp_path: Path, model: bytes | None, settings: bytes | str | None, words: str
+) -> None:
+    path = write_voice(tmp_path)
+    for file, content in ((path, model), (Path(f"{path}.json"), settings)):
+        if content is None:
+            file.unlink()
+        elif isinstance(content, bytes):
+            file.write_bytes(content)
+    with pytest.raises(EngineUnavailable, match=words):
+        worker.load(str(path))
+
+
+def test_without_the_extra_it_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "piper", None)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'parley-voice\[piper\]'"):
+        worker.load(str(write_voice(tmp_path)))
+
+
+# The choice.
+
+
+def chosen(**settings: object) -> str:
+    return choices(Settings.defaults(**settings))["tts"]
+
+
+@pytest.mark.usefixtures("piper")
+def test_auto_takes_piper_where_nothing_is_missing(tmp_path: Path) -> None:
+    path = str(write_voice(tmp_path))
+    assert missing(path) is None
+    assert chosen(stream_tts_engine="auto", stream_piper_voice=path) == (
+        "piper (auto: its voice is there)"
+    )
+
+
+def test_auto_takes_pyttsx3_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert chosen(stream_tts_engine="auto") == "pyttsx3 (auto: STREAM_PIPER_VOICE is not set)"
+    path = write_voice(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert chosen(stream_tts_engine="auto", stream_piper_voice=str(path)) == (
+        "pyttsx3 (auto: piper-tts is not installed: pip install 'parley-voice[piper]')"
+    )
+    Path(f"{path}.json").unlink()
+    assert chosen(stream_tts_engine="auto", stream_piper_voice=str(path)) == (
+        f"pyttsx3 (auto: {path}.json is not there)"
+    )
+
+
+def test_auto_takes_no_service_even_with_a_key() -> None:
+    assert chosen(stream_tts_engine="auto", openai_api_key="k").startswith("pyttsx3 ")
+
+
+def test_an_engine_that_was_asked_for_is_taken() -> None:
+    assert chosen() == "pyttsx3"
+    assert chosen(stream_tts_engine="openai", openai_api_key="k") == "openai"
+    assert chosen(stream_tts_engine="piper", stream_piper_voice="none.onnx") == "piper"
+
+
+def test_a_voice_that_waits_for_its_engine_is_mentioned() -> None:
+    assert chosen(stream_piper_voice="none.onnx") == (
+        "pyttsx3 (as set; piper: none.onnx is not there)"
+    )
