@@ -146,8 +146,8 @@ def vad(
         typer.Option(help="Whose voices the babble is of; without: the same.", metavar="FOLDER"),
     ] = None,
     detectors: Annotated[
-        str, typer.Option(help="webrtc 2, webrtc 3, energy, silero; with commas.")
-    ] = "webrtc 2,webrtc 3,energy,silero",
+        str, typer.Option(help="webrtc 2, webrtc 3, energy, newspeech, silero; with commas.")
+    ] = "webrtc 2,webrtc 3,energy,newspeech,silero",
     seconds: Annotated[float, typer.Option(help="At least so much audio.", min=1)] = 130,
     out: Out = OUT,
 ) -> None:

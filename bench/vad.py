@@ -20,6 +20,7 @@ from rich.table import Table
 from ..engines.failures import EngineUnavailable
 from ..engines.vad.energy import EnergyDetector
 from ..engines.vad.interface import Detector
+from ..engines.vad.newspeech import NewSpeechDetector
 from ..engines.vad.silero import SileroDetector
 from ..engines.vad.webrtc import WebRtcDetector
 from ..wallclock import utc_now
@@ -32,6 +33,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "webrtc 2": lambda: WebRtcDetector(2),
     "webrtc 3": lambda: WebRtcDetector(3),
     "energy": EnergyDetector,
+    "newspeech": NewSpeechDetector,
     "silero": SileroDetector,
 }
 """The number behind `webrtc` is its aggressiveness."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from parley.bench.commands import vad as vad_command
 from parley.bench.scene import (
     EXAMPLES,
     MS,
@@ -22,6 +24,7 @@ from parley.bench.scene import (
     scene_of,
     speech_in,
 )
+from parley.bench.vad import DETECTORS
 from parley.bench.vad_score import HANGOVER_MS, score
 from parley.cli import app
 from parley.engines.vad.energy import level_dbfs
@@ -141,3 +144,8 @@ def test_a_plan_that_cannot_work_is_one_line(arguments: list[str], words: str) -
     assert done.exit_code == 1
     assert words in done.output
     assert "Traceback" not in done.output
+
+
+def test_every_detector_is_measured_unless_some_are_named() -> None:
+    default = inspect.signature(vad_command).parameters["detectors"].default
+    assert default.split(",") == list(DETECTORS)
