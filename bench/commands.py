@@ -134,3 +134,98 @@ def asr(
     for table in tables_of(result):
         console.print(table)
     _write(result, out, console)
+
+
+@bench_app.command()
+def vad(
+    audio: Annotated[
+        Path, typer.Option(help="Whose speech is used: a folder of WAVs.", metavar="FOLDER")
+    ] = Path("examples/audio"),
+    babble: Annotated[
+        Path | None,
+        typer.Option(help="Whose voices the babble is of; without: the same.", metavar="FOLDER"),
+    ] = None,
+    detectors: Annotated[
+        str, typer.Option(help="webrtc 2, webrtc 3, energy, newspeech, silero; with commas.")
+    ] = "webrtc 2,webrtc 3,energy,newspeech,silero",
+    seconds: Annotated[float, typer.Option(help="At least so much audio.", min=1)] = 130,
+    out: Out = OUT,
+) -> None:
+    """How well the detectors hear speech in silence, white noise, hum and babble."""
+    from rich.console import Console
+
+    from ..wav import NotAWav
+    from .vad import Plan, bench_vad, table_of
+
+    console = Console()
+    plan = Plan(
+        audio=audio,
+        babble=babble,
+        detectors=[name.strip() for name in detectors.split(",")],
+        seconds=seconds,
+    )
+    try:
+        result = bench_vad(plan, console)
+    except (NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    for note in result.notes:
+        console.print(note, markup=False)
+    _write(result, out, console)
+
+
+@bench_app.command()
+def turn(
+    recordings: Annotated[
+        Path, typer.Option(help="What is said: WAVs with words.txt.", metavar="FOLDER")
+    ] = Path("examples/audio"),
+    passes: Annotated[int, typer.Option(help="How often all of it is said.", min=1)] = 1,
+    frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    out: Out = OUT,
+) -> None:
+    """How long a person waits for an answer, stage by stage, with the engines configured."""
+    from rich.console import Console
+
+    from ..client.conversation import ClosedEarly, NoGreeting
+    from ..client.server_process import ServerFailed
+    from ..client.wire import Unreachable
+    from ..config import SettingsError, load_settings
+    from ..wav import NotAWav
+    from .turn import Plan, bench_turn, table_of
+
+    console = Console()
+    plan = Plan(
+        recordings=recordings, passes=passes, frame_ms=frame_ms, log=out / "turn-server.log"
+    )
+    try:
+        settings = load_settings()
+        result = trio.run(bench_turn, plan, settings, console)
+    except SettingsError as problem:
+        _fail(str(problem), USAGE)
+    except (ServerFailed, Unreachable, ClosedEarly, NoGreeting, NotAWav, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
+
+
+@bench_app.command()
+def report(
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Result files, or folders of them; without: bench-out."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The page.", metavar="FILE.html")] = Path(
+        "report.html"
+    ),
+) -> None:
+    """Draw results as one page of HTML that needs nothing but itself."""
+    from .report import write_report
+    from .stored import NotAResult
+
+    try:
+        count = write_report(results or [OUT], out)
+    except NotAResult as problem:
+        _fail(str(problem), USAGE)
+    except OSError as problem:
+        _fail(f"{out}: cannot be written ({problem.strerror})")
+    print(f"written: {out}, of {count} results")

@@ -24,6 +24,7 @@ PACKAGES = (
     "wsproto",
     "numpy",
     "soxr",
+    "webrtcvad-wheels",
     "pocketsphinx",
     "faster-whisper",
     "ctranslate2",

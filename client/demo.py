@@ -15,14 +15,15 @@ from pathlib import Path
 from rich.console import Console
 
 from ..wav import NotAWav
-from .conversation import ClosedEarly, NoGreeting, Pace, conversation
+from .conversation import ClosedEarly, NoGreeting, Pace
 from .live import LiveView
+from .recital import recite
 from .recording import RATE_HZ, Recording, load_folder
 from .report import Row, as_json, row_of, table_of
 from .server_process import ServerFailed, ServerProcess, parley_serve, server_process
 from .talk import FAILED, OK, UNANSWERED, save_reply
 from .utterance import Utterance
-from .wire import Unreachable, open_wire
+from .wire import Unreachable
 
 NUMBERS = "demo.json"
 LOG = "server.log"
@@ -88,10 +89,11 @@ async def _speak(
 ) -> None:
     """One session, one recording after the other; `utterances` grows as they are answered."""
     with LiveView(console) as view:
-        async with open_wire(server.url) as wire, conversation(wire, pace, view.heard) as talk:
-            for recording in recordings:
-                view.line(f"-- {recording.name}: {recording.spoken or '?'}", "dim")
-                utterances.append(await talk.play(recording.name, recording.pcm16))
+
+        def announce(recording: Recording) -> None:
+            view.line(f"-- {recording.name}: {recording.spoken or '?'}", "dim")
+
+        await recite(server.url, recordings, pace, utterances, begins=announce, listener=view.heard)
 
 
 def _report(

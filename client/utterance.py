@@ -8,6 +8,7 @@ chunk complete only when its last sample was spoken, so a person waits up to one
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from ..wav import NotAWav, parse_wav
@@ -183,12 +184,26 @@ class Utterance:
         """From sending the last speech sample to the (last) final."""
         return self._since(self.last_ms, self.finals[-1][0] if self.finals else None)
 
+    def decided_ms(self) -> float | None:
+        """From sending the last speech sample to the news that the utterance has ended."""
+        until = self._final_at
+        told = [h.at for h in self.heard if isinstance(h.message, Finalizing) and h.at <= until]
+        return self._since(self.last_ms, max(told, default=None))
+
+    def first_token_ms(self) -> float | None:
+        """From sending the last speech sample to the first token of the (last) reply."""
+        replying = (at for at, _ in self.tokens if at >= self._final_at)
+        return self._since(self.last_ms, next(replying, None))
+
     def first_audio_ms(self) -> float | None:
         """From sending the last speech sample to the first phrase of the (last) reply."""
-        if not self.finals:
-            return None
-        final_at = self.finals[-1][0]
-        return self._since(self.last_ms, next((a for a, _ in self.phrases if a >= final_at), None))
+        speaking = (at for at, _ in self.phrases if at >= self._final_at)
+        return self._since(self.last_ms, next(speaking, None))
+
+    @property
+    def _final_at(self) -> float:
+        """When the last final came; never, without any: then nothing came after it."""
+        return self.finals[-1][0] if self.finals else math.inf
 
     def _since(self, audio_ms: float | None, at: float | None) -> float | None:
         if audio_ms is None or at is None:
