@@ -194,6 +194,7 @@ class Dialogue:
         self._talking = report.number
         if self.live is not None:
             await self._interrupt(self.live)
+            self.telemetry.stage("silence", trio.current_time() - report.received_s)
         else:
             self._go(Trigger.SPEECH)
 

@@ -12,7 +12,24 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from .engines.failures import EngineFailure
 from .protocol.codes import Breach
 
-STAGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
+STAGE_BUCKETS_S = (
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.1,
+    0.2,
+    0.35,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+)
 
 STAGES = {
     "first_partial": "first sample of an utterance to its first partial transcript",
@@ -20,6 +37,7 @@ STAGES = {
     "first_token": "final transcript to the first token of the reply",
     "speak": "synthesis of one phrase",
     "first_audio": "final transcript to the first reply audio",
+    "silence": "the audio that made an interruption certain to the end of the reply",
 }
 
 COUNTS = {

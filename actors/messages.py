@@ -148,9 +148,11 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechConfirmed:
-    """The sound during a reply has lasted: it is an interruption."""
+    """The sound during a reply has lasted: it is an interruption. `received_s` is when the audio
+    came that made it certain."""
 
     number: int
+    received_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

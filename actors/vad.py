@@ -131,7 +131,9 @@ class VADActor:
             case Edge.ONSET:
                 await self._begin(received_s)
             case Edge.CONFIRMED:
-                await self.reports.send(SpeechConfirmed(number=self.state.utterance))
+                await self.reports.send(
+                    SpeechConfirmed(number=self.state.utterance, received_s=received_s)
+                )
             case Edge.FALSE_ALARM:
                 await self._drop(false_alarm=True)
             case Edge.END:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import re
 import sys
 import tempfile
 from pathlib import Path
 
 import trio
 
+from parley.actors.ledger import Entry
 from parley.actors.resampler import Resampler
 from parley.client.caller import RATE_HZ, Ear, Mouth
 from parley.client.report import middle, p95
@@ -43,8 +46,54 @@ def spoken() -> bytes:
     return resampler.push(wav.pcm16[start : start + int(SPEECH_S * wav.rate_hz) * 2])
 
 
+async def fetch(port: int, path: str) -> str:
+    """The body of a GET on loopback."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    answer = b""
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        await stream.send_all(request.encode())
+        while more := await stream.receive_some(65536):
+            answer += more
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+async def memory_is_right(port: int, ear: Ear, first: int, cut_s: float) -> bool:
+    """Whether the words that the server takes for heard are those that its audio had got to here.
+
+    The caller plays what it gets, piece after piece; phrases and their lengths are the server's.
+    """
+    (session,) = json.loads(await fetch(port, "/sessions"))["sessions"]
+    played_until_s, heard_s = 0.0, 0.0
+    for at_s, pcm16 in ear.audio[first:]:
+        due_s = max(at_s, played_until_s)
+        length_s = len(pcm16) / 2 / RATE_HZ
+        played_until_s = due_s + length_s
+        heard_s += min(max(cut_s - due_s, 0.0), length_s)
+    words = []
+    for phrase in session["reply"]["phrases"]:
+        here_s = min(heard_s, phrase["said_s"])
+        heard_s -= here_s
+        entry = Entry(phrase["said"], phrase["said_s"], [(0.0, here_s)])
+        words += entry.heard_text(here_s).split()
+    # The network is a few milliseconds, a word a few hundred: at a word's very end one may differ.
+    return abs(len(words) - len(session["reply"]["heard"].split())) <= 1 and (
+        " ".join(words).startswith(session["reply"]["heard"])
+        or session["reply"]["heard"].startswith(" ".join(words))
+    )
+
+
+async def silence_within(port: int, bound_s: float) -> tuple[int, int]:
+    """How many interruptions fell silent within the bound, of how many; by the server's clock."""
+    metrics = await fetch(port, "/metrics")
+    bucket = re.search(
+        rf'^parley_stage_seconds_bucket{{le="{bound_s:g}",stage="silence"}} (.+)$', metrics, re.M
+    )
+    count = re.search(r'^parley_stage_seconds_count{stage="silence"} (.+)$', metrics, re.M)
+    return int(float(bucket[1])) if bucket else 0, int(float(count[1])) if count else 0
+
+
 async def interrupt(
-    wire: Wire, ear: Ear, mouth: Mouth, speech: bytes, after_s: float
+    wire: Wire, ear: Ear, mouth: Mouth, speech: bytes, after_s: float, port: int
 ) -> dict[str, float]:
     """One story, one interruption."""
     asked_s = trio.current_time()
@@ -55,8 +104,9 @@ async def interrupt(
     mouth.say(speech, onset_ms=BEFORE_MS)
     await ear.until("barge_in", since_s=asked_s, patience_s=5)
     told = ear.since(asked_s, "barge_in")
-    await trio.sleep(0.3)
     cut_s = told[0] if told else trio.current_time()
+    right = await memory_is_right(port, ear, heard_before, cut_s) if told else False
+    await trio.sleep(0.3)
     after_onset = [at for at, _ in ear.audio if mouth.onset_s < at <= cut_s]
     late = [at for at, _ in ear.audio if cut_s < at < cut_s + 0.3]
     # Whatever was said is answered; that reply is let go before the next story.
@@ -64,6 +114,7 @@ async def interrupt(
     await trio.sleep(0.6)  # it was sent; now it has been heard, and nothing is left to interrupt
     return {
         "found": float(bool(told)),
+        "memory": float(right),
         "pause_ms": (after_onset[-1] - mouth.onset_s) * 1000 if after_onset else 0.0,
         "told_ms": (cut_s - mouth.onset_s) * 1000,
         "late": float(len(late)),
@@ -71,6 +122,7 @@ async def interrupt(
 
 
 async def measure(count: int, seed: int) -> int:
+    os.environ["STREAM_LOG_TRANSCRIPTS"] = "1"  # or /sessions tells no words
     rng = random.Random(seed)
     speech = spoken()
     results = []
@@ -82,14 +134,21 @@ async def measure(count: int, seed: int) -> int:
                 nursery.start_soon(ear.listen, wire)
                 nursery.start_soon(mouth.talk, wire)
                 for number in range(count):
-                    results.append(await interrupt(wire, ear, mouth, speech, rng.uniform(0.3, 6.0)))
+                    results.append(
+                        await interrupt(
+                            wire, ear, mouth, speech, rng.uniform(0.3, 6.0), server.port
+                        )
+                    )
                     print(f"{number + 1:3d} {results[-1]}", flush=True)
                 nursery.cancel_scope.cancel()
+            inside, confirmed = await silence_within(server.port, 0.02)
     pauses = [r["pause_ms"] for r in results]
     told = [r["told_ms"] for r in results]
     print(f"interruptions found          {sum(r['found'] for r in results):.0f} of {count}")
     print(f"audio goes on after onset    median {middle(pauses):.0f} ms, p95 {p95(pauses):.0f} ms")
     print(f"onset to barge_in            median {middle(told):.0f} ms, p95 {p95(told):.0f} ms")
+    print(f"silent within 20 ms of certainty  {inside} of {confirmed}")
+    print(f"memory right to the word     {sum(r['memory'] for r in results):.0f} of {count}")
     print(f"frames after barge_in        {sum(r['late'] for r in results):.0f}")
     return 0
 

@@ -113,7 +113,7 @@ class Table:
     async def ask(self, number: int, text: str, *, guarded: bool = False) -> list[Outbound]:
         """An utterance from its beginning to its final."""
         began = [SpeechBegan(number=number, during_reply=guarded)]
-        confirmed = [SpeechConfirmed(number=number)] if guarded else []
+        confirmed = [SpeechConfirmed(number=number, received_s=0.0)] if guarded else []
         return await self.tell(*began, *confirmed, heard(number, text))
 
     async def reply(self, text: str, *, seconds: float, phrases: int = 1) -> None:
@@ -467,7 +467,9 @@ async def test_an_interruption_cuts_the_reply_and_keeps_what_was_heard(
         await table.reply("aaaa bbbb cccc dddd", seconds=4, phrases=2)
         assert table.memory.exchanges() == [("hi", "aaaa bbbb cccc dddd")]
         await trio.sleep(2.5)
-        told = await table.tell(SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2))
+        told = await table.tell(
+            SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2, received_s=0.0)
+        )
         assert told == [BargeIn(seq=2)]
         assert table.stopped == [1]
         assert (table.gate.passes(1), table.gate_is_open()) == (False, True)
@@ -481,7 +483,9 @@ async def test_an_interruption_cuts_the_reply_and_keeps_what_was_heard(
 async def test_an_interruption_while_it_thinks_keeps_the_question(autojump_clock: Clock) -> None:
     async with at_the_table() as table:
         await table.ask(1, "what is")
-        told = await table.tell(SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2))
+        told = await table.tell(
+            SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2, received_s=0.0)
+        )
         assert [type(event) for event in told] == [BargeIn, Latency]
         assert table.memory.exchanges() == [("what is", "")]
         await table.tell(heard(2, "the time"))
@@ -495,7 +499,7 @@ async def test_speech_that_lasts_beyond_the_end_of_the_reply_is_only_speech(
         await table.ask(1, "hi")
         await table.tell(SpeechBegan(number=2, during_reply=True), TurnOver(turn=1))
         assert table.gate_is_open()
-        assert await table.tell(SpeechConfirmed(number=2)) == []
+        assert await table.tell(SpeechConfirmed(number=2, received_s=0.0)) == []
         assert table.state() is State.CAPTURING
         await table.tell(heard(2, "more"))
         assert len(table.begun) == 2
@@ -508,7 +512,7 @@ async def test_a_turn_that_ends_while_it_is_stopped_is_not_over_twice(
         await table.ask(1, "hi")
         await table.tell(
             SpeechBegan(number=2, during_reply=True),
-            SpeechConfirmed(number=2),
+            SpeechConfirmed(number=2, received_s=0.0),
             TurnOver(turn=1, error=RuntimeError()),
         )
         assert table.state() is State.CAPTURING
@@ -631,7 +635,7 @@ async def test_a_drain_begins_no_further_turn(autojump_clock: Clock) -> None:
     "cut",
     [
         (CancelRequested(),),
-        (SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2)),
+        (SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2, received_s=0.0)),
     ],
 )
 async def test_a_reply_that_is_cut_while_the_server_drains_is_its_end(

@@ -277,7 +277,7 @@ async def test_a_sound_during_a_reply_that_lasts_is_confirmed(autojump_clock: Cl
     assert drain(ear.reports) == [
         SoundHeard(),
         SpeechBegan(number=1, during_reply=True),
-        SpeechConfirmed(number=1),
+        SpeechConfirmed(number=1, received_s=0.0),
     ]
     assert drain(ear.spoken)[-1] == UtteranceEnded(number=1, audio_ms=1300)
 
