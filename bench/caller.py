@@ -99,6 +99,11 @@ class Caller:
     _asked_s: float = 0.0
 
     @property
+    def between_lines(self) -> bool:
+        """Whether nothing that it said waits for its answer."""
+        return self._line is None
+
+    @property
     def said_frames(self) -> int:
         """How much of its line it has said; 0 between lines."""
         return self._said if self._line is not None else 0

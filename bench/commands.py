@@ -64,6 +64,9 @@ def sessions(
         str, typer.Option(help="prompt-voice, io-speech, newspeech; sessions take turns.")
     ] = "prompt-voice,io-speech,newspeech",
     frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    settle: Annotated[
+        float, typer.Option(help="Seconds of talk before those that count.", min=1)
+    ] = 8,
     recordings: Annotated[
         Path, typer.Option(help="What callers say to real engines: WAVs with words.txt.")
     ] = Path("examples/audio"),
@@ -88,6 +91,7 @@ def sessions(
         dialects=[name.strip() for name in dialects.split(",")],
         engines=engines,
         frame_ms=frame_ms,
+        settle_s=settle,
         talking=talking,
         recordings=recordings,
         profiled=profile,

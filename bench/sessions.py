@@ -42,6 +42,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CONNECT_EVERY_S = 0.05
 LINE_FRAMES_MS = 2000
+LAST_ANSWERS_S = 30.0
+"""Longer than a line and its reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,7 @@ class Plan:
     sessions: Sequence[int] = (100,)
     seconds: float = 60.0
     settle_s: float = 8.0
-    """From the last connection until counting begins, and again at the end: a line and its reply.
-    """
+    """From the last connection until counting begins: a line and its reply."""
     dialects: Sequence[str] = tuple(TONGUES)
     engines: str = "instant"
     frame_ms: int = 100
@@ -128,7 +129,10 @@ async def _one_load(
             after = burden_of(server.pid)
             for caller in callers:
                 caller.counting = False
-            await trio.sleep(plan.settle_s)  # lines that were begun are answered
+                caller.may_talk = lambda: False
+            with trio.move_on_after(LAST_ANSWERS_S):  # lines that were begun are answered
+                while not all(caller.between_lines for caller in callers):  # noqa: ASYNC110
+                    await trio.sleep(0.1)
             nursery.cancel_scope.cancel()
     notes = Notes()
     for caller in callers:

@@ -131,8 +131,9 @@ def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float
     tokens = result.sequences_ids[0]
     return Decoded(
         text=prompts.text_of(tokens),
-        # CTranslate2 divides the sum by the number of tokens; the reference counts the end as one.
-        log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
+        # CTranslate2 divides the sum by the number of tokens, which makes NaN of none; the
+        # reference counts the end as one.
+        log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1) if tokens else 0.0,
         no_speech=result.no_speech_prob,
         capped=len(tokens) >= job.tokens,
         ms=ms,

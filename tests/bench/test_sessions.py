@@ -13,7 +13,17 @@ from parley.cli import app
 
 @pytest.mark.slow
 def test_it_measures_a_server_of_its_own_and_writes_what_it_found(tmp_path: Path) -> None:
-    arguments = ["bench", "sessions", "--sessions", "3", "--seconds", "8", "--profile"]
+    arguments = [
+        "bench",
+        "sessions",
+        "--sessions",
+        "3",
+        "--seconds",
+        "7",
+        "--settle",
+        "3",
+        "--profile",
+    ]
     done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "cores, per session" in done.output
