@@ -22,7 +22,11 @@ from tokens import Ids
 from words import WORDS
 
 LONGEST = 3000
-FRAMES_PER_BATCH = 16_000
+FRAMES_PER_BATCH = 8_000
+STAGES = ((130, 4_000, 700), (250, 8_000, 500))
+"""Longest take and batch, both in frames, and how many batches: short ones first, or the encoder
+does not find out for a long time that there are words at all."""
+EARLY = sum(count for _, _, count in STAGES)
 INDEX = {word: index for index, word in enumerate(WORDS)}
 
 
@@ -82,10 +86,12 @@ def sequence(row: Row, ids: Ids, *, timestamps: bool) -> tuple[list[int], list[i
     return [ids.start, begin, *said], [first, *said, ids.end]
 
 
-def batch(rows: list[Row], ids: Ids, rng: random.Random) -> Batch:
+def batch(rows: list[Row], ids: Ids, rng: random.Random, *, early: bool = False) -> Batch:
+    """Mels, prompts and targets. Early on the margin is short: there is time to lose."""
     longest = max(len(row.mels) for row in rows)
     dice = rng.random()
-    margin = LONGEST if dice < 0.05 else rng.randint(0, 300 if dice < 0.3 else 40)
+    margin = LONGEST if dice < 0.05 else rng.randint(0, 300 if dice < 0.25 else 40)
+    margin = min(margin, 40) if early else margin
     frames = min(longest + margin + (longest + margin) % 2, LONGEST)
     rows = rng.sample(rows, min(len(rows), max(4, FRAMES_PER_BATCH // frames)))
     mels = window(rows, frames)
@@ -105,19 +111,28 @@ def batch(rows: list[Row], ids: Ids, rng: random.Random) -> Batch:
     return Batch(mels, inputs, targets, labels)
 
 
-def epochs(rows: list[Row], seed: int) -> Iterator[list[Row]]:
-    """Rows for batch after batch, without end: the first time round from short to long."""
+def groups(rows: list[Row], frames: int, rng: random.Random) -> list[list[Row]]:
+    """Rows of about one length together, as many as `frames` allow, in no order."""
+    # Sorted, but not quite: neighbours are of about one length and not always the same.
+    ordered = sorted(rows, key=lambda row: len(row.mels) * rng.uniform(0.9, 1.1))
+    made: list[list[Row]] = [[]]
+    for row in ordered:
+        if made[-1] and (len(made[-1]) + 1) * (len(row.mels) + 20) > frames:
+            made.append([])
+        made[-1].append(row)
+    rng.shuffle(made)
+    return made
+
+
+def course(rows: list[Row], seed: int) -> Iterator[list[Row]]:
+    """Rows for batch after batch, without end: the stages first, then everything."""
     rng = random.Random(seed)
-    epoch = 0
+    for longest, frames, count in STAGES:
+        short = [row for row in rows if len(row.mels) <= longest]
+        left = count
+        while left:
+            made = groups(short, frames, rng)[:left]
+            left -= len(made)
+            yield from made
     while True:
-        # Sorted, but not quite: neighbours are of about one length and not always the same.
-        ordered = sorted(rows, key=lambda row: len(row.mels) * rng.uniform(0.9, 1.1))
-        groups: list[list[Row]] = [[]]
-        for row in ordered:
-            if len(groups[-1]) and (len(groups[-1]) + 1) * (len(row.mels) + 20) > FRAMES_PER_BATCH:
-                groups.append([])
-            groups[-1].append(row)
-        if epoch:
-            rng.shuffle(groups)
-        yield from groups
-        epoch += 1
+        yield from groups(rows, FRAMES_PER_BATCH, rng)

@@ -28,6 +28,7 @@ from words import command, is_held_back, sentences, word_errors
 SEED = 20
 MARGIN_FRAMES = 100
 WHOLE_WINDOW = 3000
+ALL_WAYS = ("tight", "padded", "transcribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,32 @@ def recordings(
         yield voice, sounds.soil(sounds.surround(take, lead_s, trail_s), rng)
 
 
-def report(title: str, model: WhisperModel, made: Iterator[tuple[str, sounds.Take]]) -> None:
-    """Word error rates in per cent, overall and by voice."""
-    ways: dict[str, Callable[[sounds.Sound], list[str]]] = {
+def pairs(phrases: list[list[str]], rng: random.Random) -> Iterator[tuple[str, sounds.Take]]:
+    """Two short sentences by one voice, with a pause between them."""
+    short = [words for words in phrases if len(words) <= 4]
+    for index, (first, second) in enumerate(zip(short[::2], short[1::2], strict=False)):
+        voice = TRAINED[index % len(TRAINED)]
+        before, after = (
+            sounds.take(say(voice, words, pace=1.0, pitch=50), words, rng)
+            for words in (first, second)
+        )
+        both = sounds.join(before, after, rng.uniform(0.2, 0.9))
+        yield voice, sounds.soil(sounds.surround(both, 0.3, 0.3), rng)
+
+
+def report(
+    title: str,
+    model: WhisperModel,
+    made: Iterator[tuple[str, sounds.Take]],
+    names: tuple[str, ...] = ("tight", "padded"),
+) -> None:
+    """Word error rates in per cent, overall and by voice, decoded in the ways of these names."""
+    known: dict[str, Callable[[sounds.Sound], list[str]]] = {
         "tight": lambda sound: decode(model, sound).words,
         "padded": lambda sound: decode(model, sound, WHOLE_WINDOW).words,
         "transcribe": lambda sound: stock(model, sound),
     }
+    ways = {name: known[name] for name in names}
     wrong: dict[tuple[str, str], int] = defaultdict(int)
     total: dict[str, int] = defaultdict(int)
     right: dict[str, int] = defaultdict(int)
@@ -166,13 +186,16 @@ def main() -> None:
     rng = random.Random(SEED)
     mixed = sentences(SEED, options.sentences, held_back=True)
     commands: list[list[str]] = []
-    while len(commands) < options.sentences // 2:
+    while len(commands) < options.sentences // 4:
         words = command(rng)
         if is_held_back(words):
             commands.append(words)
     report("commands and random strings", model, recordings(mixed, TRAINED, rng))
-    report("commands alone", model, recordings(commands, TRAINED, rng))
-    report("cut in mid-sentence", model, recordings(mixed[:200], TRAINED, rng, cut=True))
+    report("commands alone", model, recordings(commands, TRAINED, rng), ALL_WAYS)
+    report(
+        "cut in mid-sentence", model, recordings(mixed[:200], TRAINED, rng, cut=True), ("tight",)
+    )
+    report("two sentences", model, pairs(mixed, rng), ("tight",))
     report("voices never heard", model, recordings(mixed[:150], UNTRAINED, rng))
     report_not_speech(model)
     report_time(model)

@@ -40,7 +40,7 @@ def configure(ids: Ids) -> WhisperConfig:
 
 
 def scale_to_fan_in(model: nn.Module) -> None:
-    """Weights of variance 1 / fan-in.
+    """Weights of variance 1 / fan-in, and more for the convolutions.
 
     With the library's default of 0.02 what the convolutions say of the sound drowns in the
     position code, and for minutes nothing is learned.
@@ -48,7 +48,8 @@ def scale_to_fan_in(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d):
             fan_in = module.weight[0].numel()
-            nn.init.normal_(module.weight, std=1 / math.sqrt(fan_in))
+            gain = 2.0 if isinstance(module, nn.Conv1d) else 1.0  # gelu takes its share
+            nn.init.normal_(module.weight, std=gain / math.sqrt(fan_in))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

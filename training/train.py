@@ -1,10 +1,10 @@
 """Trains the model on what make_data.py made.
 
-    python train.py DATA RUN [--steps 6000]
+    python train.py DATA RUN [--steps 3000] [--processes 2]
 
 RUN receives a checkpoint now and then (a second start goes on from there) and at the end the
-model in the format of `transformers`, for convert.py. Runs with the same data, steps and seed
-see the same batches.
+model in the format of `transformers`, for convert.py. Runs with the same data, steps, seed
+and number of processes see the same batches.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 import torch
+import torch.distributed as distributed
+import torch.multiprocessing as multiprocessing
 
 import batches
 import tokens
@@ -24,7 +26,7 @@ from model import Learner
 from words import word_errors
 
 PEAK_RATE = 1.5e-3
-WARM_UP = 200
+WARM_UP = 100
 EVERY = 250
 
 
@@ -52,27 +54,35 @@ def check(learner: Learner, rows: list[batches.Row]) -> float:
     return wrong / total
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    options.run.mkdir(parents=True, exist_ok=True)
+def share_gradients(learner: Learner, processes: int) -> None:
+    """Everybody's mean gradient in place of one's own."""
+    gradients = [weight.grad for weight in learner.parameters() if weight.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= processes
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def learn(rank: int, options: argparse.Namespace) -> None:
+    """What each process does: the same steps, on batches of its own."""
+    processes = options.processes
+    # One thread each: threads wait for one another at every operation, processes once a step.
+    torch.set_num_threads(1)
+    meeting = f"file://{options.run.resolve()}/meeting-{options.started}"
+    distributed.init_process_group("gloo", meeting, rank=rank, world_size=processes)
     torch.manual_seed(options.seed)
 
-    tokenizer = tokens.build()
-    ids = tokens.Ids.of(tokenizer)
+    ids = tokens.Ids.of(tokens.build())
     learner = Learner(ids)
     rows = batches.load(options.data, "train")
     checks = batches.load(options.data, "check")
-    decayed = [
-        weight for weight in learner.parameters() if weight.requires_grad and weight.ndim > 1
-    ]
-    plain = [weight for weight in learner.parameters() if weight.requires_grad and weight.ndim <= 1]
+    weights = [weight for weight in learner.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
+        [
+            {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 0.01},
+            {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
+        ],
         betas=(0.9, 0.98),
     )
     step, checkpoint = 0, options.run / "checkpoint.pt"
@@ -81,21 +91,31 @@ def main() -> None:
         learner.load_state_dict(kept["learner"])
         optimizer.load_state_dict(kept["optimizer"])
         step = kept["step"]
-    print(len(rows), "takes,", sum(w.numel() for w in learner.whisper.parameters()), "parameters")
 
     began, heard = time.monotonic(), 0.0
-    groups = itertools.islice(batches.epochs(rows, options.seed), step, options.steps)
-    for step, group in enumerate(groups, step + 1):  # noqa: B020 - goes on from where it stood
-        batch = batches.batch(group, ids, random.Random(options.seed * 1_000_003 + step))
+    own = itertools.islice(
+        batches.course(rows, options.seed),
+        step * processes + rank,
+        options.steps * processes,
+        processes,
+    )
+    for group in own:
+        step += 1
+        rng = random.Random((options.seed * 1_000_003 + step) * processes + rank)
+        early = step * processes <= batches.EARLY
+        batch = batches.batch(group, ids, rng, early=early)
         for place in optimizer.param_groups:
             place["lr"] = rate(step - 1, options.steps)
         with torch.autocast("cpu", torch.bfloat16):
             loss = learner.losses(batch.mels, batch.inputs, batch.targets, batch.labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        share_gradients(learner, processes)
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         heard += loss.item()
+        if rank:
+            continue
         if step % 50 == 0:
             print(
                 f"{step} loss {heard / 50:.3f} after {time.monotonic() - began:.0f} s", flush=True
@@ -106,8 +126,22 @@ def main() -> None:
             torch.save({**state, "step": step}, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").rename(checkpoint)
             print(f"{step} word error rate {check(learner, checks):.4f}", flush=True)
-    learner.whisper.save_pretrained(options.run / "model")
-    tokens.save(tokenizer, options.run / "model")
+            # As it stands, so that convert.py has something if the time runs out.
+            learner.whisper.save_pretrained(options.run / "model")
+    distributed.destroy_process_group()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    options.run.mkdir(parents=True, exist_ok=True)
+    options.started = time.time_ns()
+    multiprocessing.spawn(learn, (options,), nprocs=options.processes)
 
 
 if __name__ == "__main__":
