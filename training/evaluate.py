@@ -60,6 +60,7 @@ def decode(model: WhisperModel, sound: sounds.Sound, frames: int | None = None) 
     )
     ids = result.sequences_ids[0]
     # The score is the mean over the tokens; faster-whisper counts the end of the text as one more.
+    # Where there are none CTranslate2 divides by zero: no words have no score, it is not a number.
     logprob = result.scores[0] * len(ids) / (len(ids) + 1)
     return Heard(tokenizer.decode(ids).split(), result.no_speech_prob, logprob)
 
