@@ -189,7 +189,7 @@ class Caller:
                     self._audio(word.audio_s, now_s)
                 case "over":
                     self._over = True
-                case "failure":
+                case "failure" if not (self.hush and word.text.startswith("CANCELLED")):
                     self.notes.failures.append(word.text)
 
     def _partial(self, word: Word, now_s: float) -> None:

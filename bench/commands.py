@@ -60,6 +60,9 @@ def sessions(
     talking: Annotated[
         int | None, typer.Option(help="How many may talk at the same time; without: all.", min=1)
     ] = None,
+    talk_on: Annotated[
+        bool, typer.Option("--talk-on", help="Cancel each reply and talk on; prompt-voice only.")
+    ] = False,
     dialects: Annotated[
         str, typer.Option(help="prompt-voice, io-speech, newspeech; sessions take turns.")
     ] = "prompt-voice,io-speech,newspeech",
@@ -93,6 +96,7 @@ def sessions(
         frame_ms=frame_ms,
         settle_s=settle,
         talking=talking,
+        talk_on=talk_on,
         recordings=recordings,
         profiled=profile,
     )

@@ -40,6 +40,7 @@ from .tongues import TONGUES
 
 ROOT = Path(__file__).resolve().parent.parent
 
+CANCEL = '{"type":"cancel"}'
 CONNECT_EVERY_S = 0.05
 LINE_FRAMES_MS = 2000
 LAST_ANSWERS_S = 30.0
@@ -58,6 +59,8 @@ class Plan:
     engines: str = "instant"
     frame_ms: int = 100
     talking: int | None = None
+    talk_on: bool = False
+    """Cancel each reply and talk on: everybody talks nearly all of the time. Dialect A only."""
     recordings: Path = Path("examples/audio")
     pinned: bool = True
     seed: int = 1
@@ -68,6 +71,8 @@ async def bench_sessions(plan: Plan, console: Console) -> Result:
     """Raises ServerFailed, NotAWav, and ValueError for a dialect that is none."""
     if plan.profiled and plan.engines == "real":
         raise ValueError("only a server with instant engines can be profiled")
+    if plan.talk_on and list(plan.dialects) != ["prompt-voice"]:
+        raise ValueError("only callers of prompt-voice can talk on")
     for name in plan.dialects:
         if name not in TONGUES:
             raise ValueError(f"no dialect {name!r}; known: {', '.join(TONGUES)}")
@@ -90,6 +95,7 @@ async def bench_sessions(plan: Plan, console: Console) -> Result:
             "frame_ms": plan.frame_ms,
             "seconds": plan.seconds,
             "talking_at_once": plan.talking,
+            "talk_on": plan.talk_on,
             "pinned": plan.pinned,
             "seed": plan.seed,
         },
@@ -169,6 +175,7 @@ def _callers(plan: Plan, count: int, port: int) -> list[Caller]:
             rng=rng,
             may_talk=floor.take,
             talked=floor.leave,
+            hush=CANCEL if plan.talk_on else None,
         )
         if plan.engines == "instant":
             caller.frame_of_partial = frame_of_partial

@@ -1,0 +1,233 @@
+"""The true path: faster-whisper and CTranslate2 with a model of the project's own, in process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import trio
+
+from parley.engines.asr import whisper_worker
+from parley.engines.asr.admission import Admission, Expected
+from parley.engines.asr.whisper import Ear, WhisperTranscriber
+from parley.engines.asr.whisper_guards import Decoded, Guard, guard_of
+from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, seconds_of, token_cap
+from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
+from parley.engines.failures import EngineFailure, EngineUnavailable
+from parley.engines.lane import LanePool
+from support.whisper_folder import write_model
+from support.words_model import WORDS, recordings
+
+SPOKEN = recordings()
+RATE_HZ = 16_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def model() -> Iterator[None]:
+    load(str(WORDS), "int8", 1)
+    yield
+    whisper_worker._model = None
+
+
+def a_pass(pcm16: bytes, *, frames: int | None = None, beam: int = 1, language: str = "en") -> Pass:
+    audio_s = seconds_of(len(pcm16))
+    return Pass(
+        pcm16=pcm16,
+        frames=frames or frames_of(audio_s, 2.0, 3.0),
+        beam=beam,
+        tokens=token_cap(audio_s),
+        language=language,
+    )
+
+
+class Here:
+    """A lane without a process."""
+
+    load_error = None
+
+    @property
+    def lanes(self) -> list[Here]:
+        return [self]
+
+    def pick(self) -> Here:
+        return self
+
+    async def call_late(
+        self,
+        fn: Callable[[list[Pass]], list[Decoded]],
+        item: Callable[[], Pass],
+        *,
+        alike: Hashable = None,
+        urgent: bool = False,
+    ) -> Decoded:
+        await trio.lowlevel.checkpoint()
+        return fn([item()])[0]
+
+
+def transcriber(language: str = "en") -> WhisperTranscriber:
+    pool = cast(LanePool, Here())
+    admission = Admission(9, Expected(rtf=0.1, final_s=0.1))
+    return WhisperTranscriber(Ear(pool=pool, admission=admission, language=language, beam=5))
+
+
+@pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
+def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: object) -> None:
+    tight, full = (
+        decode([a_pass(recording.pcm16, frames=frames)])[0]  # type: ignore[attr-defined]
+        for frames in (None, FULL_FRAMES)
+    )
+    assert tight.text == full.text == recording.spoken  # type: ignore[attr-defined]
+    assert guard_of(tight) is None
+    assert tight.log_probability > -0.5
+    assert tight.no_speech < 0.01
+    assert not tight.capped
+
+
+def test_the_tight_window_is_many_times_cheaper() -> None:
+    job = SPOKEN[0].pcm16
+    tight = min(decode([a_pass(job)])[0].ms for _ in range(5))
+    full = min(decode([a_pass(job, frames=FULL_FRAMES)])[0].ms for _ in range(3))
+    assert full > 3 * tight
+
+
+def test_a_batch_gives_each_its_own_words() -> None:
+    found = decode([a_pass(recording.pcm16) for recording in SPOKEN[:4]])
+    assert [decoded.text for decoded in found] == [r.spoken for r in SPOKEN[:4]]
+
+
+def test_a_cap_is_kept_and_told() -> None:
+    job = a_pass(SPOKEN[0].pcm16)
+    short = Pass(pcm16=job.pcm16, frames=job.frames, beam=1, tokens=2, language="en")
+    (found,) = decode([short])
+    assert len(found.text.split()) == 2
+    assert found.capped
+    assert guard_of(found) is Guard.ENDLESS
+
+
+@pytest.mark.parametrize("recording", SPOKEN[:3], ids=lambda recording: recording.name)
+async def test_partials_grow_into_the_final(
+    recording: object, autojump_clock: trio.testing.MockClock
+) -> None:
+    pcm16: bytes = recording.pcm16  # type: ignore[attr-defined]
+    spoken: str = recording.spoken  # type: ignore[attr-defined]
+    ear = transcriber()
+    await ear.begin()
+    seen = []
+    for at in range(0, len(pcm16), 9600):
+        await ear.feed(pcm16[at : at + 9600])
+        await trio.sleep(0.3)
+        if (found := await ear.hypothesis()) is not None:
+            seen.append(found.text)
+    transcript = await ear.finish()
+    assert transcript.text == spoken
+    assert seen[-1] == spoken
+    # Most of them are what had been said by then; a word that is just being said may be another.
+    right = [spoken.startswith(" ".join(text.split()[:-1])) for text in seen]
+    assert sum(right) >= len(right) - 1
+    assert transcript.confidence > 0.8
+
+
+def of(samples: np.ndarray) -> bytes:  # type: ignore[type-arg]
+    return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+
+
+def sounds(seconds: float) -> dict[str, bytes]:
+    """What is no speech."""
+    rng = np.random.default_rng(1)
+    count = int(seconds * RATE_HZ)
+    t = np.arange(count) / RATE_HZ
+    chord = sum(np.sin(2 * math.pi * hz * t) for hz in (262, 330, 392))
+    return {
+        "silence": bytes(2 * count),
+        "hiss": of(rng.normal(0, 100, count)),
+        "noise": of(rng.normal(0, 5000, count)),
+        "tones like music": of(4000 * chord * (1 + np.sin(2 * math.pi * 2 * t))),
+        "clipped noise": of(32767 * np.sign(rng.normal(0, 1, count))),
+        "clipped tone": of(32767 * np.sign(np.sin(2 * math.pi * 440 * t))),
+    }
+
+
+@pytest.mark.parametrize("name", sounds(0.1))
+@pytest.mark.parametrize("seconds", [1.0, 30.0])
+async def test_no_words_are_invented(
+    name: str, seconds: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    ear = transcriber()
+    await ear.begin()
+    await ear.feed(sounds(seconds)[name])
+    transcript = await ear.finish()
+    assert transcript.text == ""
+    assert transcript.audio_ms == seconds * 1000
+
+
+@pytest.mark.parametrize("cut_ms", range(300, 1500, 150))
+async def test_audio_that_ends_in_the_middle_of_a_word_is_heard_up_to_there(
+    cut_ms: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    recording = SPOKEN[2]
+    ear = transcriber()
+    await ear.begin()
+    await ear.feed(recording.pcm16[: cut_ms * 32])
+    heard = (await ear.finish()).text.split()
+    spoken = (recording.spoken or "").split()
+    assert len(heard) <= len(spoken)
+    assert heard[:-1] == spoken[: len(heard) - 1] or not heard
+
+
+async def test_two_commands_with_a_long_tail_of_others_are_settled_piece_by_piece(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Ten commands in one utterance: more than any window of this model was trained for, so it is
+    the bookkeeping that is tested, not the words."""
+    ear = transcriber()
+    await ear.begin()
+    for recording in SPOKEN[:10]:
+        for at in range(0, len(recording.pcm16), 32_000):
+            await ear.feed(recording.pcm16[at : at + 32_000])
+            await trio.sleep(1)
+            await ear.hypothesis()
+    transcript = await ear.finish()
+    spoken = " ".join(recording.spoken or "" for recording in SPOKEN[:10]).split()
+    assert len(spoken) / 2 < len(transcript.text.split()) < len(spoken) * 1.5
+
+
+async def test_a_language_of_an_english_model_is_english(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = transcriber(language="")
+    await ear.begin()
+    await ear.feed(SPOKEN[0].pcm16)
+    assert (await ear.finish()).text == SPOKEN[0].spoken
+
+
+def test_a_model_is_loaded_by_its_name_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "tiny").symlink_to(WORDS)
+    load_named("tiny-int8", str(tmp_path), 1)
+    assert decode([a_pass(SPOKEN[0].pcm16)])[0].text == SPOKEN[0].spoken
+
+
+def test_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="parley models pull tiny-int8"):
+        load_named("tiny-int8", str(tmp_path), 1)
+
+
+def test_a_model_that_looks_whole_and_is_not_is_one_line(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model")
+    with pytest.raises(EngineFailure) as failure:
+        load(str(folder), "int8", 1)
+    assert "cannot be loaded" in str(failure.value)
+    assert "\n" not in str(failure.value)
+    load(str(WORDS), "int8", 1)
+
+
+def test_without_a_model_nothing_is_decoded() -> None:
+    whisper_worker._model, kept = None, whisper_worker._model
+    try:
+        with pytest.raises(EngineFailure, match="no model is loaded"):
+            decode([a_pass(SPOKEN[0].pcm16)])
+    finally:
+        whisper_worker._model = kept
