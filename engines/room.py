@@ -221,7 +221,7 @@ def _whisper_ear(transcribing: Transcribing) -> _Ear:
         load_whisper, transcribing.whisper_model, transcribing.models_dir, threads
     )
     lanes = _lanes("asr", transcribing.lanes, load)
-    admission = Admission(len(lanes), whisper.EXPECTED)
+    admission = Admission(len(lanes), whisper.expected(transcribing.whisper_model))
     ear = whisper.Ear(
         pool=LanePool(lanes),
         admission=admission,

@@ -15,7 +15,7 @@ FINAL_DEADLINE_S = 1.5
 """A person waits so long for a final before it feels broken; where everyone who talks falls silent
 at the same moment, the last of them gets theirs by then."""
 
-UTILIZATION = 0.85
+UTILIZATION = 0.95
 """Of the lanes' time. Above, queues grow without any further talker."""
 
 WEIGHT = 0.2

@@ -78,6 +78,10 @@ class _Open:
     """Where the tail begins; what is before it is settled."""
     settled: list[str] = field(default_factory=list)
     """The words before the cut, as the final will have them."""
+    last: tuple[int, ...] = ()
+    """The newest hypothesis for the tail, in tokens."""
+    agreed: tuple[int, ...] = ()
+    """What two hypotheses in a row began with: the next is told to begin with it."""
     asked_s: float = float("-inf")
     asked_bytes: int = 0
     partial_s: float = 0.0
@@ -109,8 +113,15 @@ class _Open:
         return math.exp(min(0.0, sum(p * count for p, count in self.confidences) / words))
 
 
-EXPECTED = Expected(rtf=0.15, final_s=0.4)
-"""Before anything was heard: about what `small` needs on two cores."""
+FINAL_S = {"tiny": 0.1, "base": 0.2, "small": 0.5, "medium": 1.5, "large": 3.0, "turbo": 2.0}
+"""About what a final pass takes on a core or two."""
+USUAL_FINAL_S = 0.2
+
+
+def expected(name: str) -> Expected:
+    """What a model costs before it was heard to work, by the size in its name."""
+    final_s = next((s for size, s in FINAL_S.items() if name.startswith(size)), USUAL_FINAL_S)
+    return Expected(rtf=final_s / 4, final_s=final_s)
 
 
 def lane_threads(wanted: int, lanes: int) -> int:
@@ -201,15 +212,20 @@ class WhisperTranscriber:
         def newest() -> Pass:
             nonlocal covered
             covered = utterance.asked_bytes = len(utterance.audio)
-            return self._pass(bytes(utterance.audio[utterance.cut :]), PARTIAL_MARGIN_S, beam=1)
+            tail = bytes(utterance.audio[utterance.cut :])
+            return self._pass(tail, PARTIAL_MARGIN_S, beam=1, begins=utterance.agreed)
 
         # Windows of about one size share a call; another would be padded to the widest.
-        alike = ("partial", int(utterance.tail_s // 2))
+        alike = ("partial", int(utterance.tail_s // 2), len(utterance.agreed))
         decoded = await self._ear.pool.pick().call_late(decode, newest, alike=alike)
         self._note(utterance, decoded)
         if guard := self._ear.guard(decoded):
             utterance.doubts[guard.value] += 1
+            utterance.last = utterance.agreed = ()  # perhaps that was the trap
             return None
+        # The last word of what agrees may be one that is just being said.
+        utterance.agreed = _common(utterance.last, decoded.tokens)[:-1]
+        utterance.last = decoded.tokens
         return Hypothesis(" ".join([*utterance.settled, *decoded.text.split()]), covered)
 
     async def _settle(self, utterance: _Open) -> None:
@@ -219,6 +235,7 @@ class WhisperTranscriber:
         text = await self._sure(utterance, tail[:at], urgent=False)
         utterance.settled += text.split()
         utterance.cut += at
+        utterance.last = utterance.agreed = ()
 
     async def _sure(self, utterance: _Open, pcm16: bytes, *, urgent: bool) -> str:
         """The final pass over some audio: what a guard does not believe is decoded again in the
@@ -259,7 +276,15 @@ class WhisperTranscriber:
             utterance.final_ms += decoded.ms
         return decoded
 
-    def _pass(self, pcm16: bytes, margin_s: float, *, beam: int, frames: int | None = None) -> Pass:
+    def _pass(
+        self,
+        pcm16: bytes,
+        margin_s: float,
+        *,
+        beam: int,
+        frames: int | None = None,
+        begins: tuple[int, ...] = (),
+    ) -> Pass:
         audio_s = seconds_of(len(pcm16))
         return Pass(
             pcm16=pcm16,
@@ -267,6 +292,7 @@ class WhisperTranscriber:
             beam=beam,
             tokens=token_cap(audio_s),
             language=self._language,
+            begins=begins,
         )
 
     def _note(self, utterance: _Open, decoded: Decoded) -> None:
@@ -289,3 +315,11 @@ class WhisperTranscriber:
         if self._open is not None:
             self._open = None
             self._ear.admission.leave()
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """What both begin with."""
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return one[:index]
+    return min(one, other, key=len)

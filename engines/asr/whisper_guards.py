@@ -16,6 +16,9 @@ NO_SPEECH = 0.6
 NO_SPEECH_SURE = 0.9
 """Above this no text is believed: a model that is sure of silence says a word with ease. Stock
 decoders believe the word."""
+NO_SPEECH_MAYBE = 0.3
+"""Enough where the text is a wild guess: tones like music come out as some word or other."""
+WILD_GUESS = -1.5
 LOG_PROBABILITY = -1.0
 """Reference: mean log probability of the tokens below which a text is a guess."""
 COMPRESSION = 2.4
@@ -49,6 +52,8 @@ class Decoded:
     """Whether it ended at the token cap and not by itself."""
     ms: float
     """What it took."""
+    tokens: tuple[int, ...] = ()
+    """The whole text, with what it was told to begin with."""
     language: str = ""
 
 
@@ -56,7 +61,7 @@ def guard_of(decoded: Decoded) -> Guard | None:
     """What is wrong with it; None where nothing is."""
     text = decoded.text
     unsure = decoded.log_probability < LOG_PROBABILITY
-    if decoded.no_speech > (NO_SPEECH if unsure else NO_SPEECH_SURE):
+    if decoded.no_speech > _silence_from(decoded.log_probability):
         return Guard.SILENCE
     if decoded.capped:
         return Guard.ENDLESS
@@ -65,6 +70,13 @@ def guard_of(decoded: Decoded) -> Guard | None:
     if compression(text) > COMPRESSION:
         return Guard.COMPRESSION
     return Guard.UNSURE if unsure and text else None
+
+
+def _silence_from(log_probability: float) -> float:
+    """The more a text is a guess, the less it takes to call the window silence."""
+    if log_probability < WILD_GUESS:
+        return NO_SPEECH_MAYBE
+    return NO_SPEECH if log_probability < LOG_PROBABILITY else NO_SPEECH_SURE
 
 
 def compression(text: str) -> float:

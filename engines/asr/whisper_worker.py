@@ -35,6 +35,8 @@ class Pass:
     """The most that are decoded."""
     language: str
     """A code, or "" to find out."""
+    begins: tuple[int, ...] = ()
+    """Tokens that the text begins with: read in one step, where each decoded one takes a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ def loaded() -> Any:
 
 
 def decode(passes: Sequence[Pass]) -> list[Decoded]:
-    """All passes in one go, in the window and with the beam of the widest. A batch pays on CUDA."""
+    """All passes in one go, in the window and with the beam of the widest. Four in a batch cost a
+    third less each on a CPU, and much less on CUDA. They must begin with equally many tokens."""
     if _model is None:
         raise EngineFailure("no model is loaded")
     began_s = time.perf_counter()
@@ -102,13 +105,16 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
         job.language or found
         for job, found in zip(passes, _spoken(whisper, encoded, passes), strict=True)
     ]
-    prompt = [prompts.of(language) for language in languages]
+    prompt = [
+        [*prompts.of(language), *job.begins]
+        for job, language in zip(passes, languages, strict=True)
+    ]
     most = max(job.tokens for job in passes)
     results = whisper.model.generate(
         encoded,
         prompt,
         beam_size=max(job.beam for job in passes),
-        max_length=min(whisper.max_length, _length(most, len(prompt[0]))),
+        max_length=min(whisper.max_length, _length(most, len(prompt[0]) - len(passes[0].begins))),
         return_scores=True,
         return_no_speech_prob=True,
         suppress_blank=True,
@@ -128,7 +134,7 @@ def _length(tokens: int, prompt: int) -> int:
 
 
 def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float) -> Decoded:
-    tokens = result.sequences_ids[0]
+    tokens = tuple(result.sequences_ids[0])  # what it was told to begin with among them
     return Decoded(
         text=prompts.text_of(tokens),
         # CTranslate2 divides the sum by the number of tokens, which makes NaN of none; the
@@ -137,6 +143,7 @@ def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float
         no_speech=result.no_speech_prob,
         capped=len(tokens) >= job.tokens,
         ms=ms,
+        tokens=tokens,
         language=language,
     )
 

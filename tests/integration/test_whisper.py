@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
 
 from parley.client.recording import Recording
+from parley.transport import PeerGone
 from support.live_server import open_client, open_live_server
 from support.words_model import WORDS, recordings
 
@@ -24,7 +27,7 @@ def with_silence(recording: Recording) -> Recording:
 
 
 SPOKEN = [with_silence(recording) for recording in recordings()]
-WHISPER: dict[str, object] = {
+WHISPER: dict[str, Any] = {
     "stream_asr_engine": "whisper",
     "stream_model_whisper": str(WORDS),
     "stream_llm_engine": "local",
@@ -87,7 +90,8 @@ async def test_a_model_that_is_not_there_is_a_load_failure_and_the_server_goes_o
     async with open_live_server(ready=False, **missing) as live:
         async with open_client(live.url()) as client:
             await client.start()
-            await client.hear(SPOKEN[0].pcm16, speed=6)
+            with contextlib.suppress(PeerGone):
+                await client.hear(SPOKEN[0].pcm16, speed=6)
             await client.wait_closed()
             assert "MODEL_LOAD_FAIL" in client.codes
             assert "/nowhere/model" in client.of("error")[0]["message"]

@@ -30,6 +30,8 @@ def test_an_ordinary_sentence_is_believed() -> None:
         (decoded("you", no_speech=0.95), Guard.SILENCE),
         (decoded("you", no_speech=0.7, log_probability=-1.5), Guard.SILENCE),
         (decoded("you", no_speech=0.7), None),
+        (decoded("you", no_speech=0.4, log_probability=-1.7), Guard.SILENCE),
+        (decoded("you", no_speech=0.2, log_probability=-1.7), Guard.UNSURE),
         (decoded("and so on", capped=True), Guard.ENDLESS),
         (decoded("go go go go go go go"), Guard.REPETITION),
         (decoded("turn it off turn it off turn it off"), Guard.REPETITION),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import trio
 
+from parley.client.recording import Recording
 from parley.engines.asr import whisper_worker
 from parley.engines.asr.admission import Admission, Expected
 from parley.engines.asr.whisper import Ear, WhisperTranscriber
@@ -75,12 +76,11 @@ def transcriber(language: str = "en") -> WhisperTranscriber:
 
 
 @pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
-def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: object) -> None:
+def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: Recording) -> None:
     tight, full = (
-        decode([a_pass(recording.pcm16, frames=frames)])[0]  # type: ignore[attr-defined]
-        for frames in (None, FULL_FRAMES)
+        decode([a_pass(recording.pcm16, frames=frames)])[0] for frames in (None, FULL_FRAMES)
     )
-    assert tight.text == full.text == recording.spoken  # type: ignore[attr-defined]
+    assert tight.text == full.text == recording.spoken
     assert guard_of(tight) is None
     assert tight.log_probability > -0.5
     assert tight.no_speech < 0.01
@@ -110,10 +110,10 @@ def test_a_cap_is_kept_and_told() -> None:
 
 @pytest.mark.parametrize("recording", SPOKEN[:3], ids=lambda recording: recording.name)
 async def test_partials_grow_into_the_final(
-    recording: object, autojump_clock: trio.testing.MockClock
+    recording: Recording, autojump_clock: trio.testing.MockClock
 ) -> None:
-    pcm16: bytes = recording.pcm16  # type: ignore[attr-defined]
-    spoken: str = recording.spoken  # type: ignore[attr-defined]
+    pcm16 = recording.pcm16
+    spoken = recording.spoken or ""
     ear = transcriber()
     await ear.begin()
     seen = []
@@ -131,8 +131,8 @@ async def test_partials_grow_into_the_final(
     assert transcript.confidence > 0.8
 
 
-def of(samples: np.ndarray) -> bytes:  # type: ignore[type-arg]
-    return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+def of(samples: Any) -> bytes:
+    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
 
 
 def sounds(seconds: float) -> dict[str, bytes]:
