@@ -8,8 +8,8 @@ diverged, and the replay says where.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -219,9 +219,10 @@ class _Responder:
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
         await self._script.answer("llm.reply")
-        yield self._tokens()
+        async with aclosing(self._tokens()) as tokens:
+            yield tokens
 
-    async def _tokens(self) -> AsyncIterator[str]:
+    async def _tokens(self) -> AsyncGenerator[str, None]:
         while (token := (await self._script.answer("llm.token")).data["token"]) is not None:
             yield token
 

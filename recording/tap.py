@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -195,19 +195,17 @@ class TappedResponder:
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
         asked = {"conversation": [asdict(message) for message in conversation]}
-        opening = self._inner.reply(conversation)
-        tokens = await self._tap.outcome(
-            self._tap.name("llm.reply"), opening.__aenter__, lambda _: (asked, None)
-        )
-        try:
-            yield self._tokens(tokens)
-        except BaseException as error:
-            if not await opening.__aexit__(type(error), error, error.__traceback__):
+        source = self._tap.name("llm.reply")
+        async with AsyncExitStack() as stack:
+            try:
+                tokens = await stack.enter_async_context(self._inner.reply(conversation))
+            except EngineFailure as failure:
+                await self._tap.let_in(source, _failure(failure))
                 raise
-        else:
-            await opening.__aexit__(None, None, None)
+            await self._tap.let_in(source, asked)
+            yield await stack.enter_async_context(aclosing(self._tokens(tokens)))
 
-    async def _tokens(self, tokens: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def _tokens(self, tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
         while True:
             token = await self._tap.outcome(
                 self._tap.name("llm.token"),
