@@ -18,6 +18,7 @@ from . import __version__
 from .bench.commands import bench_app
 from .config import Settings, SettingsError, load_settings
 from .models_cli import models_app
+from .recording.replay_commands import replay
 
 app = typer.Typer(
     name="parley",
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.add_typer(bench_app)
+app.command()(replay)
 app.add_typer(models_app)
 
 USAGE = 2

@@ -56,6 +56,7 @@ from .protocol.events import (
 )
 from .protocol.states import State, Trigger, next_state
 from .telemetry import Telemetry
+from .turnstile import current_time, turn
 from .watching import BargedIn, TextHeard, Watchers
 
 CLOSE_NORMAL = 1000
@@ -66,8 +67,9 @@ StartTurn = Callable[[TurnRecord, list[ChatMessage]], None]
 StopTurn = Callable[[int], Awaitable[None]]
 
 
-def _new_id() -> str:
-    return str(uuid.uuid4())
+def id_of(session_id: str, number: int) -> str:
+    """A UUID that is the same in a replay."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id}/{number}"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +89,8 @@ class Dialogue:
     """Whether a stop without any words brings an empty final."""
     log_latency: bool = True
     log_transcripts: bool = False
-    new_id: Callable[[], str] = _new_id
+    new_id: Callable[[str, int], str] = id_of
+    """Of a session's id and a final's number."""
 
     state: State = State.IDLE
     listening: bool = False
@@ -101,6 +104,7 @@ class Dialogue:
     _talking: int = 0
     """The number of the utterance that is being spoken for certain; 0: none."""
     _unanswered: list[str] = field(default_factory=list)
+    _finals: int = 0
     _finals_since_start: int = 0
     _cancelling: int = 0
     """Cancels whose marker is still on its way: what was said before them is not answered."""
@@ -109,10 +113,15 @@ class Dialogue:
     async def run(self) -> None:
         await self.outbox.send(SessionOpened(session_id=self.session_id))
         async for report in self.inbox:
+            await turn()  # whoever has something to say has said it
             before = (self.state, self.listening)
             await self._take(report)
             if (self.state, self.listening) != before:
                 await self.outbox.send(StateChanged(state=self.state, listening=self.listening))
+
+    def _new_id(self) -> str:
+        self._finals += 1
+        return self.new_id(self.session_id, self._finals)
 
     def next_seq(self) -> int:
         self.seq += 1
@@ -163,12 +172,12 @@ class Dialogue:
             case _:
                 assert_never(report)
 
-    def account(self) -> dict[str, Any] | None:
+    def account(self, now_s: float) -> dict[str, Any] | None:
         """The newest reply's ledger for GET /sessions, its words only where the log may hold them;
         None before the first turn."""
         if self.latest is None:
             return None
-        return self.latest.account(trio.current_time(), words=self.log_transcripts)
+        return self.latest.account(now_s, words=self.log_transcripts)
 
     def _go(self, trigger: Trigger) -> None:
         self.state = next_state(self.state, trigger)
@@ -194,7 +203,7 @@ class Dialogue:
         self._talking = report.number
         if self.live is not None:
             await self._interrupt(self.live)
-            self.telemetry.stage("silence", trio.current_time() - report.received_s)
+            self.telemetry.stage("silence", current_time() - report.received_s)
         else:
             self._go(Trigger.SPEECH)
 
@@ -228,11 +237,11 @@ class Dialogue:
             chars=len(text),
             **({"text": text} if self.log_transcripts else {}),
         )
-        final_s = trio.current_time()
+        final_s = current_time()
         await self.outbox.send(
             Final(
                 text=text,
-                id=self.new_id(),
+                id=self._new_id(),
                 audio_ms=report.audio_ms,
                 confidence=transcript.confidence,
             )
@@ -266,7 +275,7 @@ class Dialogue:
     async def _microphone_closed(self) -> None:
         self.listening = False
         if self.final_on_stop and self._finals_since_start == 0:
-            await self.outbox.send(Final(text="", id=self.new_id(), audio_ms=0))
+            await self.outbox.send(Final(text="", id=self._new_id(), audio_ms=0))
         self._go(Trigger.STOP)
         await self._answer()
 
@@ -293,7 +302,7 @@ class Dialogue:
             return
         if self.live is not None:
             await self._interrupt(self.live)
-        now_s = trio.current_time()
+        now_s = current_time()
         user_text = " ".join(self._unanswered)
         self._unanswered.clear()
         self.turns += 1
@@ -363,7 +372,7 @@ class Dialogue:
 
     def _cut(self, record: TurnRecord) -> str:
         """What was heard of it, now that nothing more will be."""
-        now_s = trio.current_time()
+        now_s = current_time()
         record.ledger.cut(now_s)
         return record.ledger.heard(now_s)
 

@@ -17,6 +17,7 @@ and in a replay.
 from __future__ import annotations
 
 import contextlib
+import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from .actors.memory import ConversationMemory
 from .actors.messages import DrainRequested, Heard, Report, Spoken
 from .actors.outbox import Outbox, PartialThinner
 from .actors.playout import at_rate, pieces
+from .actors.ranks import Rank
 from .actors.receiver import Receiver
 from .actors.record import TurnRecord
 from .actors.sender import Sender
@@ -65,6 +67,7 @@ from .supervisor import (
 from .telemetry import Telemetry
 from .transport import PeerGone, Transport
 from .turn import Turn
+from .turnstile import Merged, Turnstile, admit, current_time, run_ranked
 from .watching import AudioHeard, Connected, Disconnected, Watcher, Watchers
 
 MAX_RESTARTS = 10
@@ -105,12 +108,15 @@ class Session:
         companions: Sequence[Child] = (),
         opened_ms: int = 0,
         watchers: Sequence[Watcher] = (),
+        turnstile: Turnstile | None = None,
     ) -> None:
         """`companions` are further children with the session's lifetime (a socket's ping).
 
         `opened_ms` is the time of day at which it opens, in Unix milliseconds, for dialects that
         tell it. Whoever owns the clock on the wall gives it; a replay gives the recorded one.
-        `watchers` are told what happens, see `parley.watching`.
+        `watchers` are told what happens, see `parley.watching`. With a `turnstile` the session
+        does one thing at a time, in an order that can be repeated (see `parley.turnstile`);
+        transport and engines must use it too.
         """
         self.id = session_id or uuid.uuid4().hex[:12]
         self.dialect = dialect
@@ -125,7 +131,9 @@ class Session:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
             session_id=self.id
         )
-        self._clock = SessionClock(trio.current_time())
+        self._turnstile = turnstile
+        self._opened_s = trio.current_time()
+        self._clock = SessionClock(turnstile.now_s if turnstile else self._opened_s)
         self._drain = trio.Event()
         self._broken: BaseException | None = None
         self._observers: tuple[Observer, ...] = (self._observe,)
@@ -139,6 +147,7 @@ class Session:
             reports=trio.open_memory_channel(REPORTS_CAPACITY),
             outbox=trio.open_memory_channel(OUTBOX_CAPACITY),
         )
+        self._reports = Merged(self._channels.reports[0])
         self._codec = self.dialect.codec(self._now_ms)
         self._gate = ReplyGate()
         self._outbox = Outbox(
@@ -186,14 +195,33 @@ class Session:
             (
                 Child("sender", run=self._sender.run, restart=Restart.TEMPORARY, significant=True),
                 Child(
-                    "dialogue", run=self._dialogue.run, restart=Restart.TEMPORARY, significant=True
+                    "dialogue",
+                    run=functools.partial(run_ranked, Rank.DIALOGUE, self._dialogue.run),
+                    restart=Restart.TEMPORARY,
+                    significant=True,
                 ),
-                Child("asr", run=self._run_asr, restart=Restart.PERMANENT),
-                Child("vad", run=self._run_vad, restart=Restart.PERMANENT),
                 Child(
-                    "receiver", run=self._run_receiver, restart=Restart.TEMPORARY, significant=True
+                    "asr",
+                    run=functools.partial(run_ranked, Rank.ASR, self._run_asr),
+                    restart=Restart.PERMANENT,
                 ),
-                Child("drain", run=self._run_drain, restart=Restart.TEMPORARY),
+                Child(
+                    "vad",
+                    run=functools.partial(run_ranked, Rank.VAD, self._run_vad),
+                    restart=Restart.PERMANENT,
+                ),
+                Child(
+                    "receiver",
+                    run=functools.partial(run_ranked, Rank.RECEIVER, self._run_receiver),
+                    restart=Restart.TEMPORARY,
+                    significant=True,
+                ),
+                Child(
+                    "drain",
+                    run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
+                    restart=Restart.TEMPORARY,
+                ),
+                *self._timekeeper(),
                 *self._companions,
             ),
             max_restarts=MAX_RESTARTS,
@@ -202,6 +230,12 @@ class Session:
             observers=self._observers,
         )
 
+    def _timekeeper(self) -> tuple[Child, ...]:
+        if self._turnstile is None:
+            return ()
+        keep_time = self._turnstile.keep_time
+        return (Child("timekeeper", run=keep_time, restart=Restart.TEMPORARY),)
+
     # Children. Each incarnation is a new actor; what it must know of the one before is handed in.
 
     async def _run_receiver(self) -> None:
@@ -209,7 +243,7 @@ class Session:
             transport=self._transport,
             codec=self._codec,
             heard=self._channels.heard[0],
-            reports=self._channels.reports[0],
+            reports=self._reports,
             outbox=self._outbox,
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
@@ -222,7 +256,7 @@ class Session:
         await VADActor(
             inbox=self._channels.heard[1],
             spoken=self._channels.spoken[0],
-            reports=self._channels.reports[0],
+            reports=self._reports,
             outbox=self._outbox,
             detector=detector,
             endpointer=Endpointer(
@@ -244,7 +278,7 @@ class Session:
         hearing = self._hearing_settings
         await ASRActor(
             inbox=self._channels.spoken[1],
-            reports=self._channels.reports[0],
+            reports=self._reports,
             outbox=self._outbox,
             transcriber=self._transcriber,
             utterance=self._utterance,
@@ -256,7 +290,8 @@ class Session:
 
     async def _run_drain(self) -> None:
         await self._drain.wait()
-        await self._channels.reports[0].send(DrainRequested())
+        await admit("drain")
+        await self._reports.send(DrainRequested())
 
     # Turns
 
@@ -267,7 +302,7 @@ class Session:
             responder=self._engines.responder,
             synthesizer=self._engines.synthesizer,
             outbox=self._outbox,
-            reports=self._channels.reports[0],
+            reports=self._reports,
             gate=self._gate,
             next_seq=self._dialogue.next_seq,
             profile=self.dialect.profile,
@@ -277,7 +312,8 @@ class Session:
             telemetry=self._telemetry,
             observers=self._observers,
         )
-        child = Child(f"turn-{record.turn}", run=turn.run, restart=Restart.TEMPORARY)
+        run = functools.partial(run_ranked, Rank.TURN, turn.run)
+        child = Child(f"turn-{record.turn}", run=run, restart=Restart.TEMPORARY)
         # A session that is ending begins no turn; the dialogue ends with it in a moment.
         with contextlib.suppress(SupervisorStopped):
             self._supervisor.spawn_child(child)
@@ -293,9 +329,13 @@ class Session:
 
     def _now_ms(self) -> int:
         """The time of day, as far as a dialect tells it: the seam's, carried on by Trio's clock."""
-        return self._opened_ms + int((trio.current_time() - self._clock.zero_s) * 1000)
+        return self._opened_ms + int((current_time() - self._clock.zero_s) * 1000)
 
     async def run(self) -> None:
+        with self._turnstile.entered() if self._turnstile else contextlib.nullcontext():
+            await self._run()
+
+    async def _run(self) -> None:
         self._telemetry.session_opened(self.dialect.profile.name)
         self._log.info(
             "session_opened", dialect=self.dialect.profile.name, peer=self._transport.peer
@@ -360,7 +400,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """A line of GET /sessions. `reply` is the ledger of the live turn or of the last one."""
-        return {**self._figures(), "reply": self._dialogue.account()}
+        return {**self._figures(), "reply": self._dialogue.account(self._time_s())}
 
     def _figures(self) -> dict[str, Any]:
         dialogue = self._dialogue
@@ -374,8 +414,12 @@ class Session:
             "buffer_size": len(self._utterance.audio),
             "outbox": self._outbox.depth,
             "turns": dialogue.turns,
-            "uptime_seconds": round(trio.current_time() - self._clock.zero_s, 3),
+            "uptime_seconds": round(trio.current_time() - self._opened_s, 3),
         }
+
+    def _time_s(self) -> float:
+        """For whoever asks from outside: the session's time by now."""
+        return trio.current_time() if self._turnstile is None else self._turnstile.time_s()
 
     def _observe(self, event: SupervisionEvent) -> None:
         if not isinstance(event, Crashed):

@@ -13,7 +13,8 @@ interrupt the reply is to stop that child.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -26,6 +27,7 @@ from .actors.messages import EndOfReply, Phrase, Report, SpokenPhrase, TextPiece
 from .actors.outbox import Outbox
 from .actors.phraser import PhraserActor, PhraseSplitter
 from .actors.playout import Playout
+from .actors.ranks import Rank
 from .actors.record import TurnRecord
 from .actors.tts import TTSActor
 from .clock import SessionClock
@@ -35,6 +37,7 @@ from .engines.tts.interface import Synthesizer
 from .protocol.dialect import Profile
 from .supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from .telemetry import Telemetry
+from .turnstile import SendsItems, run_ranked
 
 MAX_RESTARTS = 6
 """Per period: each of llm and tts may fail twice on one thing, and a lane that is being restarted
@@ -51,7 +54,7 @@ class Turn:
     responder: Responder
     synthesizer: Synthesizer
     outbox: Outbox
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     gate: ReplyGate
     next_seq: Callable[[], int]
     profile: Profile
@@ -131,8 +134,19 @@ class Turn:
             telemetry=self.telemetry,
         )
         return (
-            Child("llm", run=llm.run, restart=Restart.TRANSIENT),
-            Child("phraser", run=phraser.run, restart=Restart.TRANSIENT),
-            Child("tts", run=tts.run, restart=Restart.TRANSIENT),
-            Child("playout", run=playout.run, restart=Restart.TRANSIENT, significant=True),
+            _child("llm", Rank.LLM, llm.run),
+            _child("phraser", Rank.PHRASER, phraser.run),
+            _child("tts", Rank.TTS, tts.run),
+            _child("playout", Rank.PLAYOUT, playout.run, significant=True),
         )
+
+
+def _child(
+    name: str, rank: Rank, run: Callable[[], Awaitable[None]], *, significant: bool = False
+) -> Child:
+    return Child(
+        name,
+        run=functools.partial(run_ranked, rank, run),
+        restart=Restart.TRANSIENT,
+        significant=significant,
+    )

@@ -18,6 +18,7 @@ from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineU
 from ..protocol.codes import Code
 from ..protocol.events import Finalizing, Info, Partial
 from ..telemetry import Telemetry
+from ..turnstile import SendsItems, current_time, move_on_at, turn
 from .messages import Report, Spoken, UtteranceFailed, UtteranceHeard
 from .outbox import Outbox
 from .utterance import UtteranceInHand
@@ -33,7 +34,7 @@ class ASRActor:
     slow recognizer makes fewer, larger calls, and never falls behind by its own queue."""
 
     inbox: trio.MemoryReceiveChannel[Spoken]
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     outbox: Outbox
     transcriber: Transcriber
     utterance: UtteranceInHand
@@ -48,7 +49,7 @@ class ASRActor:
             await self._resume()
         while True:
             message: Spoken | None = None
-            with trio.move_on_at(self._withheld_until_s()):
+            with move_on_at(self._withheld_until_s(), "partial"):
                 try:
                     message = await self.inbox.receive()
                 except trio.EndOfChannel:
@@ -57,6 +58,7 @@ class ASRActor:
                 await self._partial()
             else:
                 self.utterance.absorb(message)
+                await turn()  # all that came at this moment is there now
                 self._absorb_waiting()
                 await self._work()
 
@@ -149,6 +151,7 @@ class ASRActor:
                 self.utterance.absorb(await self.inbox.receive())
             except trio.EndOfChannel:
                 break
+            await turn()
             self._absorb_waiting()
             await self._feed()
         asking.cancel()
@@ -170,7 +173,7 @@ class ASRActor:
         if utterance.ended is not None or utterance.hypothesis_ms <= utterance.last_partial_ms:
             return  # the final says it all
         shown = utterance.hypothesis
-        now_s = trio.current_time()
+        now_s = current_time()
         changed = shown.text != utterance.last_partial
         wait_s = self.partial_min_gap_s if changed else self.partial_interval_s
         if now_s < utterance.last_partial_s + wait_s:
@@ -201,13 +204,13 @@ class ASRActor:
         if not utterance.finalizing_told:
             utterance.finalizing_told = True
             await self.outbox.send(Finalizing())
-        asked_s = trio.current_time()
+        asked_s = current_time()
         if utterance.audio:
             with engine_deadline(self.timeout_s, "the final decode"):
                 transcript = await self.transcriber.finish()
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
-        self.telemetry.stage("final", trio.current_time() - asked_s)
+        self.telemetry.stage("final", current_time() - asked_s)
         for reason, times in transcript.doubts.items():
             self.telemetry.doubted(reason, times)
         await self._mind_the_pace(transcript.rtf)

@@ -18,6 +18,7 @@ from ..engines.llm.interface import ChatMessage, Responder
 from ..protocol.codes import Code
 from ..protocol.events import Failure, Token
 from ..telemetry import Telemetry
+from ..turnstile import SendsItems, current_time
 from .hand import Hand
 from .messages import EndOfReply, ReplyWritten, Report, TextPiece
 from .outbox import Outbox
@@ -39,7 +40,7 @@ class LLMActor:
     conversation: Sequence[ChatMessage]
     responder: Responder
     pieces: trio.MemorySendChannel[TextPiece | EndOfReply]
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     outbox: Outbox
     record: TurnRecord
     hand: Hand[TurnRecord]
@@ -84,7 +85,7 @@ class LLMActor:
             tokens: AsyncIterator[str] | None = None
             while True:
                 limit_s = self.deadlines.gap_s if self.record.text else self.deadlines.first_token_s
-                began_s = trio.current_time()
+                began_s = current_time()
                 with engine_deadline(min(limit_s, left_s), "the language model"):
                     if tokens is None:
                         # Opening the request and the first token share one deadline.
@@ -92,7 +93,7 @@ class LLMActor:
                             self.responder.reply(self.conversation)
                         )
                     token = await anext(tokens, None)
-                left_s -= trio.current_time() - began_s
+                left_s -= current_time() - began_s
                 if token is None:
                     return
                 await self._token(token)
@@ -100,7 +101,7 @@ class LLMActor:
     async def _token(self, token: str) -> None:
         record = self.record
         if record.first_token_s is None:
-            record.first_token_s = trio.current_time()
+            record.first_token_s = current_time()
             self.telemetry.stage("first_token", record.first_token_s - record.final_s)
         record.text += token
         await self.outbox.send(Token(text=token, turn=record.turn))

@@ -14,6 +14,7 @@ import trio
 
 from ..protocol.events import Info, Outbound, Partial
 from ..telemetry import Telemetry
+from ..turnstile import turn
 
 
 class Offer(Enum):
@@ -75,10 +76,12 @@ class Outbox:
         return self._channel.statistics().current_buffer_used
 
     async def send(self, event: Outbound) -> None:
-        """Waits while the outbox is full."""
+        """Waits while the outbox is full, and for its turn: it has many senders."""
+        await turn()
         await self._channel.send(event)
 
     async def offer_partial(self, partial: Partial) -> None:
+        await turn()
         offer, told = self._thinner.offer(self.depth)
         if told is not None:
             self._telemetry.count("backpressure_changes")

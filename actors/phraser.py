@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
+from ..turnstile import move_on_after
 from .messages import EndOfReply, Phrase, TextPiece
 
 SENTENCE_ENDS = (".", "?", "!")
@@ -76,7 +77,7 @@ class PhraserActor:
         while True:
             message: TextPiece | EndOfReply | None = None
             # Without text in hand there is nothing that the timer could end.
-            with trio.move_on_after(self.gap_s if self.splitter.waiting else math.inf):
+            with move_on_after(self.gap_s if self.splitter.waiting else math.inf, "phrase gap"):
                 try:
                     message = await self.inbox.receive()
                 except trio.EndOfChannel:

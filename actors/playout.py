@@ -15,6 +15,7 @@ import trio
 from ..engines.tts.interface import Speech
 from ..protocol.events import Latency, PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
+from ..turnstile import SendsItems, current_time, move_on_at
 from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
 from .outbox import Outbox
@@ -25,7 +26,7 @@ from .resampler import Resampler
 @dataclass(slots=True, kw_only=True)
 class Playout:
     inbox: trio.MemoryReceiveChannel[SpokenPhrase | EndOfReply]
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     outbox: Outbox
     gate: ReplyGate
     record: TurnRecord
@@ -62,21 +63,21 @@ class Playout:
             await self.outbox.send(
                 ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz, turn=self.record.turn)
             )
-            ledger.sent(trio.current_time(), piece.duration_s)
+            ledger.sent(current_time(), piece.duration_s)
             if self.record.first_audio_s is None:
                 await self._audible()
         await self.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
 
     async def _audible(self) -> None:
         record = self.record
-        record.first_audio_s = trio.current_time()
+        record.first_audio_s = current_time()
         self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
         await self.reports.send(ReplyAudible(turn=record.turn))
         await self.outbox.send(self.latency(record))
 
     async def _until(self, deadline_s: float) -> None:
         """Wait for a moment of the playback, or until the server is in a hurry."""
-        with trio.move_on_at(deadline_s):
+        with move_on_at(deadline_s, "playout"):
             await self.gate.hurried.wait()
 
 

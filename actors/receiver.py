@@ -31,6 +31,7 @@ from ..protocol.dialect import Codec, Frame
 from ..protocol.events import Closing, Expired, Failure, Info, Pong
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
+from ..turnstile import SendsItems, current_time, move_on_after
 from .messages import (
     HEARING_RATE_HZ,
     CancelRequested,
@@ -59,7 +60,7 @@ class Receiver:
     transport: Transport
     codec: Codec
     heard: trio.MemorySendChannel[Heard]
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     outbox: Outbox
     idle_s: float
     telemetry: Telemetry
@@ -88,14 +89,14 @@ class Receiver:
 
     async def _next(self) -> Frame | None:
         """The next frame; None when the peer was silent for too long and is being closed."""
-        with trio.move_on_after(self.idle_s or math.inf):
+        with move_on_after(self.idle_s or math.inf, "idle"):
             return await self.transport.receive()
         await self.outbox.send(Expired(message=f"idle for {self.idle_s:g} s: goodbye"))
         await self.outbox.send(Closing(code=CLOSE_NORMAL, reason="idle timeout"))
         return None
 
     async def _frame(self, frame: Frame) -> None:
-        received_s = trio.current_time()
+        received_s = current_time()
         for command in self.codec.decode(frame):
             await self._obey(command, received_s)
 
@@ -136,7 +137,7 @@ class Receiver:
         if not self._open:
             raise Violation(Breach.OUT_OF_ORDER, "stop: nothing was started")
         if self._resampler is not None and (rest := self._resampler.flush()):
-            await self.heard.send(Sound(pcm16=rest, received_s=trio.current_time()))
+            await self.heard.send(Sound(pcm16=rest, received_s=current_time()))
         self._open = False
         await self.heard.send(MicrophoneClosed())
 

@@ -16,6 +16,7 @@ from ..protocol.dialect import Codec, Frame
 from ..protocol.events import Closing, Outbound
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
+from ..turnstile import fail_after
 from .gate import ReplyGate
 
 
@@ -47,7 +48,7 @@ class Sender:
         """False when there is nobody left to write to."""
         self.writing = True
         try:
-            with trio.fail_after(self.stall_s):
+            with fail_after(self.stall_s, "sending"):
                 await self.transport.send(frame)
         except PeerGone:
             return False

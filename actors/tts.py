@@ -17,6 +17,7 @@ from ..engines.tts.interface import Synthesizer
 from ..protocol.codes import Code
 from ..protocol.events import Failure
 from ..telemetry import Telemetry
+from ..turnstile import current_time
 from .hand import Hand
 from .messages import EndOfReply, Phrase, SpokenPhrase
 from .outbox import Outbox
@@ -59,10 +60,10 @@ class TTSActor:
         self.hand.put_down()
 
     async def _speak(self, phrase: Phrase) -> None:
-        began_s = trio.current_time()
+        began_s = current_time()
         with engine_deadline(self.phrase_timeout_s, "speaking a phrase"):
             speech = await self.synthesizer.speak(phrase.text)
-        self.telemetry.stage("speak", trio.current_time() - began_s)
+        self.telemetry.stage("speak", current_time() - began_s)
         if speech.pcm16:
             await self.speech.send(
                 SpokenPhrase(number=phrase.number, text=phrase.text, speech=speech)

@@ -16,6 +16,7 @@ from ..engines.vad.interface import Detector
 from ..levels import rms
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..telemetry import Telemetry
+from ..turnstile import SendsItems, current_time
 from .endpointer import Edge, Endpointer
 from .limits import AUDIO_MAX_AGE_S
 from .messages import (
@@ -59,7 +60,7 @@ class VADActor:
 
     inbox: trio.MemoryReceiveChannel[Heard]
     spoken: trio.MemorySendChannel[Spoken]
-    reports: trio.MemorySendChannel[Report]
+    reports: SendsItems[Report]
     outbox: Outbox
     detector: Detector
     endpointer: Endpointer
@@ -90,7 +91,7 @@ class VADActor:
     async def _sound(self, sound: Sound) -> None:
         # Counted here and nowhere else, so that neither a crash nor a stop makes the clock late.
         self.state.heard_bytes += len(sound.pcm16)
-        if trio.current_time() - sound.received_s > AUDIO_MAX_AGE_S:
+        if current_time() - sound.received_s > AUDIO_MAX_AGE_S:
             await self._shed(sound)
             return
         self._shed_told = False

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import trio
 
+from ..turnstile import fail_after
 from .failures import EngineTimeout
 
 
@@ -14,7 +15,7 @@ from .failures import EngineTimeout
 def engine_deadline(seconds: float, what: str) -> Iterator[None]:
     """Raises EngineTimeout, which names `what`, where the block takes longer."""
     try:
-        with trio.fail_after(seconds):
+        with fail_after(seconds, what):
             yield
     except trio.TooSlowError:
         raise EngineTimeout(f"{what} took longer than {seconds:g} s") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any
 
 import pytest
@@ -73,7 +72,6 @@ class Table:
         self.asked: list[list[str]] = []
         self.stopped: list[int] = []
         self.states: list[StateChanged] = []
-        ids = count(1)
         self.dialogue = Dialogue(
             session_id="s",
             inbox=inbox,
@@ -88,7 +86,7 @@ class Table:
             watchers=Watchers((), self.telemetry),
             log_transcripts=log_transcripts,
             log_latency=log_latency,
-            new_id=lambda: f"id-{next(ids)}",
+            new_id=lambda session_id, number: f"id-{number}",
         )
 
     def _start(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
@@ -722,15 +720,15 @@ async def test_the_ledger_can_be_seen_and_stays_when_the_reply_is_over(
     autojump_clock: Clock, wanted: bool
 ) -> None:
     async with at_the_table(log_transcripts=wanted) as table:
-        assert table.dialogue.account() is None
+        assert table.dialogue.account(trio.current_time()) is None
         await table.ask(1, "hi")
         await table.reply("aaaa bbbb cccc dddd", seconds=4)
         await trio.sleep(1.5)
-        live = table.dialogue.account()
+        live = table.dialogue.account(trio.current_time())
         await trio.sleep(1.0)
         await table.tell(InterruptRequested())
         await trio.sleep(60)
-        cut = table.dialogue.account()
+        cut = table.dialogue.account(trio.current_time())
     assert live is not None
     assert cut is not None
     assert [(a["turn"], a["said_chars"], a["heard_chars"], a["left_s"]) for a in (live, cut)] == [
@@ -751,7 +749,7 @@ async def test_a_cancelled_reply_is_heard_no_further(autojump_clock: Clock) -> N
         await trio.sleep(1.5)
         await table.tell(CancelRequested())
         await trio.sleep(60)
-        account = table.dialogue.account()
+        account = table.dialogue.account(trio.current_time())
     assert account is not None
     assert account["heard_chars"] == 4
 

@@ -1,0 +1,290 @@
+"""Exact replay: the same session from what was let in, in the same order, in virtual time.
+
+The engines answer from the recording and the clock shows what it showed. Nothing waits, so ten
+minutes take seconds. Where the session wants something else than the recording holds, it has
+diverged, and the replay says where.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from ..config import Hearing, Settings
+from ..engines import failures
+from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
+from ..engines.failures import EngineFailure
+from ..engines.kit import Engines
+from ..engines.llm.interface import ChatMessage
+from ..engines.tts.interface import Speech
+from ..engines.vad.interface import Detector
+from ..protocol.dialect import Dialect
+from ..session import Session
+from ..telemetry import Telemetry
+from ..transport import PeerGone
+from ..turnstile import Turnstile
+from .tape import Data, Entry
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came out, and what went wrong with it."""
+
+    out: list[Entry] = field(default_factory=list)
+    diverged: str | None = None
+    """Where the session wanted something else than the recording holds."""
+
+
+class _Jumps:
+    """Moves a virtual clock; of an embedder's clock nothing is moved."""
+
+    def __init__(self) -> None:
+        self._clock = trio.lowlevel.current_clock()
+
+    def to(self, moment_s: float) -> None:
+        if isinstance(self._clock, trio.testing.MockClock):
+            ahead_s = moment_s - trio.current_time()
+            if ahead_s > 0:
+                self._clock.jump(ahead_s)
+
+
+class ReplayTurnstile(Turnstile):
+    """Lets in what the recording says, in its order, at its times."""
+
+    def __init__(self, entries: Iterable[Entry], over: trio.Event) -> None:
+        super().__init__()
+        self._script = deque(entry for entry in entries if entry.let_in)
+        self._over = over
+        self._clock = _Jumps()
+        self.diverged: str | None = None
+        self.number = 0
+
+    def _let_in(self) -> None:
+        if not self._script:
+            self._over.set()
+            return
+        entry = self._script[0]
+        at_s = entry.at_s
+        if entry.kind == "deadline":
+            name = entry.source.removeprefix("deadline ")
+            found = next((d for d in self._deadlines if d.name == name), None)
+            if found is not None:
+                self._next(at_s)
+                self._pass(found)
+                return
+        waiting = next((w for w in self._outside if w.source == entry.source), None)
+        if waiting is None:
+            self._diverge(entry)
+        else:
+            self._next(at_s)
+            self._release(waiting, at_s)
+
+    def _next(self, at_s: float) -> None:
+        self._script.popleft()
+        self.number += 1
+        self._clock.to(self._zero_s + at_s)
+        self.now_s = max(self.now_s, at_s)
+
+    def _diverge(self, entry: Entry) -> None:
+        waits = [w.source for w in self._outside] + [f"deadline {d.name}" for d in self._deadlines]
+        self.diverged = (
+            f"at {entry.at_s:.3f} s the recording goes on with {entry.source}, and the session "
+            f"waits for {', '.join(sorted(waits)) or 'nothing'}"
+        )
+        self._over.set()
+
+    async def keep_time(self) -> None:
+        """Nothing: the recording knows when deadlines passed."""
+        await trio.sleep_forever()
+
+
+class _Script:
+    """The answers, by source."""
+
+    def __init__(self, turnstile: ReplayTurnstile, entries: Sequence[Entry]) -> None:
+        self.turnstile = turnstile
+        self._answers = {entry.source: entry for entry in entries if entry.let_in}
+        self._numbers: Counter[str] = Counter()
+        self.verdicts = iter(
+            "".join(entry.data["speech"] for entry in entries if entry.kind == "detector")
+        )
+
+    def name(self, kind: str) -> str:
+        self._numbers[kind] += 1
+        return f"{kind}#{self._numbers[kind]}"
+
+    async def answer(self, kind: str) -> Entry:
+        """The next of its kind. Raises the failure that was recorded."""
+        source = self.name(kind)
+        await self.turnstile.admit(source)
+        entry = self._answers[source]
+        if "failure" in entry.data:
+            raise _failure(entry.data)
+        return entry
+
+
+def _failure(data: Data) -> EngineFailure:
+    kind: type[EngineFailure] = getattr(failures, data["failure"], EngineFailure)
+    failure = kind.__new__(kind)
+    EngineFailure.__init__(failure, data["message"], retryable=data["retryable"])
+    return failure
+
+
+class ReplayTransport:
+    """Frames from the recording; what is sent is kept."""
+
+    peer = "replay"
+    subprotocol = None
+
+    def __init__(self, script: _Script, entries: Sequence[Entry], replayed: Replayed) -> None:
+        self._script = script
+        self._waited = {e.source for e in entries if e.kind == "out" and e.data.get("waited")}
+        self._gone = {e.source: e.data for e in entries if e.kind == "out" and "gone" in e.data}
+        self._replayed = replayed
+
+    async def receive(self) -> str | bytes:
+        entry = await self._script.answer("in")
+        if "gone" in entry.data:
+            raise PeerGone(entry.data["gone"], entry.data["reason"])
+        return entry.data["text"] if entry.audio is None else entry.audio
+
+    async def send(self, frame: str | bytes) -> None:
+        source = self._script.name("out")
+        at_s = self._script.turnstile.now_s
+        data: dict[str, Any] = {"text": frame} if isinstance(frame, str) else {}
+        audio = None if isinstance(frame, str) else frame
+        self._replayed.out.append(Entry(at_s=at_s, source=source, data=data, audio=audio))
+        if source in self._waited:
+            await self._script.turnstile.admit(source.replace("out", "sent"))
+        else:
+            await trio.lowlevel.checkpoint()
+        if source in self._gone:
+            raise PeerGone(self._gone[source]["gone"], self._gone[source]["reason"])
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        at_s = self._script.turnstile.now_s
+        data = {"code": code, "reason": reason}
+        self._replayed.out.append(Entry(at_s=at_s, source="closed", data=data))
+        await trio.lowlevel.checkpoint()
+
+    def abort(self) -> None:
+        pass
+
+
+class _Detector:
+    rate_hz = 16_000
+
+    def __init__(self, script: _Script, frame_samples: int) -> None:
+        self._script = script
+        self.frame_samples = frame_samples
+
+    def is_speech(self, pcm16: bytes) -> bool:
+        return next(self._script.verdicts, "0") == "1"
+
+    def reset(self) -> None:
+        pass
+
+
+class _Transcriber:
+    def __init__(self, script: _Script) -> None:
+        self._script = script
+
+    async def begin(self) -> None:
+        await self._script.answer("asr.begin")
+
+    async def feed(self, pcm16: bytes) -> str | None:
+        text: str | None = (await self._script.answer("asr.feed")).data["text"]
+        return text
+
+    async def hypothesis(self) -> Hypothesis | None:
+        found = (await self._script.answer("asr.hypothesis")).data["hypothesis"]
+        return None if found is None else Hypothesis(**found)
+
+    async def finish(self) -> Transcript:
+        return Transcript(**(await self._script.answer("asr.finish")).data["transcript"])
+
+    async def abandon(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class _Responder:
+    def __init__(self, script: _Script) -> None:
+        self._script = script
+
+    @asynccontextmanager
+    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+        await self._script.answer("llm.reply")
+        async with aclosing(self._tokens()) as tokens:
+            yield tokens
+
+    async def _tokens(self) -> AsyncGenerator[str, None]:
+        while (token := (await self._script.answer("llm.token")).data["token"]) is not None:
+            yield token
+
+
+class _Synthesizer:
+    def __init__(self, script: _Script) -> None:
+        self._script = script
+
+    async def speak(self, text: str) -> Speech:
+        entry = await self._script.answer("tts.speak")
+        return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"])
+
+
+async def replay(
+    entries: Sequence[Entry],
+    *,
+    dialect: Dialect,
+    settings: Settings,
+    session_id: str,
+    opened_ms: int = 0,
+    frame_samples: int = 480,
+) -> Replayed:
+    """Run the session again. Under a MockClock the time is virtual, and passes at once.
+
+    `frame_samples` is the length of the detector's frames.
+    """
+    over = trio.Event()
+    turnstile = ReplayTurnstile(entries, over)
+    script = _Script(turnstile, entries)
+    replayed = Replayed()
+
+    def detector(hearing: Hearing) -> Detector:
+        return _Detector(script, frame_samples)
+
+    def transcriber(session_id: str) -> Transcriber:
+        return _Transcriber(script)
+
+    session = Session(
+        transport=ReplayTransport(script, entries, replayed),
+        dialect=dialect,
+        engines=Engines(
+            detector=detector,
+            transcriber=transcriber,
+            responder=_Responder(script),
+            synthesizer=_Synthesizer(script),
+        ),
+        settings=settings,
+        telemetry=Telemetry(),
+        session_id=session_id,
+        opened_ms=opened_ms,
+        turnstile=turnstile,
+    )
+    async with trio.open_nursery() as nursery:
+
+        async def until_over() -> None:
+            await over.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(until_over)
+        if any(entry.kind == "drain" for entry in entries):
+            session.drain()  # the wish is let in when the recording says
+        await session.run()
+        nursery.cancel_scope.cancel()
+    replayed.diverged = turnstile.diverged
+    return replayed

@@ -1,0 +1,248 @@
+"""The taps: a session's seams, with a recorder at each.
+
+Each lets in what comes through it by the session's turnstile, and writes it down in the moment at
+which it is let in. What is cancelled on its way was never let in.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from ..config import Hearing
+from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
+from ..engines.failures import EngineFailure
+from ..engines.kit import Engines
+from ..engines.llm.interface import ChatMessage, Responder
+from ..engines.tts.interface import Speech, Synthesizer
+from ..engines.vad.interface import Detector
+from ..transport import PeerGone, Transport
+from ..turnstile import Turnstile
+from .tape import Data, Entry, Tape
+
+T = TypeVar("T")
+
+
+class Tap:
+    """Of one session: the turnstile, the tape, and the numbers of what came."""
+
+    def __init__(self, turnstile: Turnstile, tape: Tape) -> None:
+        self.turnstile = turnstile
+        self._tape = tape
+        self._numbers: Counter[str] = Counter()
+        self._verdicts = ""
+        turnstile.note = lambda source: self.write(source, {})
+
+    def name(self, kind: str) -> str:
+        """The next of its kind."""
+        self._numbers[kind] += 1
+        return f"{kind}#{self._numbers[kind]}"
+
+    async def let_in(self, source: str, data: Data, audio: bytes | None = None) -> None:
+        await self.turnstile.admit(source)
+        self.write(source, data, audio)
+
+    def write(
+        self, source: str, data: Data, audio: bytes | None = None, at_s: float | None = None
+    ) -> None:
+        at_s = self.turnstile.now_s if at_s is None else at_s
+        if self._verdicts:
+            self._tape.write(Entry(at_s=at_s, source="detector", data={"speech": self._verdicts}))
+            self._verdicts = ""
+        self._tape.write(Entry(at_s=at_s, source=source, data=data, audio=audio))
+
+    def verdict(self, speech: bool) -> None:
+        """A detector's word on one frame. It follows from the audio, so it is not let in; written
+        down with the next entry."""
+        self._verdicts += "1" if speech else "0"
+
+    async def outcome(
+        self,
+        source: str,
+        call: Callable[[], Awaitable[T]],
+        tell: Callable[[T], tuple[Data, bytes | None]],
+    ) -> T:
+        """What a call gives, or raises, let in when it is there."""
+        try:
+            value = await call()
+        except EngineFailure as failure:
+            await self.let_in(source, _failure(failure))
+            raise
+        data, audio = tell(value)
+        await self.let_in(source, data, audio)
+        return value
+
+
+def _failure(failure: EngineFailure) -> Data:
+    return {
+        "failure": type(failure).__name__,
+        "message": str(failure),
+        "retryable": failure.retryable,
+    }
+
+
+class TappedTransport:
+    """The session's end of a connection."""
+
+    def __init__(self, inner: Transport, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.peer = inner.peer
+        self.subprotocol = inner.subprotocol
+
+    async def receive(self) -> str | bytes:
+        source = self._tap.name("in")
+        try:
+            frame = await self._inner.receive()
+        except PeerGone as gone:
+            await self._tap.let_in(source, {"gone": gone.code, "reason": gone.reason})
+            raise
+        if isinstance(frame, str):
+            await self._tap.let_in(source, {"text": frame})
+        else:
+            await self._tap.let_in(source, {}, frame)
+        return frame
+
+    async def send(self, frame: str | bytes) -> None:
+        """A peer that makes us wait is an event too; one that does not is none."""
+        turnstile, number = self._tap.turnstile, self._tap.name("out")
+        at_s, before = turnstile.now_s, turnstile.admitted
+        gone: PeerGone | None = None
+        try:
+            await self._inner.send(frame)
+        except PeerGone as error:
+            gone = error
+        data: dict[str, Any] = {"text": frame} if isinstance(frame, str) else {}
+        audio = None if isinstance(frame, str) else frame
+        if gone is not None:
+            data |= {"gone": gone.code, "reason": gone.reason}
+        waited = turnstile.admitted != before
+        if waited:
+            data["waited"] = True
+            await self._tap.let_in(number.replace("out", "sent"), {})
+        self._tap.write(number, data, audio, at_s)
+        if gone is not None:
+            raise gone
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        self._tap.write("closed", {"code": code, "reason": reason})
+        await self._inner.close(code, reason)
+
+    def abort(self) -> None:
+        self._inner.abort()
+
+
+class TappedDetector:
+    def __init__(self, inner: Detector, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.rate_hz = inner.rate_hz
+        self.frame_samples = inner.frame_samples
+
+    def is_speech(self, pcm16: bytes) -> bool:
+        speech = self._inner.is_speech(pcm16)
+        self._tap.verdict(speech)
+        return speech
+
+    def reset(self) -> None:
+        self._inner.reset()
+
+
+class TappedTranscriber:
+    def __init__(self, inner: Transcriber, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+
+    async def begin(self) -> None:
+        await self._tap.outcome(
+            self._tap.name("asr.begin"), self._inner.begin, lambda _: ({}, None)
+        )
+
+    async def feed(self, pcm16: bytes) -> str | None:
+        return await self._tap.outcome(
+            self._tap.name("asr.feed"),
+            functools.partial(self._inner.feed, pcm16),
+            lambda text: ({"text": text, "bytes": len(pcm16)}, None),
+        )
+
+    async def hypothesis(self) -> Hypothesis | None:
+        return await self._tap.outcome(
+            self._tap.name("asr.hypothesis"),
+            self._inner.hypothesis,
+            lambda found: ({"hypothesis": None if found is None else asdict(found)}, None),
+        )
+
+    async def finish(self) -> Transcript:
+        return await self._tap.outcome(
+            self._tap.name("asr.finish"),
+            self._inner.finish,
+            lambda transcript: ({"transcript": asdict(transcript)}, None),
+        )
+
+    async def abandon(self) -> None:
+        await self._inner.abandon()
+
+
+class TappedResponder:
+    def __init__(self, inner: Responder, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+
+    @asynccontextmanager
+    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+        asked = {"conversation": [asdict(message) for message in conversation]}
+        source = self._tap.name("llm.reply")
+        async with AsyncExitStack() as stack:
+            try:
+                tokens = await stack.enter_async_context(self._inner.reply(conversation))
+            except EngineFailure as failure:
+                await self._tap.let_in(source, _failure(failure))
+                raise
+            await self._tap.let_in(source, asked)
+            yield await stack.enter_async_context(aclosing(self._tokens(tokens)))
+
+    async def _tokens(self, tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        while True:
+            token = await self._tap.outcome(
+                self._tap.name("llm.token"),
+                functools.partial(anext, tokens, None),
+                lambda token: ({"token": token}, None),
+            )
+            if token is None:
+                return
+            yield token
+
+
+class TappedSynthesizer:
+    def __init__(self, inner: Synthesizer, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+
+    async def speak(self, text: str) -> Speech:
+        return await self._tap.outcome(
+            self._tap.name("tts.speak"),
+            functools.partial(self._inner.speak, text),
+            lambda speech: ({"said": text, "rate_hz": speech.rate_hz}, speech.pcm16),
+        )
+
+
+def tapped(engines: Engines, tap: Tap) -> Engines:
+    """The same engines, with a tap on each. For one session."""
+
+    def detector(hearing: Hearing) -> Detector:
+        return TappedDetector(engines.detector(hearing), tap)
+
+    def transcriber(session_id: str) -> Transcriber:
+        return TappedTranscriber(engines.transcriber(session_id), tap)
+
+    return replace(
+        engines,
+        detector=detector,
+        transcriber=transcriber,
+        responder=TappedResponder(engines.responder, tap),
+        synthesizer=TappedSynthesizer(engines.synthesizer, tap),
+    )

@@ -1,0 +1,175 @@
+"""What was recorded is replayed to the last frame, whatever the scheduler does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+import trio
+
+from parley.config import Settings
+from parley.engines.asr.scripted import ScriptedTranscriber
+from parley.engines.failures import LaneLost
+from parley.engines.kit import Engines
+from parley.engines.llm.scripted import ScriptedResponder
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.memory_client import MemoryClient
+from parley.protocol.dialect import Dialect
+from parley.protocol.dialects import DIALECTS
+from parley.protocol.newspeech import DIALECT as NEWSPEECH
+from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from parley.recording.replay import Replayed, replay
+from parley.recording.tap import Tap, TappedTransport, tapped
+from parley.recording.tape import Entry, MemoryTape
+from parley.session import Session
+from parley.telemetry import Telemetry
+from parley.testing import silence, speech
+from parley.transport import memory_pair
+from parley.turnstile import Turnstile
+
+Clock = trio.testing.MockClock
+Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+
+
+def engines(*, fail: bool = False) -> Engines:
+    return Engines(
+        detector=lambda hearing: ScriptedDetector(),
+        transcriber=lambda session_id: ScriptedTranscriber(
+            ["turn the light off", "stop that now please", "thank you"],
+            delays_s={"feed": 0.013, "finish": 0.07},
+            fail_on={("feed", 4): LaneLost("gone")} if fail else {},
+        ),
+        responder=ScriptedResponder(
+            then=[0.2, "The ", 0.05, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?"]
+        ),
+        synthesizer=ScriptedSynthesizer(delay_s=0.11),
+    )
+
+
+async def record(
+    talk: Talk, dialect: Dialect, *, fail: bool = False
+) -> tuple[list[Entry], list[object]]:
+    """The tape of a conversation, and what its client received."""
+    tape = MemoryTape()
+    turnstile = Turnstile()
+    tap = Tap(turnstile, tape)
+    server_end, client_end = memory_pair(1000)
+    session = Session(
+        transport=TappedTransport(server_end, tap),
+        dialect=dialect,
+        engines=tapped(engines(fail=fail), tap),
+        settings=Settings.defaults(),
+        telemetry=Telemetry(),
+        session_id="recorded",
+        turnstile=turnstile,
+    )
+    client = MemoryClient(client_end)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        nursery.start_soon(client.read)
+        await talk(client, session)
+        await client_end.close()
+    return tape.entries, [message for _, message in client.received]
+
+
+def out_of(entries: Sequence[Entry]) -> list[Entry]:
+    return [
+        replace(entry, data={k: v for k, v in entry.data.items() if k not in ("waited",)})
+        for entry in entries
+        if entry.kind == "out"
+    ]
+
+
+def digest(entries: Sequence[Entry]) -> str:
+    text = json.dumps([[round(e.at_s, 6), dict(e.data), (e.audio or b"").hex()] for e in entries])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def again(entries: Sequence[Entry], dialect: Dialect) -> Replayed:
+    return await replay(
+        entries,
+        dialect=dialect,
+        settings=Settings.defaults(),
+        session_id="recorded",
+        frame_samples=320,
+    )
+
+
+async def two_turns(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(900) + silence(1200))
+    await client.wait_for("tts_complete")
+    await client.hear(speech(700) + silence(1000))
+    await client.wait_for("tts_complete", count=2)
+    await client.say(type="stop")
+    await trio.sleep(1)
+
+
+async def interruption(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(900) + silence(1400), chunk_ms=20)
+    await client.hear(speech(800) + silence(1200), chunk_ms=20)
+    await trio.sleep(3)
+    await client.say(type="cancel")
+    session.drain()
+    await client.wait_closed()
+
+
+async def typed(client: MemoryClient, session: Session) -> None:
+    await client.say(type="text", content="hello")
+    await trio.sleep(1.2)
+    await client.say(type="barge_in", energy=0.5)
+    await client.say(type="nonsense")
+    await client.say(type="text", content="again")
+    await trio.sleep(6)
+
+
+CONVERSATIONS = [
+    (two_turns, PROMPT_VOICE),
+    (interruption, PROMPT_VOICE),
+    (typed, NEWSPEECH),
+]
+
+
+@pytest.mark.parametrize(
+    ("talk", "dialect"), CONVERSATIONS, ids=lambda x: getattr(x, "__name__", "")
+)
+@pytest.mark.parametrize("fail", [False, True])
+async def test_a_replay_says_the_same_under_every_schedule(
+    talk: Talk, dialect: Dialect, fail: bool, autojump_clock: Clock
+) -> None:
+    entries, received = await record(talk, dialect, fail=fail)
+    assert len(received) > 10
+    expected = digest(out_of(entries))
+    for seed in range(25):
+        trio._core._run._r.seed(seed)
+        replayed = await again(entries, dialect)
+        assert replayed.diverged is None
+        assert digest([e for e in replayed.out if e.kind == "out"]) == expected, seed
+
+
+async def test_the_live_session_has_one_order_under_every_schedule(autojump_clock: Clock) -> None:
+    found = set()
+    for seed in range(25):
+        trio._core._run._r.seed(seed)
+        entries, _ = await record(interruption, PROMPT_VOICE)
+        start_s = entries[0].at_s
+        found.add(digest([replace(e, at_s=e.at_s - start_s) for e in out_of(entries)]))
+    assert len(found) == 1
+
+
+async def test_a_recording_that_was_changed_diverges_and_says_where(autojump_clock: Clock) -> None:
+    entries, _ = await record(two_turns, PROMPT_VOICE)
+    at = next(i for i, entry in enumerate(entries) if entry.source == "asr.finish#1")
+    del entries[at]
+    replayed = await again(entries, PROMPT_VOICE)
+    assert replayed.diverged is not None
+    assert "asr.finish#1" in replayed.diverged
+
+
+def test_there_are_dialects_to_record() -> None:
+    assert len(DIALECTS) == 3
