@@ -43,6 +43,8 @@ TOKENS = 15
 """For 3 s of speech: five tokens a second."""
 AGREED = 10
 """Of these, so many stand at the third second: two hypotheses a second apart agree on them."""
+PARTIALS_S = (1, 2, 3, 5, 8, 12)
+"""12 s: the longest tail that a partial looks at."""
 LENGTHS_S = (5, 10, 20, 30)
 FRAME_S = 0.1
 
@@ -72,6 +74,7 @@ async def bench_asr(plan: AsrPlan, console: Console) -> Result:
                 rows.append(await _window(name, lane, speech, plan.times))
                 progress.advance(bar)
                 if name == plan.growth_shape:
+                    rows += [await _length(name, lane, speech, s, plan.times) for s in PARTIALS_S]
                     for length_s in LENGTHS_S:
                         rows.append(await _growth(name, lane, speech, length_s))
                         progress.advance(bar)
@@ -140,6 +143,30 @@ async def _timed(lane: Lane, passes: list[Pass], times: int) -> list[float]:
     """Milliseconds of each decode, after one that warms up."""
     await lane.call(decode, passes)
     return [(await lane.call(decode, passes))[0].ms for _ in range(times)]
+
+
+async def _length(
+    name: str, lane: Lane, speech: bytes, length_s: int, times: int
+) -> dict[str, Any]:
+    """One partial on so much speech, of which two thirds are agreed: how late it is at least."""
+    tokens = TOKENS * length_s // 3
+    whole = Pass(
+        pcm16=speech[: length_s * RATE_BYTES],
+        frames=frames_of(length_s, PARTIAL_MARGIN_S, LEAST_WINDOW_S),
+        beam=1,
+        tokens=tokens,
+        language="en",
+    )
+    (first,) = await lane.call(decode, [whole])
+    agreed = replace(whole, begins=first.tokens[: tokens * 2 // 3])
+    return {
+        "kind": "partial",
+        "model": f"{name}, int8, random weights",
+        "audio_s": length_s,
+        "tokens": tokens,
+        "nothing_agreed_ms": spread(await _timed(lane, [whole], times)),
+        "two_thirds_agreed_ms": spread(await _timed(lane, [agreed], times)),
+    }
 
 
 async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[str, Any]:
@@ -218,6 +245,9 @@ def tables_of(result: Result) -> list[Table]:
         "stock/agreed",
     ):  # fmt: skip
         window.add_column(column, justify="left" if column == "model" else "right")
+    partial = Table(title="a partial by the length of the speech, median ms")
+    for column in ("model", "speech s", "tokens", "nothing agreed", "two thirds agreed"):
+        partial.add_column(column, justify="left" if column == "model" else "right")
     growth = Table(title="an utterance's partials, one a second")
     for column in ("model", "speech s", "all ms", "ms per s", "longest ms", "final ms"):
         growth.add_column(column, justify="left" if column == "model" else "right")
@@ -235,6 +265,14 @@ def tables_of(result: Result) -> list[Table]:
                 f"{row['ratio_nothing_agreed']:.1f}",
                 f"{row['ratio']:.1f}",
             )
+        elif row["kind"] == "partial":
+            partial.add_row(
+                row["model"],
+                str(row["audio_s"]),
+                str(row["tokens"]),
+                _median(row["nothing_agreed_ms"]),
+                _median(row["two_thirds_agreed_ms"]),
+            )
         elif row["kind"] == "growth":
             keys = ("audio_s", "partials_ms", "partials_ms_per_s", "longest_partial_ms", "final_ms")
             growth.add_row(row["model"], *(f"{row[key]:.0f}" for key in keys))
@@ -245,7 +283,7 @@ def tables_of(result: Result) -> list[Table]:
                 f"{row['rtf'].median:.2f} / {row['rtf'].p95:.2f}",
                 f"{row['final_ms'].median:.0f} / {row['final_ms'].p95:.0f}",
             )
-    return [window, growth, engine]
+    return [window, partial, growth, engine]
 
 
 def _median(found: Spread) -> str:

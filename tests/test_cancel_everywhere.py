@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 
 import pytest
 import trio
@@ -106,14 +107,21 @@ class Conversation:
         return found
 
 
-@pytest.mark.parametrize(("closing", "recorded"), [(False, False), (True, False), (True, True)])
+STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
+"""Of the two variants; PARLEY_STRIDE=1 tries each of their steps too."""
+
+
+@pytest.mark.parametrize(
+    ("closing", "recorded", "stride"),
+    [(True, False, 1), (False, False, STRIDE), (True, True, STRIDE)],
+)
 async def test_at_every_step_of_a_conversation(
-    closing: bool, recorded: bool, autojump_clock: Clock
+    closing: bool, recorded: bool, stride: int, autojump_clock: Clock
 ) -> None:
     conversation = Conversation("prompt-voice", closing=closing, recorded=recorded)
     steps = 0
     tasks_before = trio.lowlevel.current_statistics().tasks_living
-    async for attempt in every_step(conversation.run):
+    async for attempt in every_step(conversation.run, stride=stride):
         steps = attempt.step
         assert conversation.left_over() == [], f"cancelled at step {attempt.step}"
         assert trio.lowlevel.current_statistics().tasks_living == tasks_before

@@ -6,7 +6,9 @@ their lane or have a bug, and a peer that hangs up at any moment. What must hold
 
 The suite runs about a hundred and fifty examples. The thorough run takes minutes:
 
-    PARLEY_EXAMPLES=3000 pytest tests/test_conversations_property.py
+    PARLEY_EXAMPLES=3000 PARLEY_SEEDS=1000 pytest tests/test_conversations_property.py
+
+The seed of a schedule is in the test's name; the same seed gives the same interleaving.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from hypothesis import HealthCheck, given, settings
@@ -46,6 +49,8 @@ from parley.testing import LOUD, open_session
 from parley.transport import PeerGone
 
 EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "150"))
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "10"))
+"""Schedules that each interruption is tried under."""
 
 DIALECTS: dict[str, Dialect] = {"A": PROMPT_VOICE, "B": IO_SPEECH, "C": NEWSPEECH}
 SYNTHESIZER_HZ = {"A": 16_000, "B": 22_050, "C": 22_050}
@@ -639,4 +644,34 @@ def test_io_speech_keeps_its_word_whatever_happens(script: Script) -> None:
 @PROFILE
 @given(scripts("C"))
 def test_newspeech_keeps_its_word_whatever_happens(script: Script) -> None:
+    _converse(script)
+
+
+# The same conversations under many schedules: an interleaving is a number.
+
+REPLY: tuple[str | float, ...] = ("w", 0.05, "w.", "w", 0.3, "w.", 0.5, "w", "w.")
+
+INTERRUPTIONS = {
+    "spoken over a reply": (Say(600, 900), Wait(0.4), Say(700, 1200)),
+    "spoken while the answer is thought of": (Say(600, 720), Say(500, 1200)),
+    "a sound that was nothing, and then speech": (Say(600, 900), Say(120, 400), Say(600, 1200)),
+    "asked for by the client": (Say(600, 900), Wait(0.5), Send("cancel"), Say(600, 1200)),
+}
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("interruption", INTERRUPTIONS)
+def test_an_interruption_keeps_its_word_under_every_schedule(
+    interruption: str, name: str, seed: int
+) -> None:
+    script = Script(
+        dialect=name,
+        actions=INTERRUPTIONS[interruption],
+        words=(3, 4, 2, 3),
+        replies=(REPLY, REPLY, REPLY, REPLY),
+        asr_delays=(("feed", 0.01), ("finish", 0.06)),
+        tts_delays=((1, 0.1), (2, 0.1)),
+    )
+    trio._core._run._r.seed(seed)
     _converse(script)

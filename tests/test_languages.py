@@ -53,7 +53,7 @@ def test_a_setting_that_is_no_language_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(environ={"STREAM_LANGUAGE": "english"}, env_file=None)
     assert str(caught.value) == (
-        "STREAM_LANGUAGE: 'english' is refused; allowed: auto, or a language code of Whisper's "
+        "STREAM_LANGUAGE: 'english' is refused; allowed: auto, or a language code "
         "such as en, de or yue; did you mean en (english)? (from the environment)"
     )
 

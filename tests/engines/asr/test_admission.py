@@ -9,7 +9,7 @@ from parley.engines.failures import EngineBusy
 
 
 def test_places_are_what_the_lanes_can_do() -> None:
-    assert Admission(2, Expected(rtf=0.15, final_s=0.1)).places == 11
+    assert Admission(2, Expected(rtf=0.15, final_s=0.1)).places == 12
     assert Admission(2, Expected(rtf=0.01, final_s=1.0)).places == 3
     assert Admission(1, Expected(rtf=9.0, final_s=9.0)).places == 1
     assert Admission(2, Expected(rtf=0.01, final_s=0.01), most=16).places == 16
@@ -39,4 +39,4 @@ def test_a_machine_that_becomes_slow_takes_fewer_and_then_more_again() -> None:
 def test_a_cough_teaches_nothing() -> None:
     admission = Admission(2, Expected(rtf=0.15, final_s=0.1))
     admission.learn(work_s=3.0, final_s=3.0, audio_s=0.2)
-    assert admission.places == 11
+    assert admission.places == 12
