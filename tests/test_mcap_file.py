@@ -261,8 +261,11 @@ def test_a_message_that_is_not_what_it_should_be_is_refused(
 
 def test_json_that_is_none_is_refused(whole: Path) -> None:
     for bad in (b"{", b"[" * 100_000, b"3", b"\xff"):
-        broken = rewritten(whole, lambda topic, _, data, bad=bad: bad if topic == "out" else data)
-        assert "message 6" in refused(broken)
+
+        def spoilt(topic: str, sequence: int, data: bytes, bad: bytes = bad) -> bytes:
+            return bad if topic == "out" else data
+
+        assert "message 6" in refused(rewritten(whole, spoilt))
 
 
 def test_gaps_are_counted(tmp_path: Path) -> None:
