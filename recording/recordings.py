@@ -56,7 +56,7 @@ class Recordings:
         self._log = structlog.get_logger()
         self._drain_s = settings.serving.drain_s
         self._supervisor = Supervisor(
-            "recordings", (Child("retention", run=self._retain),), observers=observers
+            "recordings", (Child("retention", run=self._retain, ready=True),), observers=observers
         )
 
     def children(self) -> tuple[Child, ...]:
@@ -134,8 +134,12 @@ class Recordings:
             with trio.move_on_after(CLOSE_S):
                 await self._prune()
 
-    async def _retain(self) -> None:
-        await self._prune(make_folder=True)
+    async def _retain(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with trio.move_on_after(CLOSE_S):  # a disk that hangs does not keep the server from serving
+            await self._prune(make_folder=True)
+        task_status.started()
         while True:
             await trio.sleep(RETENTION_S)
             await self._prune()
