@@ -2,18 +2,20 @@
 
     server                one_for_one, permanent children
     ├─ lanes              worker processes that hold blocking engines
+    ├─ recordings         where sessions are recorded: one task per file
     ├─ connections        dynamic, temporary: one crash never touches another connection
     │  └─ connection-<n>  an HTTP request, or a WebSocket with its session
     └─ listener           accepts, routes by path, refuses when full
 
-They stop in reverse: the listener first, then every session within the drain's deadline, the
-lanes last.
+They stop in reverse: the listener first, then every session within the drain's deadline, then
+what is left to be written of them, the lanes last.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
+import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
@@ -29,6 +31,8 @@ from .engines.room import EngineRoom
 from .protocol import newspeech
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
+from .recording.recordings import Recordings
+from .recording.tap import Tap, TappedTransport, tapped
 from .serving.front import ANY_PATH, Front, WebSocketRoute
 from .serving.head import Head
 from .serving.http import Response, json_response, text_response
@@ -38,6 +42,7 @@ from .speech_http import SpeechEndpoints
 from .supervisor import Child, Crashed, Restart, SupervisionEvent, Supervisor
 from .telemetry import Telemetry
 from .transport import Transport
+from .turnstile import Turnstile
 from .wallclock import unix_ms
 from .watching import Watcher
 
@@ -114,9 +119,13 @@ class Server:
         self.telemetry = telemetry or Telemetry()
         self._log = structlog.get_logger()
         self._sessions: dict[str, Session] = {}
+        self._frames: dict[str, int] = {}
         self._accepted = 0
         self._stopping = False
         self._watchers = tuple(watchers)
+        self._recordings = Recordings(
+            settings, room.chosen, self.telemetry, observers=(self._observe,)
+        )
         self._front = Front(
             routes={
                 ("GET", "/health"): self._health,
@@ -193,6 +202,7 @@ class Server:
                 "server",
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
+                    *self._recordings.children(),
                     Child(
                         "connections",
                         run=self._connections.run,
@@ -266,15 +276,28 @@ class Server:
         self, transport: Transport, dialect: Dialect, companions: Sequence[Child] = ()
     ) -> None:
         """Hold one conversation over `transport`, whatever carries it. Returns when it is over."""
+        engines = self._room.engines
+        session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
+        turnstile, recorder = None, None
+        if self._recordings.takes(session_id):
+            recorder = self._recordings.start(
+                session_id, dialect, opened_ms=opened_ms, frame_samples=self._frame_samples(dialect)
+            )
+        if recorder is not None:
+            turnstile = Turnstile()
+            tap = Tap(turnstile, recorder)
+            transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
         session = Session(
             transport=transport,
             dialect=dialect,
-            engines=self._room.engines,
+            engines=engines,
             settings=self._settings,
             telemetry=self.telemetry,
-            opened_ms=unix_ms(),
+            session_id=session_id,
+            opened_ms=opened_ms,
             watchers=self._watchers,
             companions=companions,
+            turnstile=turnstile,
         )
         connection = _current_connection.get(None)
         if connection is not None:
@@ -284,6 +307,20 @@ class Server:
             await session.run()
         finally:
             del self._sessions[session.id]
+            if recorder is not None:
+                recorder.close()
+
+    def _frame_samples(self, dialect: Dialect) -> int:
+        """How the detector cuts audio: a replay has none that it could ask. 0 where it cannot be
+        made; the session will say so itself."""
+        name = dialect.profile.name
+        if name not in self._frames:
+            try:
+                detector = self._room.engines.detector(self._settings.hearing_for(name))
+            except Exception:
+                return 0
+            self._frames[name] = detector.frame_samples
+        return self._frames[name]
 
     async def broadcast_audio(
         self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
@@ -312,8 +349,14 @@ class Server:
                 "idle_timeout_s": serving.idle_timeout_s,
                 "ping_interval_s": serving.ping_interval_s,
             },
-            "sessions": [session.status() for session in self._sessions.values()],
+            "sessions": self._session_lines(),
         }
+
+    def _session_lines(self) -> list[dict[str, Any]]:
+        return [
+            {**session.status(), "recording": self._recordings.records(session.id)}
+            for session in self._sessions.values()
+        ]
 
     # HTTP
 
@@ -331,7 +374,7 @@ class Server:
         return text_response(self.telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)
 
     async def _list_sessions(self, head: Head, stream: trio.abc.Stream) -> Response:
-        sessions = [session.status() for session in self._sessions.values()]
+        sessions = self._session_lines()
         return json_response({"ok": True, "count": len(sessions), "sessions": sessions})
 
     async def _stream_config(self, head: Head, stream: trio.abc.Stream) -> Response:

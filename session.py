@@ -7,6 +7,7 @@
     ├─ vad                permanent
     ├─ receiver           significant: when the peer is gone the session ends
     ├─ drain              temporary: waits for the server's wish to stop
+    ├─ timekeeper, player temporary: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
 
 Children start from the peer's ear to its mouth and stop the other way round, so that whoever
@@ -38,7 +39,6 @@ from .actors.limits import (
 from .actors.memory import ConversationMemory
 from .actors.messages import DrainRequested, Heard, Report, Spoken
 from .actors.outbox import Outbox, PartialThinner
-from .actors.playout import at_rate, pieces
 from .actors.ranks import Rank
 from .actors.receiver import Receiver
 from .actors.record import TurnRecord
@@ -50,10 +50,10 @@ from .config import Settings
 from .dialogue import Dialogue
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
-from .engines.tts.interface import Speech
+from .playing import Player
 from .protocol.codes import Code
 from .protocol.dialect import Dialect
-from .protocol.events import Failure, Outbound, PhraseDone, ReplyAudio
+from .protocol.events import Failure, Outbound
 from .supervisor import (
     AutoShutdown,
     Child,
@@ -181,6 +181,12 @@ class Session:
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
         )
+        self._player = Player(
+            outbox=self._outbox,
+            next_seq=self._dialogue.next_seq,
+            profile=self.dialect.profile,
+            turnstile=self._turnstile,
+        )
         self._sender = Sender(
             inbox=self._channels.outbox[1],
             transport=self._transport,
@@ -221,7 +227,7 @@ class Session:
                     run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
                     restart=Restart.TEMPORARY,
                 ),
-                *self._timekeeper(),
+                *self._orderly(),
                 *self._companions,
             ),
             max_restarts=MAX_RESTARTS,
@@ -230,11 +236,15 @@ class Session:
             observers=self._observers,
         )
 
-    def _timekeeper(self) -> tuple[Child, ...]:
+    def _orderly(self) -> tuple[Child, ...]:
+        """What a session needs beside the others to do one thing at a time."""
         if self._turnstile is None:
             return ()
-        keep_time = self._turnstile.keep_time
-        return (Child("timekeeper", run=keep_time, restart=Restart.TEMPORARY),)
+        play = functools.partial(run_ranked, Rank.PLAYER, self._player.run)
+        return (
+            Child("timekeeper", run=self._turnstile.keep_time, restart=Restart.TEMPORARY),
+            Child("player", run=play, restart=Restart.TEMPORARY),
+        )
 
     # Children. Each incarnation is a new actor; what it must know of the one before is handed in.
 
@@ -358,6 +368,7 @@ class Session:
             self._transport.abort()
             for end in self._channels.outbox:
                 end.close()  # whoever still waits to play something learns that it is over
+            self._player.end()
             self._log.info("session_closed", **self._figures())
             self._watchers.tell(Disconnected(session_id=self.id))
 
@@ -370,15 +381,11 @@ class Session:
         It belongs to no turn: nothing paces it, an interruption does not cut it, and the memory
         does not know it. Waits while the client's outbox is full.
         """
-        profile = self.dialect.profile
-        speech = at_rate(Speech(pcm16=pcm16, rate_hz=rate_hz), profile.reply_rate_hz)
-        seq = self._dialogue.next_seq()
-        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            for piece in pieces(speech, profile.reply_frame_ms):
-                await self._outbox.send(
-                    ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz)
-                )
-            await self._outbox.send(PhraseDone(seq=seq))
+        await self._player.play(pcm16, rate_hz)
+
+    def queue_audio(self, pcm16: bytes, rate_hz: int) -> None:
+        """The same without waiting, in a session with a turnstile."""
+        self._player.queue(pcm16, rate_hz)
 
     def drain(self) -> None:
         """Ask it to end: the peer is told, the reply finishes, the connection closes with 1001."""

@@ -53,6 +53,9 @@ COUNTS = {
     "backpressure_changes": "times that thinning of partials began or ended",
     "stalled_peers": "sessions closed because their peer read nothing",
     "observer_failures": "observers that raised",
+    "recordings": "recordings begun",
+    "recordings_failed": "recordings that ended early because of the disk",
+    "recording_gaps": "entries that recordings lack because the disk was too slow",
 }
 
 

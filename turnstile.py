@@ -17,7 +17,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -60,6 +60,8 @@ class Turnstile:
         self.now_s = 0.0
         self.note: Callable[[str], None] = lambda source: None
         """Told of what was let in and carries nothing: a deadline, the wish to stop."""
+        self.note_audio: Callable[[str, Mapping[str, Any], bytes], None] = lambda *_: None
+        """Told of audio that was let in to be played."""
         self.admitted = 0
         self._runnable = 0
         self._outside: list[_Waiting] = []

@@ -15,5 +15,6 @@ class Rank(IntEnum):
     TTS = 6
     PLAYOUT = 7
     TURN = 8
-    DRAIN = 9
-    DIALOGUE = 10
+    PLAYER = 9
+    DRAIN = 10
+    DIALOGUE = 11

@@ -25,6 +25,7 @@ from .slices import (
     Framing,
     Hearing,
     Observing,
+    Recording,
     Serving,
     Speaking,
     Transcribing,
@@ -213,4 +214,15 @@ class Settings(Variables):
             log_format=self.stream_log_format,
             log_latency=self.stream_log_latency,
             log_transcripts=self.stream_log_transcripts,
+        )
+
+    @property
+    def recording(self) -> Recording:
+        return Recording(
+            folder=self.stream_record_dir,
+            share=self.stream_record_share,
+            audio=self.stream_record_audio,
+            text=self.stream_record_text,
+            keep_days=self.stream_record_keep_days,
+            keep_mb=self.stream_record_keep_mb,
         )

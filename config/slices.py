@@ -146,3 +146,18 @@ class Observing:
     log_format: LogFormat
     log_latency: bool
     log_transcripts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Which sessions are written to disk, what of them, and how long it is kept.
+
+    `folder` None records nothing; `share` is of all sessions; 0 days or megabytes keeps all.
+    """
+
+    folder: str | None
+    share: float
+    audio: bool
+    text: bool
+    keep_days: float
+    keep_mb: int

@@ -14,10 +14,12 @@ from .kinds import (
     AsrEngineChoice,
     BaseUrl,
     Characters,
+    Days,
     Language,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
+    Megabytes,
     Milliseconds,
     Number,
     OwnVadEngineChoice,
@@ -323,6 +325,31 @@ class Variables(BaseSettings):
     )
     stream_log_transcripts: bool = Field(
         default=False, description="Whether the log and /sessions may hold what was said."
+    )
+
+    # Recording
+    stream_record_dir: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder that sessions are recorded into; unset records none.",
+    )
+    stream_record_share: Number = Field(
+        default=1.0, ge=0, le=1, description="Share of the sessions that are recorded."
+    )
+    stream_record_audio: bool = Field(
+        default=True, description="Whether recordings hold sound; without it they do not replay."
+    )
+    stream_record_text: bool = Field(
+        default=True, description="Whether recordings hold words; without them they do not replay."
+    )
+    stream_record_keep_days: Days = Field(
+        default=30.0, ge=0, le=3650, description="Age at which recordings are removed; 0 is never."
+    )
+    stream_record_keep_mb: Megabytes = Field(
+        default=10_000,
+        ge=0,
+        le=100_000_000,
+        description="Size of all recordings above which the oldest are removed; 0 is never.",
     )
 
     @classmethod

@@ -36,6 +36,7 @@ class Tap:
         self._numbers: Counter[str] = Counter()
         self._verdicts = ""
         turnstile.note = lambda source: self.write(source, {})
+        turnstile.note_audio = self.write
 
     def name(self, kind: str) -> str:
         """The next of its kind."""

@@ -67,6 +67,17 @@ class Recording:
     gaps: int = 0
     """How many entries are missing in between, because the disk was too slow."""
 
+    @property
+    def unreplayable(self) -> str | None:
+        """Why it can be looked at and not replayed, in words. A cut one replays up to the cut."""
+        if not self.header.has_audio:
+            return "its audio was left out (STREAM_RECORD_AUDIO)"
+        if not self.header.has_text:
+            return "its text was left out (STREAM_RECORD_TEXT)"
+        if self.gaps:
+            return f"it has gaps: {self.gaps} entries are missing"
+        return None
+
 
 class Tape(Protocol):
     """Where entries go. Never raises and never waits: a recording may be lost, a word may not."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trio
@@ -20,11 +21,14 @@ from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
 from parley.protocol.dialect import Dialect
 from parley.protocol.dialects import DIALECTS
+from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from parley.recording.mcap_file import read_recording
+from parley.recording.mcap_writer import McapWriter
 from parley.recording.replay import Replayed, replay
 from parley.recording.tap import Tap, TappedTransport, tapped
-from parley.recording.tape import Entry, MemoryTape
+from parley.recording.tape import Entry, Header, MemoryTape
 from parley.session import Session
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
@@ -128,10 +132,25 @@ async def typed(client: MemoryClient, session: Session) -> None:
     await trio.sleep(6)
 
 
+async def played(client: MemoryClient, session: Session) -> None:
+    """Audio from outside, in the middle of a reply and twice at once."""
+    await client.say(type="text", content="hello")
+    await trio.sleep(0.9)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.play, speech(300), 16_000)
+        nursery.start_soon(session.play, silence(200), 16_000)
+    await client.say(type="text", content="again")
+    await trio.sleep(1)
+    await session.play(speech(100), 8_000)
+    await trio.sleep(6)
+
+
 CONVERSATIONS = [
     (two_turns, PROMPT_VOICE),
     (interruption, PROMPT_VOICE),
     (typed, NEWSPEECH),
+    (played, NEWSPEECH),
+    (played, IO_SPEECH),
 ]
 
 
@@ -150,6 +169,46 @@ async def test_a_replay_says_the_same_under_every_schedule(
         replayed = await again(entries, dialect)
         assert replayed.diverged is None
         assert digest([e for e in replayed.out if e.kind == "out"]) == expected, seed
+
+
+@pytest.mark.parametrize(
+    ("talk", "dialect"), CONVERSATIONS, ids=lambda x: getattr(x, "__name__", "")
+)
+async def test_a_recording_from_its_file_replays_the_same_whole_and_cut(
+    talk: Talk, dialect: Dialect, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    entries, _ = await record(talk, dialect)
+    path = tmp_path / "a.mcap"
+    header = Header(
+        session_id="recorded",
+        dialect=dialect.profile.name,
+        opened_ms=1_790_000_000_000,
+        settings=Settings.defaults().public(),
+        detector_frame_samples=320,
+    )
+    with path.open("wb") as out:
+        writer = McapWriter(out, header)
+        for entry in entries:
+            writer.write(entry)
+        writer.finish()
+    whole = read_recording(path)
+    assert digest(whole.entries) == digest(entries)
+    replayed = await again(whole.entries, dialect)
+    assert replayed.diverged is None
+    expected = out_of(entries)
+    assert digest([e for e in replayed.out if e.kind == "out"]) == digest(expected)
+
+    data = path.read_bytes()
+    for share in (0.3, 0.6, 0.9):
+        path.write_bytes(data[: int(len(data) * share)])
+        cut = read_recording(path)
+        assert cut.cut
+        assert len(cut.entries) > 5
+        replayed = await again(cut.entries, dialect)
+        assert replayed.diverged is None
+        sure = len(out_of(cut.entries))
+        spoken = [e for e in replayed.out if e.kind == "out"]
+        assert digest(spoken[:sure]) == digest(expected[:sure])
 
 
 async def test_the_live_session_has_one_order_under_every_schedule(autojump_clock: Clock) -> None:

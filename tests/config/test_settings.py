@@ -34,6 +34,7 @@ SLICES = (
     "framing",
     "backpressure",
     "observing",
+    "recording",
 )
 FIELDS = Settings.model_fields
 CHOICES = {
@@ -786,6 +787,12 @@ SLICE_VARIABLES = {
     "observing.log_format": ("STREAM_LOG_FORMAT", "json"),
     "observing.log_latency": ("STREAM_LOG_LATENCY", False),
     "observing.log_transcripts": ("STREAM_LOG_TRANSCRIPTS", True),
+    "recording.folder": ("STREAM_RECORD_DIR", "/srv/recordings"),
+    "recording.share": ("STREAM_RECORD_SHARE", 0.61),
+    "recording.audio": ("STREAM_RECORD_AUDIO", False),
+    "recording.text": ("STREAM_RECORD_TEXT", False),
+    "recording.keep_days": ("STREAM_RECORD_KEEP_DAYS", 62.0),
+    "recording.keep_mb": ("STREAM_RECORD_KEEP_MB", 63),
 }
 
 

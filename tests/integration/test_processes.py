@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from parley.client.server_process import free_port, is_ready
+from parley.recording.mcap_file import read_recording
+from parley.recording.recorded import replay_recording
+from parley.recording.tape import Entry
 from support.live_server import (
     AUDIO,
     HOST,
@@ -164,6 +168,43 @@ async def test_lanes_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
             with trio.fail_after(2):
                 await until_all_gone(children)
             await client.wait_closed()
+
+
+async def kill_in_mid_session(folder: Path, recordings: Path) -> None:
+    """Of a server that records: behind a whole turn, and in the second."""
+    async with (
+        serving(folder, STREAM_RECORD_DIR=str(recordings)) as served,
+        open_client(served.url) as client,
+    ):
+        await client.speak(WEATHER)
+        await client.wait_for("tts_complete")
+        await client.speak(WEATHER)
+        await client.wait_for("tts_chunk", count=4)
+        await trio.sleep(1.5)
+        served.process.kill()
+        await client.wait_closed()
+
+
+def out_of(entries: list[Entry]) -> list[tuple[float, object, bytes | None]]:
+    return [(e.at_s, e.data.get("text"), e.audio) for e in entries if e.kind == "out"]
+
+
+def test_a_server_that_is_killed_leaves_recordings_that_replay_to_the_cut(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    trio.run(kill_in_mid_session, tmp_path, folder)
+    (path,) = folder.glob("*.mcap")
+    recording = read_recording(path)
+    assert recording.cut
+    assert recording.unreplayable is None
+    kinds = {entry.kind for entry in recording.entries}
+    assert {"in", "out", "detector", "asr.feed", "asr.finish", "llm.token", "tts.speak"} <= kinds
+    assert sum('"tts_complete"' in entry.data.get("text", "") for entry in recording.entries) >= 1
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    again = trio.run(replay_recording, recording, clock=clock)
+    assert again.diverged is None
+    expected = out_of(recording.entries)
+    assert len(expected) > 20
+    assert out_of(again.out)[: len(expected)] == expected
 
 
 def test_a_port_in_use_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""A recording run again as it was: its dialect and its settings from its header.
+
+Raises RecordingError, one line, for one that cannot be replayed.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ..config import Settings
+from ..protocol.dialect import Dialect
+from ..protocol.dialects import DIALECTS
+from .mcap_records import RecordingError
+from .replay import Replayed, replay
+from .tape import Header, Recording
+
+
+async def replay_recording(recording: Recording) -> Replayed:
+    """A cut one up to the cut. Under a MockClock no time passes."""
+    header = recording.header
+    if recording.unreplayable is not None:
+        raise RecordingError(f"it cannot be replayed: {recording.unreplayable}")
+    if header.detector_frame_samples < 1:
+        raise RecordingError("it cannot be replayed: no detector was there")
+    return await replay(
+        recording.entries,
+        dialect=dialect_of(header),
+        settings=settings_of(header),
+        session_id=header.session_id,
+        opened_ms=header.opened_ms,
+        frame_samples=header.detector_frame_samples,
+    )
+
+
+def dialect_of(header: Header) -> Dialect:
+    for dialect in DIALECTS:
+        if dialect.profile.name == header.dialect:
+            return dialect
+    raise RecordingError(f"its dialect {header.dialect!r} is not known")
+
+
+def settings_of(header: Header) -> Settings:
+    """As they were; what this version does not know, and secrets, are left out."""
+    known = {
+        name: header.settings[name] for name in Settings.model_fields if name in header.settings
+    }
+    try:
+        return Settings.defaults(**known)
+    except ValidationError as error:
+        names = ", ".join(str(problem["loc"][0]).upper() for problem in error.errors())
+        raise RecordingError(f"its settings are refused by this version: {names}") from error
