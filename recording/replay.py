@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trio
+import trio.testing
 
 from ..config import Hearing, Settings
 from ..engines import failures

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import trio
+import trio.testing
 import typer
 
 from ..config import Settings, SettingsError
@@ -178,4 +179,4 @@ def quiet() -> None:
     """The log of a replayed session is no news."""
     import structlog
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
