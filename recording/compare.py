@@ -65,7 +65,7 @@ class Summary:
     cut_short: int = 0
     """Finals after which the person went on at once."""
     first_audio_ms: list[float] = field(default_factory=list)
-    """From a final to the first reply audio."""
+    """From the last frame of speech to the first reply audio."""
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -76,17 +76,21 @@ class Summary:
 def summary_of(entries: Sequence[Entry]) -> Summary:
     """From the entries of one session, whatever its dialect."""
     found = Summary()
-    final_s: float | None = None
+    answered_s: float | None = None
+    voiced_s = 0.0
     last_final_s = float("-inf")
     interrupted = False
     for entry in entries:
         match entry.kind:
             case "asr.begin":
                 found.cut_short += entry.at_s - last_final_s < RESUMED_S
+            case "detector" if "1" in entry.data.get("speech", ""):
+                voiced_s = entry.at_s
             case "asr.finish" if "transcript" in entry.data:
                 text = entry.data["transcript"]["text"]
                 found.finals.append(text)
-                last_final_s = final_s = entry.at_s
+                last_final_s = entry.at_s
+                answered_s = voiced_s
                 found.false_interruptions += interrupted and not text
                 interrupted = False
             case "llm.reply":
@@ -98,9 +102,9 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
                     interrupted = True
                 elif message.get("type") == "error":
                     found.errors.append(str(message.get("code")))
-                elif final_s is not None and _is_audio(entry, message):
-                    found.first_audio_ms.append((entry.at_s - final_s) * 1000)
-                    final_s = None
+                elif answered_s is not None and _is_audio(entry, message):
+                    found.first_audio_ms.append((entry.at_s - answered_s) * 1000)
+                    answered_s = None
     return found
 
 

@@ -5,17 +5,16 @@ Exit codes: 0 it is the same, 1 it differs, 2 the question was wrong or the file
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import trio
 import trio.testing
 import typer
 
-from ..config import Settings, SettingsError
+from ..config import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,11 +56,11 @@ def replay(
     with Progress(console=console, disable=len(paths) < 2 and not live) as progress:
         for path in progress.track(paths, description="replaying"):
             recording = _read(path)
-            settings = _settings(recording, changes or [])
             if live or changes:
-                rows.append((path.name, *_relived(recording, settings, speed)))
+                settings = _changed(path, recording, changes or [])
+                rows.append((path.name, *_relived(path, recording, settings, speed)))
             else:
-                different += not _exact(path, recording, settings, console)
+                different += not _exact(path, recording, console)
     if rows:
         from .relive_report import table_of
 
@@ -90,52 +89,36 @@ def _read(path: Path) -> Recording:
         _fail(f"{path}: {problem}")
 
 
-def _settings(recording: Recording, changes: Sequence[str]) -> Settings:
-    """The recorded ones, as far as this version knows them, with changes."""
-    known = Settings.model_fields
-    given: dict[str, Any] = {
-        name: value for name, value in recording.header.settings.items() if name in known
-    }
+def _changed(path: Path, recording: Recording, changes: Sequence[str]) -> Settings:
+    """The recorded settings, as far as this version knows them, with changes."""
+    from .mcap_file import RecordingError
+    from .recorded import settings_of
+
+    values: dict[str, str] = {}
     for change in changes:
         name, equals, value = change.partition("=")
-        if not equals or name.lower() not in known:
+        if not equals or name.lower() not in Settings.model_fields:
             _fail(f"{change!r} is no NAME=VALUE of a setting")
-        given[name.lower()] = value
+        values[name.lower()] = value
     try:
-        return Settings.defaults(**given)
-    except (SettingsError, ValueError) as problem:
-        _fail(str(problem))
+        load_settings(values, environ={}, env_file=None)  # it says what is wrong, in words
+        settings = settings_of(recording.header)
+        return Settings.defaults(**(settings.model_dump(exclude_unset=True) | values))
+    except (RecordingError, SettingsError) as problem:
+        _fail(f"{path}: {problem}")
 
 
-def _dialect(recording: Recording) -> Any:
-    from ..protocol.dialects import DIALECTS
-
-    for dialect in DIALECTS:
-        if dialect.profile.name == recording.header.dialect:
-            return dialect
-    _fail(f"this version does not speak {recording.header.dialect!r}")
-
-
-def _exact(path: Path, recording: Recording, settings: Settings, console: Console) -> bool:
+def _exact(path: Path, recording: Recording, console: Console) -> bool:
     from .compare import first_difference
-    from .replay import replay as run_again
+    from .mcap_file import RecordingError
+    from .recorded import replay_recording
 
-    header = recording.header
-    if not (header.has_audio and header.has_text):
-        _fail(f"{path}: audio or text was left out of it, so it can only be shown")
-    if recording.gaps:
-        _fail(f"{path}: {recording.gaps} entries are missing, so it cannot be replayed exactly")
-    run = functools.partial(
-        run_again,
-        recording.entries,
-        dialect=_dialect(recording),
-        settings=settings,
-        session_id=header.session_id,
-        opened_ms=header.opened_ms,
-        frame_samples=header.detector_frame_samples,
-    )
     quiet()
-    replayed = trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    try:
+        replayed = trio.run(replay_recording, recording, clock=clock)
+    except RecordingError as problem:
+        _fail(f"{path}: {problem}")
     length_s = recording.entries[-1].at_s if recording.entries else 0.0
     difference = replayed.diverged or first_difference(recording.entries, replayed.out)
     cut = ", up to where it was cut" if recording.cut else ""
@@ -146,25 +129,34 @@ def _exact(path: Path, recording: Recording, settings: Settings, console: Consol
     return False
 
 
-def _relived(recording: Recording, settings: Settings, speed: float) -> tuple[Summary, Summary]:
+def _relived(
+    path: Path, recording: Recording, settings: Settings, speed: float
+) -> tuple[Summary, Summary]:
+    from ..engines.failures import EngineFailure
     from .compare import summary_of
+    from .mcap_file import RecordingError
 
     quiet()
-    entries = trio.run(_relive, recording, settings, speed)
+    try:
+        entries = trio.run(_relive, recording, settings, speed)
+    except* (RecordingError, EngineFailure) as problems:
+        _fail(f"{path}: {problems.exceptions[0]}")
     return summary_of(recording.entries), summary_of(entries)
 
 
 async def _relive(recording: Recording, settings: Settings, speed: float) -> Sequence[Entry]:
     from ..engines.room import open_engine_room
+    from .recorded import dialect_of
     from .relive import relive
 
+    dialect = dialect_of(recording.header)
     async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
         await nursery.start(room.supervisor().run)
         while room.not_ready():  # noqa: ASYNC110 (a lane tells nobody)
             await trio.sleep(0.05)
         entries = await relive(
             recording.entries,
-            dialect=_dialect(recording),
+            dialect=dialect,
             settings=settings,
             engines=room.engines,
             session_id=recording.header.session_id,
