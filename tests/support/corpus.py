@@ -1,0 +1,196 @@
+"""Conversations that the corpus of recordings holds; scripted, in virtual time.
+
+`tests/recordings/*.mcap` were made of these by `scripts/make_corpus.py`. A recording stays as it is
+when the code changes: that is what it is for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from parley.config import Settings
+from parley.engines.asr.scripted import ScriptedTranscriber
+from parley.engines.failures import LaneLost
+from parley.engines.kit import Engines
+from parley.engines.llm.scripted import HANG, ScriptedResponder
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.memory_client import MemoryClient
+from parley.protocol.dialects import DIALECTS
+from parley.recording.tap import Tap, TappedTransport, tapped
+from parley.recording.tape import Header, MemoryTape, Recording
+from parley.session import Session
+from parley.telemetry import Telemetry
+from parley.testing import silence, speech
+from parley.transport import memory_pair
+from parley.turnstile import Turnstile
+
+FRAME_SAMPLES = 320
+REPLY = (0.15, "The ", 0.04, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?")
+
+Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One conversation of the corpus."""
+
+    dialect: str
+    talk: Talk
+    asr: dict[str, Any] = field(default_factory=dict)
+    reply: tuple[Any, ...] = REPLY
+    settings: dict[str, Any] = field(default_factory=dict)
+    capacity: int = 1000
+    slow_s: float = 0.0
+    """How long the client takes over each message."""
+
+
+async def _interrupt(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(600) + silence(1500), chunk_ms=20)
+    await client.hear(speech(500) + silence(1000), chunk_ms=20)
+    await trio.sleep(2)
+
+
+async def _cough(client: MemoryClient, session: Session) -> None:
+    await _say(client, speech(500) + silence(1700), 24_000)
+    await _say(client, speech(160) + silence(2500), 24_000)
+
+
+async def _two_turns(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(700) + silence(900))
+    await client.wait_for("tts_complete")
+    await client.say(type="stop")
+    await trio.sleep(0.5)
+
+
+async def _io_speech(client: MemoryClient, session: Session) -> None:
+    await client.say(type="control", action="start_listening")
+    for number, start in enumerate(range(0, 48_000, 3200)):
+        pcm16 = (speech(600) + silence(900))[start : start + 3200]
+        data = base64.b64encode(pcm16).decode()
+        await trio.sleep(0.1)
+        await client.say(type="audio", data=data, timestamp=0, sequence=number)
+    await trio.sleep(3)
+    await client.say(type="control", action="stop_listening")
+    await trio.sleep(0.2)
+
+
+async def _typed(client: MemoryClient, session: Session) -> None:
+    await client.say(type="text", content="hello")
+    await trio.sleep(0.9)
+    await client.say(type="barge_in", energy=0.5)
+    await client.say(type="text", content="again")
+    await trio.sleep(3)
+    await client.say(type="control", command="end_session")
+    await client.wait_closed()
+
+
+async def _drained(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(500) + silence(900))
+    session.drain()
+    await client.wait_closed()
+
+
+async def _no_answer(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(500) + silence(900))
+    await client.wait_for("error")
+    await trio.sleep(1)
+
+
+async def _say(client: MemoryClient, pcm16: bytes, rate_hz: int) -> None:
+    """Frames of 80 ms at another rate: each sample again and again, which is good enough here."""
+    count = len(pcm16) // 2 * rate_hz // 16_000
+    frame = rate_hz * 80 // 1000
+    samples = [pcm16[i * 16_000 // rate_hz * 2 :][:2] for i in range(count)]
+    for at in range(0, count, frame):
+        await trio.sleep(0.08)
+        await client.transport.send(b"".join(samples[at : at + frame]))
+
+
+SCENES: dict[str, Scene] = {
+    "barge-in": Scene(dialect="prompt-voice", talk=_interrupt),
+    "false-alarm": Scene(dialect="newspeech", talk=_cough),
+    "recognizer-crashes": Scene(
+        dialect="prompt-voice", talk=_two_turns, asr={"fail_on": {("feed", 3): LaneLost("gone")}}
+    ),
+    "backpressure": Scene(
+        dialect="prompt-voice",
+        talk=_two_turns,
+        settings={"stream_backpressure_threshold": 2, "stream_partial_min_gap_ms": 20},
+        capacity=1,
+        slow_s=0.12,
+    ),
+    "llm-timeout": Scene(
+        dialect="prompt-voice",
+        talk=_no_answer,
+        reply=("Well ", HANG),
+        settings={"stream_llm_gap_s": 0.5},
+    ),
+    "io-speech": Scene(dialect="io-speech", talk=_io_speech),
+    "typed": Scene(dialect="newspeech", talk=_typed),
+    "drain": Scene(dialect="prompt-voice", talk=_drained),
+}
+
+
+async def record(name: str) -> tuple[Recording, list[str | bytes]]:
+    """A scene as a recording, and the frames that its client got."""
+    scene = SCENES[name]
+    tape, turnstile = MemoryTape(), Turnstile()
+    tap = Tap(turnstile, tape)
+    server_end, client_end = memory_pair(scene.capacity)
+    dialect = next(d for d in DIALECTS if d.profile.name == scene.dialect)
+    settings = Settings.defaults(**scene.settings)
+    asr = {"delays_s": {"feed": 0.012, "finish": 0.06}, "word_ms": 150} | scene.asr
+    engines = Engines(
+        detector=lambda hearing: ScriptedDetector(),
+        transcriber=lambda session_id: ScriptedTranscriber(
+            ["turn the light off", "stop that now", "thank you"], **asr
+        ),
+        responder=ScriptedResponder(then=scene.reply),
+        synthesizer=ScriptedSynthesizer(delay_s=0.08, ms_per_char=40, rate_hz=8000),
+    )
+    session = Session(
+        transport=TappedTransport(server_end, tap),
+        dialect=dialect,
+        engines=tapped(engines, tap),
+        settings=settings,
+        telemetry=Telemetry(),
+        session_id=name,
+        opened_ms=1_763_640_000_000,
+        turnstile=turnstile,
+    )
+    received: list[str | bytes] = []
+    client = MemoryClient(client_end)
+    receive = client_end.receive
+
+    async def noted() -> str | bytes:
+        frame = await receive()
+        received.append(frame)
+        await trio.sleep(scene.slow_s)
+        return frame
+
+    client_end.receive = noted  # type: ignore[method-assign]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        nursery.start_soon(client.read)
+        await scene.talk(client, session)
+        await client_end.close()
+    header = Header(
+        session_id=name,
+        dialect=scene.dialect,
+        opened_ms=1_763_640_000_000,
+        settings=json.loads(json.dumps(settings.public())),
+        detector_frame_samples=FRAME_SAMPLES,
+        engines={"vad": "scripted", "asr": "scripted", "llm": "scripted", "tts": "scripted"},
+    )
+    return Recording(header=header, entries=tape.entries), received
