@@ -92,9 +92,8 @@ class _Reader:
                     self._mark(entry, Kind.DEADLINE, f"too late: {name}")
             case "drain":
                 self._mark(entry, Kind.SERVER, "the server is asked to stop")
-            case "crash":
-                who = entry.data.get("child", "an actor")
-                self._mark(entry, Kind.RESTART, f"{who} crashed: {entry.data.get('error', '')}")
+            case "play":
+                self._mark(entry, Kind.SERVER, "audio of the program's own is played")
             case "closed":
                 why = f"{entry.data.get('code')} {entry.data.get('reason') or ''}".strip()
                 self._mark(entry, Kind.SERVER, f"closed by the server ({why})")

@@ -7,6 +7,7 @@ that the reply was cut. What it heard of a phrase is the ledger's arithmetic, no
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from ...actors.ledger import Entry as LedgerEntry
 from .sound import Piece
@@ -116,7 +117,7 @@ class Replies:
 
     def finish(self, end_s: float) -> None:
         """The recording is over: what is left over gets its place, and its outcome."""
-        for live, following in zip(self._lives, [*self._lives[1:], None], strict=True):
+        for live, following in zip_longest(self._lives, self._lives[1:]):
             until_s = _begins_s(following.turn) if following else float("inf")
             _close(live, end_s, until_s, self.lost)
 

@@ -32,6 +32,7 @@ from parley.telemetry import Telemetry
 from parley.testing import silence, speech
 from parley.transport import memory_pair
 from parley.turnstile import Turnstile
+from parley.watching import Watcher
 from parley.wav import read_wav
 
 Talk = Callable[[MemoryClient, Session], Awaitable[None]]
@@ -56,7 +57,11 @@ def engines(*, fail: bool = False) -> Engines:
 
 
 async def tape_of(
-    talk: Talk, dialect: Dialect, kit: Engines, settings: Settings | None = None
+    talk: Talk,
+    dialect: Dialect,
+    kit: Engines,
+    settings: Settings | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> tuple[list[Entry], list[object]]:
     """The tape of a conversation, and what its client received."""
     tape = MemoryTape()
@@ -71,6 +76,7 @@ async def tape_of(
         telemetry=Telemetry(),
         session_id="recorded",
         turnstile=turnstile,
+        watchers=watchers,
     )
     client = MemoryClient(client_end)
     async with trio.open_nursery() as nursery:
@@ -81,10 +87,10 @@ async def tape_of(
     return tape.entries, [message for _, message in client.received]
 
 
-def recording_of(entries: list[Entry], dialect: Dialect, **header: Any) -> Recording:
+def recording_of(entries: list[Entry], spoken: Dialect, **header: Any) -> Recording:
     known: Mapping[str, Any] = {
         "session_id": "recorded",
-        "dialect": dialect.profile.name,
+        "dialect": spoken.profile.name,
         "opened_ms": OPENED_MS,
         "settings": {},
         "detector_frame_samples": 320,
@@ -97,6 +103,12 @@ def recording_of(entries: list[Entry], dialect: Dialect, **header: Any) -> Recor
 async def recorded(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
     entries, _ = await tape_of(talk, dialect, engines(fail=fail))
     return recording_of(entries, dialect)
+
+
+def made(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
+    """The same for tests without an event loop."""
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(functools.partial(recorded, talk, dialect, fail=fail), clock=clock)
 
 
 # Conversations

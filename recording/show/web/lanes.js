@@ -216,19 +216,20 @@ class Lanes {
     this.growth(said, end, base, grown);
     const known = said.fate === 'final' || said.fate === 'typed';
     const tint = known ? color.caller : color.quiet;
-    if (said.final !== null) this.line(view.x(said.final), base - grown - 4, base, color.caller, 2);
+    if (said.final !== null && said.fate !== 'typed') this.line(view.x(said.final), base - grown - 4, base, color.caller, view.width / view.span > 8 ? 2 : 0.5);
     const left = Math.max(view.x(said.start), 0);
     const room = Math.min(view.x(next) - 6, view.width) - left;
     const wide = Math.min(room, Math.max(view.x(end) - left, 150));
-    if (wide < 16 || view.x(end) < -20) return;
+    if (wide < 2 || view.x(end) < -160) return;
     const tall = height - grown - 20;
     ctx.fillStyle = known ? color['caller-soft'] : color.mute;
     ctx.fillRect(left, top + 15, wide, tall);
     ctx.fillStyle = tint;
     ctx.fillRect(left, top + 15, 2, tall);
+    if (wide < 16) return;
     const missing = { dropped: 'a sound, no speech', failed: 'not understood' };
     const text = known ? (said.text || '(no words)') : missing[said.fate] || '…';
-    const words = (said.fate === 'typed' ? '⌨ ' + text : text).split(' ');
+    const words = (said.fate === 'typed' ? 'typed: ' + text : text).split(' ');
     this.wrap(words.map((word) => [word, tint, false]), left + 6, top + 17, wide - 8, tall - 2);
   }
 
@@ -269,6 +270,11 @@ class Lanes {
     const { top, height } = this.lane.reply;
     const y = top + 24;
     const first = turn.first_audio ?? turn.end;
+    turn.phrases.forEach((phrase, i) => {
+      const next = turn.phrases[i + 1] ? turn.phrases[i + 1].start : Infinity;
+      this.phrase(phrase, Math.min(phrase.end, next), top + 37, height - 39);
+    });
+    if (view.x(turn.end) - view.x(turn.from) < 8) return;
     ctx.save();
     ctx.strokeStyle = color.quiet;
     ctx.setLineDash([3, 3]);
@@ -283,25 +289,21 @@ class Lanes {
       }
     }
     for (const [at] of turn.tokens) this.line(view.x(at), y - 13, y - 9, color.parley, 1.5);
-    turn.phrases.forEach((phrase, i) => {
-      const next = turn.phrases[i + 1] ? turn.phrases[i + 1].start : Infinity;
-      this.phrase(phrase, Math.min(phrase.end, next), top + 37, height - 39);
-    });
   }
 
   phrase(phrase, end, top, height) {
     const { ctx, view, color } = this;
     const x = view.x(phrase.start), until = view.x(phrase.until), right = view.x(end) - 1;
-    if (right < -10 || x > view.width || right - x < 1) return;
+    if (right < -10 || x > view.width || phrase.end <= phrase.start) return;
     ctx.fillStyle = color['parley-soft'];
-    ctx.fillRect(x, top, Math.max(0, Math.min(until, right) - x), height);
+    ctx.fillRect(x, top, Math.max(until > x ? 1 : 0, Math.min(until, right) - x), height);
     if (right - until > 1) {
       hatch(ctx, until, top, right - until, height, color.line);
       ctx.strokeStyle = color.line;
       ctx.strokeRect(until, top + 0.5, right - until, height - 1);
     }
     ctx.fillStyle = color.parley;
-    ctx.fillRect(x, top, 2, height);
+    if (right - x > 4) ctx.fillRect(x, top, 2, height);
     const count = !data.heard_known ? Infinity : phrase.heard ? phrase.heard.split(/\s+/).length : 0;
     const words = phrase.text.trim().split(/\s+/).map((word, i) =>
       [word, i < count ? color.parley : color.quiet, i >= count]);

@@ -34,13 +34,19 @@ function redraw() {
 }
 view.listeners.push(redraw);
 
+let current;
 function moved() {
   lanes.cursor = player.position;
   byId('clock').textContent = clock(lanes.cursor);
   scene.setAttribute('aria-valuenow', lanes.cursor.toFixed(3));
   scene.setAttribute('aria-valuetext', clock(lanes.cursor));
   const now = lastBefore(data.turns, lanes.cursor + 0.001, (turn) => turn.from);
-  data.turns.forEach((turn, i) => buttons[i].classList.toggle('now', turn === now));
+  if (now !== current) {
+    current = now;
+    data.turns.forEach((turn, i) => buttons[i].classList.toggle('now', turn === now));
+    const shown = buttons[data.turns.indexOf(now)];
+    if (shown && window.innerWidth > 980) shown.scrollIntoView({ block: 'nearest' });
+  }
   redraw();
 }
 
