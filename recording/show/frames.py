@@ -60,9 +60,9 @@ def told(frame: str | bytes, reply_rate_hz: int | None) -> Told | None:
         return AudioTold(frame, reply_rate_hz) if reply_rate_hz else None
     try:
         message = json.loads(frame)
-    except ValueError:
+        return _message(message) if isinstance(message, dict) else None
+    except (ValueError, TypeError, RecursionError):
         return None
-    return _message(message) if isinstance(message, dict) else None
 
 
 def _message(message: dict[str, Any]) -> Told | None:
@@ -99,7 +99,8 @@ def _audio(message: dict[str, Any]) -> AudioTold | None:
     try:
         if message["type"] == "audio_output":
             pcm16 = base64.b64decode(message["data"], validate=True)
-            return AudioTold(pcm16[: len(pcm16) // 2 * 2], int(message["sample_rate"]))
+            rate_hz = int(message["sample_rate"])
+            return AudioTold(pcm16[: len(pcm16) // 2 * 2], rate_hz) if rate_hz > 0 else None
         wav = parse_wav(base64.b64decode(message["audio_b64"], validate=True))
     except (KeyError, TypeError, ValueError, binascii.Error, NotAWav):
         return None

@@ -20,18 +20,12 @@ from .timeline import Timeline
 SCRIPTS = ("tell.js", "view.js", "waves.js", "lanes.js", "player.js", "turns.js", "main.js")
 """In the order in which they need each other; one script in the page."""
 
-MAX_AUDIO_S = 3 * 3600.0
-"""A page with more sound than this (170 MB) opens in no browser; it is left out and told."""
-
 
 def page(timeline: Timeline) -> str:
     """The whole document."""
-    audible = timeline.has_audio and timeline.duration_s <= MAX_AUDIO_S
-    if timeline.has_audio and not audible:
-        timeline.notes.append("So long a recording is shown without its sound.")
     style = _web("page.css")
     script = "'use strict';\n(() => {\n" + "\n".join(map(_web, SCRIPTS)) + "\n})();\n"
-    sound = stereo_wav(timeline.caller, timeline.parley) if audible else b""
+    sound = stereo_wav(timeline.caller, timeline.parley) if timeline.has_audio else b""
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src data:; media-src data: blob:; base-uri 'none'; form-action 'none'"

@@ -18,7 +18,7 @@ def payload(timeline: Timeline) -> dict[str, Any]:
         "summary": summary(timeline),
         "duration": _s(timeline.duration_s),
         "bin": BIN_S,
-        "heard_known": timeline.has_audio,
+        "heard_known": timeline.heard_known,
         "caller": _peaks(timeline.caller),
         "parley": _peaks(timeline.parley),
         "lost": _peaks(timeline.lost),

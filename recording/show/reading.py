@@ -22,6 +22,9 @@ from .words import facts, notes
 ROUTINE = frozenset({"partial", "playout", "phrase gap"})
 """Deadlines that pass in every conversation: they pace it. The others are what came too late."""
 
+LONGEST_S = 3600.0
+"""Of recordings that are shown with their sound: half a GB of samples here, 80 MB of page."""
+
 
 class UnknownDialect(Exception):
     """The recording is of a dialect that this Parley does not speak."""
@@ -242,18 +245,20 @@ class _Reader:
         self.replies.finish(last_s)
         spoken = [*self.hearing.pieces, *self.replies.heard]
         duration_s = max([last_s, 0.1, *(piece.end_s for piece in spoken)])
+        audible_s = duration_s if duration_s <= LONGEST_S else 0.0
         for turn in self.replies.turns:
             turn.latencies_ms = latencies_ms(turn) | turn.latencies_ms
         return Timeline(
             title=recording.header.session_id,
             facts=facts(recording, duration_s),
-            notes=notes(recording, faster=self.hearing.faster_than_life),
+            notes=notes(recording, faster=self.hearing.faster_than_life, silent=not audible_s),
             duration_s=duration_s,
             opened_ms=recording.header.opened_ms,
-            caller=laid_out(self.hearing.pieces, duration_s),
-            parley=laid_out(self.replies.heard, duration_s),
-            lost=laid_out(clear_of(self.replies.lost, self.replies.heard), duration_s),
-            has_audio=bool(spoken) and recording.header.has_audio,
+            caller=laid_out(self.hearing.pieces, audible_s),
+            parley=laid_out(self.replies.heard, audible_s),
+            lost=laid_out(clear_of(self.replies.lost, self.replies.heard), audible_s),
+            has_audio=bool(spoken) and audible_s > 0,
+            heard_known=recording.header.has_audio,
             voiced=self.hearing.voiced,
             utterances=self.hearing.utterances,
             turns=self.replies.turns,

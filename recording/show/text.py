@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,20 +28,28 @@ class Line:
     text: str
 
     def __str__(self) -> str:
-        return f"{clock(self.at_s)}  {self.who:<7}  {self.text}"
+        return f"{clock(self.at_s)}  {self.who:<7}  {plain(self.text)}"
+
+
+def plain(text: str) -> str:
+    """In one line, and without what a terminal would obey or could not show."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
 
 
 def head(timeline: Timeline) -> list[str]:
     """What stands above the lines."""
     told = [value for name, value in timeline.facts.items() if name in ("opened", "dialect")]
     told += [clock(timeline.duration_s), *summary(timeline)]
-    return [f"{timeline.title} · {' · '.join(told)}", *(f"! {note}" for note in timeline.notes)]
+    return [
+        plain(f"{timeline.title} · {' · '.join(told)}"),
+        *(f"! {note}" for note in timeline.notes),
+    ]
 
 
 def lines(timeline: Timeline, *, errors: bool = False) -> list[Line]:
     """In the order of their times; `errors` leaves only what went wrong."""
     found = [*_marks(timeline)]
-    known = timeline.has_audio
+    known = timeline.heard_known
     if not errors:
         found += [line for said in timeline.utterances for line in _utterance(said)]
         found += [line for turn in timeline.turns for line in _turn(turn, known)]

@@ -156,6 +156,9 @@ class Timeline:
     lost: Samples
     """What it would have played, had nobody cut it."""
     has_audio: bool
+    """Whether the tracks hold anything."""
+    heard_known: bool
+    """Whether it is known what was heard of replies."""
     voiced: list[Span]
     """Where the detector heard speech."""
     utterances: list[Utterance]

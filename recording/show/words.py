@@ -39,7 +39,7 @@ def facts(recording: Recording, duration_s: float) -> dict[str, str]:
 _KINDS = {"vad": "detector", "asr": "recognizer", "llm": "language model", "tts": "voice"}
 
 
-def notes(recording: Recording, *, faster: bool) -> list[str]:
+def notes(recording: Recording, *, faster: bool, silent: bool) -> list[str]:
     header, found = recording.header, []
     if recording.cut:
         found.append(
@@ -56,6 +56,8 @@ def notes(recording: Recording, *, faster: bool) -> list[str]:
         )
     if not header.has_text:
         found.append("Recorded without text: words are missing.")
+    if silent:
+        found.append("Longer than an hour: it is shown without its sound.")
     if faster:
         found.append(
             "The client sent faster than real time: its sound is shown as long as it lasts, and "

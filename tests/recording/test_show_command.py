@@ -17,7 +17,7 @@ from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import timeline_of
-from parley.recording.show.text import head, lines
+from parley.recording.show.text import Line, head, lines
 from parley.recording.show.words import clock
 from parley.recording.tape import Recording
 from support.recordings import (
@@ -75,7 +75,12 @@ def test_it_opens_a_browser_only_when_asked(
     show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: asked.append(address) or opened)
+
+    def browse(address: str) -> bool:
+        asked.append(address)
+        return opened
+
+    monkeypatch.setattr("webbrowser.open", browse)
     show(made(typed, NEWSPEECH))
     assert asked == []
     told = show(made(typed, NEWSPEECH), "--open")
@@ -138,6 +143,11 @@ async def test_a_conversation_reads_like_one(autojump_clock: Clock) -> None:
         "00:03.560  caller   “stop that now please”  "
         "(4 partials, final 783 ms after the last sound)",
     ]
+
+
+def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:
+    line = Line(1.0, "caller", "types “\x1b[2Jhello\nworld \ud83d”")
+    assert str(line) == "00:01.000  caller   types “ [2Jhello world  ”"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show import page as pages
+from parley.recording.show import reading
 from parley.recording.show.page import page
 from parley.recording.show.reading import timeline_of
 from parley.recording.show.timeline import Kind, Mark, Timeline
@@ -93,12 +94,14 @@ def test_it_holds_the_sound_of_both(timeline: Timeline) -> None:
 
 
 def test_a_recording_that_is_too_long_is_shown_without_its_sound(
-    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pages, "MAX_AUDIO_S", 1.0)
-    document = page(timeline)
+    monkeypatch.setattr(reading, "LONGEST_S", 1.0)
+    document = page(timeline_of(made(interruption, PROMPT_VOICE)))
     assert inside(document, "sound") == ""
-    assert "without its sound" in data_of(document)["notes"][0]
+    told = data_of(document)
+    assert "without its sound" in told["notes"][0]
+    assert (told["caller"], told["turns"][0]["heard"]) == ("", "The light")
 
 
 def test_a_page_of_nothing_is_a_page() -> None:
