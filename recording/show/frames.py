@@ -89,7 +89,7 @@ def _message(message: dict[str, Any]) -> Told | None:
             return CutTold(cancelled=True)
         case "error":
             return ErrorTold(str(message.get("code", "")), str(message.get("message", "")))
-        case "info" if message.get("message") != "Session created":
+        case "info" if message.get("message") not in (None, "", "Session created"):
             return InfoTold(str(message.get("message", "")))
     return None
 

@@ -27,6 +27,8 @@ class Hearing:
     voiced: list[Span] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
     faster_than_life: bool = False
+    arrived_s: float = 0.0
+    """When the client's newest frame came, with or without its sound."""
     rate_hz: int = RATE_HZ
     listening: bool = False
     _begun: list[float] = field(default_factory=list)
@@ -35,7 +37,6 @@ class Hearing:
     """How much of the sound the detector has judged."""
     _came_s: float = 0.0
     """How much of it came."""
-    _behind_s: float = 0.0
 
     def opened(self, rate_hz: int) -> None:
         self.rate_hz, self.listening = rate_hz, True
@@ -55,7 +56,7 @@ class Hearing:
         if not -self.frame_s < left_s < 2 * self.frame_s:
             left_s = 0.0  # the detector was begun anew
         self._judged_s = self._came_s - left_s
-        end_s = (self.pieces[-1].end_s if self.pieces else 0.0) - left_s
+        end_s = (self.pieces[-1].end_s if self.pieces else self.arrived_s) - left_s
         start_s = end_s - len(verdicts) * self.frame_s
         for number, verdict in enumerate(verdicts):
             if verdict == "1":

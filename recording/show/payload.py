@@ -19,6 +19,7 @@ def payload(timeline: Timeline) -> dict[str, Any]:
         "duration": _s(timeline.duration_s),
         "bin": BIN_S,
         "heard_known": timeline.heard_known,
+        "words_known": timeline.words_known,
         "caller": _peaks(timeline.caller),
         "parley": _peaks(timeline.parley),
         "lost": _peaks(timeline.lost),

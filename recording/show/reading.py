@@ -149,6 +149,7 @@ class _Reader:
             why = f"{entry.data['gone']} {entry.data.get('reason') or ''}".strip()
             self._mark(entry, Kind.CLIENT, f"the caller hung up ({why})")
             return
+        self.hearing.arrived_s = entry.at_s
         frame: Any = entry.data.get("text") if entry.audio is None else entry.audio
         if not frame:
             return
@@ -259,6 +260,7 @@ class _Reader:
             lost=laid_out(clear_of(self.replies.lost, self.replies.heard), audible_s),
             has_audio=bool(spoken) and audible_s > 0,
             heard_known=recording.header.has_audio,
+            words_known=recording.header.has_text,
             voiced=self.hearing.voiced,
             utterances=self.hearing.utterances,
             turns=self.replies.turns,

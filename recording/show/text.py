@@ -50,9 +50,10 @@ def lines(timeline: Timeline, *, errors: bool = False) -> list[Line]:
     """In the order of their times; `errors` leaves only what went wrong."""
     found = [*_marks(timeline)]
     known = timeline.heard_known
+    words = "no words" if timeline.words_known else "words that were not recorded"
     if not errors:
-        found += [line for said in timeline.utterances for line in _utterance(said)]
-        found += [line for turn in timeline.turns for line in _turn(turn, known)]
+        found += [line for said in timeline.utterances for line in _utterance(said, words)]
+        found += [line for turn in timeline.turns for line in _turn(turn, known, words)]
         found += [
             Line(span.start_s, "parley", f"holds back for {_ms(span.end_s - span.start_s)}")
             for span in timeline.holds
@@ -79,8 +80,8 @@ def _marks(timeline: Timeline) -> Iterator[Line]:
             yield Line(mark.at_s, who[mark.kind], mark.text)
 
 
-def _utterance(said: Utterance) -> Iterator[Line]:
-    text = f"“{said.text}”" if said.text else "nothing that was understood"
+def _utterance(said: Utterance, no_words: str) -> Iterator[Line]:
+    text = f"“{said.text}”" if said.text else no_words
     match said.fate:
         case Fate.TYPED:
             yield Line(said.start_s, "caller", f"types {text}")
@@ -98,12 +99,12 @@ def _utterance(said: Utterance) -> Iterator[Line]:
             yield Line(said.start_s, "caller", "speaks when the recording ends")
 
 
-def _turn(turn: Turn, known: bool) -> Iterator[Line]:
+def _turn(turn: Turn, known: bool, no_words: str) -> Iterator[Line]:
     """`known`: whether what was heard is."""
     at_s = turn.asked_s if turn.first_audio_s is None else turn.first_audio_s
     times = ", ".join(f"{name} {ms:.0f} ms" for name, ms in turn.latencies_ms.items())
     said = turn.heard if turn.cut_s is not None and known else turn.text
-    text = f"“{said}”" if said else "says nothing that was heard"
+    text = f"“{said}”" if said else no_words
     yield Line(at_s, "parley", f"{text}  ({times})" if times else text)
     if turn.cut_s is not None:
         lost = " ".join(turn.text.split()[len(turn.heard.split()) :])

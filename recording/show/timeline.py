@@ -159,6 +159,8 @@ class Timeline:
     """Whether the tracks hold anything."""
     heard_known: bool
     """Whether it is known what was heard of replies."""
+    words_known: bool
+    """False where words were not recorded: then texts are empty."""
     voiced: list[Span]
     """Where the detector heard speech."""
     utterances: list[Utterance]

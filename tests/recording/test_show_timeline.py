@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,8 +17,9 @@ from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import UnknownDialect, timeline_of
+from parley.recording.show.text import lines
 from parley.recording.show.timeline import RATE_HZ, Fate, Kind, Outcome
-from parley.recording.tape import Recording
+from parley.recording.tape import Entry, Recording
 from parley.session import Session
 from parley.testing import silence, speech
 from parley.watching import BargedIn
@@ -237,6 +239,47 @@ async def test_a_recording_without_audio_says_so_and_guesses_nothing(
     assert [turn.outcome for turn in timeline.turns] == [Outcome.INTERRUPTED, Outcome.COMPLETE]
     assert any("without audio" in note for note in timeline.notes)
     assert any("2 entries are missing" in note for note in timeline.notes)
+
+
+async def test_verdicts_lie_where_they_were_without_the_sound_too(autojump_clock: Clock) -> None:
+    recording = await recorded(interruption, PROMPT_VOICE)
+    heard, unheard = timeline_of(recording), timeline_of(_without_audio(recording))
+    assert [v.start_s for v in unheard.voiced] == pytest.approx([v.start_s for v in heard.voiced])
+    assert [u.end_s for u in unheard.utterances] == pytest.approx(
+        [u.end_s for u in heard.utterances]
+    )
+
+
+def _without_words(entry: Entry) -> Entry:
+    data = {
+        key: "" if key in ("token", "said", "message") and value else value
+        for key, value in entry.data.items()
+    }
+    if entry.kind in ("in", "out") and data.get("text"):
+        frame = json.loads(data["text"])
+        keep = ("type", "code", "event", "data", "audio_b64")
+        data["text"] = json.dumps(
+            {k: v if k in keep or not isinstance(v, str) else "" for k, v in frame.items()}
+        )
+    return replace(entry, data=data)
+
+
+@pytest.mark.parametrize(
+    ("talk", "dialect"), [(interruption, PROMPT_VOICE), (in_base64, IO_SPEECH)]
+)
+async def test_without_words_there_are_still_turns(
+    talk: Talk, dialect: Dialect, autojump_clock: Clock
+) -> None:
+    whole = await recorded(talk, dialect)
+    entries = [_without_words(entry) for entry in whole.entries]
+    header = replace(whole.header, has_text=False)
+    wordless, full = timeline_of(replace(whole, header=header, entries=entries)), timeline_of(whole)
+    assert [t.latencies_ms for t in wordless.turns] == [t.latencies_ms for t in full.turns]
+    assert [t.outcome for t in wordless.turns] == [t.outcome for t in full.turns]
+    assert (wordless.parley == full.parley).all()
+    assert (wordless.caller == full.caller).all()
+    assert {t.text for t in wordless.turns} == {""}
+    assert "“" not in "".join(line.text for line in lines(wordless))
 
 
 async def test_a_recording_that_was_cut_says_so(autojump_clock: Clock) -> None:

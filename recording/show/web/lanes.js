@@ -228,7 +228,7 @@ class Lanes {
     ctx.fillRect(left, top + 15, 2, tall);
     if (wide < 16) return;
     const missing = { dropped: 'a sound, no speech', failed: 'not understood' };
-    const text = known ? (said.text || '(no words)') : missing[said.fate] || '…';
+    const text = known ? (said.text || noWords) : missing[said.fate] || '…';
     const words = (said.fate === 'typed' ? 'typed: ' + text : text).split(' ');
     this.wrap(words.map((word) => [word, tint, false]), left + 6, top + 17, wide - 8, tall - 2);
   }

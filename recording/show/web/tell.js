@@ -2,6 +2,8 @@
 
 const data = JSON.parse(document.getElementById('data').textContent);
 
+const noWords = data.words_known ? '(no words)' : '(words not recorded)';
+
 const byId = (id) => document.getElementById(id);
 
 function bytesOf(base64) {

@@ -17,11 +17,11 @@ function showTurns(jump) {
     const bad = turn.outcome !== 'complete';
     const top = el('span', 'top', el('span', '', `${turn.number} · ${clock(turn.from, 1)}`),
       el('span', bad ? 'bad' : '', turn.outcome));
-    const reply = el('span', 'reply', data.heard_known ? (turn.heard ? turn.heard + ' ' : '') : turn.text,
+    const reply = el('span', 'reply', (data.heard_known ? turn.heard : turn.text) || (data.words_known ? '' : noWords), ' ',
       left ? el('span', 'unheard', el('span', 'visually-hidden', 'not heard: '), left) : null);
     const times = el('span', 'times', ...turn.latencies.map(([name, ms]) =>
       el('span', '', name + ' ', el('b', '', `${ms} ms`))));
-    const button = el('button', 'turn', top, el('span', 'asked', turn.asked || '(words not recorded)'), reply, times);
+    const button = el('button', 'turn', top, el('span', 'asked', turn.asked || noWords), reply, times);
     button.type = 'button';
     button.addEventListener('click', () => jump(turn));
     list.append(el('li', '', button));
@@ -41,7 +41,7 @@ function toldAt(t, near) {
   if (said) {
     const partial = lastBefore(said.partials, t, (p) => p.at);
     const final = said.final !== null && t >= said.final - near;
-    if (final) lines.push(`final ${clock(said.final)}: ${said.text || '(no words)'}`);
+    if (final) lines.push(`final ${clock(said.final)}: ${said.text || noWords}`);
     else if (partial) {
       const covers = partial.audio_ms === null ? '' : `, covers ${clock(partial.audio_ms / 1000)}`;
       lines.push(`partial ${clock(partial.at)}${covers}: ${partial.text}`);
