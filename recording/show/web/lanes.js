@@ -308,7 +308,8 @@ class Lanes {
     const words = phrase.text.trim().split(/\s+/).map((word, i) =>
       [word, i < count ? color.parley : color.quiet, i >= count]);
     const left = Math.max(x, 0) + 6;
-    if (right - left > 22) this.wrap(words, left, top + 3, right - left - 4, height - 4);
+    const room = Math.min(right, view.width) - left - 4;
+    if (room > 18) this.wrap(words, left, top + 3, room, height - 4);
   }
 
   drawMarkLines() {
