@@ -109,6 +109,6 @@ def _turn(turn: Turn, known: bool, no_words: str) -> Iterator[Line]:
     if turn.cut_s is not None:
         lost = " ".join(turn.text.split()[len(turn.heard.split()) :])
         never = f"; never heard: “{lost}”" if lost and known else ""
-        yield Line(turn.cut_s, "cut", f"reply {turn.number} is {turn.outcome.value}{never}")
+        yield Line(turn.cut_s, "cut", f"reply {turn.number}: {turn.outcome.value}{never}")
     elif turn.outcome is not Outcome.COMPLETE:
-        yield Line(turn.end_s, "cut", f"reply {turn.number} is {turn.outcome.value}")
+        yield Line(turn.end_s, "cut", f"reply {turn.number}: {turn.outcome.value}")

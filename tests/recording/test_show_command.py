@@ -18,6 +18,7 @@ from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import timeline_of
 from parley.recording.show.text import Line, head, lines
+from parley.recording.show.timeline import Fate, Outcome, Token, Turn, Utterance
 from parley.recording.show.words import clock
 from parley.recording.tape import Recording
 from support.recordings import (
@@ -116,7 +117,7 @@ def test_text_is_plain_where_there_is_no_terminal(show: Show, tmp_path: Path) ->
     told = show(made(interruption, PROMPT_VOICE), "--text")
     assert told.exit_code == 0
     assert "\x1b" not in told.stdout
-    assert "00:02.620  cut      reply 1 is interrupted; never heard: “is off. Is there”" in (
+    assert "00:02.620  cut      reply 1: interrupted; never heard: “is off. Is there”" in (
         told.stdout.splitlines()
     )
     assert not (tmp_path / "talk.html").exists()
@@ -143,6 +144,48 @@ async def test_a_conversation_reads_like_one(autojump_clock: Clock) -> None:
         "00:03.560  caller   “stop that now please”  "
         "(4 partials, final 783 ms after the last sound)",
     ]
+
+
+def one_turn(**changes: Any) -> Turn:
+    known: dict[str, Any] = {"number": 1, "asked": "hello", "asked_s": 1.0, "speech_end_s": 0.4}
+    turn = Turn(**known, tokens=[Token(1.2, "Well, "), Token(1.3, "yes.")], end_s=2.0)
+    for name, value in changes.items():
+        setattr(turn, name, value)
+    return turn
+
+
+@pytest.mark.parametrize(
+    ("fate", "told"),
+    [
+        (Fate.TYPED, "types “hello”"),
+        (Fate.FINAL, "“hello”  (no partial, final 600 ms after the last sound)"),
+        (Fate.DROPPED, "makes a sound of 400 ms, no speech"),
+        (Fate.FAILED, "speaks, and the recognizer fails"),
+        (Fate.OPEN, "speaks when the recording ends"),
+    ],
+)
+def test_each_utterance_says_what_became_of_it(fate: Fate, told: str) -> None:
+    timeline = timeline_of(recording_of([], PROMPT_VOICE))
+    said = Utterance(start_s=0.0, end_s=0.4, text="hello", final_s=1.0, fate=fate)
+    timeline.utterances.append(said)
+    assert [line.text for line in lines(timeline)] == [told]
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        (one_turn(outcome=Outcome.COMPLETE), ["“Well, yes.”"]),
+        (one_turn(outcome=Outcome.FAILED), ["“Well, yes.”", "reply 1: failed"]),
+        (
+            one_turn(outcome=Outcome.CANCELLED, cut_s=2.0),
+            ["no words", "reply 1: cancelled; never heard: “Well, yes.”"],
+        ),
+    ],
+)
+def test_each_turn_says_how_it_ended(turn: Turn, told: list[str]) -> None:
+    timeline = timeline_of(recording_of([], PROMPT_VOICE))
+    timeline.turns.append(turn)
+    assert [line.text for line in lines(timeline)] == told
 
 
 def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 from array import array
@@ -11,11 +12,13 @@ from typing import Any
 
 import trio
 
+from parley.actors.resampler import Resampler
 from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import LaneLost
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
+from parley.engines.tts import pyttsx3_worker
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
@@ -153,8 +156,6 @@ async def in_base64(client: MemoryClient, session: Session) -> None:
 
 
 async def hear_base64(client: MemoryClient, pcm16: bytes, chunk_ms: int = 20) -> None:
-    import base64
-
     for start in range(0, len(pcm16), chunk_ms * 32):
         chunk = pcm16[start : start + chunk_ms * 32]
         await trio.sleep(len(chunk) / 32_000)
@@ -176,14 +177,11 @@ class EspeakSynthesizer:
     """espeak-ng in this process: it takes no virtual time, so a delay stands for it."""
 
     def __init__(self, delay_s: float = 0.12) -> None:
-        from parley.engines.tts import pyttsx3_worker
-
-        self._worker = pyttsx3_worker
-        self._worker.load({"voice": "en-us+f3", "rate": 165})
+        pyttsx3_worker.load({"voice": "en-us+f3", "rate": 165})
         self._delay_s = delay_s
 
     async def speak(self, text: str) -> Speech:
-        pcm16, rate_hz = self._worker.speak(text)
+        pcm16, rate_hz = pyttsx3_worker.speak(text)
         await trio.sleep(self._delay_s)
         return Speech(pcm16=pcm16, rate_hz=rate_hz)
 
@@ -245,8 +243,6 @@ def _cough() -> bytes:
 
 async def lively(client: MemoryClient, session: Session) -> None:
     """Dialect C, 24 kHz."""
-    from parley.actors.resampler import Resampler
-
     resampler = Resampler(16_000, 24_000)
 
     async def hear(pcm16: bytes) -> None:
@@ -272,6 +268,7 @@ async def lively(client: MemoryClient, session: Session) -> None:
 async def lively_recording() -> Recording:
     """About half a minute."""
     entries, _ = await tape_of(lively, NEWSPEECH, lively_engines())
+    pyttsx3_worker._engine = None  # at the interpreter's end it could not be closed any more
     names = {"vad": "webrtc", "asr": "scripted", "llm": "scripted", "tts": "pyttsx3"}
     return recording_of(
         entries, NEWSPEECH, detector_frame_samples=480, engines=names, session_id="a8c1f0d24b7e"
