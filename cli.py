@@ -1,4 +1,4 @@
-"""The command line: `parley serve | talk | demo | bench | models | doctor`.
+"""The command line: `parley serve | talk | demo | bench | models | show | doctor`.
 
 Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
 is one line and exit code 1. Heavy imports wait for the command that needs them.
@@ -19,6 +19,7 @@ from .bench.commands import bench_app
 from .config import Settings, SettingsError, load_settings
 from .models_cli import models_app
 from .recording.replay_commands import replay
+from .recording.show_commands import show
 
 app = typer.Typer(
     name="parley",
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(bench_app)
 app.command()(replay)
 app.add_typer(models_app)
+app.command()(show)
 
 USAGE = 2
 

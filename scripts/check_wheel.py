@@ -12,7 +12,9 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,11 +44,10 @@ def problems(names: set[str]) -> list[str]:
     for package in packages:
         folder = ROOT.joinpath(*package.split(".")[1:])
         expected |= {f"{package.replace('.', '/')}/{source.name}" for source in folder.glob("*.py")}
-    expected.add("parley/py.typed")
+    expected |= set(_declared_data(config))
     inside = {name for name in names if ".dist-info/" not in name}
     wrong += [f"missing: {name}" for name in sorted(expected - inside)]
-    stray = {name for name in inside - expected if not _is_declared_data(name, config)}
-    wrong += [f"stray: {name}" for name in sorted(stray)]
+    wrong += [f"stray: {name}" for name in sorted(inside - expected)]
     rooms = {
         ".".join(("parley", *init.parent.relative_to(ROOT).parts))
         for init in ROOT.glob("[a-z]*/**/__init__.py")
@@ -56,16 +57,13 @@ def problems(names: set[str]) -> list[str]:
     return wrong
 
 
-def _is_declared_data(name: str, config: dict[str, object]) -> bool:
-    tool = config["tool"]
-    assert isinstance(tool, dict)
-    declared = tool["setuptools"].get("package-data", {})
-    path = Path(name)
-    return any(
-        path.match(f"{package.replace('.', '/')}/{pattern}")
-        for package, patterns in declared.items()
-        for pattern in patterns
-    )
+def _declared_data(config: dict[str, Any]) -> Iterator[str]:
+    """What is no module and belongs in the wheel, as it lies here."""
+    for package, patterns in config["tool"]["setuptools"]["package-data"].items():
+        folder = ROOT.joinpath(*package.split(".")[1:])
+        for pattern in patterns:
+            for path in folder.glob(pattern):
+                yield f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"
 
 
 def main() -> int:

@@ -101,7 +101,10 @@ def test_a_stray_file_is_found(check_wheel: ModuleType, names: set[str], stray: 
     assert check_wheel.problems(names | {stray}) == [f"stray: {stray}"]
 
 
-@pytest.mark.parametrize("lost", ["parley/turn.py", "parley/engines/asr/interface.py"])
+@pytest.mark.parametrize(
+    "lost",
+    ["parley/turn.py", "parley/engines/asr/interface.py", "parley/recording/show/web/page.css"],
+)
 def test_a_missing_module_is_found(check_wheel: ModuleType, names: set[str], lost: str) -> None:
     assert check_wheel.problems(names - {lost}) == [f"missing: {lost}"]
 

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -28,7 +28,7 @@ from parley.recording.tape import Header, MemoryTape, Recording
 from parley.session import Session
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
-from parley.transport import memory_pair
+from parley.transport import MemoryTransport, memory_pair
 from parley.turnstile import Turnstile
 
 FRAME_SAMPLES = 320
@@ -169,17 +169,8 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
         opened_ms=1_763_640_000_000,
         turnstile=turnstile,
     )
-    received: list[str | bytes] = []
-    client = MemoryClient(client_end)
-    receive = client_end.receive
-
-    async def noted() -> str | bytes:
-        frame = await receive()
-        received.append(frame)
-        await trio.sleep(scene.slow_s)
-        return frame
-
-    client_end.receive = noted  # type: ignore[method-assign]
+    ear = _Ear(client_end, scene.slow_s)
+    client = MemoryClient(cast(MemoryTransport, ear))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(session.run)
         nursery.start_soon(client.read)
@@ -193,4 +184,20 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
         detector_frame_samples=FRAME_SAMPLES,
         engines={"vad": "scripted", "asr": "scripted", "llm": "scripted", "tts": "scripted"},
     )
-    return Recording(header=header, entries=tape.entries), received
+    return Recording(header=header, entries=tape.entries), ear.received
+
+
+class _Ear:
+    """The client's end, which keeps what came, and may be slow."""
+
+    def __init__(self, end: MemoryTransport, slow_s: float) -> None:
+        self.send = end.send
+        self.received: list[str | bytes] = []
+        self._end = end
+        self._slow_s = slow_s
+
+    async def receive(self) -> str | bytes:
+        frame = await self._end.receive()
+        self.received.append(frame)
+        await trio.sleep(self._slow_s)
+        return frame

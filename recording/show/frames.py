@@ -1,0 +1,107 @@
+"""What a server's frame told its client, whatever the dialect.
+
+What came from the client is read with the dialect's own codec; servers' frames have none, so they
+are read here by their names. A frame that says nothing for the eye is None.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ...wav import NotAWav, parse_wav
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialTold:
+    text: str
+    stable_chars: int
+    audio_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTold:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTold:
+    pcm16: bytes
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutTold:
+    """The reply was cut: by speech or typed words, or because the client cancelled it."""
+
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTold:
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfoTold:
+    message: str
+
+
+Told: TypeAlias = PartialTold | FinalTold | AudioTold | CutTold | ErrorTold | InfoTold
+
+
+def told(frame: str | bytes, reply_rate_hz: int | None) -> Told | None:
+    """`reply_rate_hz` is the profile's: binary frames do not say theirs."""
+    if isinstance(frame, bytes):
+        return AudioTold(frame, reply_rate_hz) if reply_rate_hz else None
+    try:
+        message = json.loads(frame)
+        return _message(message) if isinstance(message, dict) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _message(message: dict[str, Any]) -> Told | None:
+    text = str(message.get("text") or "")
+    match message.get("type"):
+        case "partial_transcript":
+            return PartialTold(
+                text=text,
+                stable_chars=int(message.get("stable_chars") or 0),
+                audio_ms=message.get("audio_ms"),
+            )
+        case "final_transcript":
+            return FinalTold(text)
+        case "transcript" if message.get("is_final"):
+            return FinalTold(text)
+        case "transcript":
+            stable = round(float(message.get("confidence") or 0) * len(text))
+            return PartialTold(text=text, stable_chars=stable, audio_ms=None)
+        case "tts_chunk" | "audio_output":
+            return _audio(message)
+        case "barge_in":
+            return CutTold(cancelled=False)
+        case "error" if message.get("code") == "CANCELLED":
+            return CutTold(cancelled=True)
+        case "error":
+            return ErrorTold(str(message.get("code", "")), str(message.get("message", "")))
+        case "info" if message.get("message") not in (None, "", "Session created"):
+            return InfoTold(str(message.get("message", "")))
+    return None
+
+
+def _audio(message: dict[str, Any]) -> AudioTold | None:
+    """None where a recording was made without its sound."""
+    try:
+        if message["type"] == "audio_output":
+            pcm16 = base64.b64decode(message["data"], validate=True)
+            rate_hz = int(message["sample_rate"])
+            return AudioTold(pcm16[: len(pcm16) // 2 * 2], rate_hz) if rate_hz > 0 else None
+        wav = parse_wav(base64.b64decode(message["audio_b64"], validate=True))
+    except (KeyError, TypeError, ValueError, binascii.Error, NotAWav):
+        return None
+    return AudioTold(wav.pcm16, wav.rate_hz)

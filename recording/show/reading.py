@@ -1,0 +1,269 @@
+"""A recording read into a timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...protocol import commands
+from ...protocol.codes import Violation
+from ...protocol.dialect import Codec, Dialect
+from ...protocol.dialects import DIALECTS
+from ..tape import Entry, Recording
+from .frames import AudioTold, CutTold, ErrorTold, FinalTold, InfoTold, PartialTold, told
+from .hearing import Hearing
+from .latencies import SILENT, latencies_ms
+from .replies import Replies
+from .silences import clear_of, holds
+from .sound import laid_out
+from .timeline import RATE_HZ, Fate, Kind, Mark, Partial, Timeline, Token, Turn
+from .words import facts, notes
+
+ROUTINE = frozenset({"partial", "playout", "phrase gap"})
+"""Deadlines that pass in every conversation: they pace it. The others are what came too late."""
+
+LONGEST_S = 3600.0
+"""Of recordings that are shown with their sound: half a GB of samples here, 80 MB of page."""
+
+
+class UnknownDialect(Exception):
+    """The recording is of a dialect that this Parley does not speak."""
+
+
+def timeline_of(recording: Recording) -> Timeline:
+    """Raises UnknownDialect."""
+    dialect = _dialect(recording.header.dialect)
+    reader = _Reader(
+        dialect=dialect,
+        codec=dialect.codec(lambda: 0),
+        has_text=recording.header.has_text,
+        hearing=Hearing(recording.header.detector_frame_samples / RATE_HZ),
+    )
+    for entry in recording.entries:
+        reader.take(entry)
+    return reader.timeline(recording)
+
+
+def _dialect(name: str) -> Dialect:
+    for dialect in DIALECTS:
+        if name == dialect.profile.name or name in dialect.paths:
+            return dialect
+    known = ", ".join(dialect.profile.name for dialect in DIALECTS)
+    raise UnknownDialect(f"the recording is of the dialect {name[:40]!r}; known: {known}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    dialect: Dialect
+    codec: Codec
+    hearing: Hearing
+    replies: Replies = field(default_factory=Replies)
+    has_text: bool = True
+    """Where there is none, empty words are words that were left out."""
+    marks: list[Mark] = field(default_factory=list)
+    _unanswered: list[tuple[float, str, float | None]] = field(default_factory=list)
+    """Words that no turn has answered: when they were final, the words, when their speech ended."""
+    _stumbled: bool = False
+    """Whether the recognizer failed on the utterance that is open."""
+
+    def take(self, entry: Entry) -> None:
+        if "failure" in entry.data:
+            self._failure(entry)
+            return
+        match entry.kind:
+            case "in":
+                self._from_client(entry)
+            case "out":
+                self._from_server(entry)
+            case "detector":
+                self.hearing.judged(str(entry.data.get("speech", "")))
+            case "asr.begin":
+                if not self._stumbled:
+                    self.hearing.begun(entry.at_s)
+                self._stumbled = False
+            case "llm.reply":
+                self._reply(entry.at_s)
+            case "llm.token":
+                self._token(entry)
+            case "tts.speak":
+                rate_hz = int(entry.data.get("rate_hz") or RATE_HZ)
+                text = str(entry.data.get("said") or "")
+                self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz)
+            case "deadline":
+                name = entry.source.removeprefix("deadline ").rpartition("#")[0]
+                if name not in ROUTINE:
+                    self._mark(entry, Kind.DEADLINE, f"too late: {name}")
+            case "drain":
+                self._mark(entry, Kind.SERVER, "the server is asked to stop")
+            case "play":
+                self._mark(entry, Kind.SERVER, "audio of the program's own is played")
+            case "closed":
+                why = f"{entry.data.get('code')} {entry.data.get('reason') or ''}".strip()
+                self._mark(entry, Kind.SERVER, f"closed by the server ({why})")
+
+    def _mark(self, entry: Entry, kind: Kind, text: str) -> None:
+        self.marks.append(Mark(at_s=entry.at_s, kind=kind, text=text))
+
+    # Engines
+
+    def _failure(self, entry: Entry) -> None:
+        data = entry.data
+        who = {"asr": "recognizer", "llm": "language model", "tts": "voice"}
+        name = who.get(entry.kind.partition(".")[0], entry.kind)
+        retried = bool(data.get("retryable"))
+        why = f"{data['failure']}: {data.get('message', '')}"
+        what = f"the {name} failed ({why})" + (" and was started again" if retried else "")
+        self._mark(entry, Kind.RESTART if retried else Kind.ERROR, what)
+        if entry.kind.startswith("asr."):
+            self._stumbled = retried and self.hearing.current is not None
+        if entry.kind == "llm.reply":
+            self._reply(entry.at_s)
+
+    def _reply(self, at_s: float) -> None:
+        """A turn begins, unless it is the second attempt of the one that lives."""
+        if self._unanswered or not self.replies.turns:
+            asked_s = self._unanswered[-1][0] if self._unanswered else at_s
+            spoken = [end_s for _, _, end_s in self._unanswered if end_s is not None]
+            turn = Turn(
+                number=len(self.replies.turns) + 1,
+                asked=" ".join(text for _, text, _ in self._unanswered),
+                asked_s=asked_s,
+                speech_end_s=spoken[-1] if spoken else None,
+            )
+            self._unanswered.clear()
+            self.replies.begin(turn)
+
+    def _token(self, entry: Entry) -> None:
+        text = entry.data.get("token")
+        if "token" in entry.data and text is None:
+            self.replies.written()
+        elif self.replies.turns:
+            turn = self.replies.turns[-1]
+            turn.tokens.append(Token(entry.at_s, str(text or "")))
+            turn.first_token_s = turn.tokens[0].at_s
+
+    # The client
+
+    def _from_client(self, entry: Entry) -> None:
+        if "gone" in entry.data:
+            why = f"{entry.data['gone']} {entry.data.get('reason') or ''}".strip()
+            self._mark(entry, Kind.CLIENT, f"the caller hung up ({why})")
+            return
+        self.hearing.arrived_s = entry.at_s
+        frame: Any = entry.data.get("text") if entry.audio is None else entry.audio
+        if not frame:
+            return
+        try:
+            for command in self.codec.decode(frame):
+                self._obey(entry, command)
+        except Violation:
+            return  # the server's answer says what was wrong with it
+
+    def _obey(self, entry: Entry, command: commands.Command) -> None:
+        hearing, profile = self.hearing, self.dialect.profile
+        match command:
+            case commands.Audio():
+                unasked = not profile.needs_start and not hearing.pieces
+                if not hearing.listening and (unasked or not self.has_text):
+                    hearing.opened(min(profile.rates_hz))
+                if hearing.listening:
+                    hearing.came(entry.at_s, command.pcm16)
+            case commands.StartListening() if not hearing.listening:
+                hearing.opened(command.rate_hz)
+                self._mark(entry, Kind.CLIENT, "microphone opened")
+            case commands.StopListening():
+                hearing.listening = False
+                self._mark(entry, Kind.CLIENT, "microphone closed")
+            case commands.CancelReply():
+                if hearing.current is not None:
+                    hearing.current.fate = Fate.DROPPED
+                self._mark(entry, Kind.CLIENT, "the caller cancels")
+            case commands.Interrupt():
+                self._mark(entry, Kind.CLIENT, "the client asks for silence")
+            case commands.TypedText():
+                hearing.typed(entry.at_s, command.text)
+                self._unanswered.append((entry.at_s, command.text, None))
+            case commands.EndSession():
+                self._mark(entry, Kind.CLIENT, "the caller says goodbye")
+
+    # The server
+
+    def _from_server(self, entry: Entry) -> None:
+        frame: Any = entry.data.get("text") if entry.audio is None else entry.audio
+        message = told(frame, self.dialect.profile.reply_rate_hz) if frame else None
+        match message:
+            case PartialTold():
+                self.hearing.partial(
+                    Partial(
+                        at_s=entry.at_s,
+                        text=message.text,
+                        stable_chars=message.stable_chars,
+                        audio_ms=message.audio_ms,
+                    )
+                )
+            case FinalTold():
+                said = self.hearing.final(entry.at_s, message.text)
+                if said is not None and (message.text or not self.has_text):
+                    self._unanswered.append((entry.at_s, message.text, said.end_s))
+            case AudioTold():
+                self.replies.sent(entry.at_s, message.pcm16, message.rate_hz)
+            case CutTold():
+                self._cut(entry, message)
+            case ErrorTold():
+                self._error(entry, message)
+            case InfoTold():
+                self._mark(entry, Kind.SERVER, message.message)
+
+    def _cut(self, entry: Entry, message: CutTold) -> None:
+        if self._unanswered:
+            self._reply(entry.at_s)  # it had begun, and nothing had come of it yet
+        silent_s = self.replies.cut(entry.at_s, cancelled=message.cancelled)
+        if message.cancelled:
+            return  # the caller's wish has its mark
+        onset_s = self.hearing.onset_before(entry.at_s)
+        took = ""
+        if silent_s is not None and onset_s is not None:
+            took_ms = max(0.0, silent_s - onset_s) * 1000
+            self.replies.turns[-1].latencies_ms[SILENT] = took_ms
+            took = f", silent {took_ms:.0f} ms after the first sound"
+        self._mark(entry, Kind.INTERRUPTION, f"interrupted{took}")
+
+    def _error(self, entry: Entry, message: ErrorTold) -> None:
+        self._mark(entry, Kind.ERROR, f"{message.code}: {message.message}")
+        if message.code.startswith("LLM"):
+            if self._unanswered:
+                self._reply(entry.at_s)
+            self.replies.failed()
+        elif message.code.startswith("ASR"):
+            self.hearing.failed()
+            self._stumbled = False
+
+    # All of it
+
+    def timeline(self, recording: Recording) -> Timeline:
+        last_s = recording.entries[-1].at_s if recording.entries else 0.0
+        self.hearing.finish()
+        self.replies.finish(last_s)
+        spoken = [*self.hearing.pieces, *self.replies.heard]
+        duration_s = max([last_s, 0.1, *(piece.end_s for piece in spoken)])
+        audible_s = duration_s if duration_s <= LONGEST_S else 0.0
+        for turn in self.replies.turns:
+            turn.latencies_ms = latencies_ms(turn) | turn.latencies_ms
+        return Timeline(
+            title=recording.header.session_id,
+            facts=facts(recording, duration_s),
+            notes=notes(recording, faster=self.hearing.faster_than_life, silent=not audible_s),
+            duration_s=duration_s,
+            opened_ms=recording.header.opened_ms,
+            caller=laid_out(self.hearing.pieces, audible_s),
+            parley=laid_out(self.replies.heard, audible_s),
+            lost=laid_out(clear_of(self.replies.lost, self.replies.heard), audible_s),
+            has_audio=bool(spoken) and audible_s > 0,
+            heard_known=recording.header.has_audio,
+            words_known=recording.header.has_text,
+            voiced=self.hearing.voiced,
+            utterances=self.hearing.utterances,
+            turns=self.replies.turns,
+            holds=holds(self.replies, self.hearing.voiced),
+            marks=sorted(self.marks, key=lambda mark: mark.at_s),
+        )

@@ -1,0 +1,281 @@
+"""Recordings of scripted sessions, made in memory under virtual time."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from array import array
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from parley.actors.resampler import Resampler
+from parley.config import Settings
+from parley.engines.asr.scripted import ScriptedTranscriber
+from parley.engines.failures import LaneLost
+from parley.engines.kit import Engines
+from parley.engines.llm.scripted import ScriptedResponder
+from parley.engines.tts import pyttsx3_worker
+from parley.engines.tts.interface import Speech
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.engines.vad.webrtc import WebRtcDetector
+from parley.memory_client import MemoryClient
+from parley.protocol.dialect import Dialect
+from parley.protocol.io_speech import DIALECT as IO_SPEECH
+from parley.protocol.newspeech import DIALECT as NEWSPEECH
+from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from parley.recording.tap import Tap, TappedTransport, tapped
+from parley.recording.tape import Entry, Header, MemoryTape, Recording
+from parley.session import Session
+from parley.telemetry import Telemetry
+from parley.testing import silence, speech
+from parley.transport import memory_pair
+from parley.turnstile import Turnstile
+from parley.watching import Watcher
+from parley.wav import read_wav
+
+Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+
+OPENED_MS = 1_795_200_000_000
+AUDIO = Path(__file__).resolve().parents[2] / "examples/audio"
+
+
+def engines(*, fail: bool = False) -> Engines:
+    return Engines(
+        detector=lambda hearing: ScriptedDetector(),
+        transcriber=lambda session_id: ScriptedTranscriber(
+            ["turn the light off", "stop that now please", "thank you"],
+            delays_s={"feed": 0.013, "finish": 0.07},
+            fail_on={("feed", 4): LaneLost("gone")} if fail else {},
+        ),
+        responder=ScriptedResponder(
+            then=[0.2, "The ", 0.05, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?"]
+        ),
+        synthesizer=ScriptedSynthesizer(delay_s=0.11),
+    )
+
+
+async def tape_of(
+    talk: Talk,
+    dialect: Dialect,
+    kit: Engines,
+    settings: Settings | None = None,
+    watchers: Sequence[Watcher] = (),
+) -> tuple[list[Entry], list[object]]:
+    """The tape of a conversation, and what its client received."""
+    tape = MemoryTape()
+    turnstile = Turnstile()
+    tap = Tap(turnstile, tape)
+    server_end, client_end = memory_pair(1000)
+    session = Session(
+        transport=TappedTransport(server_end, tap),
+        dialect=dialect,
+        engines=tapped(kit, tap),
+        settings=settings or Settings.defaults(),
+        telemetry=Telemetry(),
+        session_id="recorded",
+        turnstile=turnstile,
+        watchers=watchers,
+    )
+    client = MemoryClient(client_end)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        nursery.start_soon(client.read)
+        await talk(client, session)
+        await client_end.close()
+    return tape.entries, [message for _, message in client.received]
+
+
+def recording_of(entries: list[Entry], spoken: Dialect, **header: Any) -> Recording:
+    known: Mapping[str, Any] = {
+        "session_id": "recorded",
+        "dialect": spoken.profile.name,
+        "opened_ms": OPENED_MS,
+        "settings": {},
+        "detector_frame_samples": 320,
+        "engines": {"vad": "scripted", "asr": "scripted", "llm": "scripted", "tts": "scripted"},
+        "parley": "0.1.0",
+    }
+    return Recording(header=Header(**{**known, **header}), entries=entries)
+
+
+async def recorded(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
+    entries, _ = await tape_of(talk, dialect, engines(fail=fail))
+    return recording_of(entries, dialect)
+
+
+def made(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
+    """The same for tests without an event loop."""
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(functools.partial(recorded, talk, dialect, fail=fail), clock=clock)
+
+
+# Conversations
+
+
+async def two_turns(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(900) + silence(1200))
+    await client.wait_for("tts_complete")
+    await client.hear(speech(700) + silence(1000))
+    await client.wait_for("tts_complete", count=2)
+    await client.say(type="stop")
+    await trio.sleep(1)
+
+
+async def interruption(client: MemoryClient, session: Session) -> None:
+    await client.start()
+    await client.hear(speech(900) + silence(1400), chunk_ms=20)
+    await client.hear(speech(800) + silence(1200), chunk_ms=20)
+    await trio.sleep(3)
+    await client.say(type="cancel")
+    session.drain()
+    await client.wait_closed()
+
+
+async def typed(client: MemoryClient, session: Session) -> None:
+    await client.say(type="text", content="hello")
+    await trio.sleep(1.2)
+    await client.say(type="barge_in", energy=0.5)
+    await client.say(type="nonsense")
+    await client.say(type="text", content="again")
+    await trio.sleep(6)
+
+
+async def in_base64(client: MemoryClient, session: Session) -> None:
+    """Dialect B: a question, a click that holds the reply, and an interruption."""
+    await client.say(type="control", action="start_listening")
+    await hear_base64(client, speech(900) + silence(1700))
+    await hear_base64(client, speech(60) + silence(900))
+    await hear_base64(client, speech(900) + silence(1200))
+    await trio.sleep(6)
+
+
+async def hear_base64(client: MemoryClient, pcm16: bytes, chunk_ms: int = 20) -> None:
+    for start in range(0, len(pcm16), chunk_ms * 32):
+        chunk = pcm16[start : start + chunk_ms * 32]
+        await trio.sleep(len(chunk) / 32_000)
+        await client.say(type="audio", data=base64.b64encode(chunk).decode())
+
+
+SCRIPTED: Sequence[tuple[Talk, Dialect]] = (
+    (two_turns, PROMPT_VOICE),
+    (interruption, PROMPT_VOICE),
+    (typed, NEWSPEECH),
+    (in_base64, IO_SPEECH),
+)
+
+
+# One that is worth looking at: real voices, the real detector
+
+
+class EspeakSynthesizer:
+    """espeak-ng in this process: it takes no virtual time, so a delay stands for it."""
+
+    def __init__(self, delay_s: float = 0.12) -> None:
+        pyttsx3_worker.load({"voice": "en-us+f3", "rate": 165})
+        self._delay_s = delay_s
+
+    async def speak(self, text: str) -> Speech:
+        pcm16, rate_hz = pyttsx3_worker.speak(text)
+        await trio.sleep(self._delay_s)
+        return Speech(pcm16=pcm16, rate_hz=rate_hz)
+
+
+def _growing(text: str, *, slips: Mapping[int, str] | None = None) -> list[str]:
+    """Hypotheses word by word; `slips` says what a word was taken for until the next came."""
+    words, grown = text.split(), []
+    for count in range(1, len(words) + 1):
+        last = (slips or {}).get(count, words[count - 1])
+        grown.append(" ".join([*words[: count - 1], last]))
+    return [*grown[:-1], " ".join(words)] if grown else [""]
+
+
+def _reply(text: str, first_s: float = 0.31) -> list[str | float | Exception | Any]:
+    steps: list[Any] = [first_s]
+    for number, word in enumerate(text.split()):
+        steps += [word + " ", 0.045 if number % 5 else 0.11]
+    return steps
+
+
+def lively_engines() -> Engines:
+    """A question, an interruption, a cough in a reply, a recognizer that is lost, a voice too."""
+    said = [
+        _growing("what is the weather like today", slips={3: "a", 4: "whether"}),
+        _growing("please turn on the lights in the kitchen", slips={6: "light"}),
+        _growing("set a timer for ten minutes", slips={5: "tent"}),
+        _growing("remind me to call my mother tomorrow morning", slips={4: "cold"}),
+    ]
+    replies = [
+        _reply(
+            "It is sunny, with a light wind from the west. In the afternoon clouds will come up, "
+            "and in the evening there may be some rain."
+        ),
+        _reply("The lights in the kitchen are on. Shall I turn them off at eleven, as always?"),
+        _reply("Ten minutes, starting now."),
+        _reply("I will remind you at nine. Anything else for tomorrow?"),
+    ]
+    return Engines(
+        detector=lambda hearing: WebRtcDetector(2),
+        transcriber=lambda session_id: ScriptedTranscriber(
+            said,
+            word_ms=290,
+            delays_s={"feed": 0.02, "finish": 0.09},
+            fail_on={("feed", 44): LaneLost("the worker process is gone")},
+        ),
+        responder=ScriptedResponder(replies),
+        synthesizer=EspeakSynthesizer(),
+    )
+
+
+def _cough() -> bytes:
+    """A burst of noise of 150 ms that falls off."""
+    state, samples = 1, array("h")
+    for number in range(2400):
+        state = state * 1_103_515_245 + 12_345 & 0x7FFFFFFF
+        samples.append(int((state / 0x40000000 - 1) * 11_000 * (1 - number / 2400)))
+    return samples.tobytes()
+
+
+async def lively(client: MemoryClient, session: Session) -> None:
+    """Dialect C, 24 kHz."""
+    resampler = Resampler(16_000, 24_000)
+
+    async def hear(pcm16: bytes) -> None:
+        at_24 = resampler.push(pcm16)
+        for start in range(0, len(at_24), 1920):
+            await trio.sleep(0.04)
+            await client.transport.send(at_24[start : start + 1920])
+
+    def spoken(name: str) -> bytes:
+        return read_wav(AUDIO / f"{name}.wav").pcm16
+
+    room = functools.partial(bytes.__mul__, array("h", [9, -7, 4, -8, 2, -3, 8, -5]).tobytes())
+    await client.say(type="control", command="start_session")
+    await hear(spoken("1-weather") + room(2000 * 3))
+    await hear(spoken("4-lights") + room(2000 * 2))
+    await hear(_cough() + room(2000 * 5))
+    await hear(spoken("3-timer") + room(2000 * 4))
+    await hear(spoken("8-mother") + room(2000 * 6))
+    await client.say(type="control", command="end_session")
+    await client.wait_closed()
+
+
+async def lively_recording() -> Recording:
+    """About half a minute."""
+    entries, _ = await tape_of(lively, NEWSPEECH, lively_engines())
+    pyttsx3_worker._engine = None  # at the interpreter's end it could not be closed any more
+    names = {"vad": "webrtc", "asr": "scripted", "llm": "scripted", "tts": "pyttsx3"}
+    return recording_of(
+        entries, NEWSPEECH, detector_frame_samples=480, engines=names, session_id="a8c1f0d24b7e"
+    )
+
+
+def words_sent(recording: Recording, kind: str) -> list[dict[str, Any]]:
+    """The messages of this type that the server sent."""
+    texts = [e.data["text"] for e in recording.entries if e.kind == "out" and "text" in e.data]
+    return [m for m in map(json.loads, texts) if m["type"] == kind]
