@@ -1,4 +1,4 @@
-"""The command line: `parley serve | talk | demo | bench | models | show | doctor`.
+"""The command line: `parley serve | talk | demo | bench | models | replay | show | doctor`.
 
 Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
 is one line and exit code 1. Heavy imports wait for the command that needs them.

@@ -166,6 +166,8 @@ class Turnstile:
             if first is None or trio.current_time() < wake_s:
                 continue
             await self.admit(f"deadline {first.name}")
+            # In whole nanoseconds it may be a hair too early, and whoever waited would wait again.
+            self.now_s = max(self.now_s, math.ceil(first.at_s * 1e9) / 1e9)
             if first in self._deadlines:
                 self._pass(first)
                 self.note(f"deadline {first.name}")

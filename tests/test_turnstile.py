@@ -160,3 +160,19 @@ async def test_two_sessions_do_not_wait_for_each_other(autojump_clock: Clock) ->
         nursery.start_soon(session, "slow", 10)
         nursery.start_soon(session, "quick", 1)
     assert finished == ["quick", "slow"]
+
+
+async def test_a_deadline_that_passes_has_passed(autojump_clock: Clock) -> None:
+    """Its moment may lie between two nanoseconds."""
+
+    async def body(nursery: trio.Nursery, turnstile: Turnstile) -> None:
+        nursery.start_soon(turnstile.keep_time)
+        at_s = 2.212 + 0.1
+        assert at_s > round(at_s, 9)
+        with ts.move_on_at(at_s, "x"):
+            await trio.sleep_forever()
+        assert ts.current_time() >= at_s
+        assert ts.current_time() * 1e9 == round(ts.current_time() * 1e9)
+        nursery.cancel_scope.cancel()
+
+    await in_a_session(body)
