@@ -56,8 +56,10 @@ class Messages:
     def __iter__(self) -> Iterator[Message]:
         self._size = os.fstat(self.file.fileno()).st_size
         magic = self.file.read(len(MCAP0_MAGIC))
+        if not magic:
+            raise RecordingError("it is empty: nothing of it was written")
         if magic != MCAP0_MAGIC:
-            begun = magic and MCAP0_MAGIC.startswith(magic)
+            begun = MCAP0_MAGIC.startswith(magic)
             raise RecordingError("it is cut in its first bytes" if begun else "it is no MCAP file")
         while True:
             head = self.file.read(_HEAD.size)

@@ -11,11 +11,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import structlog
 import trio
@@ -24,19 +22,10 @@ from ..telemetry import Telemetry
 from .mcap_writer import McapWriter
 from .privacy import Privacy
 from .tape import Entry, Header
+from .waiting import QUEUE_BYTES, Budget, Gap, Waiting
 
 FLUSH_S = 0.5
 """How much of the session's end a killed server loses, at most about twice this."""
-
-QUEUE_BYTES = 4 * 1024 * 1024
-"""Of one recording: about a minute of a conversation. A disk that stands still for longer will not
-be saved by more memory."""
-
-BUDGET_BYTES = 64 * 1024 * 1024
-"""Of all recordings of a server together: when the disk hangs, it hangs for all of them at once."""
-
-ENTRY_BYTES = 600
-"""What an entry weighs beside its audio and its text: objects, names, numbers."""
 
 CLOSE_S = 5.0
 """How long the end of a recording may take when its session is over."""
@@ -47,19 +36,6 @@ CANCELLED_S = 1.0
 
 class FolderGone(OSError):
     """The file is not where it was made any more, so nobody will ever find what is written."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """Bytes that may wait in the queues of all recordings together."""
-
-    most: int = BUDGET_BYTES
-    used: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    entries: int
 
 
 class Recorder:
@@ -82,17 +58,14 @@ class Recorder:
         self._header = header
         self._telemetry = telemetry
         self._privacy = privacy
-        self._budget = budget or Budget()
+        self._waiting = Waiting(budget or Budget(), queue_bytes)
         self._max_bytes = max_bytes
-        self._queue_bytes = queue_bytes
         self._open_file = open_file or _create
         self._log = structlog.get_logger().bind(session_id=header.session_id)
-        self._queue: deque[tuple[Entry | _Gap, int]] = deque()
-        self._waiting_bytes = 0
-        self._missed = 0
         self._closed = False
         self._failed = False
         self._over = False
+        self._released = False
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
         self._limiter = trio.CapacityLimiter(1)  # one thread at a time has the file
@@ -114,40 +87,16 @@ class Recorder:
         if not self.recording:
             return
         try:
-            entry = self._privacy.stripped(entry)
-            weight = ENTRY_BYTES + _weight(entry.data) + len(entry.audio or b"")
+            if not self._waiting.put(self._privacy.stripped(entry)):
+                self._telemetry.count("recording_gaps")
         except Exception as error:
             self._fail(error)
-            return
-        if not self._has_room(weight):
-            self._missed += 1
-            self._telemetry.count("recording_gaps")
-            return
-        self._note_gap()
-        self._put(entry, weight)
 
     def close(self) -> None:
         """The session is over; so is the recording, when what waits is written."""
         self._closed = True
         self._scope.deadline = trio.current_time() + CLOSE_S
         self._wake.set()
-
-    def _has_room(self, weight: int) -> bool:
-        budget = self._budget
-        return (
-            self._waiting_bytes + weight <= self._queue_bytes
-            and budget.used + weight <= budget.most
-        )
-
-    def _note_gap(self) -> None:
-        if self._missed:
-            self._put(_Gap(self._missed), 0)
-            self._missed = 0
-
-    def _put(self, item: Entry | _Gap, weight: int) -> None:
-        self._queue.append((item, weight))
-        self._waiting_bytes += weight
-        self._budget.used += weight
 
     # The disk's side
 
@@ -163,37 +112,30 @@ class Recorder:
             if self._scope.cancelled_caught:
                 self._fail(TimeoutError(f"the disk took more than {CLOSE_S:.0f} s at the end"))
         finally:
-            if not (self._closed or self._failed):  # cancelled: the server ends at once
-                self._scope = trio.CancelScope(shield=True)
-                self._scope.deadline = trio.current_time() + CANCELLED_S
-                with self._scope:
-                    await self._write_queue()
-                    await self._in_thread(self._release)
+            if not (self._released or self._failed):  # cancelled: the server ends at once
+                with trio.CancelScope(deadline=trio.current_time() + CANCELLED_S, shield=True):
+                    await self._end()
             self._over = True
-            self._forget_queue()
+            self._waiting.forget()
 
     async def _end(self) -> None:
-        self._note_gap()
+        self._waiting.note_gap()
         await self._write_queue()
-        await self._in_thread(self._finish)
+        if self._closed:
+            await self._in_thread(self._finish)
         await self._in_thread(self._release)
 
     async def _write_queue(self) -> None:
-        batch = list(self._queue)
-        self._queue.clear()
-        if not batch:
-            return
-        await self._in_thread(self._write_batch, [item for item, _ in batch])
-        self._let_go(sum(weight for _, weight in batch))
+        if self._waiting:
+            await self._in_thread(self._write_waiting)
+            self._waiting.settle()
 
-    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+    async def _in_thread(self, work: Callable[[], None]) -> None:
         """Whatever it raises ends the recording, and nothing else."""
         if self._failed and work != self._release:
             return
         try:
-            await trio.to_thread.run_sync(
-                work, *arguments, limiter=self._limiter, abandon_on_cancel=True
-            )
+            await trio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
         except Exception as error:
             self._fail(error)
             if work != self._release:
@@ -205,17 +147,8 @@ class Recorder:
         self._failed = True
         self._telemetry.count("recordings_failed")
         self._log.warning("recording_failed", path=str(self.path), error=_words(error))
-        self._forget_queue()
+        self._waiting.forget()
         self._wake.set()
-
-    def _forget_queue(self) -> None:
-        self._queue.clear()
-        self._let_go(self._waiting_bytes)
-
-    def _let_go(self, weight: int) -> None:
-        weight = min(weight, self._waiting_bytes)
-        self._waiting_bytes -= weight
-        self._budget.used -= weight
 
     # In the thread
 
@@ -223,12 +156,12 @@ class Recorder:
         self._file = self._open_file(self.path)
         self._writer = McapWriter(self._file, self._header)
 
-    def _write_batch(self, batch: list[Entry | _Gap]) -> None:
+    def _write_waiting(self) -> None:
         writer, file = self._writer, self._file
         if writer is None or file is None:
             return
-        for item in batch:
-            if isinstance(item, _Gap):
+        for item in self._waiting.take():
+            if isinstance(item, Gap):
                 writer.gap(item.entries)
             else:
                 writer.write(item)
@@ -247,24 +180,15 @@ class Recorder:
             self._writer.finish()
 
     def _release(self) -> None:
+        self._released = True
         if self._file is not None:
             with contextlib.suppress(OSError):  # it was said already
                 self._file.close()
 
 
 def _create(path: Path) -> IO[bytes]:
-    return path.open("xb")
-
-
-def _weight(value: Any) -> int:
-    """Characters and a bit: what a value takes in memory, about."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(16 + _weight(inner) for inner in value.values())
-    if isinstance(value, list | tuple):
-        return sum(16 + _weight(inner) for inner in value)
-    return 8
+    """For the server's own user alone: somebody's voice is in it."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _words(error: Exception) -> str:

@@ -27,9 +27,10 @@ from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..wallclock import unix_ms
 from .privacy import Privacy
-from .recorder import CLOSE_S, Budget, Recorder
+from .recorder import CLOSE_S, Recorder
 from .retention import prune
 from .tape import Header
+from .waiting import Budget
 
 RETENTION_S = 3600.0
 """How often a server looks for old recordings while none ends."""
@@ -107,7 +108,7 @@ class Recordings:
         )
         child = Child(
             f"recording-{session_id}",
-            run=functools.partial(self._run, recorder),
+            run=functools.partial(self._run, session_id, recorder),
             restart=Restart.TEMPORARY,
             stop=lambda: None,  # its session closes it; it is stopping too
             shutdown_s=self._drain_s + CLOSE_S,
@@ -125,11 +126,11 @@ class Recordings:
         recorder = self._live.get(session_id)
         return recorder is not None and recorder.recording
 
-    async def _run(self, recorder: Recorder) -> None:
+    async def _run(self, session_id: str, recorder: Recorder) -> None:
         try:
             await recorder.run()
         finally:
-            self._live = {k: r for k, r in self._live.items() if r is not recorder}
+            self._live.pop(session_id, None)
         if not recorder.failed:  # one warning is enough
             with trio.move_on_after(CLOSE_S):
                 await self._prune()
@@ -164,7 +165,7 @@ class Recordings:
         if self._folder is None:
             return []
         if make_folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         rule = self._rule
         return prune(
             self._folder,

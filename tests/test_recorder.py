@@ -18,8 +18,9 @@ import trio
 
 from parley.recording.mcap_file import open_recording, read_recording
 from parley.recording.privacy import Privacy
-from parley.recording.recorder import Budget, Recorder
+from parley.recording.recorder import Recorder
 from parley.recording.tape import Entry, Header
+from parley.recording.waiting import Budget
 from parley.telemetry import Telemetry
 from support.logs import caught_log
 
@@ -249,19 +250,30 @@ async def test_a_disk_that_hangs_does_not_hold_the_end(
     assert "the disk took more than" in warning["error"]
 
 
+@pytest.mark.parametrize("closed", [False, True])
 async def test_a_recorder_that_is_cancelled_leaves_what_it_has(
-    tmp_path: Path, telemetry: Telemetry
+    closed: bool, tmp_path: Path, telemetry: Telemetry
 ) -> None:
     recorder = Recorder(tmp_path / "a.mcap", HEADER, telemetry=telemetry)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(recorder.run)
         await trio.sleep(0.3)
         recorder.write(frame(1))
+        if closed:
+            recorder.close()
         nursery.cancel_scope.cancel()
     found = read_recording(tmp_path / "a.mcap")
     assert found.entries == [frame(1)]
-    assert found.cut
+    assert found.cut != closed
     recorder.write(frame(2))
+    assert not recorder.recording
+
+
+async def test_only_its_own_user_may_read_it(tmp_path: Path, telemetry: Telemetry) -> None:
+    path = tmp_path / "a.mcap"
+    async with recording(path, telemetry):
+        pass
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
 # Privacy
