@@ -8,6 +8,7 @@ PROFILE is a file for cProfile's figures; profiled, the server is about half as 
 from __future__ import annotations
 
 import cProfile
+import os
 import sys
 
 from ..config import Settings
@@ -25,6 +26,7 @@ def main() -> int:
         stream_log_format="json",
         # As short as it may be: the limit on partials would be measured, not the framework.
         stream_partial_min_gap_ms=20,
+        stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
     )
     if len(sys.argv) < 3:
         return serve_until_signalled(settings, own=instant_engines())

@@ -150,11 +150,11 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
     server_end, client_end = memory_pair(scene.capacity)
     dialect = next(d for d in DIALECTS if d.profile.name == scene.dialect)
     settings = Settings.defaults(**scene.settings)
-    asr = {"delays_s": {"feed": 0.012, "finish": 0.06}, "word_ms": 150} | scene.asr
+    asr: dict[str, Any] = {"delays_s": {"feed": 0.012, "finish": 0.06}, "word_ms": 150}
     engines = Engines(
         detector=lambda hearing: ScriptedDetector(),
         transcriber=lambda session_id: ScriptedTranscriber(
-            ["turn the light off", "stop that now", "thank you"], **asr
+            ["turn the light off", "stop that now", "thank you"], **(asr | scene.asr)
         ),
         responder=ScriptedResponder(then=scene.reply),
         synthesizer=ScriptedSynthesizer(delay_s=0.08, ms_per_char=40, rate_hz=8000),
