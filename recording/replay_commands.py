@@ -6,7 +6,8 @@ Exit codes: 0 it is the same, 1 it differs, 2 the question was wrong or the file
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -113,10 +114,10 @@ def _exact(path: Path, recording: Recording, console: Console) -> bool:
     from .mcap_file import RecordingError
     from .recorded import replay_recording
 
-    quiet()
     clock = trio.testing.MockClock(autojump_threshold=0)
     try:
-        replayed = trio.run(replay_recording, recording, clock=clock)
+        with quiet():
+            replayed = trio.run(replay_recording, recording, clock=clock)
     except RecordingError as problem:
         _fail(f"{path}: {problem}")
     length_s = recording.entries[-1].at_s if recording.entries else 0.0
@@ -136,9 +137,9 @@ def _relived(
     from .compare import summary_of
     from .mcap_file import RecordingError
 
-    quiet()
     try:
-        entries = trio.run(_relive, recording, settings, speed)
+        with quiet():
+            entries = trio.run(_relive, recording, settings, speed)
     except* (RecordingError, EngineFailure) as problems:
         _fail(f"{path}: {problems.exceptions[0]}")
     return summary_of(recording.entries), summary_of(entries)
@@ -167,8 +168,14 @@ async def _relive(recording: Recording, settings: Settings, speed: float) -> Seq
     return entries
 
 
-def quiet() -> None:
+@contextmanager
+def quiet() -> Iterator[None]:
     """The log of a replayed session is no news."""
     import structlog
 
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
