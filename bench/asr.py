@@ -42,7 +42,8 @@ SPEECH_S = 3.0
 TOKENS = 15
 """For 3 s of speech: five tokens a second."""
 AGREED = 10
-"""Of these, so many stand at the third second: two hypotheses a second apart agree on them."""
+"""Of these, so many stand at the third second: two hypotheses a second apart agree on them. That
+they are given saves next to nothing."""
 PARTIALS_S = (1, 2, 3, 5, 8, 12)
 """12 s: the longest tail that a partial looks at."""
 LENGTHS_S = (5, 10, 20, 30)

@@ -36,7 +36,8 @@ class Pass:
     language: str
     """A code, or "" to find out."""
     begins: tuple[int, ...] = ()
-    """Tokens that the text begins with: read in one step, where each decoded one takes a step."""
+    """Tokens that the text begins with. CTranslate2 steps through them like through any others, so
+    they keep the words from wavering and save no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
