@@ -97,6 +97,10 @@ class Turnstile:
 
     async def turn(self, rank: int) -> None:
         """Wait until everybody else is still and no lower rank waits."""
+        if self._runnable == 1 and not self._turns:
+            # Nobody else runs or waits to speak: it is one's turn already.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return
         waiting = _Waiting("", trio.lowlevel.current_task())
         entry = (rank, next(self._numbers), waiting)
 
