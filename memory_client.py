@@ -90,10 +90,3 @@ class MemoryClient:
     def kinds(self) -> list[str]:
         """The types of all messages, in order."""
         return [message["type"] for _, message in self.received]
-
-
-def _message(frame: str | bytes) -> dict[str, Any]:
-    if isinstance(frame, bytes):
-        return {"type": "binary", "pcm16": frame}
-    message: dict[str, Any] = json.loads(frame)
-    return message

@@ -23,7 +23,7 @@ from .actors.memory import ConversationMemory
 from .config import Settings
 from .engines.asr.interface import RATE_HZ
 from .engines.deadline import engine_deadline
-from .engines.failures import EngineFailure
+from .engines.failures import EngineBusy, EngineFailure
 from .engines.kit import Engines
 from .engines.lane import Lane
 from .engines.media.decode_worker import NotAudio, TooMuchAudio, decode
@@ -147,7 +147,8 @@ class SpeechEndpoints:
                     return json_response({"ok": True, **await answer(head, body)})
         except EngineFailure as failure:
             self._log.warning("request_failed", path=head.path, error=str(failure))
-            return error_response(503, str(failure), again if failure.retryable else None)
+            later = failure.retryable or isinstance(failure, EngineBusy)
+            return error_response(503, str(failure), again if later else None)
         finally:
             self._requests -= 1
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from ..client.wire import Unreachable, Wire, WireClosed
+from ..client.wire import Unreachable, Wire, WireClosed, first_of
 from .tongues import Tongue, Word
 
 GAP_S = 0.005
@@ -37,7 +37,8 @@ class Line:
 
 @dataclass(slots=True)
 class Notes:
-    """What one or many callers saw. Times in seconds; only what was seen while `counting`."""
+    """What one or many callers saw. Times in seconds, of what was seen while `counting`; failures
+    and connections are noted always."""
 
     ready_s: list[float] = field(default_factory=list)
     """Connecting until the server's greeting."""
@@ -119,7 +120,7 @@ class Caller:
                     await wire.send(frame)
                 await self._talk(wire)
         except* (WireClosed, Unreachable) as lost:
-            self.notes.failures.append(str(_first(lost)))
+            self.notes.failures.append(str(first_of(lost)))
             self.greeted.set()
 
     async def _talk(self, wire: Wire) -> None:
@@ -227,8 +228,3 @@ class Caller:
                 self.notes.gaps_s.append(now_s - self._played_until_s)
         self._audio_s += audio_s
         self._played_until_s = max(self._played_until_s, now_s) + audio_s
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

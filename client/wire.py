@@ -96,10 +96,10 @@ async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
                 failure = error
             nursery.cancel_scope.cancel()
     except* Unreachable as refused:
-        failure = failure or _first(refused)
+        failure = failure or first_of(refused)
     except* Exception as broken:
         # trio-websocket's reader, at bytes that are no WebSocket's.
-        why = f"it sent what is no WebSocket frame ({_first(broken)!r})"
+        why = f"it sent what is no WebSocket frame ({first_of(broken)!r})"
         failure = failure or (
             WireClosed(1002, why) if opened else Unreachable(f"{url} is no WebSocket server")
         )
@@ -181,9 +181,10 @@ class _Answer(trio.abc.Stream):
         await self._stream.aclose()
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+def first_of(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first exception in a group, however deep."""
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _parts(url: str) -> SplitResult:

@@ -63,7 +63,6 @@ class ReplayTurnstile(Turnstile):
         self._over = over
         self._clock = _Jumps()
         self.diverged: str | None = None
-        self.number = 0
 
     def _let_in(self) -> None:
         if not self._script:
@@ -87,7 +86,6 @@ class ReplayTurnstile(Turnstile):
 
     def _next(self, at_s: float) -> None:
         self._script.popleft()
-        self.number += 1
         self._clock.to(self._zero_s + at_s)
         self.now_s = max(self.now_s, at_s)
 

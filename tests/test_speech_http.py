@@ -14,7 +14,7 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
-from parley.engines.failures import EngineFailure, EngineUnavailable
+from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable
 from parley.engines.kit import Engines
 from parley.engines.lane import Lane
 from parley.engines.llm.interface import ChatMessage
@@ -298,6 +298,14 @@ async def test_an_engine_that_is_missing_asks_for_no_retry() -> None:
     answer = await Desk(media=EngineUnavailable("no FFmpeg")).voice()
     assert "no FFmpeg" in told(answer, 503)["error"]
     assert "Retry-After" not in answer.headers
+
+
+async def test_a_recognizer_that_has_no_room_is_a_503_that_says_when_to_come_again() -> None:
+    asr = ScriptedTranscriber(["a"], fail_on={("begin", 1): EngineBusy("9 people")})
+    answer = await Desk(asr=asr).voice()
+    assert answer.status == 503
+    assert "9 people" in answer.body.decode()
+    assert "Retry-After" in answer.headers
 
 
 async def test_a_cancelled_request_leaves_nothing_open(autojump_clock: Any) -> None:
