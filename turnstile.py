@@ -30,6 +30,9 @@ _current: ContextVar[Turnstile | None] = ContextVar("parley_turnstile", default=
 GRACE_S = 1.0
 """How long after a deadline Trio's own strikes, where the session does not become still."""
 
+LOOK_S = 1.0
+"""How often whoever keeps the time looks for deadlines that were set meanwhile."""
+
 _rank: ContextVar[int] = ContextVar("parley_rank", default=0)
 
 
@@ -55,6 +58,9 @@ class Turnstile:
     from 0, in whole nanoseconds, so that sums of it are the same in a replay to the last bit.
     """
 
+    _lets_in_at_once = True
+    """Whether what comes to a still session need not wait: false where the order is given."""
+
     def __init__(self) -> None:
         self._zero_s = trio.current_time()
         self.now_s = 0.0
@@ -70,6 +76,7 @@ class Turnstile:
         self._deadlines: list[Deadline] = []
         self._labels: dict[str, int] = {}
         self._sleep = trio.CancelScope()
+        self._wakes_s = math.inf
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -92,13 +99,16 @@ class Turnstile:
     async def admit(self, source: str) -> float:
         """Wait until the session is still and it is the turn of what happened: an engine's answer,
         a frame. Gives the session's new time."""
+        if self._lets_in_at_once and self._alone and not self._outside:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._enter(self.time_s())
+            return self.now_s
         await self._wait(self._outside, _Waiting(source, trio.lowlevel.current_task()))
         return self.now_s
 
     async def turn(self, rank: int) -> None:
         """Wait until everybody else is still and no lower rank waits."""
-        if self._runnable == 1 and not self._turns:
-            # Nobody else runs or waits to speak: it is one's turn already.
+        if self._alone:
             await trio.lowlevel.checkpoint_if_cancelled()
             return
         waiting = _Waiting("", trio.lowlevel.current_task())
@@ -111,6 +121,11 @@ class Turnstile:
 
         heapq.heappush(self._turns, entry)
         await trio.lowlevel.wait_task_rescheduled(abort)
+
+    @property
+    def _alone(self) -> bool:
+        """Nobody else of the session runs or waits to speak: it is the current task's turn."""
+        return self._runnable == 1 and not self._turns
 
     async def _wait(self, queue: list[_Waiting], waiting: _Waiting) -> None:
         def abort(_: Any) -> trio.lowlevel.Abort:
@@ -135,9 +150,12 @@ class Turnstile:
 
     def _release(self, waiting: _Waiting, now_s: float) -> None:
         self._outside.remove(waiting)
+        self._enter(now_s)
+        trio.lowlevel.reschedule(waiting.task)
+
+    def _enter(self, now_s: float) -> None:
         self.admitted += 1
         self.now_s = max(self.now_s, now_s)
-        trio.lowlevel.reschedule(waiting.task)
 
     # Deadlines
 
@@ -151,7 +169,7 @@ class Turnstile:
             scope.cancel()
             return None
         deadline = Deadline(f"{label}#{number}", at_s, scope)
-        if at_s < min((d.at_s for d in self._deadlines), default=math.inf):
+        if at_s < self._wakes_s:
             self._sleep.cancel()  # whoever keeps the time looks again
         self._deadlines.append(deadline)
         return deadline
@@ -161,13 +179,16 @@ class Turnstile:
             self._deadlines.remove(deadline)
 
     async def keep_time(self) -> None:
-        """A task of the session: lets deadlines in when they have passed."""
+        """A task of the session: lets deadlines in when they have passed.
+
+        It looks every LOOK_S while there are deadlines, so that one which is set for later than
+        that need not wake it: most are dropped long before."""
         while True:
             first = min(self._deadlines, key=lambda d: (d.at_s, d.name), default=None)
-            wake_s = self._zero_s + first.at_s if first else math.inf
-            with trio.CancelScope(deadline=wake_s) as self._sleep:
+            self._wakes_s = min(first.at_s, self.time_s() + LOOK_S) if first else math.inf
+            with trio.CancelScope(deadline=self._zero_s + self._wakes_s) as self._sleep:
                 await trio.sleep_forever()
-            if first is None or trio.current_time() < wake_s:
+            if first is None or trio.current_time() < self._zero_s + first.at_s:
                 continue
             await self.admit(f"deadline {first.name}")
             # In whole nanoseconds it may be a hair too early, and whoever waited would wait again.

@@ -2,7 +2,7 @@
 
 One channel per kind of entry, with a JSON schema; audio lies raw on a channel of its own,
 `<kind>.audio`, just before the message that it belongs to and with the same sequence number. The
-first message is the header. A file that was finished has a trailer and an index; one that was not
+first message is the header. A file that was finished has a trailer; one that was not
 still opens, as far as it goes.
 
 Blocking: whoever calls is in a thread, or is a test. Raises OSError where the disk does.
@@ -14,7 +14,7 @@ import json
 from dataclasses import asdict
 from typing import IO, Any
 
-from mcap.writer import CompressionType, Writer
+from mcap.writer import CompressionType, IndexType, Writer
 
 from .schemas import schema
 from .tape import Entry, Header
@@ -36,7 +36,10 @@ class McapWriter:
         self._opened_ns = header.opened_ms * 1_000_000
         self._out = out
         self._mcap = Writer(
-            out, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE, use_chunking=True
+            out,
+            chunk_size=CHUNK_BYTES,
+            compression=CompressionType.NONE,
+            index_types=IndexType.NONE,  # read from end to end; an index costs more than the rest
         )
         self._channels: dict[str, int] = {}
         self._number = 0
@@ -75,7 +78,7 @@ class McapWriter:
         self._mcap.flush()
 
     def finish(self) -> None:
-        """The session is over: a trailer that says so, and an index."""
+        """The session is over: a trailer that says so."""
         self._add(TRAILER, {"entries": self._entries, "gaps": self._gaps})
         self._mcap.finish()
         self._out.flush()

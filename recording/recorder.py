@@ -24,7 +24,7 @@ from .privacy import Privacy
 from .tape import Entry, Header
 from .waiting import QUEUE_BYTES, Budget, Gap, Waiting
 
-FLUSH_S = 0.5
+FLUSH_S = 1.0
 """How much of the session's end a killed server loses, at most about twice this."""
 
 CLOSE_S = 5.0

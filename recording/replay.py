@@ -57,6 +57,8 @@ class _Jumps:
 class ReplayTurnstile(Turnstile):
     """Lets in what the recording says, in its order, at its times."""
 
+    _lets_in_at_once = False
+
     def __init__(self, entries: Iterable[Entry], over: trio.Event) -> None:
         super().__init__()
         self._script = deque(entry for entry in entries if entry.let_in)
