@@ -130,10 +130,10 @@ class Disk(io.FileIO):
 
 
 async def fails(path: Path, telemetry: Telemetry, **options: object) -> list[dict[str, object]]:
-    """Write for two seconds; the warnings that were logged meanwhile."""
+    """Write for three seconds; the warnings that were logged meanwhile."""
     with caught_log() as log:
         async with recording(path, telemetry, **options) as recorder:
-            for number in range(1, 20):
+            for number in range(1, 30):
                 recorder.write(frame(number, 20_000))
                 await trio.sleep(0.1)
             assert not recorder.recording
