@@ -58,9 +58,6 @@ class Turnstile:
     from 0, in whole nanoseconds, so that sums of it are the same in a replay to the last bit.
     """
 
-    _lets_in_at_once = True
-    """Whether what comes to a still session need not wait: false where the order is given."""
-
     def __init__(self) -> None:
         self._zero_s = trio.current_time()
         self.now_s = 0.0
@@ -99,7 +96,7 @@ class Turnstile:
     async def admit(self, source: str) -> float:
         """Wait until the session is still and it is the turn of what happened: an engine's answer,
         a frame. Gives the session's new time."""
-        if self._lets_in_at_once and self._alone and not self._outside:
+        if self._open:
             await trio.lowlevel.checkpoint_if_cancelled()
             self._enter(self.time_s())
             return self.now_s
@@ -121,6 +118,11 @@ class Turnstile:
 
         heapq.heappush(self._turns, entry)
         await trio.lowlevel.wait_task_rescheduled(abort)
+
+    @property
+    def _open(self) -> bool:
+        """What comes need not wait: the session is still, and nobody came before."""
+        return self._alone and not self._outside
 
     @property
     def _alone(self) -> bool:

@@ -11,6 +11,7 @@ shapes with random weights, and are said to be so.
 from __future__ import annotations
 
 import functools
+import math
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -47,6 +48,8 @@ they are given saves next to nothing."""
 PARTIALS_S = (1, 2, 3, 5, 8, 12)
 """12 s: the longest tail that a partial looks at."""
 LENGTHS_S = (5, 10, 20, 30)
+TOKENS_PER_S = TOKENS / SPEECH_S
+LAG_S = 30
 FRAME_S = 0.1
 
 
@@ -68,7 +71,7 @@ async def bench_asr(plan: AsrPlan, console: Console) -> Result:
     speech = b"".join(recording.pcm16 for recording in recordings)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
-        bar = progress.add_task("asr", total=len(plan.shapes) + len(LENGTHS_S) + len(recordings))
+        bar = progress.add_task("asr", total=len(plan.shapes) + len(LENGTHS_S) + 1 + len(recordings))
         for name in plan.shapes:
             model = await trio.to_thread.run_sync(make, Path(folder) / name, SHAPES[name])
             async with _lane(model, plan.threads) as lane:
@@ -79,6 +82,8 @@ async def bench_asr(plan: AsrPlan, console: Console) -> Result:
                     for length_s in LENGTHS_S:
                         rows.append(await _growth(name, lane, speech, length_s))
                         progress.advance(bar)
+                    rows.append(await _lag(name, lane, speech))
+                    progress.advance(bar)
         rows += await _engine(Settings.defaults(), recordings, lambda: progress.advance(bar))
     return Result(
         bench="asr",
@@ -172,14 +177,7 @@ async def _length(
 
 async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[str, Any]:
     """All partials of an utterance, one after every second of it, and its final."""
-    ear = Ear(
-        pool=LanePool([lane]),
-        admission=Admission(99, Expected(rtf=0.1, final_s=0.1)),
-        language="en",
-        beam=1,
-        guard=lambda decoded: None,  # random weights say nothing that could be believed
-    )
-    transcriber = WhisperTranscriber(ear)
+    transcriber = _alone(lane)
     await transcriber.begin()
     longest_s = all_s = 0.0
     for second in range(length_s):
@@ -199,6 +197,53 @@ async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[s
         "partials_ms_per_s": round(all_s * 1000 / length_s, 1),
         "longest_partial_ms": round(longest_s * 1000, 1),
         "final_ms": round((trio.current_time() - began_s) * 1000, 1),
+    }
+
+
+def _alone(lane: Lane) -> WhisperTranscriber:
+    """One that has the lane for itself."""
+    ear = Ear(
+        pool=LanePool([lane]),
+        admission=Admission(99, Expected(rtf=0.1, final_s=0.1)),
+        language="en",
+        beam=1,
+        guard=lambda decoded: None,  # random weights say nothing that could be believed
+        tokens=lambda audio_s: math.ceil(audio_s * TOKENS_PER_S),  # nor do they come to an end
+    )
+    return WhisperTranscriber(ear)
+
+
+async def _lag(name: str, lane: Lane, speech: bytes) -> dict[str, Any]:
+    """Somebody who talks on, in real time: how old what a partial covers is when it comes."""
+    transcriber = _alone(lane)
+    await transcriber.begin()
+    step = int(FRAME_S * RATE_BYTES)
+    came_s: list[float] = []
+    lags_s: list[float] = []
+    async with trio.open_nursery() as nursery:
+
+        async def talk() -> None:
+            began_s = trio.current_time()
+            for number in range(int(LAG_S / FRAME_S)):
+                await trio.sleep_until(began_s + number * FRAME_S)
+                await transcriber.feed(speech[number * step : (number + 1) * step])
+                came_s.append(trio.current_time())
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(talk)
+        while True:
+            found = await transcriber.hypothesis()
+            if found is None:
+                await trio.sleep(0.01)
+            else:
+                lags_s.append(trio.current_time() - came_s[found.audio_bytes // step - 1])
+    await transcriber.abandon()
+    return {
+        "kind": "lag",
+        "model": f"{name}, int8, random weights",
+        "audio_s": LAG_S,
+        "partials": len(lags_s),
+        "lag_ms": spread(lags_s, 1000),
     }
 
 
@@ -252,6 +297,9 @@ def tables_of(result: Result) -> list[Table]:
     growth = Table(title="an utterance's partials, one a second")
     for column in ("model", "speech s", "all ms", "ms per s", "longest ms", "final ms"):
         growth.add_column(column, justify="left" if column == "model" else "right")
+    lag = Table(title="somebody who talks on, in real time")
+    for column in ("model", "speech s", "partials", "lag ms median / p95"):
+        lag.add_column(column, justify="left" if column == "model" else "right")
     engine = Table(title="the configured engine on recordings")
     for column in ("engine", "words wrong", "rtf median / p95", "final ms median / p95"):
         engine.add_column(column, justify="left" if column == "engine" else "right")
@@ -277,6 +325,13 @@ def tables_of(result: Result) -> list[Table]:
         elif row["kind"] == "growth":
             keys = ("audio_s", "partials_ms", "partials_ms_per_s", "longest_partial_ms", "final_ms")
             growth.add_row(row["model"], *(f"{row[key]:.0f}" for key in keys))
+        elif row["kind"] == "lag":
+            lag.add_row(
+                row["model"],
+                str(row["audio_s"]),
+                str(row["partials"]),
+                f"{row['lag_ms'].median:.0f} / {row['lag_ms'].p95:.0f}",
+            )
         else:
             engine.add_row(
                 row["model"],
@@ -284,7 +339,7 @@ def tables_of(result: Result) -> list[Table]:
                 f"{row['rtf'].median:.2f} / {row['rtf'].p95:.2f}",
                 f"{row['final_ms'].median:.0f} / {row['final_ms'].p95:.0f}",
             )
-    return [window, partial, growth, engine]
+    return [window, partial, growth, lag, engine]
 
 
 def _median(found: Spread) -> str:

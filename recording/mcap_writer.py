@@ -39,7 +39,7 @@ class McapWriter:
             out,
             chunk_size=CHUNK_BYTES,
             compression=CompressionType.NONE,
-            index_types=IndexType.NONE,  # read from end to end; an index costs more than the rest
+            index_types=IndexType.NONE,  # read from end to end: an index is a third of the cost
         )
         self._channels: dict[str, int] = {}
         self._number = 0

@@ -5,6 +5,10 @@ in a worker: a lane that dies costs one decode. What is decoded never grows with
 Beyond TAIL_S its beginning is decoded once, with the final's care, and kept; from then on only the
 tail is looked at. So partials cost the same per second of speech however long one talks, and no
 decode holds a lane for longer than one tail takes.
+
+Where the model is slow for its machine, partials have a shorter way: as soon as one takes longer than
+LATE_MS, what the tail begins with is decoded once more, greedily, and kept for partials alone. So they
+stay young, and the final still has its whole tail.
 """
 
 from __future__ import annotations
@@ -42,6 +46,12 @@ enough from the end for the last words to keep their context."""
 
 SHORTEST_S = 0.1
 """Less holds no word."""
+LATE_MS = 140.0
+"""A partial that took longer is the last one to look so far back: the next ones would take longer
+still, and be told later than 250 ms after what they cover."""
+KEPT_S = (1.5, 1.2)
+"""What is kept for partials is at least so long, and ends at least so long before the newest audio:
+a cut wants words on both sides."""
 PARTIAL_MARGIN_S = 2.0
 FINAL_MARGIN_S = 4.0
 LEAST_WINDOW_S = 3.0
@@ -69,6 +79,15 @@ class Ear:
     beam: int
     """Of the final pass; partials are greedy."""
     guard: Callable[[Decoded], Guard | None] = guard_of
+    tokens: Callable[[float], int] = token_cap
+    """The most for so many seconds of audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    end: int
+    """In bytes of the utterance."""
+    words: list[str]
 
 
 @dataclass(slots=True)
@@ -78,6 +97,10 @@ class _Open:
     """Where the tail begins; what is before it is settled."""
     settled: list[str] = field(default_factory=list)
     """The words before the cut, as the final will have them."""
+    kept: list[_Kept] = field(default_factory=list)
+    """What partials know behind the cut, in order, without a gap."""
+    partial_ms: float = 0.0
+    """What the last partial took of the engine's time."""
     last: tuple[int, ...] = ()
     """The newest hypothesis for the tail, in tokens."""
     agreed: tuple[int, ...] = ()
@@ -103,6 +126,19 @@ class _Open:
     @property
     def tail_s(self) -> float:
         return seconds_of(len(self.audio) - self.cut)
+
+    @property
+    def looked_from(self) -> int:
+        """Where the next partial begins to look."""
+        return self.kept[-1].end if self.kept else self.cut
+
+    @property
+    def looked_s(self) -> float:
+        return seconds_of(len(self.audio) - self.looked_from)
+
+    def forget(self) -> None:
+        """The next hypothesis begins with nothing: it looks at other audio, or the last was bad."""
+        self.last = self.agreed = ()
 
     @property
     def confidence(self) -> float:
@@ -159,6 +195,8 @@ class WhisperTranscriber:
             try:
                 if utterance.tail_s > TAIL_S:
                     await self._settle(utterance)
+                elif self._late(utterance):
+                    await self._keep(utterance)
                 found = await self._partial(utterance)
             except EngineUnavailable:
                 raise
@@ -212,30 +250,59 @@ class WhisperTranscriber:
         def newest() -> Pass:
             nonlocal covered
             covered = utterance.asked_bytes = len(utterance.audio)
-            tail = bytes(utterance.audio[utterance.cut :])
+            tail = bytes(utterance.audio[utterance.looked_from :])
             return self._pass(tail, PARTIAL_MARGIN_S, beam=1, begins=utterance.agreed)
 
         # Windows of about one size share a call; another would be padded to the widest.
-        alike = ("partial", int(utterance.tail_s // 2), len(utterance.agreed))
+        alike = ("partial", int(utterance.looked_s // 2), len(utterance.agreed))
         decoded = await self._ear.pool.pick().call_late(decode, newest, alike=alike)
         self._note(utterance, decoded)
+        utterance.partial_ms = decoded.ms
         if guard := self._ear.guard(decoded):
             utterance.doubts[guard.value] += 1
-            utterance.last = utterance.agreed = ()  # perhaps that was the trap
+            utterance.forget()  # perhaps that was the trap
             return None
         # The last word of what agrees may be one that is just being said.
         utterance.agreed = _common(utterance.last, decoded.tokens)[:-1]
         utterance.last = decoded.tokens
-        return Hypothesis(" ".join([*utterance.settled, *decoded.text.split()]), covered)
+        kept = [word for part in utterance.kept for word in part.words]
+        words = [*utterance.settled, *kept, *decoded.text.split()]
+        return Hypothesis(" ".join(words), covered)
+
+    def _late(self, utterance: _Open) -> bool:
+        """Whether partials should look less far back, and can."""
+        return utterance.partial_ms > LATE_MS and utterance.looked_s > sum(KEPT_S)
+
+    async def _keep(self, utterance: _Open) -> None:
+        """Decode what partials begin with once more, and look at it in no other partial."""
+        least_s, rest_s = KEPT_S
+        looked = bytes(utterance.audio[utterance.looked_from :])
+        at = quiet_point(looked, least_s, utterance.looked_s - rest_s)
+        job = self._pass(looked[:at], PARTIAL_MARGIN_S, beam=1)
+        decoded = await self._ear.pool.pick().call_late(decode, lambda: job)
+        self._note(utterance, decoded)
+        if guard := self._ear.guard(decoded):
+            utterance.doubts[guard.value] += 1
+            utterance.partial_ms = 0.0  # another place, when the next partial was slow
+            return
+        utterance.kept.append(_Kept(utterance.looked_from + at, decoded.text.split()))
+        utterance.partial_ms = 0.0
+        utterance.forget()
 
     async def _settle(self, utterance: _Open) -> None:
         """Decode the beginning of the tail with care, and look at it no more."""
         tail = bytes(utterance.audio[utterance.cut :])
-        at = quiet_point(tail, *SETTLED_S)
+        # Where partials were cut already the words behind are known, and it was quiet there.
+        known = [part.end - utterance.cut for part in utterance.kept]
+        first_s, last_s = SETTLED_S
+        fit = [end for end in known if first_s <= seconds_of(end) <= last_s]
+        at = fit[-1] if fit else quiet_point(tail, *SETTLED_S)
         text = await self._sure(utterance, tail[:at], urgent=False)
         utterance.settled += text.split()
         utterance.cut += at
-        utterance.last = utterance.agreed = ()
+        behind = [part for part in utterance.kept if part.end > utterance.cut]
+        utterance.kept = behind if fit else []
+        utterance.forget()
 
     async def _sure(self, utterance: _Open, pcm16: bytes, *, urgent: bool) -> str:
         """The final pass over some audio: what a guard does not believe is decoded again in the
@@ -290,7 +357,7 @@ class WhisperTranscriber:
             pcm16=pcm16,
             frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
             beam=beam,
-            tokens=token_cap(audio_s),
+            tokens=self._ear.tokens(audio_s),
             language=self._language,
             begins=begins,
         )

@@ -182,6 +182,114 @@ async def test_a_long_utterance_is_settled_from_its_beginning(autojump_clock: Cl
     assert 4 <= len(careful) <= 6
 
 
+def spoken(second: int, *, pause: bool = True) -> bytes:
+    """A second with its number in the midst of it: loud, and quiet at its end where one pauses."""
+    loud = bytes([0, 16])
+    said = loud * 8000 + bytes([second, 0]) + loud * 7999
+    return said[:-9600] + bytes(9600) if pause else said
+
+
+def marked(job: Pass) -> str:
+    """A word for every number in the audio."""
+    numbers = [value for value in memoryview(job.pcm16).cast("h") if 0 < value < 100]
+    return " ".join(f"w{number}" for number in numbers)
+
+
+def slow(job: Pass) -> Answer:
+    """60 ms for every second that is looked at."""
+    return decoded(marked(job), ms=len(job.pcm16) / 32_000 * 60)
+
+
+def numbers(*, until: int) -> str:
+    return " ".join(f"w{second}" for second in range(1, until + 1))
+
+
+async def test_partials_of_a_slow_model_look_less_far_back_than_its_final(
+    autojump_clock: Clock,
+) -> None:
+    lanes = Lanes(slow, takes_s=0.05)
+    ear = transcriber(lanes)
+    await ear.begin()
+    told = []
+    for second in range(1, 10):
+        await ear.feed(spoken(second))
+        await trio.sleep(1)
+        if found := await ear.hypothesis():
+            told.append((found.text.split()[-1], found.audio_bytes))
+    looked = [len(job.pcm16) / 32_000 for job in lanes.passes]
+    assert max(looked) <= 4, "one that took 180 ms was the last of its kind"
+    assert told == [(f"w{second}", second * 32_000) for second in range(1, 10)]
+    transcript = await ear.finish()
+    final = lanes.passes[-1]
+    assert (len(final.pcm16) / 32_000, final.beam) == (9, 5), "all of it, with care"
+    assert transcript.text == numbers(until=9)
+
+
+async def test_what_partials_keep_is_told_with_them(autojump_clock: Clock) -> None:
+    ear = transcriber(Lanes(slow, takes_s=0.05))
+    await ear.begin()
+    found = None
+    for second in range(1, 8):
+        await ear.feed(spoken(second))
+        await trio.sleep(1)
+        found = await ear.hypothesis()
+    assert found is not None
+    assert found.text == numbers(until=7)
+
+
+async def test_a_fast_model_looks_at_the_whole_tail(autojump_clock: Clock) -> None:
+    lanes = Lanes(marked, takes_s=0.05)
+    ear = transcriber(lanes)
+    await ear.begin()
+    for second in range(1, 11):
+        await ear.feed(spoken(second))
+        await trio.sleep(1)
+        await ear.hypothesis()
+    assert [len(job.pcm16) / 32_000 for job in lanes.passes] == list(range(1, 11))
+
+
+async def test_a_beginning_that_is_not_believed_is_not_kept(autojump_clock: Clock) -> None:
+    def answer(job: Pass) -> Answer:
+        newest = job.pcm16 == bytes(said)
+        return slow(job) if newest else decoded("a a a a a a a a")
+
+    lanes = Lanes(answer, takes_s=0.05)
+    ear = transcriber(lanes)
+    said = bytearray()
+    await ear.begin()
+    found = None
+    for second in range(1, 6):
+        said += spoken(second)
+        await ear.feed(spoken(second))
+        await trio.sleep(1)
+        found = await ear.hypothesis()
+    assert found is not None
+    assert found.text == numbers(until=5), "the next partial looks at all of it"
+    assert (await ear.finish()).doubts == {"repetition": 2}
+
+
+@pytest.mark.parametrize("pause", [True, False])
+async def test_a_slow_model_settles_a_long_utterance_too(
+    pause: bool, autojump_clock: Clock
+) -> None:
+    lanes = Lanes(slow, takes_s=0.05)
+    ear = transcriber(lanes)
+    await ear.begin()
+    found = None
+    for second in range(1, 31):
+        await ear.feed(spoken(second, pause=pause))
+        await trio.sleep(1)
+        found = await ear.hypothesis() or found
+    transcript = await ear.finish()
+    assert found is not None
+    assert found.text == numbers(until=30)
+    assert transcript.text == numbers(until=30)
+    quick = [len(job.pcm16) / 32_000 for job in lanes.passes if job.beam == 1]
+    assert max(quick) <= 5
+    careful = [job for job in lanes.passes if job.beam == 5]
+    assert 4 <= len(careful) <= 7
+
+
 async def test_one_that_was_never_asked_is_decoded_in_pieces(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
     ear = transcriber(lanes)
