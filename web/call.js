@@ -1,0 +1,191 @@
+/**
+ * A call: the client, the microphone and the loudspeaker together, kept alive.
+ *
+ * All events of the Client come through, and `level` {level}, `sound` {what, playedMs, …} from the
+ * loudspeaker, `microphone` {open, advice}, `offline` {waitMs} and `online`.
+ * @module
+ */
+
+import { microphoneAdvice } from "./advice.js";
+import { Client } from "./client.js";
+import { Microphone } from "./microphone.js";
+import { Speaker } from "./speaker.js";
+
+const EVENTS = [
+  "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
+  "audio", "phrasedone", "replydone", "interrupted", "latency", "info", "failure", "close",
+]; // prettier-ignore
+
+const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+/** How loud the reply stays while it is not known whether a sound is speech. */
+const DUCKED = 0.3;
+/** A sound: so many times the room's own noise, and at least so loud, for so many frames of 20 ms. */
+const SOUND = { times: 4, least: 0.01, frames: 3 };
+/** So many frames without a sound, and the reply is as loud as before. */
+const QUIET_FRAMES = 20;
+
+export class Call extends EventTarget {
+  /**
+   * @param {object} [options]
+   * @param {string} [options.protocol]
+   * @param {string|URL} [options.base]
+   */
+  constructor({ protocol = "newspeech", base } = {}) {
+    super();
+    this._options = base === undefined ? { protocol } : { protocol, base };
+    this._client = null;
+    this._microphone = null;
+    this._speaker = null;
+    this._context = null;
+    this._over = false;
+    this._failures = 0;
+    this._noise = 0.002;
+    this._loud = 0;
+    this._quiet = 0;
+    this._ducked = false;
+  }
+
+  /**
+   * Begin. Call it from a click: browsers want one before they play sound.
+   * @param {object} [options]
+   * @param {boolean} [options.microphone] False: typed words alone.
+   */
+  async start({ microphone = true } = {}) {
+    this._context = new AudioContext({ latencyHint: "interactive" });
+    await this._context.resume();
+    this._speaker = await Speaker.open(this._context);
+    for (const what of ["began", "playing", "ended", "flushed"]) {
+      this._speaker.addEventListener(what, ({ detail }) => this._tell("sound", { what, ...detail }));
+    }
+    if (this._over) return this._release();
+    await this._connect();
+    if (microphone && !this._over) await this.openMicrophone();
+  }
+
+  /** Ask for the microphone. Whatever comes of it is told by `microphone`. */
+  async openMicrophone() {
+    const hz = this._client?.dialect.microphoneHz ?? 24000;
+    try {
+      const found = await Microphone.open(this._context, hz);
+      if (this._over) return found.close();
+      this._microphone = found;
+    } catch (error) {
+      this._tell("microphone", { open: false, advice: microphoneAdvice(error) });
+      return;
+    }
+    this._client?.listen();
+    this._microphone.addEventListener("frame", ({ detail }) => this._frame(detail));
+    this._microphone.addEventListener("ended", () => {
+      this.closeMicrophone();
+      const advice = "The microphone went away. Plug it in and press the button again.";
+      this._tell("microphone", { open: false, advice });
+    });
+    this._tell("microphone", { open: true, advice: "" });
+  }
+
+  closeMicrophone() {
+    this._microphone?.close();
+    this._microphone = null;
+    this._client?.unlisten();
+  }
+
+  get hasMicrophone() {
+    return this._microphone !== null;
+  }
+
+  /** Whether the protocol can carry typed words. */
+  get takesText() {
+    return this._client?.dialect.takesText ?? false;
+  }
+
+  sendText(text) {
+    this._client.sendText(text);
+  }
+
+  /** Fall silent, here and there. */
+  interrupt() {
+    this._speaker?.flush();
+    this._client?.interrupt();
+  }
+
+  /** Hang up. Nothing is left: no socket, no node, no microphone. */
+  async close() {
+    if (this._over) return;
+    this._over = true;
+    clearTimeout(this._timer);
+    this._client?.close();
+    await this._release();
+  }
+
+  async _release() {
+    this._microphone?.close();
+    this._speaker?.close();
+    this._microphone = this._speaker = null;
+    const context = this._context;
+    this._context = null;
+    await context?.close();
+  }
+
+  async _connect() {
+    const client = (this._client = new Client(this._options));
+    for (const type of EVENTS) {
+      client.addEventListener(type, ({ detail }) => {
+        this._react(type, detail);
+        this._tell(type, detail);
+      });
+    }
+    try {
+      await client.connect();
+    } catch {
+      return; // `close` tells of it
+    }
+    this._failures = 0;
+    this._tell("online");
+    if (this._microphone) client.listen();
+  }
+
+  _react(type, detail) {
+    switch (type) {
+      case "audio":
+        return this._speaker?.play(detail.pcm16.slice(), detail.rateHz);
+      case "replydone":
+        return this._speaker?.end();
+      case "interrupted":
+        return this._speaker?.flush();
+      case "close":
+        return this._closed(detail);
+    }
+  }
+
+  _closed({ wanted }) {
+    this._client = null;
+    this._speaker?.flush();
+    if (wanted || this._over) return;
+    const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
+    this._tell("offline", { waitMs });
+    this._timer = setTimeout(() => this._over || this._connect(), waitMs);
+  }
+
+  _frame({ pcm16, level }) {
+    this._client?.sendAudio(pcm16);
+    this._duck(level);
+    this._tell("level", { level });
+  }
+
+  /** At the first sound the reply grows quiet, at once; where it was no speech it comes back. */
+  _duck(level) {
+    const loud = level > Math.max(SOUND.least, this._noise * SOUND.times);
+    this._loud = loud ? this._loud + 1 : 0;
+    this._quiet = loud ? 0 : this._quiet + 1;
+    if (!loud) this._noise += (level - this._noise) * 0.05;
+    const ducked = this._loud >= SOUND.frames || (this._ducked && this._quiet < QUIET_FRAMES);
+    if (ducked !== this._ducked) {
+      this._ducked = ducked;
+      this._speaker?.duck(ducked ? DUCKED : 1);
+    }
+  }
+
+  _tell(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * A conversation with a Parley server over one WebSocket: no microphone, no loudspeaker.
+ *
+ * Whatever the protocol, the events are the same. Each is a CustomEvent whose `detail` is what
+ * stands behind its name:
+ *
+ *   open                                     the socket is open
+ *   session      {id}                        the server's name for it
+ *   state        {state}                     dialect B only
+ *   speechstart, speechend                   dialects B and C
+ *   partial      {text, stableChars}         so many characters will not change any more
+ *   finalizing                               the utterance has ended
+ *   final        {text}                      empty where there were no words
+ *   token        {text, done}                a piece of the reply's text (A and C)
+ *   audio        {pcm16, rateHz, seq}        a piece of the reply
+ *   phrasedone   {seq}                       dialect A
+ *   replydone                                all audio of the reply was sent (A and C)
+ *   interrupted  {seq}                       the reply was cut: stop playing
+ *   latency      {times}                     ms: first sample, first partial, final, token, audio
+ *   info         {message}
+ *   failure      {code, message, recoverable, advice}
+ *   close        {code, reason, wanted}      the last one
+ *
+ * @module
+ */
+
+import { adviceFor } from "./advice.js";
+import { ioSpeech } from "./dialects/io_speech.js";
+import { newspeech } from "./dialects/newspeech.js";
+import { promptVoice } from "./dialects/prompt_voice.js";
+
+/** What each protocol is called, and how it speaks. */
+export const DIALECTS = Object.freeze({
+  newspeech,
+  "prompt-voice": promptVoice,
+  "io-speech": ioSpeech,
+});
+
+/** What may wait in the socket: more of the microphone than that is old, and is left out. */
+const WAITING_BYTES = 256 * 1024;
+
+export class Client extends EventTarget {
+  /**
+   * @param {object} [options]
+   * @param {string} [options.protocol] One of DIALECTS.
+   * @param {string|URL} [options.base] Where the server's paths begin; the page's own address.
+   */
+  constructor({ protocol = "newspeech", base = globalThis.document?.baseURI } = {}) {
+    super();
+    const dialect = DIALECTS[protocol];
+    if (!dialect) throw new RangeError(`no protocol ${protocol}: ${Object.keys(DIALECTS)}`);
+    /** Its `microphoneHz` is the rate that `sendAudio` wants. */
+    this.dialect = dialect;
+    this.url = new URL(dialect.path, base);
+    this.url.protocol = this.url.protocol.replace("http", "ws");
+    /** How many frames were left out because the network was slower than the microphone. */
+    this.leftOut = 0;
+    this._codec = dialect.makeCodec();
+    this._socket = null;
+    this._wanted = false;
+  }
+
+  /** Open the conversation; resolves when the socket is open, rejects with an Error in words. */
+  connect() {
+    if (this._socket) throw new Error("a Client connects once");
+    return new Promise((resolve, reject) => {
+      const socket = (this._socket = new WebSocket(this.url));
+      socket.binaryType = "arraybuffer";
+      socket.onopen = () => {
+        this._tell("open");
+        resolve();
+      };
+      socket.onmessage = ({ data }) => this._read(data);
+      socket.onclose = ({ code, reason }) => {
+        reject(new Error("the server cannot be reached, or has no room"));
+        this._tell("close", { code, reason, wanted: this._wanted });
+      };
+    });
+  }
+
+  /** Whether it can be talked to now. */
+  get isOpen() {
+    return this._socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Open the microphone: audio may follow. */
+  listen() {
+    this._send(this._codec.listen());
+  }
+
+  /** Close the microphone: what is pending is finalized. */
+  unlisten() {
+    this._send(this._codec.unlisten());
+  }
+
+  /** @param {Int16Array} pcm16 mono, at `dialect.microphoneHz`; 20 to 100 ms are sensible. */
+  sendAudio(pcm16) {
+    if (!this.isOpen) return;
+    if (this._socket.bufferedAmount > WAITING_BYTES) this.leftOut++;
+    else this._send(this._codec.audio(pcm16));
+  }
+
+  /** Typed words, answered like spoken ones. @param {string} text */
+  sendText(text) {
+    if (!this._codec.text) throw new Error(`${this.dialect.name} has no typed words`);
+    this._send(this._codec.text(text));
+  }
+
+  /** Cut the reply. */
+  interrupt() {
+    this._send(this._codec.interrupt());
+  }
+
+  /** Say goodbye. `close` follows. */
+  close() {
+    this._wanted = true;
+    if (this.isOpen) this._send(this._codec.goodbye());
+    this._socket?.close(1000);
+  }
+
+  _send(frames) {
+    if (!this.isOpen) return;
+    for (const frame of frames) this._socket.send(frame);
+  }
+
+  _read(frame) {
+    let found;
+    try {
+      found = this._codec.read(frame);
+    } catch (error) {
+      const message = `a message was not understood: ${error.message}`;
+      found = [{ type: "failure", code: "CLIENT", message, recoverable: true }];
+    }
+    for (const { type, ...detail } of found) {
+      if (type === "failure") detail.advice = adviceFor(detail.code);
+      this._tell(type, detail);
+    }
+  }
+
+  _tell(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

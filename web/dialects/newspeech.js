@@ -1,0 +1,36 @@
+/** Dialect C, `/engine`: binary PCM16 at 24 kHz both ways, JSON for the rest. */
+
+import { plain } from "./prompt_voice.js";
+
+const RATE_HZ = 24000;
+
+export const newspeech = {
+  name: "newspeech",
+  path: "engine",
+  microphoneHz: RATE_HZ,
+  takesText: true,
+  makeCodec: () => ({
+    listen: () => [json({ type: "control", command: "start_session" })],
+    unlisten: () => [],
+    audio: (pcm16) => [pcm16],
+    text: (content) => [json({ type: "text", content })],
+    interrupt: () => [json({ type: "barge_in" })],
+    goodbye: () => [json({ type: "control", command: "end_session" })],
+    read(frame) {
+      if (typeof frame !== "string") {
+        return [{ type: "audio", pcm16: new Int16Array(frame), rateHz: RATE_HZ, seq: null }];
+      }
+      const message = JSON.parse(frame);
+      switch (message.type) {
+        case "speech_started":
+          return [{ type: "speechstart", audioMs: message.audio_ms }];
+        case "speech_ended":
+          return [{ type: "speechend", audioMs: message.audio_ms }];
+        default:
+          return plain(message);
+      }
+    },
+  }),
+};
+
+const json = (value) => JSON.stringify(value);

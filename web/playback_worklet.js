@@ -1,0 +1,63 @@
+/** The loudspeaker's side of Web Audio: plays the queue, and tells what was really played. */
+
+import { PlaybackQueue } from "./queue.js";
+
+const REPORT_S = 0.05;
+
+class Playback extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this._queue = new PlaybackQueue(sampleRate);
+    this._running = true;
+    this._was = false;
+    this._toldS = 0;
+    /** When the last sample of a reply was played: what silence is measured from. */
+    this._lastS = 0;
+    this.port.onmessage = ({ data }) => this._do(data);
+  }
+
+  _do(order) {
+    switch (order.do) {
+      case "play":
+        return this._queue.push(order.pcm16, order.rateHz);
+      case "end":
+        return this._queue.end();
+      case "duck":
+        return this._queue.duck(order.gain);
+      case "flush":
+        this._queue.flush();
+        return this._tell("flushed");
+      case "stop":
+        this._running = false;
+    }
+  }
+
+  process(_, [output]) {
+    const sounding = this._queue.pull(output[0]);
+    for (const channel of output.slice(1)) channel.set(output[0]);
+    if (sounding) this._lastS = currentTime + sounding / sampleRate;
+    const now = sounding > 0;
+    if (now !== this._was) {
+      this._was = now;
+      this._tell(now ? "began" : "ended");
+    } else if (now && currentTime - this._toldS > REPORT_S) this._tell("playing");
+    return this._running;
+  }
+
+  _tell(what) {
+    this._toldS = currentTime;
+    const { played, dropped, gaps, length } = this._queue;
+    const ms = (samples) => Math.round((samples * 1000) / sampleRate);
+    this.port.postMessage({
+      what,
+      timeS: currentTime,
+      lastS: this._lastS,
+      playedMs: ms(played),
+      droppedMs: ms(dropped),
+      waitingMs: ms(length),
+      gaps,
+    });
+  }
+}
+
+registerProcessor("parley-playback", Playback);
