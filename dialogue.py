@@ -335,7 +335,7 @@ class Dialogue:
         )
         self.watchers.tell(BargedIn(session_id=self.session_id, turn=record.turn, heard=heard))
         self._go(Trigger.INTERRUPT)
-        await self.outbox.send(BargeIn(seq=self.seq))
+        await self.outbox.send(BargeIn(seq=self.seq, heard=heard))
         await self._tell_latency(record)
         if self._draining:
             await self._close_for_drain()

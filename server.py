@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -36,6 +37,7 @@ from .recording.tap import Tap, TappedTransport, tapped
 from .serving.front import ANY_PATH, Front, WebSocketRoute
 from .serving.head import Head
 from .serving.http import Response, json_response, text_response
+from .serving.site import site
 from .serving.websocket import WebSocketTransport
 from .session import Session
 from .speech_http import SpeechEndpoints
@@ -47,6 +49,9 @@ from .wallclock import unix_ms
 from .watching import Watcher
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+WEB = Path(__file__).parent / "web"
+"""The page, and the modules that other pages may import."""
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
@@ -128,6 +133,7 @@ class Server:
         )
         self._front = Front(
             routes={
+                **site(WEB),
                 ("GET", "/health"): self._health,
                 ("GET", "/healthz"): self._health,
                 ("GET", "/ready"): self._ready,

@@ -122,9 +122,11 @@ class Failure(Event, frozen=True, kw_only=True):
 
 
 class BargeIn(Event, frozen=True, kw_only=True):
-    """The person spoke over the reply and it was cut; `seq` is the last phrase sent (0: none)."""
+    """The person spoke over the reply and it was cut; `seq` is the last phrase sent (0: none),
+    `heard` the words that the memory keeps of it."""
 
     seq: int
+    heard: str = ""
 
 
 class Pong(Event, frozen=True, kw_only=True):

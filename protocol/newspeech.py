@@ -59,6 +59,7 @@ class _Text(msgspec.Struct):
 
 class _Control(msgspec.Struct):
     command: str
+    audio_clock: bool = False
 
 
 _TEXT = msgspec.json.Decoder(_Text)
@@ -66,12 +67,12 @@ _CONTROL = msgspec.json.Decoder(_Control)
 
 
 class NewSpeechCodec:
-    """Dialect C for one session. It keeps nothing."""
+    """Dialect C for one session."""
 
     profile = PROFILE
 
     def __init__(self, now_ms: NowMs) -> None:
-        pass
+        self._audio_clock = False
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
@@ -118,12 +119,12 @@ class NewSpeechCodec:
             )
         return TypedText(content)
 
-    @staticmethod
-    def _control(text: str) -> Command:
+    def _control(self, text: str) -> Command:
         control = fields_of(_CONTROL, text, Breach.INVALID_FIELD, "control")
         match control.command:
             case "start_session":
-                return StartListening(rate_hz=RATE_HZ)
+                self._audio_clock = control.audio_clock
+                return StartListening(rate_hz=RATE_HZ, audio_clock=control.audio_clock)
             case "end_session":
                 return EndSession()
             case "ping":
@@ -144,6 +145,9 @@ class NewSpeechCodec:
                 return [as_json({"type": "speech_started", "audio_ms": event.audio_ms})]
             case events.SpeechEnded():
                 return [as_json({"type": "speech_ended", "audio_ms": event.audio_ms})]
+            case events.BargeIn() if self._audio_clock:
+                (message,) = plain_messages(event)
+                return [as_json({**message, "heard": event.heard})]
             case events.PhraseDone():
                 return []  # it marks the end of a WAV, and there is none
             case _:

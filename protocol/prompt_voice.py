@@ -2,7 +2,8 @@
 
 JSON control messages and binary PCM16 in; JSON out, with a whole WAV per phrase. Source: wire
 facts of dialect A. One thing is Parley's own: a client whose `start` has `"audio_clock": true`
-gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover.
+gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover, and `heard`
+with an interruption, the words of the reply that it cut.
 """
 
 from __future__ import annotations
@@ -138,6 +139,8 @@ class PromptVoiceCodec:
             messages[0]["audio_ms"] = event.audio_ms
         if self._audio_clock and isinstance(event, events.Partial):
             messages[0]["stable_chars"] = event.stable_chars
+        if self._audio_clock and isinstance(event, events.BargeIn):
+            messages[0]["heard"] = event.heard
         return messages
 
 

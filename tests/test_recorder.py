@@ -152,9 +152,7 @@ async def test_a_full_disk_ends_the_recording_with_one_warning(
 ) -> None:
     path = tmp_path / "a.mcap"
     room = 250_000  # the first second's frames, and not the second's
-    (warning,) = await fails(
-        path, telemetry, open_file=lambda p: io.BufferedWriter(Disk(p, room))
-    )
+    (warning,) = await fails(path, telemetry, open_file=lambda p: io.BufferedWriter(Disk(p, room)))
     assert warning["error"] == "No space left on device"
     assert warning["path"] == str(path)
     found = read_recording(path)

@@ -1,13 +1,13 @@
 /**
  * A call: the client, the microphone and the loudspeaker together, kept alive.
  *
- * All events of the Client come through, and `level` {level}, `sound` {what, playedMs, …} from the
+ * All events of the Client come through, and `level` {level, loud}, `sound` {what, playedMs, …} from the
  * loudspeaker, `microphone` {open, advice}, `offline` {waitMs} and `online`.
  * @module
  */
 
 import { microphoneAdvice } from "./advice.js";
-import { Client } from "./client.js";
+import { Client, DIALECTS } from "./client.js";
 import { Microphone } from "./microphone.js";
 import { Speaker } from "./speaker.js";
 
@@ -64,7 +64,7 @@ export class Call extends EventTarget {
 
   /** Ask for the microphone. Whatever comes of it is told by `microphone`. */
   async openMicrophone() {
-    const hz = this._client?.dialect.microphoneHz ?? 24000;
+    const hz = DIALECTS[this._options.protocol].microphoneHz;
     try {
       const found = await Microphone.open(this._context, hz);
       if (this._over) return found.close();
@@ -168,8 +168,8 @@ export class Call extends EventTarget {
 
   _frame({ pcm16, level }) {
     this._client?.sendAudio(pcm16);
-    this._duck(level);
-    this._tell("level", { level });
+    const loud = this._duck(level);
+    this._tell("level", { level, loud });
   }
 
   /** At the first sound the reply grows quiet, at once; where it was no speech it comes back. */
@@ -183,6 +183,7 @@ export class Call extends EventTarget {
       this._ducked = ducked;
       this._speaker?.duck(ducked ? DUCKED : 1);
     }
+    return loud;
   }
 
   _tell(type, detail = {}) {

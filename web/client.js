@@ -15,7 +15,7 @@
  *   audio        {pcm16, rateHz, seq}        a piece of the reply
  *   phrasedone   {seq}                       dialect A
  *   replydone                                all audio of the reply was sent (A and C)
- *   interrupted  {seq}                       the reply was cut: stop playing
+ *   interrupted  {seq, heard}                the reply was cut: stop playing; what was heard of it
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}
  *   failure      {code, message, recoverable, advice}

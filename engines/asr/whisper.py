@@ -6,9 +6,9 @@ Beyond TAIL_S its beginning is decoded once, with the final's care, and kept; fr
 tail is looked at. So partials cost the same per second of speech however long one talks, and no
 decode holds a lane for longer than one tail takes.
 
-Where the model is slow for its machine, partials have a shorter way: as soon as one takes longer than
-LATE_MS, what the tail begins with is decoded once more, greedily, and kept for partials alone. So they
-stay young, and the final still has its whole tail.
+Where the model is slow for its machine, partials have a shorter way: as soon as one takes longer
+than LATE_MS, what the tail begins with is decoded once more, greedily, and kept for partials alone.
+So they stay young, and the final still has its whole tail.
 """
 
 from __future__ import annotations

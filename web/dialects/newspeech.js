@@ -10,7 +10,7 @@ export const newspeech = {
   microphoneHz: RATE_HZ,
   takesText: true,
   makeCodec: () => ({
-    listen: () => [json({ type: "control", command: "start_session" })],
+    listen: () => [json({ type: "control", command: "start_session", audio_clock: true })],
     unlisten: () => [],
     audio: (pcm16) => [pcm16],
     text: (content) => [json({ type: "text", content })],

@@ -46,7 +46,7 @@ export function plain(message) {
     case "tts_complete":
       return [{ type: "replydone" }];
     case "barge_in":
-      return [{ type: "interrupted", seq: message.seq }];
+      return [{ type: "interrupted", seq: message.seq, heard: message.heard }];
     case "error":
       // The answer to a cancel ends the reply, as an interruption does.
       if (message.code === "CANCELLED") return [{ type: "interrupted", seq: 0 }];

@@ -1,0 +1,216 @@
+/** The page: buttons to a Call, its events to what one sees. */
+
+import { Call, canCall, Dictation } from "../parley.js";
+import { Conversation } from "./conversation.js";
+import { Waterfall } from "./waterfall.js";
+
+const at = (id) => document.getElementById(id);
+const conversation = new Conversation(at("conversation"));
+const waterfall = new Waterfall(at("waterfall"));
+const openedMs = performance.now();
+
+let call = null;
+let speechMs = 0;
+
+// What is shown
+
+function state(words) {
+  at("state").textContent = words;
+  at("state").dataset.is = words;
+}
+
+function mark(words) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = `${((performance.now() - openedMs) / 1000).toFixed(1)} s`;
+  item.append(time, words);
+  at("marks").prepend(item);
+  while (at("marks").children.length > 200) at("marks").lastElementChild.remove();
+}
+
+function alarm(title, advice) {
+  const line = document.createElement("p");
+  const strong = document.createElement("strong");
+  strong.textContent = title;
+  line.append(strong, " ", advice);
+  at("alerts").replaceChildren(line);
+  mark(title);
+}
+
+function calm() {
+  at("alerts").replaceChildren();
+}
+
+function pressed(on) {
+  at("talk").textContent = on ? "Stop" : "Start talking";
+  at("talk").setAttribute("aria-pressed", String(on));
+}
+
+// What happens
+
+const REACTIONS = {
+  online: () => {
+    calm();
+    state("listening");
+    mark("connected");
+  },
+  offline: ({ waitMs }) => {
+    conversation.replyOver();
+    state("offline");
+    alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`);
+  },
+  microphone: ({ open, advice }) => {
+    pressed(open);
+    if (open) calm();
+    else alarm("No microphone.", advice);
+  },
+  level: ({ level, loud }) => {
+    at("level").value = Math.min(1, Math.sqrt(level) * 2);
+    if (loud) waterfall.spoke();
+  },
+  state: ({ state: words }) => words === "processing" && state("thinking"),
+  speechstart: () => {
+    speechMs = performance.now();
+    state("hearing you");
+    waterfall.begin();
+    mark("speech begins");
+  },
+  speechend: () => {
+    waterfall.reached("silence");
+    mark(`speech ends, ${((performance.now() - speechMs) / 1000).toFixed(1)} s`);
+  },
+  partial: ({ text, stableChars }) => conversation.partial(text, stableChars),
+  finalizing: () => waterfall.reached("silence"),
+  final: ({ text }) => {
+    waterfall.reached("final");
+    conversation.final(text);
+    state(text ? "thinking" : "listening");
+    mark(text ? "understood" : "no words");
+  },
+  token: ({ text, done }) => {
+    waterfall.reached("token");
+    conversation.token(text, done);
+  },
+  sound: ({ what, playedMs }) => {
+    document.documentElement.dataset.playedMs = playedMs;
+    if (what === "began") {
+      waterfall.reached("sound");
+      state("speaking");
+    } else if (what === "ended" || what === "flushed") {
+      if (at("state").dataset.is === "speaking") state("listening");
+    }
+    at("hush").disabled = what === "ended" || what === "flushed";
+  },
+  replydone: () => {
+    conversation.replyOver();
+    mark("answered");
+  },
+  interrupted: ({ heard }) => {
+    conversation.interrupted(heard);
+    mark("interrupted");
+  },
+  info: ({ message }) => mark(message),
+  failure: ({ code, message, advice }) => alarm(`${code}: ${message}`, advice),
+};
+
+async function begin(options) {
+  call = new Call({ protocol: at("protocol").value });
+  for (const [type, react] of Object.entries(REACTIONS)) {
+    call.addEventListener(type, ({ detail }) => react(detail));
+  }
+  at("hello").hidden = true;
+  state("connecting");
+  await call.start(options);
+}
+
+async function end() {
+  const over = call;
+  call = null;
+  await over?.close();
+  conversation.replyOver();
+  at("level").value = 0;
+  at("hush").disabled = true;
+  pressed(false);
+  state("not connected");
+}
+
+async function talk() {
+  if (call?.hasMicrophone) return end();
+  if (call) return call.openMicrophone();
+  await begin({ microphone: true });
+}
+
+async function type(event) {
+  event.preventDefault();
+  const words = at("words").value.trim();
+  if (!words) return;
+  if (!call) await begin({ microphone: false });
+  if (!call?.takesText) {
+    alarm("Typed words need newspeech.", "Choose it in the settings.");
+    return;
+  }
+  at("words").value = "";
+  waterfall.begin();
+  waterfall.spoke();
+  conversation.typed(words);
+  call.sendText(words);
+}
+
+// Where there is no AudioWorklet: an utterance at a time.
+
+const dictation = canCall() ? null : new Dictation();
+
+function dictate() {
+  dictation.addEventListener("recording", ({ detail: { on } }) => {
+    at("talk").textContent = on ? "Done: answer me" : "Start talking";
+    at("talk").setAttribute("aria-pressed", String(on));
+    state(on ? "listening" : "thinking");
+    if (on) calm();
+  });
+  dictation.addEventListener("answer", ({ detail: { transcript, reply } }) => {
+    at("hello").hidden = true;
+    conversation.answer(transcript, reply);
+    state("not connected");
+    if (!transcript) alarm("Nothing was heard.", "Say it again, closer to the microphone.");
+  });
+  dictation.addEventListener("failure", ({ detail: { message, advice } }) => {
+    state("not connected");
+    alarm(message, advice);
+  });
+  at("hello").textContent =
+    "This browser has no AudioWorklet: press the button, say something, press it again. " +
+    "The answer comes in one piece and cannot be interrupted.";
+  at("typing").hidden = true;
+  at("hush").hidden = true;
+  document.querySelector(".levels").hidden = true;
+}
+
+// What one presses
+
+const guarded = (work) => (event) =>
+  Promise.resolve(work(event)).catch((error) => alarm("Something failed.", error.message));
+
+at("talk").addEventListener("click", guarded(dictation ? () => dictation.toggle() : talk));
+at("hush").addEventListener("click", () => call?.interrupt());
+at("typing").addEventListener("submit", guarded(type));
+at("protocol").addEventListener("change", guarded(async () => {
+  localStorage.setItem("parley-protocol", at("protocol").value);
+  if (!call) return;
+  const microphone = call.hasMicrophone;
+  await end();
+  await begin({ microphone });
+}));
+addEventListener("pagehide", () => call?.close());
+
+at("protocol").value = localStorage.getItem("parley-protocol") ?? "newspeech";
+if (!at("protocol").value) at("protocol").value = "newspeech";
+if (dictation) dictate();
+
+fetch(new URL("api/stream_config", document.baseURI))
+  .then((answer) => answer.json())
+  .then(({ engines }) => {
+    at("engines").textContent = Object.entries(engines)
+      .map(([kind, name]) => `${kind}: ${name}`)
+      .join(" · ");
+  })
+  .catch(() => {});
