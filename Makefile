@@ -10,13 +10,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test check demo doctor clean
+.PHONY: run test test-browser check demo doctor clean
 
 run: $(VENV)/.installed
 	$(BIN)/parley serve
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet -e '.[browser]'
+	$(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/.installed-dev $(TYPING)/parley
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from .actors.messages import (
     InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
+    PlaybackTold,
     ReplyAudible,
     ReplyWritten,
     Report,
@@ -101,6 +102,9 @@ class Dialogue:
     latest: TurnRecord | None = None
     """The live turn, or the one that was live last."""
 
+    _interrupted: TurnRecord | None = None
+    """The reply that was interrupted last, until another one can be heard: its client may still
+    tell how much of it was played."""
     _talking: int = 0
     """The number of the utterance that is being spoken for certain; 0: none."""
     _unanswered: list[str] = field(default_factory=list)
@@ -156,12 +160,15 @@ class Dialogue:
                 await self._cancel()
             case InterruptRequested():
                 await self._interrupt_asked()
+            case PlaybackTold():
+                self._playback_told(report)
             case EndRequested():
                 await self._end()
             case HearingCancelled():
                 self._cancelling -= 1
             case ReplyAudible():
                 if self._is_live(report.turn):
+                    self._interrupted = None
                     self._go(Trigger.AUDIO)
             case ReplyWritten():
                 await self._written(report.turn)
@@ -324,6 +331,7 @@ class Dialogue:
         heard = self._cut(record)
         await self._end_turn(record)
         self.memory.commit(record.turn, record.user_text, heard)
+        self._interrupted = record
         self.telemetry.count("interruptions")
         said = record.ledger.said()
         self.log.info(
@@ -339,6 +347,17 @@ class Dialogue:
         await self._tell_latency(record)
         if self._draining:
             await self._close_for_drain()
+
+    def _playback_told(self, report: PlaybackTold) -> None:
+        """What the client's loudspeaker says is believed more than what was due there."""
+        if not report.flushed:
+            if self.live is not None:
+                self.live.ledger.played(current_time(), report.heard_s)
+            return
+        record, self._interrupted = self._interrupted, None
+        if record is not None:
+            heard = record.ledger.heard_of(report.heard_s)
+            self.memory.commit(record.turn, record.user_text, heard)
 
     async def _interrupt_asked(self) -> None:
         if self.live is not None:

@@ -2,7 +2,8 @@
 
 Clients play reply audio one piece after another, so a piece that is sent while earlier audio is
 still playing is due after it. What was heard by a given moment follows: whole phrases, and of the
-phrase being played the words whose audio was due.
+phrase being played the words whose audio was due. A client that tells what it really played moves
+this: `late_s` is how far its playback is behind what is assumed here.
 """
 
 from __future__ import annotations
@@ -22,11 +23,19 @@ class Entry:
     def heard_s(self, now_s: float) -> float:
         return sum(min(max(now_s - due_s, 0.0), length_s) for due_s, length_s in self.pieces)
 
+    @property
+    def sent_s(self) -> float:
+        return sum(length_s for _, length_s in self.pieces)
+
     def heard_text(self, now_s: float) -> str:
-        """The words whose audio was due, each word taking time in proportion to its letters."""
-        if self.duration_s <= 0:
+        """The words whose audio was due."""
+        return self.text_of(self.heard_s(now_s))
+
+    def text_of(self, heard_s: float) -> str:
+        """The words in its first seconds, each taking time in proportion to its letters."""
+        if self.duration_s <= 0 or heard_s <= 0:
             return ""
-        share = self.heard_s(now_s) / self.duration_s
+        share = heard_s / self.duration_s
         words = self.text.split()
         total = sum(len(word) for word in words)
         heard, letters = [], 0
@@ -46,6 +55,21 @@ class Ledger:
         self._entries: list[Entry] = []
         self._due_s = float("-inf")
         self._cut_s = float("inf")
+        self._late_s = 0.0
+
+    def played(self, now_s: float, heard_s: float) -> None:
+        """The client has played so much of it by now. More than was due cannot be; a report that is
+        older than it says makes playback look later than it is, by its way through the network."""
+        due_s = sum(entry.heard_s(now_s) for entry in self._entries)
+        self._late_s = max(0.0, due_s - max(0.0, heard_s))
+
+    def heard_of(self, heard_s: float) -> str:
+        """The text in the first so many seconds of what was sent."""
+        texts = []
+        for entry in self._entries:
+            texts.append(entry.text_of(min(heard_s, entry.sent_s)))
+            heard_s -= entry.sent_s
+        return " ".join(text for text in texts if text)
 
     def cut(self, now_s: float) -> None:
         """The reply fell silent: nothing more was heard, however much had been sent ahead."""
@@ -61,8 +85,8 @@ class Ledger:
         return 0.0 if self._cut_s <= now_s else max(0.0, self._due_s - now_s)
 
     def until(self, now_s: float) -> float:
-        """The last moment, up to `now_s`, at which something could be heard."""
-        return min(now_s, self._cut_s)
+        """Which moment of the assumed playback the client has reached by `now_s`."""
+        return min(now_s, self._cut_s) - self._late_s
 
     @property
     def due_s(self) -> float:

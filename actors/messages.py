@@ -194,6 +194,15 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackTold:
+    """So much of the live reply was played by now; `flushed`: of the one that was interrupted last,
+    and no more of it will be."""
+
+    heard_s: float
+    flushed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class InterruptRequested:
     """The client wants the reply cut at once."""
 
@@ -242,6 +251,7 @@ Report: TypeAlias = (
     | TextTyped
     | CancelRequested
     | InterruptRequested
+    | PlaybackTold
     | EndRequested
     | DrainRequested
     | ReplyAudible

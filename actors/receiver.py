@@ -22,6 +22,7 @@ from ..protocol.commands import (
     EndSession,
     Interrupt,
     Ping,
+    Played,
     Remark,
     StartListening,
     StopListening,
@@ -41,6 +42,7 @@ from .messages import (
     InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
+    PlaybackTold,
     Report,
     Sound,
     TextTyped,
@@ -113,6 +115,10 @@ class Receiver:
                 await self.heard.send(HearingCancelled())
             case Interrupt():
                 await self.reports.send(InterruptRequested())
+            case Played():
+                await self.reports.send(
+                    PlaybackTold(heard_s=command.ms / 1000, flushed=command.flushed)
+                )
             case TypedText():
                 await self.reports.send(TextTyped(command.text))
             case EndSession():

@@ -41,6 +41,14 @@ class Interrupt(msgspec.Struct, frozen=True):
     keeps what was heard of it."""
 
 
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the reply's audio the client has really played by now. `flushed`: of the one that
+    was interrupted, and the rest was thrown away."""
+
+    ms: float
+    flushed: bool = False
+
+
 class Ping(msgspec.Struct, frozen=True):
     pass
 
@@ -63,6 +71,7 @@ Command: TypeAlias = (
     | Audio
     | TypedText
     | Interrupt
+    | Played
     | Ping
     | EndSession
     | Remark

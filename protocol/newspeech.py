@@ -23,7 +23,7 @@ from .commands import (
 )
 from .dialect import Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
-from .prompt_voice import plain_messages
+from .prompt_voice import plain_messages, played
 
 RATE_HZ = 24_000
 
@@ -86,9 +86,11 @@ class NewSpeechCodec:
                 return (self._control(frame),)
             case "barge_in":
                 return (Interrupt(),)
+            case "played":
+                return (played(frame),)
         raise Violation(
             Breach.UNKNOWN_TYPE,
-            f"unknown message type {kind[:40]!r}; known: text, control, barge_in",
+            f"unknown message type {kind[:40]!r}; known: text, control, barge_in, played",
         )
 
     @staticmethod

@@ -16,7 +16,7 @@ import msgspec
 
 from . import events
 from .codes import Breach, Violation
-from .commands import Audio, CancelReply, Command, StartListening, StopListening
+from .commands import Audio, CancelReply, Command, Played, StartListening, StopListening
 from .dialect import Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .wav import wav_bytes
@@ -66,6 +66,17 @@ class _Start(msgspec.Struct):
 _START = msgspec.json.Decoder(_Start)
 
 
+class _Played(msgspec.Struct):
+    ms: float
+    flushed: bool = False
+
+
+_PLAYED = msgspec.json.Decoder(_Played)
+
+MAX_PLAYED_MS = 3_600_000
+"""An hour: longer than any reply."""
+
+
 class PromptVoiceCodec:
     """Dialect A for one session."""
 
@@ -108,8 +119,11 @@ class PromptVoiceCodec:
             return StopListening()
         if kind == "cancel":
             return CancelReply()
+        if kind == "played":
+            return played(text)
         raise Violation(
-            Breach.UNKNOWN_TYPE, f"unknown message type {kind[:40]!r}; known: start, stop, cancel"
+            Breach.UNKNOWN_TYPE,
+            f"unknown message type {kind[:40]!r}; known: start, stop, cancel, played",
         )
 
     def _start(self, text: str) -> StartListening:
@@ -142,6 +156,14 @@ class PromptVoiceCodec:
         if self._audio_clock and isinstance(event, events.BargeIn):
             messages[0]["heard"] = event.heard
         return messages
+
+
+def played(text: str) -> Played:
+    """What a client says of its playback, in dialects A and C. Raises Violation."""
+    found = fields_of(_PLAYED, text, Breach.INVALID_FIELD, "played")
+    if not 0 <= found.ms <= MAX_PLAYED_MS:
+        raise Violation(Breach.INVALID_FIELD, f"played: ms is 0 to {MAX_PLAYED_MS}")
+    return Played(ms=found.ms, flushed=found.flushed)
 
 
 def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 /**
  * A call: the client, the microphone and the loudspeaker together, kept alive.
  *
- * All events of the Client come through, and `level` {level, loud}, `sound` {what, playedMs, …} from the
+ * All events of the Client come through, and `level` {level, loud, timeS}, `sound` {what, playedMs, …} from the
  * loudspeaker, `microphone` {open, advice}, `offline` {waitMs} and `online`.
  * @module
  */
@@ -11,18 +11,25 @@ import { Client, DIALECTS } from "./client.js";
 import { Microphone } from "./microphone.js";
 import { Speaker } from "./speaker.js";
 
-const EVENTS = [
+const CLIENT_EVENTS = [
   "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
   "audio", "phrasedone", "replydone", "interrupted", "latency", "info", "failure", "close",
-]; // prettier-ignore
+];
+/** All that a call tells. */
+export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "offline", "online"];
 
+/** How often the server is told what was played. */
+const TELL_MS = 200;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 /** How loud the reply stays while it is not known whether a sound is speech. */
 const DUCKED = 0.3;
-/** A sound: so many times the room's own noise, and at least so loud, for so many frames of 20 ms. */
-const SOUND = { times: 4, least: 0.01, frames: 3 };
-/** So many frames without a sound, and the reply is as loud as before. */
-const QUIET_FRAMES = 20;
+/** A sound: so many times the room's own noise, and at least so loud. */
+const SOUND = { times: 4, least: 0.01 };
+/** After so many frames of it, 20 ms each, the reply grows quiet; after so many it stops. */
+const DUCK_FRAMES = 2;
+const HOLD_FRAMES = 5;
+/** So many frames without a sound, and the reply goes on, as loud as before. */
+const QUIET_FRAMES = 15;
 
 export class Call extends EventTarget {
   /**
@@ -43,6 +50,11 @@ export class Call extends EventTarget {
     this._loud = 0;
     this._quiet = 0;
     this._ducked = false;
+    this._playedMs = 0;
+    /** The reply that is played: where it began, and what was told of it. */
+    this._reply = null;
+    this._replyIsWhole = false;
+    this._flushing = false;
   }
 
   /**
@@ -55,7 +67,7 @@ export class Call extends EventTarget {
     await this._context.resume();
     this._speaker = await Speaker.open(this._context);
     for (const what of ["began", "playing", "ended", "flushed"]) {
-      this._speaker.addEventListener(what, ({ detail }) => this._tell("sound", { what, ...detail }));
+      this._speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
     }
     if (this._over) return this._release();
     await this._connect();
@@ -118,17 +130,15 @@ export class Call extends EventTarget {
   }
 
   async _release() {
-    this._microphone?.close();
-    this._speaker?.close();
-    this._microphone = this._speaker = null;
-    const context = this._context;
-    this._context = null;
+    const [microphone, speaker, context] = [this._microphone, this._speaker, this._context];
+    this._microphone = this._speaker = this._context = null;
+    await Promise.all([microphone?.close(), speaker?.close()]);
     await context?.close();
   }
 
   async _connect() {
     const client = (this._client = new Client(this._options));
-    for (const type of EVENTS) {
+    for (const type of CLIENT_EVENTS) {
       client.addEventListener(type, ({ detail }) => {
         this._react(type, detail);
         this._tell(type, detail);
@@ -147,18 +157,42 @@ export class Call extends EventTarget {
   _react(type, detail) {
     switch (type) {
       case "audio":
+        // A reply begins with the first audio behind the end of another.
+        if (!this._reply) this._reply = { playedMs: this._playedMs, toldMs: 0 };
         return this._speaker?.play(detail.pcm16.slice(), detail.rateHz);
       case "replydone":
+        this._replyIsWhole = true;
         return this._speaker?.end();
       case "interrupted":
+        this._flushing = true;
         return this._speaker?.flush();
       case "close":
         return this._closed(detail);
     }
   }
 
+  /** What the loudspeaker tells goes to the server: its memory holds what was heard. */
+  _sound(what, detail) {
+    this._playedMs = detail.playedMs;
+    const ms = this._reply ? detail.playedMs - this._reply.playedMs : 0;
+    if (what === "flushed") {
+      if (this._flushing) this._client?.tellPlayed(ms, true);
+      this._flushing = this._replyIsWhole = false;
+      this._reply = null;
+    } else if (this._reply && (what === "ended" || ms - this._reply.toldMs >= TELL_MS)) {
+      this._reply.toldMs = ms;
+      this._client?.tellPlayed(ms);
+    }
+    if (what === "ended" && this._replyIsWhole) {
+      this._replyIsWhole = false;
+      this._reply = null;
+    }
+    this._tell("sound", { what, ...detail });
+  }
+
   _closed({ wanted }) {
     this._client = null;
+    this._reply = null;
     this._speaker?.flush();
     if (wanted || this._over) return;
     const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
@@ -166,23 +200,26 @@ export class Call extends EventTarget {
     this._timer = setTimeout(() => this._over || this._connect(), waitMs);
   }
 
-  _frame({ pcm16, level }) {
+  _frame({ pcm16, level, timeS }) {
     this._client?.sendAudio(pcm16);
     const loud = this._duck(level);
-    this._tell("level", { level, loud });
+    this._tell("level", { level, loud, timeS });
   }
 
-  /** At the first sound the reply grows quiet, at once; where it was no speech it comes back. */
+  /** At the first sound the reply grows quiet, and stops where that goes on: nobody has to wait for
+   * the server to be sure. Where it was no speech it goes on where it stopped. */
   _duck(level) {
     const loud = level > Math.max(SOUND.least, this._noise * SOUND.times);
     this._loud = loud ? this._loud + 1 : 0;
     this._quiet = loud ? 0 : this._quiet + 1;
     if (!loud) this._noise += (level - this._noise) * 0.05;
-    const ducked = this._loud >= SOUND.frames || (this._ducked && this._quiet < QUIET_FRAMES);
+    const ducked = this._loud >= DUCK_FRAMES || (this._ducked && this._quiet < QUIET_FRAMES);
     if (ducked !== this._ducked) {
       this._ducked = ducked;
       this._speaker?.duck(ducked ? DUCKED : 1);
+      if (!ducked) this._speaker?.hold(false);
     }
+    if (this._loud === HOLD_FRAMES) this._speaker?.hold(true);
     return loud;
   }
 

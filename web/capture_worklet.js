@@ -12,7 +12,10 @@ class Capture extends AudioWorkletProcessor {
     this._frame = new Float32Array(rateHz / FRAMES_PER_S);
     this._filled = 0;
     this._running = true;
-    this.port.onmessage = () => (this._running = false);
+    this.port.onmessage = () => {
+      this._running = false;
+      this.port.postMessage("over");
+    };
   }
 
   process([input]) {

@@ -111,6 +111,14 @@ export class Client extends EventTarget {
     this._send(this._codec.interrupt());
   }
 
+  /**
+   * Tell what was really played of the reply, in ms; `flushed`: of the one that was interrupted.
+   * Nothing happens where the protocol cannot carry it.
+   */
+  tellPlayed(ms, flushed = false) {
+    if (this._codec.played) this._send(this._codec.played(ms, flushed));
+  }
+
   /** Say goodbye. `close` follows. */
   close() {
     this._wanted = true;

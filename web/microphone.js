@@ -5,6 +5,8 @@
  * @module
  */
 
+import { over } from "./ports.js";
+
 export class Microphone extends EventTarget {
   /** Open it. Rejects with what getUserMedia throws, or with one named InsecureError.
    * @param {AudioContext} context
@@ -45,15 +47,15 @@ export class Microphone extends EventTarget {
     this._source.connect(this._node);
   }
 
-  close() {
+  /** Resolves when nothing of it is left. */
+  async close() {
     for (const track of this._stream.getTracks()) {
       track.onended = null;
       track.stop();
     }
+    await over(this._node.port, "stop");
     this._source.disconnect();
-    this._node.port.postMessage("stop");
-    this._node.port.onmessage = null;
-    this._node.port.close();
+    this._node.disconnect();
   }
 
   _tell(type, detail = {}) {

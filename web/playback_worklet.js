@@ -24,11 +24,14 @@ class Playback extends AudioWorkletProcessor {
         return this._queue.end();
       case "duck":
         return this._queue.duck(order.gain);
+      case "hold":
+        return this._queue.hold(order.held);
       case "flush":
         this._queue.flush();
         return this._tell("flushed");
       case "stop":
         this._running = false;
+        this.port.postMessage({ what: "over" });
     }
   }
 

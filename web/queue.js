@@ -25,6 +25,7 @@ export class PlaybackQueue {
     this._playing = false;
     this._whole = true;
     this._fading = null;
+    this._held = false;
   }
 
   /** Samples that wait. */
@@ -61,11 +62,21 @@ export class PlaybackQueue {
     this._resampler = null;
     this._playing = false;
     this._whole = true;
+    this._held = false;
   }
 
   /** @param {number} gain 1: as it is. */
   duck(gain) {
     this._wantedGain = gain;
+  }
+
+  /** Stop where it is, or go on from there. @param {boolean} held */
+  hold(held) {
+    if (held && !this._held && this._playing) {
+      this._fading = this._take(Math.round(FADE_S * this.rateHz));
+      this._playing = false;
+    }
+    this._held = held;
   }
 
   /**
@@ -76,6 +87,7 @@ export class PlaybackQueue {
   pull(out) {
     out.fill(0);
     if (this._fading) return this._fade(out);
+    if (this._held) return 0;
     if (!this._playing) {
       if (!this._waiting || (!this._whole && this._waiting < CUSHION_S * this.rateHz)) return 0;
       this._playing = true;

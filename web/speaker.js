@@ -7,6 +7,8 @@
  * @module
  */
 
+import { over } from "./ports.js";
+
 export class Speaker extends EventTarget {
   /** @param {AudioContext} context */
   static async open(context) {
@@ -46,10 +48,14 @@ export class Speaker extends EventTarget {
     this._node.port.postMessage({ do: "duck", gain });
   }
 
-  close() {
-    this._node.port.postMessage({ do: "stop" });
-    this._node.port.onmessage = null;
+  /** Stop where it is, or go on from there. @param {boolean} held */
+  hold(held) {
+    this._node.port.postMessage({ do: "hold", held });
+  }
+
+  /** Resolves when nothing of it is left. */
+  async close() {
+    await over(this._node.port, { do: "stop" });
     this._node.disconnect();
-    this._node.port.close();
   }
 }

@@ -24,6 +24,7 @@ export const ioSpeech = {
       ],
       text: null,
       interrupt: () => [control("cancel_tts")],
+      played: null,
       goodbye: () => [],
       read: (frame) => said(JSON.parse(frame)),
     };

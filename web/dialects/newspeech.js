@@ -15,6 +15,7 @@ export const newspeech = {
     audio: (pcm16) => [pcm16],
     text: (content) => [json({ type: "text", content })],
     interrupt: () => [json({ type: "barge_in" })],
+    played: (ms, flushed) => [json({ type: "played", ms, ...(flushed && { flushed }) })],
     goodbye: () => [json({ type: "control", command: "end_session" })],
     read(frame) {
       if (typeof frame !== "string") {

@@ -15,6 +15,7 @@ export const promptVoice = {
     audio: (pcm16) => [pcm16],
     text: null,
     interrupt: () => [json({ type: "cancel" })],
+    played: (ms, flushed) => [json({ type: "played", ms, ...(flushed && { flushed }) })],
     goodbye: () => [],
     read: (frame) => plain(JSON.parse(frame)),
   }),

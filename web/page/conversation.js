@@ -77,7 +77,8 @@ export class Conversation {
   }
 
   _follow() {
-    this._list.scrollTop = this._list.scrollHeight;
+    const view = this._list.parentElement;
+    view.scrollTop = view.scrollHeight;
   }
 }
 

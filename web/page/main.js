@@ -1,6 +1,9 @@
-/** The page: buttons to a Call, its events to what one sees. */
+/**
+ * The page: buttons to a Call, its events to what one sees. For whoever watches the page, each event
+ * is told on the document too, as `parley` with {type, …}.
+ */
 
-import { Call, canCall, Dictation } from "../parley.js";
+import { Call, canCall, Dictation, EVENTS } from "../parley.js";
 import { Conversation } from "./conversation.js";
 import { Waterfall } from "./waterfall.js";
 
@@ -91,8 +94,7 @@ const REACTIONS = {
     waterfall.reached("token");
     conversation.token(text, done);
   },
-  sound: ({ what, playedMs }) => {
-    document.documentElement.dataset.playedMs = playedMs;
+  sound: ({ what }) => {
     if (what === "began") {
       waterfall.reached("sound");
       state("speaking");
@@ -117,6 +119,11 @@ async function begin(options) {
   call = new Call({ protocol: at("protocol").value });
   for (const [type, react] of Object.entries(REACTIONS)) {
     call.addEventListener(type, ({ detail }) => react(detail));
+  }
+  for (const type of EVENTS) {
+    call.addEventListener(type, ({ detail }) =>
+      document.dispatchEvent(new CustomEvent("parley", { detail: { type, ...detail } })),
+    );
   }
   at("hello").hidden = true;
   state("connecting");

@@ -1,0 +1,197 @@
+"""The page at `/`, in a real browser that hears recordings, against a live server."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.browser import CHROMIUM, Served, browsing, free_port, microphone_wav, serving
+
+pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium"),
+]
+
+WEATHER = "what is the weather like today"
+TIMER = "set a timer for ten minutes"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with serving() as served:
+        yield served
+
+
+def violations(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
+
+
+def test_a_conversation_and_an_interruption(server: Served, tmp_path: Path) -> None:
+    heard = microphone_wav(
+        tmp_path / "mic.wav", 0.5, "1-weather", 7.0, "3-timer", 2.0, "4-lights", 9
+    )
+    with browsing(server.url, heard) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'interrupted')")
+        tab.until("told.filter(e => e.type === 'final').length === 3")
+        assert tab.finals()[:2] == [WEATHER, TIMER]
+        whole, cut = tab.page.query_selector_all("#conversation .parley")[:2]
+        assert whole.query_selector("del") is None
+        assert cut.query_selector("del").inner_text().strip().endswith("Tell me more.")
+        (interrupted,) = tab.told("interrupted")
+        spoken = "".join(event["text"] for event in tab.told("token"))
+        assert interrupted["heard"]
+        assert interrupted["heard"] in spoken
+        # Nothing of the reply is played once the person has spoken for a moment.
+        flushed = next(e for e in tab.told("sound") if e["what"] == "flushed")
+        onset = next(e for e in tab.told("level") if flushed["timeS"] - 1.5 < e["timeS"])
+        assert flushed["lastS"] < onset["timeS"] + 0.5
+        tab.page.click("#talk")
+        tab.until("document.getElementById('state').textContent === 'not connected'")
+        assert tab.complaints == []
+        assert {url.split("/")[2] for url in tab.asked} == {f"127.0.0.1:{server.port}"}
+
+
+def test_words_are_typed_where_the_microphone_is_denied(server: Served) -> None:
+    with browsing(server.url, allow=False) as tab:
+        tab.page.click("#talk")
+        tab.until("document.getElementById('alerts').textContent.includes('not allowed')")
+        tab.page.fill("#words", "is it raining")
+        tab.page.press("#words", "Enter")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'began')")
+        assert "is it raining" in tab.page.inner_text("#conversation .caller")
+        tab.until(
+            "told.filter(e => e.type === 'token').map(e => e.text).join('').includes('raining')"
+        )
+        tab.page.click("#hush")
+        tab.until("told.some(e => e.type === 'interrupted')")
+        tab.until("document.getElementById('state').textContent === 'listening'")
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech"])
+def test_the_other_protocols(protocol: str, server: Served, tmp_path: Path) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 12)
+    with browsing(server.url, heard) as tab:
+        tab.page.click("summary")
+        tab.page.select_option("#protocol", protocol)
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'began')")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'ended')")
+        assert tab.finals() == [WEATHER]
+        assert tab.told("failure") == []
+        assert tab.complaints == []
+
+
+def test_the_server_goes_and_comes_back() -> None:
+    served = Served(free_port())
+    served.start()
+    try:
+        with browsing(served.url) as tab:
+            tab.page.click("#talk")
+            tab.until("told.some(e => e.type === 'microphone' && e.open)")
+            served.stop()
+            tab.until("document.getElementById('state').textContent === 'offline'")
+            assert "Trying again" in tab.page.inner_text("#alerts")
+            served.start()
+            tab.until("told.filter(e => e.type === 'online').length === 2")
+            tab.until("document.getElementById('alerts').textContent === ''")
+            tab.page.fill("#words", "are you back")
+            tab.page.press("#words", "Enter")
+            tab.until("told.some(e => e.type === 'replydone')")
+    finally:
+        served.stop()
+
+
+def test_a_browser_without_worklets(server: Served, tmp_path: Path) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 60)
+    with browsing(server.url, heard, script="delete window.AudioWorkletNode;") as tab:
+        assert "no AudioWorklet" in tab.page.inner_text("#hello")
+        tab.page.click("#talk")
+        tab.page.wait_for_timeout(4000)  # as long as one talks
+        tab.page.click("#talk")
+        tab.page.wait_for_selector("#conversation .parley")
+        assert WEATHER in tab.page.inner_text("#conversation .caller")
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 390])
+def test_everybody_can_use_it(scheme: str, width: int, server: Served) -> None:
+    size = {"width": width, "height": 800}
+    with browsing(server.url, allow=False, viewport=size, color_scheme=scheme) as tab:
+        tab.page.click("summary")
+        assert violations(tab.page) == []
+        tab.page.click("#talk")
+        tab.until("document.getElementById('alerts').textContent !== ''")
+        tab.page.fill("#words", "hello")
+        tab.page.press("#words", "Enter")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'began')")
+        assert violations(tab.page) == []
+        overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not tab.page.evaluate(overflow)
+
+
+def test_twenty_calls_leave_nothing(server: Served) -> None:
+    with browsing(server.url) as tab:
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.send("Performance.enable")
+
+        def metrics() -> dict[str, float]:
+            session.send("HeapProfiler.collectGarbage")
+            found = session.send("Performance.getMetrics")["metrics"]
+            return {metric["name"]: metric["value"] for metric in found}
+
+        def cycle() -> None:
+            tab.page.evaluate("told.length = 0")
+            tab.page.click("#talk")
+            tab.until("told.some(e => e.type === 'level' || e.type === 'microphone' && e.open)")
+            tab.page.click("#talk")
+            tab.until("document.getElementById('state').textContent === 'not connected'")
+
+        for _ in range(3):
+            cycle()
+        before = metrics()
+        for _ in range(20):
+            cycle()
+        tab.page.wait_for_timeout(500)
+        after = metrics()
+        for name in ("AudioHandlers", "AudioWorkletProcessors", "WebSockets", "Nodes"):
+            if name in before:
+                assert after[name] <= before[name] + (60 if name == "Nodes" else 2), name
+        assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 1_000_000
+        with urllib.request.urlopen(f"{server.url}sessions") as answer:
+            assert json.load(answer)["count"] == 0
+        assert tab.complaints == []
+
+
+MODULES = (Path(__file__).parent / "modules.js").read_text()
+
+
+def test_the_arithmetic_of_the_modules(server: Served) -> None:
+    with browsing(server.url) as tab:
+        found = tab.page.evaluate(MODULES)
+    for name in ("48000-24000", "44100-24000", "48000-16000", "24000-48000", "22050-44100"):
+        row = found[name]
+        assert abs(row["length"]) <= 40, name
+        assert row["same"], name
+        assert row["apart"] < 1e-6, f"{name}: a seam"
+        assert row["wrong"] < 0.005, name
+    assert found["alias"] < 0.005
+    assert (found["waits"], found["first"], found["order"]) == (0, 50, True)
+    assert found["held"] == 0
+    assert (found["played"], found["gaps"]) == (100, 0), "a hold loses nothing"
+    assert found["silent"] == 0
+    assert found["dropped"] == 200 - 50 - 8
+    assert found["split"] == [["Well. I", " see it."], ["", "a b"], ["a b", ""], ["a b", ""]]
+    assert found["base64"] == [0, 1, -1, 32767, -32768]
+    assert found["wav"] == "no WAV"

@@ -1,0 +1,165 @@
+"""A real browser with a microphone that plays what the test wants, and a server of its own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AUDIO = Path(__file__).parents[2] / "examples" / "audio"
+RATE_HZ = 48_000
+START_S = 60.0
+
+FAKE_DEVICE = ("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required")
+
+
+def microphone_wav(path: Path, *parts: float | str) -> Path:
+    """What the microphone hears: seconds of silence, and recordings by their names."""
+    heard = []
+    for part in parts:
+        if isinstance(part, str):
+            with wave.open(str(AUDIO / f"{part}.wav")) as wav:
+                rate_hz = wav.getframerate()
+                samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(float)
+            count = len(samples) * RATE_HZ // rate_hz
+            times = np.arange(count) * rate_hz / RATE_HZ
+            heard.append(np.interp(times, np.arange(len(samples)), samples))
+        else:
+            heard.append(np.zeros(int(part * RATE_HZ)))
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE_HZ)
+        out.writeframes(np.concatenate(heard).astype("<i2").tobytes())
+    return path
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Served:
+    """`parley serve` in a process of its own."""
+
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "parley", "serve", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until_s = time.monotonic() + START_S
+        while time.monotonic() < until_s:
+            try:
+                with urllib.request.urlopen(f"{self.url}ready", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("the server did not become ready")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(30)
+            self.process = None
+
+
+@contextmanager
+def serving() -> Iterator[Served]:
+    served = Served(free_port())
+    try:
+        served.start()
+        yield served
+    finally:
+        served.stop()
+
+
+WATCH = """
+window.told = [];
+document.addEventListener("parley", ({ detail }) => {
+  const { pcm16, ...rest } = detail;
+  if (detail.type !== "level" || detail.loud) told.push({ ...rest, atMs: performance.now() });
+});
+"""
+
+
+@dataclass
+class Tab:
+    """One tab; `complaints` is what the browser did not like, `asked` what it requested."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def told(self, type_: str) -> list[dict[str, Any]]:
+        """The page's events of a kind, so far. Of levels only the loud ones."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "type => told.filter(event => event.type === type)", type_
+        )
+        return found
+
+    def until(self, condition: str, timeout_s: float = 30.0) -> None:
+        """Wait until this JavaScript is true."""
+        until_s = time.monotonic() + timeout_s
+        # Playwright's own waiting evaluates strings in the page, which its policy forbids.
+        while not self.page.evaluate(condition):
+            if time.monotonic() > until_s:
+                told = self.page.evaluate("told.slice(-8)")
+                raise AssertionError(f"not after {timeout_s:g} s: {condition}; told: {told}")
+            self.page.wait_for_timeout(50)
+
+    def finals(self) -> list[str]:
+        return [event["text"] for event in self.told("final")]
+
+
+@contextmanager
+def browsing(
+    url: str,
+    microphone: Path | None = None,
+    *,
+    script: str = "",
+    allow: bool = True,
+    **options: Any,
+) -> Iterator[Tab]:
+    """A tab that has opened the page. `script` runs before the page's own; `allow` the microphone
+    without asking."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [*FAKE_DEVICE, "--no-sandbox"]
+    if microphone is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
+    if allow:
+        flags.append("--use-fake-ui-for-media-stream")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        try:
+            page = browser.new_page(**options)
+            tab = Tab(page)
+            page.on("console", lambda message: tab.complaints.append(message.text))
+            page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+            page.on("request", lambda request: tab.asked.append(request.url))
+            page.add_init_script(WATCH + script)
+            page.goto(url)
+            yield tab
+        finally:
+            browser.close()
