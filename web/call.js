@@ -9,6 +9,7 @@
 import { microphoneAdvice } from "./advice.js";
 import { Client, DIALECTS } from "./client.js";
 import { Microphone } from "./microphone.js";
+import { takeContext, giveContextBack } from "./sound.js";
 import { Speaker } from "./speaker.js";
 
 const CLIENT_EVENTS = [
@@ -63,13 +64,12 @@ export class Call extends EventTarget {
    * @param {boolean} [options.microphone] False: typed words alone.
    */
   async start({ microphone = true } = {}) {
-    this._context = new AudioContext({ latencyHint: "interactive" });
-    await this._context.resume();
+    this._context = await takeContext();
     this._speaker = await Speaker.open(this._context);
     for (const what of ["began", "playing", "ended", "flushed"]) {
       this._speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
     }
-    if (this._over) return this._release();
+    if (this._over) return this._release(); // hung up meanwhile
     await this._connect();
     if (microphone && !this._over) await this.openMicrophone();
   }
@@ -132,8 +132,9 @@ export class Call extends EventTarget {
   async _release() {
     const [microphone, speaker, context] = [this._microphone, this._speaker, this._context];
     this._microphone = this._speaker = this._context = null;
-    await Promise.all([microphone?.close(), speaker?.close()]);
-    await context?.close();
+    microphone?.close();
+    speaker?.close();
+    if (context) await giveContextBack();
   }
 
   async _connect() {

@@ -6,21 +6,22 @@ import { toPcm16 } from "./samples.js";
 const FRAMES_PER_S = 50;
 
 class Capture extends AudioWorkletProcessor {
-  constructor({ processorOptions: { rateHz } }) {
+  constructor() {
     super();
-    this._resampler = new Resampler(sampleRate, rateHz); // never trust the rate one asked for
+    this._resampler = null;
+    this.port.onmessage = ({ data: { rateHz } }) => this._begin(rateHz);
+  }
+
+  /** A microphone was opened, or closed: 0 Hz. The context's rate is what it is, not what was asked. */
+  _begin(rateHz) {
+    this._resampler = rateHz ? new Resampler(sampleRate, rateHz) : null;
     this._frame = new Float32Array(rateHz / FRAMES_PER_S);
     this._filled = 0;
-    this._running = true;
-    this.port.onmessage = () => {
-      this._running = false;
-      this.port.postMessage("over");
-    };
   }
 
   process([input]) {
-    if (input.length) this._take(this._resampler.push(mono(input)));
-    return this._running;
+    if (this._resampler && input.length) this._take(this._resampler.push(mono(input)));
+    return true;
   }
 
   _take(samples) {

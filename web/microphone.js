@@ -5,10 +5,12 @@
  * @module
  */
 
-import { over } from "./ports.js";
+import { nodeOf } from "./nodes.js";
+
+const MODULE = new URL("./capture_worklet.js", import.meta.url);
 
 export class Microphone extends EventTarget {
-  /** Open it. Rejects with what getUserMedia throws, or with one named InsecureError.
+  /** Open it, one at a time. Rejects with what getUserMedia throws, or with one named InsecureError.
    * @param {AudioContext} context
    * @param {number} rateHz What the frames shall have, whatever the context has.
    */
@@ -25,37 +27,34 @@ export class Microphone extends EventTarget {
       },
     });
     try {
-      await context.audioWorklet.addModule(new URL("./capture_worklet.js", import.meta.url));
+      const node = await nodeOf(context, "parley-capture", MODULE, { numberOfOutputs: 0 });
+      return new Microphone(context, rateHz, stream, node);
     } catch (error) {
       for (const track of stream.getTracks()) track.stop();
       throw error;
     }
-    return new Microphone(context, rateHz, stream);
   }
 
   /** Use `open`. */
-  constructor(context, rateHz, stream) {
+  constructor(context, rateHz, stream, node) {
     super();
     this._stream = stream;
     this._source = context.createMediaStreamSource(stream);
-    this._node = new AudioWorkletNode(context, "parley-capture", {
-      numberOfOutputs: 0,
-      processorOptions: { rateHz },
-    });
+    this._node = node;
+    this._node.port.postMessage({ rateHz });
     this._node.port.onmessage = ({ data }) => this._tell("frame", data);
     for (const track of stream.getTracks()) track.onended = () => this._tell("ended");
     this._source.connect(this._node);
   }
 
-  /** Resolves when nothing of it is left. */
-  async close() {
+  close() {
     for (const track of this._stream.getTracks()) {
       track.onended = null;
       track.stop();
     }
-    await over(this._node.port, "stop");
     this._source.disconnect();
-    this._node.disconnect();
+    this._node.port.onmessage = null;
+    this._node.port.postMessage({ rateHz: 0 });
   }
 
   _tell(type, detail = {}) {

@@ -8,7 +8,6 @@ class Playback extends AudioWorkletProcessor {
   constructor() {
     super();
     this._queue = new PlaybackQueue(sampleRate);
-    this._running = true;
     this._was = false;
     this._toldS = 0;
     /** When the last sample of a reply was played: what silence is measured from. */
@@ -29,9 +28,9 @@ class Playback extends AudioWorkletProcessor {
       case "flush":
         this._queue.flush();
         return this._tell("flushed");
-      case "stop":
-        this._running = false;
-        this.port.postMessage({ what: "over" });
+      case "forget":
+        this._queue = new PlaybackQueue(sampleRate);
+        this._was = false;
     }
   }
 
@@ -44,7 +43,7 @@ class Playback extends AudioWorkletProcessor {
       this._was = now;
       this._tell(now ? "began" : "ended");
     } else if (now && currentTime - this._toldS > REPORT_S) this._tell("playing");
-    return this._running;
+    return true;
   }
 
   _tell(what) {

@@ -7,22 +7,21 @@
  * @module
  */
 
-import { over } from "./ports.js";
+import { nodeOf } from "./nodes.js";
+
+const MODULE = new URL("./playback_worklet.js", import.meta.url);
+const OPTIONS = { numberOfInputs: 0, outputChannelCount: [1] };
 
 export class Speaker extends EventTarget {
-  /** @param {AudioContext} context */
+  /** One at a time. @param {AudioContext} context */
   static async open(context) {
-    await context.audioWorklet.addModule(new URL("./playback_worklet.js", import.meta.url));
-    return new Speaker(context);
+    return new Speaker(context, await nodeOf(context, "parley-playback", MODULE, OPTIONS));
   }
 
   /** Use `open`. */
-  constructor(context) {
+  constructor(context, node) {
     super();
-    this._node = new AudioWorkletNode(context, "parley-playback", {
-      numberOfInputs: 0,
-      outputChannelCount: [1],
-    });
+    this._node = node;
     this._node.port.onmessage = ({ data: { what, ...detail } }) =>
       this.dispatchEvent(new CustomEvent(what, { detail }));
     this._node.connect(context.destination);
@@ -53,9 +52,9 @@ export class Speaker extends EventTarget {
     this._node.port.postMessage({ do: "hold", held });
   }
 
-  /** Resolves when nothing of it is left. */
-  async close() {
-    await over(this._node.port, { do: "stop" });
+  close() {
+    this._node.port.postMessage({ do: "forget" });
+    this._node.port.onmessage = null;
     this._node.disconnect();
   }
 }
