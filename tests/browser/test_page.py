@@ -163,10 +163,11 @@ def test_twenty_calls_leave_nothing(server: Served) -> None:
             cycle()
         tab.page.wait_for_timeout(500)
         after = metrics()
-        for name in ("AudioHandlers", "AudioWorkletProcessors", "WebSockets", "Nodes"):
-            if name in before:
-                assert after[name] <= before[name] + (60 if name == "Nodes" else 2), name
-        assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 1_000_000
+        assert after["AudioWorkletProcessors"] == before["AudioWorkletProcessors"] == 2
+        # Chromium keeps the source node of every microphone that was open, whoever lets go of it.
+        assert after["AudioHandlers"] <= before["AudioHandlers"] + 20
+        assert after["Nodes"] <= before["Nodes"] + 20 * 4, "two lines under What happened"
+        assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 200_000
         with urllib.request.urlopen(f"{server.url}sessions") as answer:
             assert json.load(answer)["count"] == 0
         assert tab.complaints == []
