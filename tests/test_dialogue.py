@@ -20,6 +20,7 @@ from parley.actors.messages import (
     InterruptRequested,
     MicrophoneClosed,
     MicrophoneOpened,
+    PlaybackTold,
     ReplyAudible,
     ReplyWritten,
     Report,
@@ -468,7 +469,7 @@ async def test_an_interruption_cuts_the_reply_and_keeps_what_was_heard(
         told = await table.tell(
             SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2, received_s=0.0)
         )
-        assert told == [BargeIn(seq=2)]
+        assert told == [BargeIn(seq=2, heard="aaaa bbbb")]
         assert table.stopped == [1]
         assert (table.gate.passes(1), table.gate_is_open()) == (False, True)
         assert table.memory.exchanges() == [("hi", "aaaa bbbb")]
@@ -476,6 +477,45 @@ async def test_an_interruption_cuts_the_reply_and_keeps_what_was_heard(
         assert table.counted("parley_interruptions_total 1.0")
         await table.tell(heard(2, "stop that"))
         assert table.asked[1] == ["hi", "aaaa bbbb", "stop that"]
+
+
+async def test_a_client_that_plays_late_has_heard_less(autojump_clock: Clock) -> None:
+    async with at_the_table() as table:
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(2)
+        await table.tell(PlaybackTold(heard_s=1.0, flushed=False))
+        await trio.sleep(1)
+        told = await table.tell(SpeechConfirmed(number=2, received_s=0.0))
+        assert told == [BargeIn(seq=1, heard="aaaa bbbb")]
+        assert table.memory.exchanges() == [("hi", "aaaa bbbb")]
+
+
+async def test_what_was_really_played_corrects_the_memory(autojump_clock: Clock) -> None:
+    async with at_the_table() as table:
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(3)
+        await table.tell(SpeechConfirmed(number=2, received_s=0.0))
+        assert table.memory.exchanges() == [("hi", "aaaa bbbb cccc")]
+        assert await table.tell(PlaybackTold(heard_s=1.5, flushed=True)) == []
+        assert table.memory.exchanges() == [("hi", "aaaa")]
+        await table.tell(PlaybackTold(heard_s=4.0, flushed=True))
+        assert table.memory.exchanges() == [("hi", "aaaa")], "told once"
+
+
+async def test_a_report_behind_the_next_reply_changes_nothing(autojump_clock: Clock) -> None:
+    async with at_the_table() as table:
+        await table.tell(PlaybackTold(heard_s=1.0, flushed=True))
+        await table.tell(PlaybackTold(heard_s=1.0, flushed=False))
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb", seconds=2)
+        await trio.sleep(1)
+        await table.ask(2, "go on", guarded=True)
+        await table.reply("cccc dddd", seconds=2)
+        before = table.memory.exchanges()
+        await table.tell(PlaybackTold(heard_s=0.0, flushed=True))
+        assert table.memory.exchanges() == before
 
 
 async def test_an_interruption_while_it_thinks_keeps_the_question(autojump_clock: Clock) -> None:

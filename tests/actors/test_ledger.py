@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,37 @@ def test_nothing_is_heard_behind_a_cut() -> None:
     assert (ledger.heard(12.0), ledger.heard(99.0)) == ("aa bb", "aa bb")
     assert ledger.left_s(12.5) == 0.0
     assert ledger.said() == "aa bb cc dd"
+
+
+def test_what_the_client_plays_late_is_heard_late() -> None:
+    ledger = Ledger()
+    ledger.begin("aa bb cc dd", 4.0)
+    ledger.sent(10.0, 4.0)
+    ledger.played(12.0, 1.0)
+    assert (ledger.heard(12.0), ledger.heard(13.0)) == ("aa", "aa bb")
+    ledger.played(13.0, 3.0)
+    assert ledger.heard(13.0) == "aa bb cc", "it has caught up"
+    ledger.played(13.0, 99.0)
+    assert ledger.heard(13.0) == "aa bb cc", "nothing is heard before it was due"
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "text"),
+    [
+        (0.0, ""),
+        (1.0, "aa"),
+        (2.0, "aa bb"),
+        (3.5, "aa bb cc"),
+        (4.0, "aa bb cc dd"),
+        (99, "aa bb cc dd"),
+    ],
+)
+def test_the_words_in_the_first_seconds_of_what_was_sent(heard_s: float, text: str) -> None:
+    ledger = Ledger()
+    ledger.begin("aa bb", 2.0)
+    ledger.sent(10.0, 1.0)
+    ledger.sent(12.0, 1.0)
+    ledger.begin("cc dd", 2.0)
+    ledger.sent(13.0, 2.0)
+    ledger.begin("ee", 1.0)
+    assert ledger.heard_of(heard_s) == text

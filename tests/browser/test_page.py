@@ -72,7 +72,7 @@ def test_words_are_typed_where_the_microphone_is_denied(server: Served) -> None:
         tab.until("told.some(e => e.type === 'token' && e.text.includes('raining'))")
         tab.page.click("#hush")
         tab.until("told.some(e => e.type === 'interrupted')")
-        tab.until("document.getElementById('state').textContent === 'listening'")
+        tab.until("document.getElementById('state').textContent === 'connected'")
         assert tab.complaints == []
 
 

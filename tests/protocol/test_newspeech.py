@@ -15,6 +15,7 @@ from parley.protocol.commands import (
     EndSession,
     Interrupt,
     Ping,
+    Played,
     StartListening,
     TypedText,
 )
@@ -45,6 +46,8 @@ def breach_of(codec: NewSpeechCodec, frame: str | bytes) -> Breach:
         ('{"type":"control","command":"ping"}', Ping()),
         ('{"type":"barge_in","energy":-22.5}', Interrupt()),
         ('{"type":"barge_in"}', Interrupt()),
+        ('{"type":"played","ms":640}', Played(ms=640)),
+        ('{"type":"played","ms":0.5,"flushed":true}', Played(ms=0.5, flushed=True)),
     ],
 )
 def test_a_frame_is_a_command(codec: NewSpeechCodec, frame: str | bytes, command: object) -> None:
@@ -117,3 +120,15 @@ def test_what_the_dialect_has_no_word_for_is_not_said(codec: NewSpeechCodec) -> 
     ]
     for event in silent:
         assert codec.encode(event) == []
+
+
+@pytest.mark.parametrize("ms", ["-1", "1e9", '"much"', "null", "NaN"])
+def test_a_playback_that_cannot_be_is_refused(codec: NewSpeechCodec, ms: str) -> None:
+    frame = '{"type":"played","ms":' + ms + "}"
+    assert breach_of(codec, frame) in (Breach.INVALID_FIELD, Breach.INVALID_JSON)
+
+
+def test_who_asks_for_the_audio_clock_is_told_what_was_heard(codec: NewSpeechCodec) -> None:
+    codec.decode('{"type":"control","command":"start_session","audio_clock":true}')
+    (frame,) = codec.encode(events.BargeIn(seq=2, heard="so far"))
+    assert json.loads(frame) == {"type": "barge_in", "seq": 2, "heard": "so far"}

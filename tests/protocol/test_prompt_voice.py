@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parley.protocol import events
 from parley.protocol.codes import FATAL, Breach, Code, Violation
-from parley.protocol.commands import Audio, CancelReply, StartListening, StopListening
+from parley.protocol.commands import Audio, CancelReply, Played, StartListening, StopListening
 from parley.protocol.prompt_voice import MAX_AUDIO_BYTES, PROFILE, PromptVoiceCodec
 
 
@@ -272,3 +272,13 @@ def test_an_error_is_recoverable_unless_its_code_is_fatal(code: Code) -> None:
 
 def test_the_fatal_codes_are_those_of_the_wire_facts() -> None:
     assert {code.value for code in FATAL} == {"PROTOCOL_VIOLATION", "INTERNAL", "MODEL_LOAD_FAIL"}
+
+
+def test_what_was_played_is_understood_and_what_was_heard_told_to_who_asks() -> None:
+    codec = PromptVoiceCodec(lambda: 0)
+    assert codec.decode('{"type":"played","ms":640}') == (Played(ms=640),)
+    (before,) = codec.encode(events.BargeIn(seq=2, heard="so far"))
+    assert "heard" not in json.loads(before)
+    codec.decode('{"type":"start","audio_clock":true}')
+    (after,) = codec.encode(events.BargeIn(seq=2, heard="so far"))
+    assert json.loads(after)["heard"] == "so far"

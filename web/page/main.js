@@ -22,6 +22,11 @@ function state(words) {
   at("state").dataset.is = words;
 }
 
+/** Nothing happens at this moment. */
+function rest() {
+  state(call?.hasMicrophone ? "listening" : "connected");
+}
+
 function mark(words) {
   const item = document.createElement("li");
   const time = document.createElement("time");
@@ -54,7 +59,7 @@ function pressed(on) {
 const REACTIONS = {
   online: () => {
     calm();
-    state("listening");
+    rest();
     mark("connected");
   },
   offline: ({ waitMs }) => {
@@ -64,6 +69,7 @@ const REACTIONS = {
   },
   microphone: ({ open, advice }) => {
     pressed(open);
+    rest();
     if (open) calm();
     else alarm("No microphone.", advice);
   },
@@ -87,7 +93,8 @@ const REACTIONS = {
   final: ({ text }) => {
     waterfall.reached("final");
     conversation.final(text);
-    state(text ? "thinking" : "listening");
+    if (text) state("thinking");
+    else rest();
     mark(text ? "understood" : "no words");
   },
   token: ({ text, done }) => {
@@ -99,7 +106,7 @@ const REACTIONS = {
       waterfall.reached("sound");
       state("speaking");
     } else if (what === "ended" || what === "flushed") {
-      if (at("state").dataset.is === "speaking") state("listening");
+      if (at("state").dataset.is === "speaking") rest();
     }
     at("hush").disabled = what === "ended" || what === "flushed";
   },
