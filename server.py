@@ -36,7 +36,7 @@ from .recording.recordings import Recordings
 from .recording.tap import Tap, TappedTransport, tapped
 from .serving.front import ANY_PATH, Front, WebSocketRoute
 from .serving.head import Head
-from .serving.http import Response, json_response, text_response
+from .serving.http import Response, error_response, json_response, text_response
 from .serving.site import site
 from .serving.websocket import WebSocketTransport
 from .session import Session
@@ -141,6 +141,7 @@ class Server:
                 ("GET", "/metrics"): self._metrics,
                 ("GET", "/sessions"): self._list_sessions,
                 ("GET", "/api/stream_config"): self._stream_config,
+                ("GET", f"/recordings/{ANY_PATH}"): self._fetch_recording,
                 **SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry).routes,
             },
             websocket_routes={
@@ -275,19 +276,35 @@ class Server:
             transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
         )
         await self.converse(
-            transport, dialect, (Child("keepalive", run=pings, restart=Restart.TEMPORARY),)
+            transport,
+            dialect,
+            (Child("keepalive", run=pings, restart=Restart.TEMPORARY),),
+            record=head.query.get("record"),
         )
 
     async def converse(
-        self, transport: Transport, dialect: Dialect, companions: Sequence[Child] = ()
+        self,
+        transport: Transport,
+        dialect: Dialect,
+        companions: Sequence[Child] = (),
+        *,
+        record: str | None = None,
     ) -> None:
-        """Hold one conversation over `transport`, whatever carries it. Returns when it is over."""
+        """Hold one conversation over `transport`, whatever carries it. Returns when it is over.
+
+        `record` is the token by which the client wants to fetch the session's recording.
+        """
         engines = self._room.engines
         session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
         turnstile, recorder = None, None
-        if self._recordings.takes(session_id):
+        token = record if self._recordings.grants(record) else None
+        if token is not None or self._recordings.takes(session_id):
             recorder = self._recordings.start(
-                session_id, dialect, opened_ms=opened_ms, frame_samples=self._frame_samples(dialect)
+                session_id,
+                dialect,
+                opened_ms=opened_ms,
+                frame_samples=self._frame_samples(dialect),
+                token=token,
             )
         if recorder is not None:
             turnstile = Turnstile()
@@ -384,8 +401,24 @@ class Server:
         return json_response({"ok": True, "count": len(sessions), "sessions": sessions})
 
     async def _stream_config(self, head: Head, stream: trio.abc.Stream) -> Response:
-        config: dict[str, Any] = {**self._settings.public(), "engines": self._room.chosen}
+        config: dict[str, Any] = {
+            **self._settings.public(),
+            "engines": self._room.chosen,
+            "recordings_on_request": self._recordings.on_request,
+        }
         return json_response(config)
+
+    async def _fetch_recording(self, head: Head, stream: trio.abc.Stream) -> Response:
+        """The file of one's own session, for whoever knows its token."""
+        found = await self._recordings.fetch(head.path.rsplit("/", 1)[1])
+        if found is None:
+            return error_response(404, "no recording was asked for by this token, or it is gone")
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": 'attachment; filename="parley.mcap"',
+            "Cache-Control": "no-store",
+        }
+        return Response(200, headers, found)
 
     def _observe(self, event: SupervisionEvent) -> None:
         if isinstance(event, Crashed):

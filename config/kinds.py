@@ -28,6 +28,7 @@ LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
+Permission: TypeAlias = Literal["auto", "on", "off"]
 
 SAMPLE_RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 """The rates that audio can be resampled from and to."""
@@ -137,6 +138,7 @@ LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]
 TtsEngineChoice: TypeAlias = Annotated[TtsEngine, _FOLDED]
 LogLevelChoice: TypeAlias = Annotated[LogLevel, _FOLDED]
 LogFormatChoice: TypeAlias = Annotated[LogFormat, _FOLDED]
+PermissionChoice: TypeAlias = Annotated[Permission, _FOLDED]
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -216,10 +216,16 @@ class Settings(Variables):
             log_transcripts=self.stream_log_transcripts,
         )
 
+    def _record_on_request(self) -> bool:
+        if self.stream_record_on_request != "auto":
+            return self.stream_record_on_request == "on"
+        return self.parley_host in ("localhost", "::1") or self.parley_host.startswith("127.")
+
     @property
     def recording(self) -> Recording:
         return Recording(
             folder=self.stream_record_dir,
+            on_request=self._record_on_request(),
             share=self.stream_record_share,
             audio=self.stream_record_audio,
             text=self.stream_record_text,

@@ -152,10 +152,12 @@ class Observing:
 class Recording:
     """Which sessions are written to disk, what of them, and how long it is kept.
 
-    `folder` None records nothing; `share` is of all sessions; 0 days or megabytes keeps all.
+    `folder` None records nothing by itself; `share` is of all sessions; 0 days or megabytes keeps
+    all. `on_request`: a client may have its own session recorded, `folder` or not.
     """
 
     folder: str | None
+    on_request: bool
     share: float
     audio: bool
     text: bool

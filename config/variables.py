@@ -23,6 +23,7 @@ from .kinds import (
     Milliseconds,
     Number,
     OwnVadEngineChoice,
+    PermissionChoice,
     SampleRate,
     Samples,
     Seconds,
@@ -332,6 +333,11 @@ class Variables(BaseSettings):
         default=None,
         min_length=1,
         description="Folder that sessions are recorded into; unset records none.",
+    )
+    stream_record_on_request: PermissionChoice = Field(
+        default="auto",
+        description="Whether a client may have its own session recorded and fetch the file, as the "
+        "page at / does; auto is on where PARLEY_HOST is this machine alone.",
     )
     stream_record_share: Number = Field(
         default=1.0, ge=0, le=1, description="Share of the sessions that are recorded."

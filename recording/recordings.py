@@ -4,13 +4,17 @@
     ├─ retention          removes what is too old or too much, at the start and every hour
     └─ recording-<id>     temporary: one session's recorder
 
-Off unless there is a folder. What fails here is told to the log and harms no conversation.
+Off unless there is a folder, or a client asks for its own session and may: it gives a token, a
+secret of its own, by which it can fetch the file. Where there is no folder these files lie in a
+temporary one for an hour. What fails here is told to the log and harms no conversation.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +40,16 @@ RETENTION_S = 3600.0
 """How often a server looks for old recordings while none ends."""
 
 
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+"""What a client asks by: long enough that nobody guesses another's."""
+REQUESTS = 1000
+"""So many tokens are known, the newest."""
+REQUEST_MAX_BYTES = 100e6
+"""Of one file that was asked for: three quarters of an hour of talk."""
+TEMPORARY_DAYS = 1 / 24
+TEMPORARY_MB = 500
+
+
 class Recordings:
     """One per server. `run` lives as long as the server."""
 
@@ -51,6 +65,9 @@ class Recordings:
         self._public = settings.public()
         self._engines = dict(engines)
         self._telemetry = telemetry
+        self.on_request = self._rule.on_request
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._requested: dict[str, Path] = {}
         self._budget = Budget()
         self._live: dict[str, Recorder] = {}
         self._limiter = trio.CapacityLimiter(1)
@@ -62,30 +79,62 @@ class Recordings:
 
     def children(self) -> tuple[Child, ...]:
         """For the server's tree; none where nothing is recorded."""
-        if self._folder is None:
+        if self._folder is None and not self.on_request:
             return ()
         supervisor = self._supervisor
         return (
             Child(
                 "recordings",
-                run=supervisor.run,
+                run=self._run_all,
                 ready=True,
                 stop=supervisor.stop,
                 shutdown_s=self._drain_s + CLOSE_S + 1,
             ),
         )
 
+    async def _run_all(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        try:
+            await self._supervisor.run(task_status=task_status)
+        finally:
+            if self._temporary is not None:
+                self._temporary.cleanup()
+
+    def grants(self, token: str | None) -> bool:
+        """Whether a client that gives this token gets its session recorded."""
+        return self.on_request and token is not None and TOKEN.fullmatch(token) is not None
+
+    async def fetch(self, token: str) -> bytes | None:
+        """The file of the session that was asked for by this token, as far as it is written; None
+        where there is none."""
+        path = self._requested.get(token)
+        if path is None:
+            return None
+        try:
+            return await trio.to_thread.run_sync(path.read_bytes, abandon_on_cancel=True)
+        except OSError:
+            return None  # it was too old, or the disk failed
+
     def takes(self, session_id: str) -> bool:
         """The admission rule: the same for a session whenever it is asked."""
         digest = hashlib.sha256(session_id.encode()).digest()
         place = int.from_bytes(digest[:6], "big") / 2**48
-        return self._folder is not None and place < self._rule.share
+        return self._rule.folder is not None and place < self._rule.share
 
     def start(
-        self, session_id: str, dialect: Dialect, *, opened_ms: int, frame_samples: int
+        self,
+        session_id: str,
+        dialect: Dialect,
+        *,
+        opened_ms: int,
+        frame_samples: int,
+        token: str | None = None,
     ) -> Recorder | None:
-        """Begin to record a session. None where the server is stopping. The caller closes it."""
-        if self._folder is None:
+        """Begin to record a session; `token` where its client asked for that. None where the server
+        is stopping. The caller closes it."""
+        folder = self._place(token)
+        if folder is None:
             return None
         header = Header(
             session_id=session_id,
@@ -99,12 +148,12 @@ class Recordings:
             has_text=self._rule.text,
         )
         recorder = Recorder(
-            self._folder / file_name(session_id, opened_ms),
+            folder / file_name(session_id, opened_ms),
             header,
             telemetry=self._telemetry,
             privacy=Privacy(audio=self._rule.audio, text=self._rule.text),
             budget=self._budget,
-            max_bytes=self._rule.keep_mb * 1e6 or float("inf"),
+            max_bytes=self._most_bytes(token),
         )
         child = Child(
             f"recording-{session_id}",
@@ -118,8 +167,29 @@ class Recordings:
         except SupervisorStopped:
             return None
         self._live[session_id] = recorder
+        if token is not None:
+            self._requested[token] = recorder.path
+            while len(self._requested) > REQUESTS:
+                del self._requested[next(iter(self._requested))]
         self._telemetry.count("recordings")
         return recorder
+
+    def _place(self, token: str | None) -> Path | None:
+        """The folder; a temporary one is made for the first client that asks."""
+        if self._folder is None and token is not None:
+            try:
+                self._temporary = tempfile.TemporaryDirectory(
+                    prefix="parley-", ignore_cleanup_errors=True
+                )
+            except OSError as error:
+                self._log.warning("recordings_folder", error=error.strerror or str(error))
+                return None
+            self._folder = Path(self._temporary.name)
+        return self._folder
+
+    def _most_bytes(self, token: str | None) -> float:
+        most = self._rule.keep_mb * 1e6 or float("inf")
+        return most if token is None else min(most, REQUEST_MAX_BYTES)
 
     def records(self, session_id: str) -> bool:
         """Whether a session is being recorded at this moment."""
@@ -170,8 +240,8 @@ class Recordings:
         return prune(
             self._folder,
             now_s=unix_ms() / 1000,
-            keep_days=rule.keep_days,
-            keep_mb=rule.keep_mb,
+            keep_days=TEMPORARY_DAYS if self._temporary else rule.keep_days,
+            keep_mb=TEMPORARY_MB if self._temporary else rule.keep_mb,
             busy=busy,
         )
 

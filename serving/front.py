@@ -49,7 +49,8 @@ def _admit_all() -> str | None:
 class Front:
     """Routes, and who is let in.
 
-    `routes` maps (method, path) to a handler; a GET serves HEAD too. `admit` is asked before each
+    `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there; a
+    GET serves HEAD too. `admit` is asked before each
     upgrade and says None, or why not; it may rest on `websockets`, which counts every upgrade
     that was let in, from that very moment to its end.
     """
@@ -111,7 +112,8 @@ class Front:
     async def _answer(self, stream: trio.abc.Stream, head: Head) -> Response:
         """The response to a plain request; whatever the handler does, there is one."""
         method = "GET" if head.method == "HEAD" else head.method
-        handler = self.routes.get((method, head.path))
+        below = f"{head.path.rpartition('/')[0]}/{ANY_PATH}"
+        handler = self.routes.get((method, head.path)) or self.routes.get((method, below))
         if handler is None:
             return self._no_route(head)
         try:

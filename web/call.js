@@ -37,10 +37,13 @@ export class Call extends EventTarget {
    * @param {object} [options]
    * @param {string} [options.protocol]
    * @param {string|URL} [options.base]
+   * @param {boolean} [options.record]
    */
-  constructor({ protocol = "newspeech", base } = {}) {
+  constructor({ protocol = "newspeech", base, record = false } = {}) {
     super();
-    this._options = base === undefined ? { protocol } : { protocol, base };
+    this._options = { protocol, record, ...(base !== undefined && { base }) };
+    /** Where the newest session's recording can be fetched; null: it was not asked for. */
+    this.recordingUrl = null;
     this._client = null;
     this._microphone = null;
     this._speaker = null;
@@ -139,6 +142,7 @@ export class Call extends EventTarget {
 
   async _connect() {
     const client = (this._client = new Client(this._options));
+    this.recordingUrl = client.recordingUrl;
     for (const type of CLIENT_EVENTS) {
       client.addEventListener(type, ({ detail }) => {
         this._react(type, detail);

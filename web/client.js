@@ -44,8 +44,9 @@ export class Client extends EventTarget {
    * @param {object} [options]
    * @param {string} [options.protocol] One of DIALECTS.
    * @param {string|URL} [options.base] Where the server's paths begin; the page's own address.
+   * @param {boolean} [options.record] Ask for a recording, which `recordingUrl` then leads to.
    */
-  constructor({ protocol = "newspeech", base = globalThis.document?.baseURI } = {}) {
+  constructor({ protocol = "newspeech", base = globalThis.document?.baseURI, record = false } = {}) {
     super();
     const dialect = DIALECTS[protocol];
     if (!dialect) throw new RangeError(`no protocol ${protocol}: ${Object.keys(DIALECTS)}`);
@@ -53,6 +54,13 @@ export class Client extends EventTarget {
     this.dialect = dialect;
     this.url = new URL(dialect.path, base);
     this.url.protocol = this.url.protocol.replace("http", "ws");
+    /** Where the session's recording can be fetched, while it lasts and for a while after. */
+    this.recordingUrl = null;
+    if (record) {
+      const token = secret();
+      this.url.searchParams.set("record", token);
+      this.recordingUrl = new URL(`recordings/${token}`, base);
+    }
     /** How many frames were left out because the network was slower than the microphone. */
     this.leftOut = 0;
     this._codec = dialect.makeCodec();
@@ -148,4 +156,10 @@ export class Client extends EventTarget {
   _tell(type, detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** 128 bits that nobody guesses. */
+function secret() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

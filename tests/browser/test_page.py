@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from parley.recording.mcap_file import read_recording
 from support.browser import CHROMIUM, Served, browsing, free_port, microphone_wav, serving
 
 pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
@@ -74,6 +75,23 @@ def test_words_are_typed_where_the_microphone_is_denied(server: Served) -> None:
         tab.until("told.some(e => e.type === 'interrupted')")
         tab.until("document.getElementById('state').textContent === 'connected'")
         assert tab.complaints == []
+
+
+def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
+    with browsing(server.url, allow=False) as tab:
+        tab.page.click("#talk")
+        tab.page.fill("#words", "is it raining")
+        tab.page.press("#words", "Enter")
+        tab.until("told.some(e => e.type === 'replydone')")
+        tab.page.click("summary")
+        tab.page.wait_for_timeout(2500)  # it is written once a second
+        with tab.page.expect_download() as download:
+            tab.page.click("#save")
+        download.value.save_as(tmp_path / "a.mcap")
+        assert tab.complaints == []
+    found = read_recording(tmp_path / "a.mcap")
+    assert found.header.dialect == "newspeech"
+    assert any("is it raining" in str(entry) for entry in found.entries)
 
 
 @pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech"])

@@ -788,6 +788,7 @@ SLICE_VARIABLES = {
     "observing.log_latency": ("STREAM_LOG_LATENCY", False),
     "observing.log_transcripts": ("STREAM_LOG_TRANSCRIPTS", True),
     "recording.folder": ("STREAM_RECORD_DIR", "/srv/recordings"),
+    "recording.on_request": ("STREAM_RECORD_ON_REQUEST", "off"),
     "recording.share": ("STREAM_RECORD_SHARE", 0.61),
     "recording.audio": ("STREAM_RECORD_AUDIO", False),
     "recording.text": ("STREAM_RECORD_TEXT", False),
@@ -800,7 +801,8 @@ SLICE_VARIABLES = {
 def test_a_variable_reaches_its_place_in_a_slice(path: str) -> None:
     variable, value = SLICE_VARIABLES[path]
     part, name = path.split(".")
-    assert getattr(getattr(load(overrides={variable: value}), part), name) == value
+    decided = {"off": False}.get(str(value), value)
+    assert getattr(getattr(load(overrides={variable: value}), part), name) == decided
 
 
 def test_every_variable_is_in_a_slice_and_every_slice_field_has_a_variable() -> None:

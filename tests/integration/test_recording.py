@@ -24,6 +24,7 @@ from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
+from parley.protocol.newspeech import DIALECT
 from parley.recording.mcap_file import RecordingError, read_recording
 from parley.recording.recorded import replay_recording, settings_of
 from parley.recording.recordings import Recordings
@@ -31,6 +32,7 @@ from parley.recording.replay import Replayed
 from parley.recording.tape import Recording
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
+from support.live_server import open_client, open_live_server
 from support.logs import caught_log
 
 LIMIT_S = 30.0
@@ -162,6 +164,77 @@ async def test_a_share_of_none_records_none(
         await typed(client)
         assert [line["recording"] for line in server.status()["sessions"]] == [False]
     assert files(tmp_path) == []
+
+
+TOKEN = "0123456789abcdef"
+
+
+async def test_a_client_gets_the_recording_of_its_own_session(tmp_path: Path) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with open_live_server() as live:
+            async with open_client(f"{live.url('/engine')}?record={TOKEN}") as client:
+                await client.say(type="text", content="hello")
+                await client.wait_for("tts_complete")
+                assert [line["recording"] for line in await live.sessions()] == [True]
+            await live.until_empty()
+            await trio.sleep(0.5)
+            answer = await live.get(f"/recordings/{TOKEN}")
+            assert answer.status == 200
+            (tmp_path / "a.mcap").write_bytes(answer.body)
+            assert not read_recording(tmp_path / "a.mcap").cut
+            for other in ("f" * 16, "..", "a/b", ""):
+                assert (await live.get(f"/recordings/{other}")).status == 404
+            assert (await live.get("/recordings")).status == 404
+
+
+async def test_who_may_not_ask_or_asks_badly_is_served_and_not_recorded() -> None:
+    for allowed, token in (("off", TOKEN), ("on", "short"), ("on", "a" * 65), ("on", "")):
+        with trio.fail_after(LIMIT_S):
+            async with (
+                open_live_server(stream_record_on_request=allowed) as live,
+                open_client(f"{live.url('/engine')}?record={token}") as client,
+            ):
+                await client.say(type="text", content="hello")
+                await client.wait_for("tts_complete")
+                assert [line["recording"] for line in await live.sessions()] == [False]
+                assert (await live.get(f"/recordings/{token}")).status == 404
+
+
+async def test_files_that_were_asked_for_go_with_the_server() -> None:
+    settings = Settings.defaults()
+    recordings = Recordings(settings, {}, Telemetry())
+    (child,) = recordings.children()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(child.run)
+        recorder = recordings.start(
+            "aabbccddeeff", DIALECT, opened_ms=0, frame_samples=480, token=TOKEN
+        )
+        assert recorder is not None
+        await trio.sleep(0.1)
+        recorder.close()
+        with trio.fail_after(5):
+            while await recordings.fetch(TOKEN) is None:
+                await trio.sleep(0.05)
+        folder = recorder.path.parent
+        assert folder.is_dir()
+        assert folder.stat().st_mode & 0o077 == 0
+        nursery.cancel_scope.cancel()
+    assert not folder.exists()
+    assert await recordings.fetch(TOKEN) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "may"),
+    [
+        *(("127.0.0.1", "auto", True), ("localhost", "auto", True), ("::1", "auto", True)),
+        *(("0.0.0.0", "auto", False), ("192.168.1.5", "auto", False), ("::", "auto", False)),
+        *(("0.0.0.0", "on", True), ("127.0.0.1", "off", False)),
+    ],
+)
+def test_who_may_ask(host: str, asked: str, may: bool) -> None:
+    settings = Settings.defaults(parley_host=host, stream_record_on_request=asked)
+    assert settings.recording.on_request is may
+    assert Recordings(settings, {}, Telemetry()).grants(TOKEN) is may
 
 
 def test_the_share_is_kept_and_a_session_is_always_judged_the_same() -> None:

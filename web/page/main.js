@@ -13,6 +13,8 @@ const waterfall = new Waterfall(at("waterfall"));
 const openedMs = performance.now();
 
 let call = null;
+let recordingUrl = null;
+let configured = null;
 let speechMs = 0;
 
 // What is shown
@@ -62,6 +64,7 @@ const REACTIONS = {
     rest();
     mark("connected");
   },
+  session: () => (recordingUrl = call?.recordingUrl ?? recordingUrl),
   offline: ({ waitMs }) => {
     conversation.replyOver();
     state("offline");
@@ -123,7 +126,10 @@ const REACTIONS = {
 };
 
 async function begin(options) {
-  call = new Call({ protocol: at("protocol").value });
+  await configured;
+  const record = !at("keeping").hidden && at("keep").checked;
+  call = new Call({ protocol: at("protocol").value, record });
+  at("save").disabled = !record;
   for (const [type, react] of Object.entries(REACTIONS)) {
     call.addEventListener(type, ({ detail }) => react(detail));
   }
@@ -199,12 +205,25 @@ function dictate() {
   document.querySelector(".levels").hidden = true;
 }
 
+/** A file for `parley show` and `parley replay`: all that happened, up to a second or two ago. */
+async function save() {
+  const answer = await fetch(recordingUrl);
+  if (!answer.ok) throw new Error((await answer.json()).error);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = `parley-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.mcap`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  mark("saved");
+}
+
 // What one presses
 
 const guarded = (work) => (event) =>
   Promise.resolve(work(event)).catch((error) => alarm("Something failed.", error.message));
 
 at("talk").addEventListener("click", guarded(dictation ? () => dictation.toggle() : talk));
+at("save").addEventListener("click", guarded(save));
 at("hush").addEventListener("click", () => call?.interrupt());
 at("typing").addEventListener("submit", guarded(type));
 at("protocol").addEventListener("change", guarded(async () => {
@@ -220,9 +239,10 @@ at("protocol").value = localStorage.getItem("parley-protocol") ?? "newspeech";
 if (!at("protocol").value) at("protocol").value = "newspeech";
 if (dictation) dictate();
 
-fetch(new URL("api/stream_config", document.baseURI))
+configured = fetch(new URL("api/stream_config", document.baseURI))
   .then((answer) => answer.json())
-  .then(({ engines }) => {
+  .then(({ engines, recordings_on_request }) => {
+    at("keeping").hidden = !recordings_on_request;
     at("engines").textContent = Object.entries(engines)
       .map(([kind, name]) => `${kind}: ${name}`)
       .join(" · ");
