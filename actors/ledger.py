@@ -93,6 +93,11 @@ class Ledger:
         """When all that was sent will have been played; -inf before anything was sent."""
         return self._due_s
 
+    @property
+    def over_s(self) -> float:
+        """When the client will have played all that was sent, by what it told last."""
+        return self._due_s + self._late_s
+
     def begin(self, text: str, duration_s: float) -> None:
         """A phrase begins; `sent` adds its pieces."""
         self._entries.append(Entry(text, duration_s))

@@ -46,8 +46,11 @@ class Playout:
                 break
             await self._play(message)
         await self.outbox.send(ReplyComplete(turn=self.record.turn))
-        # The reply is over when it has been heard: until then it can be interrupted.
-        await self._until(self.record.ledger.due_s)
+        # The reply is over when it has been heard: until then it can be interrupted. A client that
+        # plays late may say so while we wait.
+        ledger = self.record.ledger
+        while current_time() < ledger.over_s and not self.gate.hurried.is_set():
+            await self._until(ledger.over_s)
 
     async def _play(self, phrase: SpokenPhrase) -> None:
         ledger = self.record.ledger

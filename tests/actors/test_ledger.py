@@ -104,6 +104,9 @@ def test_what_the_client_plays_late_is_heard_late() -> None:
     assert (ledger.heard(12.0), ledger.heard(13.0)) == ("aa", "aa bb")
     ledger.played(13.0, 3.0)
     assert ledger.heard(13.0) == "aa bb cc", "it has caught up"
+    assert ledger.over_s == 14.0
+    ledger.played(13.0, 2.5)
+    assert ledger.over_s == 14.5
     ledger.played(13.0, 99.0)
     assert ledger.heard(13.0) == "aa bb cc", "nothing is heard before it was due"
 
