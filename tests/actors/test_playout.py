@@ -83,6 +83,33 @@ async def test_the_turn_lasts_until_its_last_sample_has_been_heard(
     assert stage.record.ledger.heard(trio.current_time()) == "phrase 1 phrase 2"
 
 
+async def test_the_turn_waits_for_a_client_that_plays_late(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stage = Stage()
+    await stage.say(3.0, 3.0)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.playout.run)
+        await trio.sleep(4)
+        stage.record.ledger.played(trio.current_time(), 3.5)
+    assert trio.current_time() - began == 6.5
+
+
+async def test_a_server_in_a_hurry_does_not_wait_for_a_late_client(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stage = Stage()
+    await stage.say(3.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.playout.run)
+        await trio.sleep(2)
+        stage.record.ledger.played(trio.current_time(), 0.0)
+        stage.gate.hurried.set()
+        began = trio.current_time()
+    assert trio.current_time() == began
+
+
 async def test_each_phrase_is_followed_by_its_end_and_the_first_by_the_latencies(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
