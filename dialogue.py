@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from .actors.gate import ReplyGate
+from .actors.held import HeldEvent, ReplyWay
 from .actors.memory import ConversationMemory
 from .actors.messages import (
     CancelRequested,
@@ -34,9 +35,11 @@ from .actors.messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
+    SpeechResumed,
     TextTyped,
     TurnOver,
     UtteranceFailed,
+    UtteranceForeseen,
     UtteranceHeard,
 )
 from .actors.outbox import Outbox
@@ -64,13 +67,24 @@ CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_INTERNAL = 1011
 
-StartTurn = Callable[[TurnRecord, list[ChatMessage]], None]
+StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyWay]
+"""With True all that the turn says is held."""
 StopTurn = Callable[[int], Awaitable[None]]
 
 
 def id_of(session_id: str, number: int) -> str:
     """A UUID that is the same in a replay."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id}/{number}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speculation:
+    """A reply that was begun at a short silence, for the case that it is the end of the turn. It is
+    taken up if in the end exactly this is to be answered, else nobody ever hears of it."""
+
+    record: TurnRecord
+    conversation: list[ChatMessage]
+    way: ReplyWay
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +104,8 @@ class Dialogue:
     """Whether a stop without any words brings an empty final."""
     log_latency: bool = True
     log_transcripts: bool = False
+    speculations_most: int = 0
+    """How many replies may be begun for one utterance before its end is certain."""
     new_id: Callable[[str, int], str] = id_of
     """Of a session's id and a final's number."""
 
@@ -110,6 +126,11 @@ class Dialogue:
     _unanswered: list[str] = field(default_factory=list)
     _finals: int = 0
     _finals_since_start: int = 0
+    _speculation: Speculation | None = None
+    _speculated: tuple[int, int] = (0, 0)
+    """The utterance for which replies were begun last, and how many."""
+    _taken_up: ReplyWay | None = None
+    """What it holds is let out once the client knows the state."""
     _cancelling: int = 0
     """Cancels whose marker is still on its way: what was said before them is not answered."""
     _draining: bool = False
@@ -118,10 +139,15 @@ class Dialogue:
         await self.outbox.send(SessionOpened(session_id=self.session_id))
         async for report in self.inbox:
             await turn()  # whoever has something to say has said it
-            before = (self.state, self.listening)
-            await self._take(report)
-            if (self.state, self.listening) != before:
-                await self.outbox.send(StateChanged(state=self.state, listening=self.listening))
+            await self._take_and_tell(report)
+            if self._taken_up is not None:
+                await self._let_out()
+
+    async def _take_and_tell(self, report: Report) -> None:
+        before = (self.state, self.listening)
+        await self._take(report)
+        if (self.state, self.listening) != before:
+            await self.outbox.send(StateChanged(state=self.state, listening=self.listening))
 
     def _new_id(self) -> str:
         self._finals += 1
@@ -150,6 +176,10 @@ class Dialogue:
                 await self._speech_confirmed(report)
             case SpeechDropped():
                 await self._quiet_again(report.number)
+            case UtteranceForeseen():
+                await self._foreseen(report)
+            case SpeechResumed():
+                await self._drop_speculation()
             case UtteranceHeard():
                 await self._heard(report)
             case UtteranceFailed():
@@ -216,6 +246,7 @@ class Dialogue:
 
     async def _quiet_again(self, number: int) -> None:
         """A sound was no speech, or not to be answered."""
+        await self._drop_speculation()
         self.gate.open()
         if self._talking == number:
             self._talking = 0
@@ -269,6 +300,7 @@ class Dialogue:
         else:
             self._go(Trigger.NOTHING)
         await self._answer(report, final_s)
+        await self._drop_speculation()
 
     async def _not_heard(self, report: UtteranceFailed) -> None:
         failure = Failure.of(report.code, report.message)
@@ -312,19 +344,76 @@ class Dialogue:
         now_s = current_time()
         user_text = " ".join(self._unanswered)
         self._unanswered.clear()
+        conversation = self.memory.conversation(user_text)
+        begun, self._speculation = self._speculation, None
+        if begun is not None and begun.conversation != conversation:
+            await self._drop(begun)
+            begun = None
+        record = begun.record if begun else self._new_record(user_text, report, now_s)
+        record.final_s = now_s if final_s is None else final_s
+        if report is not None:
+            record.last_sample_s, record.decided_s = report.last_sample_s, report.decided_s
         self.turns += 1
-        record = TurnRecord(
-            turn=self.turns,
-            user_text=user_text,
-            first_sample_s=report.first_sample_s if report else now_s,
-            first_partial_s=report.first_partial_s if report else None,
-            final_s=now_s if final_s is None else final_s,
-        )
         self._go(Trigger.TURN)
         self.live = self.latest = record
         self.gate.begin(record.turn)
         self.telemetry.count("turns")
-        self.start_turn(record, self.memory.conversation(user_text))
+        if begun is not None:
+            self._taken_up = begun.way
+        else:
+            self.start_turn(record, conversation, False)
+
+    def _new_record(
+        self, user_text: str, report: UtteranceHeard | UtteranceForeseen | None, now_s: float
+    ) -> TurnRecord:
+        return TurnRecord(
+            turn=self.turns + 1,
+            user_text=user_text,
+            first_sample_s=report.first_sample_s if report else now_s,
+            first_partial_s=report.first_partial_s if report else None,
+            final_s=now_s,
+        )
+
+    # A reply that is begun before it is certain that the person has finished
+
+    async def _foreseen(self, report: UtteranceForeseen) -> None:
+        await self._drop_speculation()
+        utterance, begun = self._speculated
+        begun = begun if utterance == report.number else 0
+        if (
+            begun >= self.speculations_most
+            or self._talking != report.number
+            or self.live is not None
+            or self._cancelling
+            or self._draining
+        ):
+            return
+        self._speculated = (report.number, begun + 1)
+        user_text = " ".join((*self._unanswered, report.transcript.text))
+        conversation = self.memory.conversation(user_text)
+        record = self._new_record(user_text, report, current_time())
+        record.foreseen_s = current_time()
+        self.telemetry.count("speculations")
+        way = self.start_turn(record, conversation, True)
+        self._speculation = Speculation(record=record, conversation=conversation, way=way)
+
+    async def _drop_speculation(self) -> None:
+        begun, self._speculation = self._speculation, None
+        if begun is not None:
+            await self._drop(begun)
+
+    async def _drop(self, begun: Speculation) -> None:
+        self.telemetry.count("speculations_dropped")
+        await self.stop_turn(begun.record.turn)
+
+    async def _let_out(self) -> None:
+        """The person has finished, as was foreseen: what the reply has said is said."""
+        way, self._taken_up = self._taken_up, None
+        while way is not None and (held := way.next()) is not None:
+            if isinstance(held, HeldEvent):
+                await self.outbox.send(held.event)
+            else:
+                await self._take_and_tell(held.report)
 
     async def _interrupt(self, record: TurnRecord) -> None:
         """The person spoke over the reply: cut it, and remember only what they heard of it."""
@@ -375,6 +464,7 @@ class Dialogue:
     async def _cancel(self) -> None:
         self._cancelling += 1
         self._unanswered.clear()
+        await self._drop_speculation()
         record = self.live
         if record is not None:
             heard = self._cut(record)
@@ -451,6 +541,7 @@ class Dialogue:
     async def _drain(self) -> None:
         self._draining = True
         self._unanswered.clear()
+        await self._drop_speculation()
         self.gate.hurried.set()
         await self.outbox.send(Info(message="the server is shutting down"))
         if self.live is None:

@@ -29,6 +29,7 @@ import trio
 from . import __version__
 from .config import Settings
 from .engines.room import EngineRoom
+from .engines.turn.interface import TurnEndEngine
 from .protocol import newspeech
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
@@ -55,6 +56,13 @@ WEB = Path(__file__).parent / "web"
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
+
+
+def _looks_at(engine: TurnEndEngine | None) -> str:
+    """For a recording's header."""
+    if engine is None:
+        return ""
+    return "text" if engine.needs_text else "audio"
 
 
 class PortInUse(Exception):
@@ -304,6 +312,7 @@ class Server:
                 dialect,
                 opened_ms=opened_ms,
                 frame_samples=self._frame_samples(dialect),
+                turn_end=_looks_at(engines.turn_end),
                 token=token,
             )
         if recorder is not None:

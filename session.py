@@ -30,6 +30,7 @@ import trio
 from .actors.asr import ASRActor
 from .actors.endpointer import Endpointer, EndpointerSettings
 from .actors.gate import ReplyGate
+from .actors.held import ReplyWay
 from .actors.limits import (
     HEARD_CAPACITY,
     OUTBOX_CAPACITY,
@@ -39,6 +40,7 @@ from .actors.limits import (
 from .actors.memory import ConversationMemory
 from .actors.messages import DrainRequested, Heard, Report, Spoken
 from .actors.outbox import Outbox, PartialThinner
+from .actors.pauses import Pauses, window_ms
 from .actors.ranks import Rank
 from .actors.receiver import Receiver
 from .actors.record import TurnRecord
@@ -165,6 +167,7 @@ class Session:
         # What outlives a restart of the actor that uses it.
         self._utterance = UtteranceInHand()
         self._hearing = HearingState()
+        self._pauses = Pauses()
         self._dialogue = Dialogue(
             session_id=self.id,
             inbox=self._channels.reports[1],
@@ -180,6 +183,7 @@ class Session:
             final_on_stop=self.dialect.profile.final_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
+            speculations_most=self._speculations_most,
         )
         self._player = Player(
             outbox=self._outbox,
@@ -263,6 +267,7 @@ class Session:
     async def _run_vad(self) -> None:
         hearing = self._hearing_settings
         detector = self._engines.detector(hearing)
+        looks = self._engines.turn_end is not None
         await VADActor(
             inbox=self._channels.heard[1],
             spoken=self._channels.spoken[0],
@@ -276,12 +281,21 @@ class Session:
                     min_speech_ms=hearing.min_speech_ms,
                     max_utterance_ms=hearing.max_utterance_ms,
                     onset_ms=hearing.onset_ms,
+                    pause_ms=hearing.pause_ms if looks else None,
+                    floor_ms=min(hearing.floor_ms, hearing.silence_ms) if looks else None,
                 )
             ),
             pad_ms=hearing.speech_pad_ms,
             reply_live=lambda: self._gate.reply_live,
             telemetry=self._telemetry,
             state=self._hearing,
+            pauses=self._pauses,
+            window_ms=functools.partial(
+                window_ms,
+                floor_ms=hearing.floor_ms,
+                ordinary_ms=hearing.silence_ms,
+                ceiling_ms=hearing.ceiling_ms,
+            ),
         ).run()
 
     async def _run_asr(self) -> None:
@@ -296,7 +310,14 @@ class Session:
             partial_interval_s=hearing.partial_interval_ms / 1000,
             partial_min_gap_s=hearing.partial_min_gap_ms / 1000,
             telemetry=self._telemetry,
+            turn_end=self._engines.turn_end,
+            pauses=self._pauses,
+            foresees=self._speculations_most > 0,
         ).run()
+
+    @property
+    def _speculations_most(self) -> int:
+        return self._settings.answering.speculations if self._engines.turn_end else 0
 
     async def _run_drain(self) -> None:
         await self._drain.wait()
@@ -305,14 +326,16 @@ class Session:
 
     # Turns
 
-    def _start_turn(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
+    def _start_turn(
+        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
+    ) -> ReplyWay:
+        way = ReplyWay(self._outbox, self._reports, held=held)
         turn = Turn(
             record=record,
             conversation=conversation,
             responder=self._engines.responder,
             synthesizer=self._engines.synthesizer,
-            outbox=self._outbox,
-            reports=self._reports,
+            way=way,
             gate=self._gate,
             next_seq=self._dialogue.next_seq,
             profile=self.dialect.profile,
@@ -327,6 +350,7 @@ class Session:
         # A session that is ending begins no turn; the dialogue ends with it in a moment.
         with contextlib.suppress(SupervisorStopped):
             self._supervisor.spawn_child(child)
+        return way
 
     async def _stop_turn(self, turn: int) -> None:
         try:

@@ -21,10 +21,10 @@ import trio
 
 from .actors.gate import ReplyGate
 from .actors.hand import Hand
+from .actors.held import ReplyWay
 from .actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
 from .actors.llm import LLMActor, LLMDeadlines
-from .actors.messages import EndOfReply, Phrase, Report, SpokenPhrase, TextPiece, TurnOver
-from .actors.outbox import Outbox
+from .actors.messages import EndOfReply, Phrase, SpokenPhrase, TextPiece, TurnOver
 from .actors.phraser import PhraserActor, PhraseSplitter
 from .actors.playout import Playout
 from .actors.ranks import Rank
@@ -37,7 +37,7 @@ from .engines.tts.interface import Synthesizer
 from .protocol.dialect import Profile
 from .supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from .telemetry import Telemetry
-from .turnstile import SendsItems, run_ranked
+from .turnstile import run_ranked
 
 MAX_RESTARTS = 6
 """Per period: each of llm and tts may fail twice on one thing, and a lane that is being restarted
@@ -53,8 +53,7 @@ class Turn:
     conversation: Sequence[ChatMessage]
     responder: Responder
     synthesizer: Synthesizer
-    outbox: Outbox
-    reports: SendsItems[Report]
+    way: ReplyWay
     gate: ReplyGate
     next_seq: Callable[[], int]
     profile: Profile
@@ -79,7 +78,7 @@ class Turn:
             await supervisor.run()
         except Exception as gave_up:  # reported to the dialogue, which ends the session
             error = gave_up
-        await self.reports.send(TurnOver(turn=self.record.turn, error=error))
+        await self.way.reports.send(TurnOver(turn=self.record.turn, error=error))
 
     def _children(self) -> tuple[Child, ...]:
         tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
@@ -93,8 +92,8 @@ class Turn:
             conversation=self.conversation,
             responder=self.responder,
             pieces=tell_piece,
-            reports=self.reports,
-            outbox=self.outbox,
+            reports=self.way.reports,
+            outbox=self.way.outbox,
             record=self.record,
             hand=Hand(max_attempts=self.answering.retries + 1),
             deadlines=LLMDeadlines(
@@ -113,7 +112,7 @@ class Turn:
         tts = TTSActor(
             inbox=hear_phrase,
             speech=tell_speech,
-            outbox=self.outbox,
+            outbox=self.way.outbox,
             synthesizer=self.synthesizer,
             hand=Hand(),
             turn=self.record.turn,
@@ -122,8 +121,9 @@ class Turn:
         )
         playout = Playout(
             inbox=hear_speech,
-            reports=self.reports,
-            outbox=self.outbox,
+            reports=self.way.reports,
+            outbox=self.way.outbox,
+            released=self.way.released,
             gate=self.gate,
             record=self.record,
             next_seq=self.next_seq,

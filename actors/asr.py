@@ -8,19 +8,30 @@ ASR_FAIL or ASR_TIMEOUT, and the next utterance gets its chance.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.turn.interface import HEARD_S, Pause, TurnEndEngine
 from ..protocol.codes import Code
 from ..protocol.events import Finalizing, Info, Partial
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at, turn
-from .messages import Report, Spoken, UtteranceFailed, UtteranceHeard
+from .messages import (
+    BYTES_PER_MS,
+    Report,
+    SpeechResumed,
+    Spoken,
+    UtteranceEnded,
+    UtteranceFailed,
+    UtteranceForeseen,
+    UtteranceHeard,
+)
 from .outbox import Outbox
+from .pauses import NO_OPINION, Pauses
 from .utterance import UtteranceInHand
 
 SLOW_RTF = 1.5
@@ -42,6 +53,11 @@ class ASRActor:
     partial_interval_s: float
     partial_min_gap_s: float
     telemetry: Telemetry
+    turn_end: TurnEndEngine | None = None
+    """Asked at every short silence; None where the silence alone decides."""
+    pauses: Pauses = field(default_factory=Pauses)
+    foresees: bool = False
+    """Whether the dialogue wants to know at a short silence what will be heard if it is the end."""
 
     async def run(self) -> None:
         await self.transcriber.abandon()
@@ -97,15 +113,27 @@ class ASRActor:
         utterance = self.utterance
         if utterance.given_up and not utterance.dropped:
             return
-        if not utterance.dropped:
-            await self._begin()
-            if not await self._feed() and not utterance.complete:
-                await self._ask()
-                await self._feed()
-        if utterance.dropped:
-            await self.transcriber.abandon()
-        elif utterance.ended is not None:
-            await self._finish(too_long=utterance.ended.too_long)
+        while True:
+            await self._void_what_was_foreseen()
+            if not utterance.dropped:
+                await self._begin()
+                if not await self._feed() and not utterance.complete and not utterance.pause:
+                    await self._ask()
+                    await self._feed()
+            if utterance.dropped:
+                await self.transcriber.abandon()
+            elif utterance.ended is not None:
+                await self._finish(utterance.ended)
+            elif utterance.pause and not utterance.pause_judged:
+                await self._judge_pause()
+                continue
+            return
+
+    async def _void_what_was_foreseen(self) -> None:
+        utterance = self.utterance
+        if utterance.foreseen and not utterance.pause:
+            utterance.foreseen = False
+            await self.reports.send(SpeechResumed(number=utterance.number))
 
     async def _begin(self) -> None:
         utterance = self.utterance
@@ -146,15 +174,96 @@ class ASRActor:
             await self._heard(hypothesis.text, hypothesis.audio_bytes)
 
     async def _go_on_feeding(self, asking: trio.CancelScope) -> None:
-        while not self.utterance.complete:
+        utterance = self.utterance
+        while not utterance.complete and not utterance.pause:
             try:
-                self.utterance.absorb(await self.inbox.receive())
+                utterance.absorb(await self.inbox.receive())
             except trio.EndOfChannel:
                 break
             await turn()
             self._absorb_waiting()
             await self._feed()
         asking.cancel()
+
+    async def _judge_pause(self) -> None:
+        """A short silence: say how likely it is the end, and what would be heard then. Speech that
+        goes on ends the asking; the utterance's end does not, for what is asked is its final."""
+        utterance = self.utterance
+        failure: EngineFailure | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._until_speech_goes_on, nursery.cancel_scope)
+            try:
+                await self._judge(utterance.pause)
+                utterance.pause_judged = True
+            except EngineFailure as error:
+                failure = error  # raised below, bare and not in a group
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _until_speech_goes_on(self, judging: trio.CancelScope) -> None:
+        utterance, pause = self.utterance, self.utterance.pause
+        while not utterance.complete and utterance.pause == pause:
+            try:
+                utterance.absorb(await self.inbox.receive())
+            except trio.EndOfChannel:
+                return
+            await turn()
+            self._absorb_waiting()
+        if utterance.ended is None:
+            judging.cancel()
+
+    async def _judge(self, pause: int) -> None:
+        engine = self.turn_end
+        if engine is None:
+            return
+        if engine.needs_text:
+            await self._ask_turn_end(engine, pause, await self._foresee(wanted=True))
+            return
+        failure: EngineFailure | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ask_turn_end, engine, pause, "")
+            try:
+                await self._foresee(wanted=self.foresees)
+            except EngineFailure as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    async def _foresee(self, *, wanted: bool) -> str:
+        """The final that it would be. What is foreseen once is the final, if the silence goes on:
+        the recognizer knows it and is not asked again."""
+        utterance = self.utterance
+        if not wanted or not utterance.audio:
+            return utterance.hypothesis.text
+        with engine_deadline(self.timeout_s, "the final decode"):
+            transcript = await self.transcriber.conclude()
+        if self.foresees and transcript.text:
+            utterance.foreseen = True
+            await self.reports.send(
+                UtteranceForeseen(
+                    number=utterance.number,
+                    transcript=transcript,
+                    first_sample_s=utterance.first_sample_s,
+                    first_partial_s=utterance.first_partial_s,
+                )
+            )
+        return transcript.text
+
+    async def _ask_turn_end(self, engine: TurnEndEngine, pause: int, text: str) -> None:
+        utterance = self.utterance
+        newest = max(0, utterance.paused_at - int(HEARD_S * 1000) * BYTES_PER_MS)
+        asked_s = current_time()
+        likelihood = NO_OPINION
+        try:
+            with engine_deadline(self.timeout_s, "the end of the turn"):
+                likelihood = await engine.likelihood(
+                    Pause(text=text, pcm16=bytes(utterance.audio[newest : utterance.paused_at]))
+                )
+        except EngineFailure as failure:
+            self.telemetry.engine_failed("turn", failure)
+        self.telemetry.stage("turn_end", current_time() - asked_s)
+        self.pauses.answer(pause, likelihood)
 
     async def _heard(self, text: str, audio_bytes: int) -> None:
         """A hypothesis for the first `audio_bytes` of the utterance."""
@@ -199,7 +308,7 @@ class ASRActor:
             return utterance.last_partial_s + self.partial_min_gap_s
         return math.inf
 
-    async def _finish(self, *, too_long: bool) -> None:
+    async def _finish(self, ended: UtteranceEnded) -> None:
         utterance = self.utterance
         if not utterance.finalizing_told:
             utterance.finalizing_told = True
@@ -221,7 +330,9 @@ class ASRActor:
                 audio_ms=utterance.audio_ms,
                 first_sample_s=utterance.first_sample_s,
                 first_partial_s=utterance.first_partial_s,
-                too_long=too_long,
+                last_sample_s=ended.last_sample_s,
+                decided_s=ended.decided_s,
+                too_long=ended.too_long,
             )
         )
 

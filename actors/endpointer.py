@@ -24,6 +24,12 @@ class Edge(Enum):
     """The sound lasted: it is speech."""
     FALSE_ALARM = "false alarm"
     """The guarded sound did not last."""
+    PAUSE = "pause"
+    """A short silence inside an utterance: it may be its end."""
+    UNDECIDED = "undecided"
+    """The silence has lasted as long as it must before an end. `decide` says how long it has to."""
+    RESUMED = "resumed"
+    """Speech goes on after a PAUSE."""
     END = "end"
     """Silence has lasted: the utterance is over."""
     TOO_LONG = "too long"
@@ -52,10 +58,15 @@ class EndpointerSettings:
     """Speech that lasts shorter does not interrupt a silence that is being counted."""
     alarm_silence_ms: int = 240
     """A guarded sound that is followed by this much silence was a false alarm."""
+    pause_ms: int | None = None
+    """A silence is told when it lasts this long; None: it is not told."""
+    floor_ms: int | None = None
+    """At this length of a pause somebody decides how long it must last; None: nobody is asked, and
+    `silence_ms` it is."""
 
 
 class Endpointer:
-    """Sound, onset, confirmation, end. Give it each frame's verdict in order.
+    """Sound, onset, confirmation, pause, end. Give it each frame's verdict in order.
 
     `guarded` decides, at the onset, whether the sound must first last `min_speech_ms` before it
     counts as speech: so it is while a reply is spoken.
@@ -75,6 +86,8 @@ class Endpointer:
         self._silent_run_ms = 0
         self._voiced_ms = 0
         self._utterance_ms = 0
+        self._pausing = False
+        self._window_ms: int | None = None
 
     @property
     def onset_ms(self) -> int:
@@ -90,6 +103,11 @@ class Endpointer:
     def confirmed(self) -> bool:
         """Whether the utterance is certainly speech."""
         return self._in_utterance and self._confirmed
+
+    @property
+    def silent_ms(self) -> int:
+        """How long the silence has lasted that is being counted."""
+        return self._silent_run_ms
 
     def push(self, voiced: bool, *, guarded: bool = False) -> Edge | None:
         """Take one frame's verdict. `guarded` matters only at an onset."""
@@ -138,6 +156,10 @@ class Endpointer:
             self._silent_run_ms += self._frame_ms
         elif self._voiced_run_ms >= limits.resume_ms:
             self._silent_run_ms = 0
+            if self._pausing:
+                self._pausing, self._window_ms = False, None
+                if self._utterance_ms < limits.max_utterance_ms:
+                    return Edge.RESUMED
         if not self._confirmed:
             # A sound begins and ends inside a frame, and a frame too many is counted: a cough of
             # 250 ms touches ten of 30 ms.
@@ -148,13 +170,44 @@ class Endpointer:
                 self.reset()
                 return Edge.FALSE_ALARM
             return None
-        if self._silent_run_ms >= limits.silence_ms:
+        if self._silence_is_over():
             self.reset()
             return Edge.END
         if self._utterance_ms >= limits.max_utterance_ms:
             # What follows is the next utterance, at once if the person is still talking.
             self.reset()
             return Edge.TOO_LONG
+        return self._pause()
+
+    def _silence_is_over(self) -> bool:
+        limits = self._settings
+        window_ms = self._window_ms
+        if window_ms is None:
+            if limits.floor_ms is not None and self._pausing:
+                return False  # nobody has decided yet
+            window_ms = limits.silence_ms
+        return self._silent_run_ms >= window_ms
+
+    def _pause(self) -> Edge | None:
+        limits = self._settings
+        if limits.pause_ms is None:
+            return None
+        if not self._pausing and self._silent_run_ms >= limits.pause_ms:
+            self._pausing = True
+            return Edge.PAUSE
+        undecided = self._pausing and self._window_ms is None and limits.floor_ms is not None
+        if undecided and self._silent_run_ms >= (limits.floor_ms or 0):
+            return Edge.UNDECIDED
+        return None
+
+    def decide(self, window_ms: int) -> Edge | None:
+        """After UNDECIDED: so long the silence must last in all. Gives END where it has."""
+        if not self._pausing:
+            return None
+        self._window_ms = window_ms
+        if self._silence_is_over():
+            self.reset()
+            return Edge.END
         return None
 
     def flush(self) -> Edge | None:

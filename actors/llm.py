@@ -16,12 +16,11 @@ from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout
 from ..engines.llm.interface import ChatMessage, Responder
 from ..protocol.codes import Code
-from ..protocol.events import Failure, Token
+from ..protocol.events import Failure, Outbound, Token
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time
 from .hand import Hand
 from .messages import EndOfReply, ReplyWritten, Report, TextPiece
-from .outbox import Outbox
 from .record import TurnRecord
 
 
@@ -41,7 +40,7 @@ class LLMActor:
     responder: Responder
     pieces: trio.MemorySendChannel[TextPiece | EndOfReply]
     reports: SendsItems[Report]
-    outbox: Outbox
+    outbox: SendsItems[Outbound]
     record: TurnRecord
     hand: Hand[TurnRecord]
     deadlines: LLMDeadlines

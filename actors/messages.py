@@ -6,7 +6,7 @@ session began. `*_s` are seconds of Trio's clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..engines.asr.interface import Transcript
@@ -77,12 +77,31 @@ class UtteranceAudio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UtterancePaused:
+    """A short silence began, which may be its end; `pause` numbers them."""
+
+    number: int
+    pause: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceResumed:
+    """It was not the end: speech goes on."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceEnded:
-    """`too_long`: it was cut at the longest utterance that is taken."""
+    """`too_long`: it was cut at the longest utterance that is taken. `last_sample_s` is when the
+    last sample of speech was received, before the silence that ended it; `decided_s` when that
+    silence was long enough. When it happened is no part of what is said."""
 
     number: int
     audio_ms: int
     too_long: bool = False
+    last_sample_s: float = field(default=0.0, compare=False)
+    decided_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +111,15 @@ class UtteranceDropped:
     number: int
 
 
-Spoken: TypeAlias = UtteranceBegan | UtteranceAudio | UtteranceEnded | UtteranceDropped | Marker
+Spoken: TypeAlias = (
+    UtteranceBegan
+    | UtteranceAudio
+    | UtterancePaused
+    | UtteranceResumed
+    | UtteranceEnded
+    | UtteranceDropped
+    | Marker
+)
 
 
 # LLM -> Phraser -> TTS -> Playout, inside a turn
@@ -163,6 +190,23 @@ class SpeechDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceForeseen:
+    """What will be heard if the short silence that began is the end."""
+
+    number: int
+    transcript: Transcript
+    first_sample_s: float
+    first_partial_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechResumed:
+    """It was not: what was foreseen of the utterance is void."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceHeard:
     number: int
     transcript: Transcript
@@ -170,6 +214,8 @@ class UtteranceHeard:
     first_sample_s: float
     first_partial_s: float | None
     too_long: bool = False
+    last_sample_s: float = field(default=0.0, compare=False)
+    decided_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +291,8 @@ Report: TypeAlias = (
     | SpeechBegan
     | SpeechConfirmed
     | SpeechDropped
+    | UtteranceForeseen
+    | SpeechResumed
     | UtteranceHeard
     | UtteranceFailed
     | Marker

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import trio
 
 from ..engines.tts.interface import Speech
-from ..protocol.events import Latency, PhraseDone, ReplyAudio, ReplyComplete
+from ..protocol.events import Latency, Outbound, PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at
 from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
-from .outbox import Outbox
 from .record import TurnRecord
 from .resampler import Resampler
 
@@ -27,7 +26,9 @@ from .resampler import Resampler
 class Playout:
     inbox: trio.MemoryReceiveChannel[SpokenPhrase | EndOfReply]
     reports: SendsItems[Report]
-    outbox: Outbox
+    outbox: SendsItems[Outbound]
+    released: trio.Event
+    """Set when anybody may know of the reply; nothing is played before."""
     gate: ReplyGate
     record: TurnRecord
     next_seq: Callable[[], int]
@@ -41,6 +42,7 @@ class Playout:
     telemetry: Telemetry
 
     async def run(self) -> None:
+        await self.released.wait()
         async for message in self.inbox:
             if isinstance(message, EndOfReply):
                 break

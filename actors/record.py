@@ -17,6 +17,13 @@ class TurnRecord:
     first_sample_s: float
     first_partial_s: float | None
     final_s: float
+    last_sample_s: float | None = None
+    """When the last speech was received, before the silence that ended it; None: it was typed."""
+    foreseen_s: float | None = None
+    """When the reply was begun, where that was before the end was certain."""
+    decided_s: float | None = None
+    """When the silence was long enough."""
+    first_phrase_s: float | None = None
     first_token_s: float | None = None
     first_audio_s: float | None = None
     text: str = ""

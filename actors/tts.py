@@ -15,19 +15,18 @@ from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from ..engines.tts.interface import Synthesizer
 from ..protocol.codes import Code
-from ..protocol.events import Failure
+from ..protocol.events import Failure, Outbound
 from ..telemetry import Telemetry
-from ..turnstile import current_time
+from ..turnstile import SendsItems, current_time
 from .hand import Hand
 from .messages import EndOfReply, Phrase, SpokenPhrase
-from .outbox import Outbox
 
 
 @dataclass(slots=True, kw_only=True)
 class TTSActor:
     inbox: trio.MemoryReceiveChannel[Phrase | EndOfReply]
     speech: trio.MemorySendChannel[SpokenPhrase | EndOfReply]
-    outbox: Outbox
+    outbox: SendsItems[Outbound]
     synthesizer: Synthesizer
     hand: Hand[Phrase]
     turn: int

@@ -18,6 +18,8 @@ from .messages import (
     UtteranceBegan,
     UtteranceDropped,
     UtteranceEnded,
+    UtterancePaused,
+    UtteranceResumed,
 )
 
 SLICE_BYTES = 1000 * BYTES_PER_MS
@@ -51,6 +53,13 @@ class UtteranceInHand:
     finalizing_told: bool = False
     attempts: int = 0
     given_up: bool = False
+    pause: int = 0
+    """The number of the short silence that goes on now; 0: there is none."""
+    pause_judged: bool = False
+    paused_at: int = 0
+    """Where in the audio it began: what follows is not fed before speech goes on."""
+    foreseen: bool = False
+    """Whether the dialogue has been told what will be heard."""
     ended: UtteranceEnded | None = None
     dropped: bool = False
     slow: int = 0
@@ -92,19 +101,31 @@ class UtteranceInHand:
                 if not self.given_up:
                     self.audio += message.pcm16
                 self.audio_ms = message.audio_ms
+            case UtterancePaused() if message.number == self.number:
+                self.pause, self.pause_judged = message.pause, False
+                self.paused_at = len(self.audio)
+            case UtteranceResumed() if message.number == self.number:
+                self.pause = 0
             case UtteranceEnded() if message.number == self.number:
                 self.ended = message
                 self.audio_ms = message.audio_ms
             case UtteranceDropped() if message.number == self.number:
                 self.dropped = True
-            case UtteranceAudio() | UtteranceEnded() | UtteranceDropped():
+            case (
+                UtteranceAudio()
+                | UtterancePaused()
+                | UtteranceResumed()
+                | UtteranceEnded()
+                | UtteranceDropped()
+            ):
                 pass  # of an utterance that is over
             case _:
                 self.marker = message
 
     def next_slice(self) -> bytes:
         """The next audio to feed; empty when the recognizer has all of it."""
-        return bytes(self.audio[self.fed : self.fed + SLICE_BYTES])
+        end = self.fed + SLICE_BYTES
+        return bytes(self.audio[self.fed : min(end, self.paused_at) if self.pause else end])
 
     def was_fed(self, pcm16: bytes) -> None:
         self.fed += len(pcm16)
@@ -134,6 +155,10 @@ class UtteranceInHand:
         self.finalizing_told = False
         self.attempts = 0
         self.given_up = False
+        self.pause = 0
+        self.pause_judged = False
+        self.paused_at = 0
+        self.foreseen = False
         self.ended = None
         self.dropped = False
         self.marker = None

@@ -37,8 +37,11 @@ from .messages import (
     UtteranceBegan,
     UtteranceDropped,
     UtteranceEnded,
+    UtterancePaused,
+    UtteranceResumed,
 )
 from .outbox import Outbox
+from .pauses import Pauses
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class HearingState:
     utterance: int = 0
     open: bool = False
     """Whether the ASR actor has been told of a beginning and not yet of its end."""
+    last_sample_s: float = 0.0
+    """When the newest frame of speech was received."""
     sounding: bool = False
     """Whether the dialogue has been told of a sound, and not yet what became of it."""
 
@@ -69,6 +74,10 @@ class VADActor:
     """Whether a sound now would be a sound during a reply."""
     telemetry: Telemetry
     state: HearingState = field(default_factory=HearingState)
+    pauses: Pauses = field(default_factory=Pauses)
+    window_ms: Callable[[float], int] = field(default=lambda likelihood: 0)
+    """How long a silence must last that ends a turn, of how likely the turn is over. Asked where
+    the endpointer is undecided."""
 
     _unframed: bytearray = field(default_factory=bytearray)
     _before: bytearray = field(default_factory=bytearray)
@@ -114,6 +123,9 @@ class VADActor:
 
     async def _frame(self, frame: bytes, received_s: float) -> None:
         voiced = self.detector.is_speech(frame)
+        if voiced:
+            # What is not framed yet came behind it.
+            self.state.last_sample_s = received_s - len(self._unframed) / BYTES_PER_MS / 1000
         inside = self.endpointer.in_utterance
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         if self.state.open:
@@ -137,6 +149,17 @@ class VADActor:
                 )
             case Edge.FALSE_ALARM:
                 await self._drop(false_alarm=True)
+            case Edge.PAUSE:
+                await self._pass_on()
+                await self.spoken.send(
+                    UtterancePaused(number=self.state.utterance, pause=self.pauses.begin())
+                )
+            case Edge.UNDECIDED:
+                window_ms = self.window_ms(await self.pauses.likelihood())
+                if self.endpointer.decide(window_ms) is Edge.END:
+                    await self._end(too_long=False)
+            case Edge.RESUMED:
+                await self.spoken.send(UtteranceResumed(number=self.state.utterance))
             case Edge.END:
                 await self._end(too_long=False)
             case Edge.TOO_LONG:
@@ -185,7 +208,13 @@ class VADActor:
         await self._pass_on()
         self.state.open = False
         await self.spoken.send(
-            UtteranceEnded(number=self.state.utterance, audio_ms=self._audio_ms, too_long=too_long)
+            UtteranceEnded(
+                number=self.state.utterance,
+                audio_ms=self._audio_ms,
+                too_long=too_long,
+                last_sample_s=self.state.last_sample_s,
+                decided_s=current_time(),
+            )
         )
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 

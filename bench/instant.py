@@ -88,6 +88,9 @@ class InstantTranscriber:
         await trio.lowlevel.checkpoint()
         return None
 
+    async def conclude(self) -> Transcript:
+        return await self.finish()
+
     async def finish(self) -> Transcript:
         await trio.lowlevel.checkpoint()
         text = heard_words(self._numbers)

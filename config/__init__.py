@@ -18,6 +18,7 @@ from .slices import (
     Serving,
     Speaking,
     Transcribing,
+    Turning,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "SettingsError",
     "Speaking",
     "Transcribing",
+    "Turning",
     "load_settings",
 ]

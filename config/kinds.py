@@ -21,6 +21,7 @@ from ..languages import check_language, likely_language
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
+TurnEngine: TypeAlias = Literal["auto", "fixed", "text", "smart-turn", "both"]
 OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
 """An endpoint's own choice; "same" is that of the others."""
 AsrEngine: TypeAlias = Literal["auto", "whisper", "pocketsphinx", "openai"]
@@ -132,6 +133,7 @@ Language: TypeAlias = Annotated[
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
+TurnEngineChoice: TypeAlias = Annotated[TurnEngine, _FOLDED]
 OwnVadEngineChoice: TypeAlias = Annotated[OwnVadEngine, _FOLDED]
 AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
 LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]

@@ -29,6 +29,7 @@ from .slices import (
     Serving,
     Speaking,
     Transcribing,
+    Turning,
 )
 from .variables import Variables
 
@@ -98,6 +99,9 @@ class Settings(Variables):
             partial_min_gap_ms=self.stream_partial_min_gap_ms,
             energy_threshold=self.vad_energy_threshold,
             sensitivity=self.vad_sensitivity,
+            pause_ms=self.stream_turn_pause_ms,
+            floor_ms=self.stream_turn_floor_ms,
+            ceiling_ms=self.stream_turn_ceiling_ms,
         )
 
     def hearing_for(self, dialect: str) -> Hearing:
@@ -121,6 +125,14 @@ class Settings(Variables):
 
     def _decided(self, own: OwnVadEngine) -> VadEngine:
         return self.stream_vad_engine if own == "same" else own
+
+    @property
+    def turning(self) -> Turning:
+        return Turning(
+            engine=self.stream_turn_engine,
+            language=self.stream_language,
+            model=self.stream_turn_model,
+        )
 
     @property
     def transcribing(self) -> Transcribing:
@@ -155,6 +167,7 @@ class Settings(Variables):
             system_prompt=self.stream_system_prompt,
             memory_turns=self.stream_memory_turns,
             retries=self.stream_llm_retries,
+            speculations=self.stream_speculations,
         )
 
     @property

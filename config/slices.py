@@ -11,14 +11,15 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, VadEngine
+from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, TurnEngine, VadEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
     """When speech starts and ends, and when it is transcribed on the way. Audio time.
 
-    `vad_engine` is decided, never "same".
+    `vad_engine` is decided, never "same". `pause_ms`, `floor_ms` and `ceiling_ms` matter where an
+    end-of-turn engine is asked: when, and within which bounds its answer counts.
     """
 
     vad_engine: VadEngine
@@ -32,6 +33,19 @@ class Hearing:
     partial_min_gap_ms: int
     energy_threshold: float
     sensitivity: float
+    pause_ms: int
+    floor_ms: int
+    ceiling_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turning:
+    """What decides when a turn is over. `engine` may be "auto", which depends on the `language`;
+    `model` is the path of smart-turn's."""
+
+    engine: TurnEngine
+    language: str
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +92,7 @@ class Answering:
     system_prompt: str
     memory_turns: int
     retries: int
+    speculations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from .kinds import (
     Seconds,
     Tokens,
     TtsEngineChoice,
+    TurnEngineChoice,
     VadEngineChoice,
     Whole,
     WordsPerMinute,
@@ -120,6 +121,30 @@ class Variables(BaseSettings):
         ge=0,
         le=1,
         description="How little the newspeech detector wants above the noise; 1 nothing, 0 20 dB.",
+    )
+    stream_turn_engine: TurnEngineChoice = Field(
+        default="auto",
+        description="What decides when a turn is over; auto is text where STREAM_LANGUAGE has a "
+        "table, else fixed: the silence alone.",
+    )
+    stream_turn_pause_ms: Milliseconds = Field(
+        default=150, ge=60, le=1000, description="Silence at which that engine is asked."
+    )
+    stream_turn_floor_ms: Milliseconds = Field(
+        default=250,
+        ge=100,
+        le=2000,
+        description="Silence ending a turn that is certainly over; where nobody knows it is "
+        "STREAM_VAD_SILENCE_MS.",
+    )
+    stream_turn_ceiling_ms: Milliseconds = Field(
+        default=1500,
+        ge=300,
+        le=10_000,
+        description="Silence ending a turn that is certainly not over.",
+    )
+    stream_turn_model: str | None = Field(
+        default=None, min_length=1, description="Path of the model of smart-turn, an .onnx file."
     )
     stream_onset_ms: Milliseconds = Field(
         default=90, ge=10, le=1000, description="Speech it takes until an utterance starts."
@@ -224,6 +249,13 @@ class Variables(BaseSettings):
     )
     stream_llm_retries: Whole = Field(
         default=1, ge=0, le=5, description="Further attempts while nothing of the reply was spoken."
+    )
+    stream_speculations: Whole = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="Replies begun for one utterance before its end is certain; each may be a "
+        "request in vain; 0 begins none.",
     )
     stream_system_prompt: str = Field(
         default=SYSTEM_PROMPT,

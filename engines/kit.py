@@ -9,6 +9,7 @@ from ..config import Hearing
 from .asr.interface import Transcriber
 from .llm.interface import Responder
 from .tts.interface import Synthesizer
+from .turn.interface import TurnEndEngine
 from .vad.interface import Detector
 
 
@@ -22,6 +23,8 @@ class Engines:
     """Given the session's id."""
     responder: Responder
     synthesizer: Synthesizer
+    turn_end: TurnEndEngine | None = None
+    """None: short silences are not looked at, and the length of a silence alone ends a turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class OwnEngines:
     transcriber: Callable[[str], Transcriber] | None = None
     responder: Responder | None = None
     synthesizer: Synthesizer | None = None
+    turn_end: TurnEndEngine | None = None
 
     def names(self) -> dict[str, str]:
         """Kind to what stands in for it, for reports."""
@@ -40,5 +44,6 @@ class OwnEngines:
             "asr": self.transcriber,
             "llm": self.responder,
             "tts": self.synthesizer,
+            "turn": self.turn_end,
         }
         return {kind: "own" for kind, engine in given.items() if engine is not None}

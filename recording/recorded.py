@@ -29,6 +29,8 @@ async def replay_recording(recording: Recording) -> Replayed:
         session_id=header.session_id,
         opened_ms=header.opened_ms,
         frame_samples=header.detector_frame_samples,
+        turn_end=header.turn_end != "",
+        turn_end_needs_text=header.turn_end == "text",
     )
 
 

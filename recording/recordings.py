@@ -129,6 +129,7 @@ class Recordings:
         *,
         opened_ms: int,
         frame_samples: int,
+        turn_end: str = "",
         token: str | None = None,
     ) -> Recorder | None:
         """Begin to record a session; `token` where its client asked for that. None where the server
@@ -144,6 +145,7 @@ class Recordings:
             detector_frame_samples=frame_samples,
             engines=self._engines,
             parley=__version__,
+            turn_end=turn_end,
             has_audio=self._rule.audio,
             has_text=self._rule.text,
         )

@@ -23,6 +23,7 @@ from ..engines.failures import EngineFailure
 from ..engines.kit import Engines
 from ..engines.llm.interface import ChatMessage
 from ..engines.tts.interface import Speech
+from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
 from ..protocol.dialect import Dialect
 from ..session import Session
@@ -208,11 +209,24 @@ class _Transcriber:
         found = (await self._script.answer("asr.hypothesis")).data["hypothesis"]
         return None if found is None else Hypothesis(**found)
 
+    async def conclude(self) -> Transcript:
+        return Transcript(**(await self._script.answer("asr.conclude")).data["transcript"])
+
     async def finish(self) -> Transcript:
         return Transcript(**(await self._script.answer("asr.finish")).data["transcript"])
 
     async def abandon(self) -> None:
         await trio.lowlevel.checkpoint()
+
+
+class _TurnEnd:
+    def __init__(self, script: _Script, needs_text: bool) -> None:
+        self._script = script
+        self.needs_text = needs_text
+
+    async def likelihood(self, pause: Pause) -> float:
+        likelihood: float = (await self._script.answer("turn.likelihood")).data["likelihood"]
+        return likelihood
 
 
 class _Responder:
@@ -247,10 +261,13 @@ async def replay(
     session_id: str,
     opened_ms: int = 0,
     frame_samples: int = 480,
+    turn_end: bool = False,
+    turn_end_needs_text: bool = True,
 ) -> Replayed:
     """Run the session again. Under a MockClock the time is virtual, and passes at once.
 
-    `frame_samples` is the length of the detector's frames.
+    `frame_samples` is the length of the detector's frames. `turn_end` says whether an end-of-turn
+    engine was there, and whether it looked at the words.
     """
     over = trio.Event()
     turnstile = ReplayTurnstile(entries, over)
@@ -271,6 +288,7 @@ async def replay(
             transcriber=transcriber,
             responder=_Responder(script),
             synthesizer=_Synthesizer(script),
+            turn_end=_TurnEnd(script, turn_end_needs_text) if turn_end else None,
         ),
         settings=settings,
         telemetry=Telemetry(),

@@ -10,6 +10,7 @@ from typing import Any
 JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
+    "number": (int, float),
     "boolean": (bool,),
     "object": (dict,),
     "array": (list,),
@@ -31,7 +32,9 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "asr.begin": _FAILURE,
     "asr.feed": {"text": "string|null", "bytes": "integer", **_FAILURE},
     "asr.hypothesis": {"hypothesis": "object|null", **_FAILURE},
+    "asr.conclude": {"transcript": "object", **_FAILURE},
     "asr.finish": {"transcript": "object", **_FAILURE},
+    "turn.likelihood": {"likelihood": "number", **_FAILURE},
     "llm.reply": {"conversation": "array", **_FAILURE},
     "llm.token": {"token": "string|null", **_FAILURE},
     "tts.speak": {"said": "string", "rate_hz": "integer", **_FAILURE},

@@ -19,6 +19,7 @@ from ..engines.failures import EngineFailure
 from ..engines.kit import Engines
 from ..engines.llm.interface import ChatMessage, Responder
 from ..engines.tts.interface import Speech, Synthesizer
+from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
 from ..transport import PeerGone, Transport
 from ..turnstile import Turnstile
@@ -177,6 +178,13 @@ class TappedTranscriber:
             lambda found: ({"hypothesis": None if found is None else asdict(found)}, None),
         )
 
+    async def conclude(self) -> Transcript:
+        return await self._tap.outcome(
+            self._tap.name("asr.conclude"),
+            self._inner.conclude,
+            lambda transcript: ({"transcript": asdict(transcript)}, None),
+        )
+
     async def finish(self) -> Transcript:
         return await self._tap.outcome(
             self._tap.name("asr.finish"),
@@ -186,6 +194,20 @@ class TappedTranscriber:
 
     async def abandon(self) -> None:
         await self._inner.abandon()
+
+
+class TappedTurnEnd:
+    def __init__(self, inner: TurnEndEngine, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.needs_text = inner.needs_text
+
+    async def likelihood(self, pause: Pause) -> float:
+        return await self._tap.outcome(
+            self._tap.name("turn.likelihood"),
+            functools.partial(self._inner.likelihood, pause),
+            lambda likelihood: ({"likelihood": likelihood}, None),
+        )
 
 
 class TappedResponder:
@@ -246,4 +268,5 @@ def tapped(engines: Engines, tap: Tap) -> Engines:
         transcriber=transcriber,
         responder=TappedResponder(engines.responder, tap),
         synthesizer=TappedSynthesizer(engines.synthesizer, tap),
+        turn_end=engines.turn_end and TappedTurnEnd(engines.turn_end, tap),
     )

@@ -53,6 +53,9 @@ class Header:
     parley: str = ""
     """The version that recorded it."""
     format: int = FORMAT
+    turn_end: str = ""
+    """What the end-of-turn engine looks at: "text" (and perhaps the sound too), "audio", or nothing
+    where there was none."""
     has_audio: bool = True
     has_text: bool = True
     """False where the settings left it out: such a recording can be looked at, not replayed."""

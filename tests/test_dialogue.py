@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from parley.actors.gate import ReplyGate
+from parley.actors.held import ReplyWay
 from parley.actors.memory import ConversationMemory
 from parley.actors.messages import (
     CancelRequested,
@@ -62,10 +63,17 @@ class Table:
     """A dialogue and what it moves: turns begun and stopped, the gate, the memory, the outbox."""
 
     def __init__(
-        self, *, outbox_room: int = 1000, log_transcripts: bool = False, log_latency: bool = True
+        self,
+        *,
+        outbox_room: int = 1000,
+        log_transcripts: bool = False,
+        log_latency: bool = True,
+        speculations_most: int = 2,
     ) -> None:
         self._send, inbox = trio.open_memory_channel[Report](16)
         outbox, self.out = open_outbox(outbox_room)
+        self.outbox = outbox
+        self.ways: list[ReplyWay] = []
         self.gate = ReplyGate()
         self.memory = ConversationMemory("", 10)
         self.telemetry = Telemetry()
@@ -88,14 +96,20 @@ class Table:
             log_transcripts=log_transcripts,
             log_latency=log_latency,
             new_id=lambda session_id, number: f"id-{number}",
+            speculations_most=speculations_most,
         )
 
-    def _start(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
+    def _start(
+        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
+    ) -> ReplyWay:
         self.begun.append(record)
         self.asked.append([message.text for message in conversation])
+        self.ways.append(ReplyWay(self.outbox, self._send, held=held))
+        return self.ways[-1]
 
     async def _stop(self, turn: int) -> None:
-        assert not self.gate.passes(turn), "a turn is stopped behind a gate that it cannot pass"
+        if self.ways[-1].released.is_set():
+            assert not self.gate.passes(turn), "a turn is stopped behind a gate that it cannot pass"
         self.stopped.append(turn)
         await trio.lowlevel.checkpoint()
 

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from parley.actors.gate import ReplyGate
+from parley.actors.held import ReplyWay
 from parley.actors.messages import ReplyAudible, ReplyWritten, Report, TurnOver
 from parley.actors.record import TurnRecord
 from parley.clock import SessionClock
@@ -65,8 +66,7 @@ class Scene:
             conversation=[ChatMessage(role="user", text="hi")],
             responder=self.responder,
             synthesizer=self.synthesizer,
-            outbox=outbox,
-            reports=report,
+            way=ReplyWay(outbox, report),
             gate=self.gate,
             next_seq=self.seq.__next__,
             profile=PROFILE,

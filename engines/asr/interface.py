@@ -41,7 +41,8 @@ class Hypothesis:
 
 
 class Transcriber(Protocol):
-    """One per session; one utterance at a time: begin, feed..., then finish or abandon.
+    """One per session; one utterance at a time: begin, feed..., then finish or abandon. `conclude`
+    may come between.
 
     Two kinds of engines satisfy it. One decodes as it is fed and knows its hypothesis at any time;
     its `feed` gives it. The other only keeps the audio and decodes when it is asked; its `feed`
@@ -65,6 +66,14 @@ class Transcriber(Protocol):
 
         Asked only after a `feed` that gave None. It may be cancelled and nothing is lost; `feed`
         may be called meanwhile.
+        """
+        ...
+
+    async def conclude(self) -> Transcript:
+        """What `finish` would give now, and the utterance stays open: speech may go on.
+
+        A `finish` before any further `feed` gives the same at once. It may be cancelled and nothing
+        is lost.
         """
         ...
 

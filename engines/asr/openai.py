@@ -59,6 +59,8 @@ class _Open:
     """No more of them after one that failed: the final is what counts."""
     decode_s: float = 0.0
     runs: int = 0
+    concluded: Transcript | None = None
+    """What it says, if nothing comes any more."""
 
 
 class OpenAITranscriber:
@@ -82,6 +84,7 @@ class OpenAITranscriber:
         await trio.lowlevel.checkpoint()
         utterance = self._utterance()
         utterance.audio += pcm16
+        utterance.concluded = None
         if len(utterance.audio) > LONGEST_BYTES:
             self._open = None
             raise EngineFailure(
@@ -94,9 +97,24 @@ class OpenAITranscriber:
         due = trio.current_time() >= utterance.asked_s + self._interval_s
         return await self._partial(utterance) if due and utterance.partials else None
 
+    async def conclude(self) -> Transcript:
+        """A request like that of a final. It is the final's, where nothing follows."""
+        utterance = self._utterance()
+        if utterance.concluded is None:
+            utterance.concluded = await self._conclude(utterance)
+        else:
+            await trio.lowlevel.checkpoint()
+        return utterance.concluded
+
     async def finish(self) -> Transcript:
         utterance = self._utterance()
         self._open = None
+        if utterance.concluded is not None:
+            await trio.lowlevel.checkpoint()
+            return utterance.concluded
+        return await self._conclude(utterance)
+
+    async def _conclude(self, utterance: _Open) -> Transcript:
         text = ""
         if len(utterance.audio) >= SHORTEST_MS * BYTES_PER_MS:
             text = await self._ask(utterance)

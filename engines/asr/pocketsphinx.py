@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from ..failures import LaneLost
+from ..failures import EngineFailure, LaneLost
 from ..lane import Lane, LanePool
 from . import pocketsphinx_worker as worker
 from .admission import Admission, Expected
@@ -37,6 +37,11 @@ class _Open:
     audio_bytes: int = 0
     decode_ms: float = 0.0
     runs: int = 0
+    concluded: Transcript | None = None
+    """What it says, if nothing comes any more."""
+    final_ms: float = 0.0
+    cmn: str = ""
+    """The cepstral mean that goes with it."""
 
 
 class PocketsphinxTranscriber:
@@ -71,6 +76,7 @@ class PocketsphinxTranscriber:
         text: str | None = None
         for start in range(0, len(pcm16), FEED_BYTES):
             piece = pcm16[start : start + FEED_BYTES]
+            utterance.concluded = None
             text, ms = await self._call(utterance, worker.feed, piece)
             utterance.audio_bytes += len(piece)
             utterance.decode_ms += ms
@@ -82,22 +88,50 @@ class PocketsphinxTranscriber:
         await trio.lowlevel.checkpoint()
         return None
 
+    async def conclude(self) -> Transcript:
+        utterance = self._utterance()
+        if utterance.concluded is None:
+            lane, key = utterance.lane, utterance.key
+            try:
+                answer = await lane.call(
+                    worker.conclude, key, generation=utterance.generation, urgent=True
+                )
+            except EngineFailure:
+                self._let_go()
+                raise
+            self._conclude(utterance, *answer)
+        assert utterance.concluded is not None
+        return utterance.concluded
+
     async def finish(self) -> Transcript:
         utterance = self._utterance()
-        text, confidence, ms, cmn = await self._call(utterance, worker.finish, urgent=True)
+        if utterance.concluded is None:
+            answer = await self._call(utterance, worker.finish, urgent=True)
+            self._conclude(utterance, *answer)
+        transcript = utterance.concluded
+        assert transcript is not None
         self._let_go()
+        if transcript.text:
+            self._cmn = utterance.cmn
         self._admission.learn(
-            work_s=(utterance.decode_ms + ms) / 1000,
-            final_s=ms / 1000,
-            audio_s=utterance.audio_bytes / BYTES_PER_MS / 1000,
+            work_s=transcript.decode_ms / 1000,
+            final_s=utterance.final_ms / 1000,
+            audio_s=transcript.audio_ms / 1000,
         )
-        if text:
-            self._cmn = cmn
-        return Transcript(
+        return transcript
+
+    def _conclude(
+        self, utterance: _Open, text: str, confidence: float, ms: float, cmn: str
+    ) -> None:
+        utterance.decode_ms += ms
+        utterance.runs += 1
+        utterance.final_ms = ms
+        utterance.cmn = cmn
+        utterance.concluded = Transcript(
             text=text,
-            decode_ms=utterance.decode_ms + ms,
+            decode_ms=utterance.decode_ms,
             audio_ms=utterance.audio_bytes / BYTES_PER_MS,
-            runs=utterance.runs + 1,
+            runs=utterance.runs,
             confidence=confidence,
         )
 

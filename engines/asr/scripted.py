@@ -53,9 +53,11 @@ class ScriptedTranscriber:
         self.transcripts: list[Transcript] = []
         """What was finished."""
         self.open = False
+        self._concluded: Transcript | None = None
 
     async def begin(self) -> None:
         await self.abandon()
+        self._concluded = None
         self.heard.append(b"")
         self._decode_s, self._runs = 0.0, 0
         await self._call("begin")
@@ -65,6 +67,7 @@ class ScriptedTranscriber:
         if not self._asked:
             self._need_open("feed")
         self.heard[-1] += pcm16
+        self._concluded = None
         if self._asked:
             await trio.lowlevel.checkpoint()
             return None
@@ -83,19 +86,36 @@ class ScriptedTranscriber:
         self._runs += 1
         return Hypothesis(self._hypothesis(covered), covered)
 
+    async def conclude(self) -> Transcript:
+        """What was heard so far: where there were fewer words than in the script, only these."""
+        self._need_open("conclude")
+        if self._concluded is None:
+            self.calls["conclude"] += 1
+            call = ("conclude", self.calls["conclude"])
+            await trio.sleep(self._delays_s.get(call, self._delays_s.get("conclude", 0.0)))
+            if call in self._fail_on:
+                self.open = False
+                raise self._fail_on[call]
+            self._concluded = self._transcript(self._hypothesis())
+        return self._concluded
+
     async def finish(self) -> Transcript:
         self._need_open("finish")
         await self._call("finish")
         self.open = False
-        audio = self.heard[-1]
-        transcript = Transcript(
-            text=self._current()[-1] if audio else "",
-            decode_ms=self._decode_s * 1000,
-            audio_ms=len(audio) / BYTES_PER_MS,
-            runs=self._runs,
-        )
+        transcript = self._concluded
+        if transcript is None:
+            transcript = self._transcript(self._current()[-1] if self.heard[-1] else "")
         self.transcripts.append(transcript)
         return transcript
+
+    def _transcript(self, text: str) -> Transcript:
+        return Transcript(
+            text=text,
+            decode_ms=self._decode_s * 1000,
+            audio_ms=len(self.heard[-1]) / BYTES_PER_MS,
+            runs=self._runs,
+        )
 
     async def abandon(self) -> None:
         self.calls["abandon"] += self.open

@@ -118,6 +118,8 @@ class _Open:
     confidences: list[tuple[float, int]] = field(default_factory=list)
     runs: int = 0
     doubts: Counter[str] = field(default_factory=Counter)
+    concluded: Transcript | None = None
+    """What it says, if nothing comes any more."""
 
     @property
     def audio_s(self) -> float:
@@ -181,7 +183,9 @@ class WhisperTranscriber:
         self._open = _Open()
 
     async def feed(self, pcm16: bytes) -> None:
-        self._utterance().audio += pcm16
+        utterance = self._utterance()
+        utterance.audio += pcm16
+        utterance.concluded = None
         await trio.lowlevel.checkpoint()
 
     async def hypothesis(self) -> Hypothesis | None:
@@ -205,27 +209,43 @@ class WhisperTranscriber:
         utterance.partial_s = trio.current_time() - utterance.asked_s
         return found
 
+    async def conclude(self) -> Transcript:
+        utterance = self._utterance()
+        if utterance.concluded is None:
+            believed, utterance.final_ms = len(utterance.confidences), 0.0
+            try:
+                utterance.concluded = await self._conclude(utterance)
+            finally:
+                del utterance.confidences[believed:]  # of words that will be heard again
+        else:
+            await trio.lowlevel.checkpoint()
+        return utterance.concluded
+
+    async def _conclude(self, utterance: _Open) -> Transcript:
+        tail = bytes(utterance.audio[utterance.cut :])
+        words = list(utterance.settled)
+        if utterance.audio_s >= SHORTEST_S:
+            for piece in pieces(tail, TAIL_S + 2):
+                words += (await self._sure(utterance, piece, urgent=True)).split()
+        return Transcript(
+            text=" ".join(words),
+            decode_ms=utterance.work_ms,
+            audio_ms=utterance.audio_s * 1000,
+            runs=utterance.runs,
+            confidence=utterance.confidence,
+            doubts=dict(utterance.doubts),
+        )
+
     async def finish(self) -> Transcript:
         utterance = self._utterance()
         try:
-            tail = bytes(utterance.audio[utterance.cut :])
-            words = list(utterance.settled)
-            if utterance.audio_s >= SHORTEST_S:
-                for piece in pieces(tail, TAIL_S + 2):
-                    words += (await self._sure(utterance, piece, urgent=True)).split()
+            transcript = await self.conclude()
             self._ear.admission.learn(
                 work_s=utterance.sure_ms / 1000,
                 final_s=utterance.final_ms / 1000,
                 audio_s=utterance.audio_s,
             )
-            return Transcript(
-                text=" ".join(words),
-                decode_ms=utterance.work_ms,
-                audio_ms=utterance.audio_s * 1000,
-                runs=utterance.runs,
-                confidence=utterance.confidence,
-                doubts=dict(utterance.doubts),
-            )
+            return transcript
         finally:
             self._let_go()
 

@@ -29,10 +29,13 @@ class Stage:
         self.record = TurnRecord(
             turn=1, user_text="", first_sample_s=0.0, first_partial_s=None, final_s=0.0
         )
+        released = trio.Event()
+        released.set()
         self.playout = Playout(
             inbox=inbox,
             reports=reports,
             outbox=outbox,
+            released=released,
             gate=self.gate,
             record=self.record,
             next_seq=count(1).__next__,
