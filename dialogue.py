@@ -123,6 +123,8 @@ class Dialogue:
     tell how much of it was played."""
     _talking: int = 0
     """The number of the utterance that is being spoken for certain; 0: none."""
+    _lost: int = 0
+    """The utterance that the recognizer gave up last."""
     _unanswered: list[str] = field(default_factory=list)
     _finals: int = 0
     _finals_since_start: int = 0
@@ -237,11 +239,12 @@ class Dialogue:
             self._go(Trigger.SPEECH)
 
     async def _speech_confirmed(self, report: SpeechConfirmed) -> None:
-        self._talking = report.number
+        # Of one that the recognizer has given up already nobody will tell the end.
+        self._talking = 0 if report.number == self._lost else report.number
         if self.live is not None:
             await self._interrupt(self.live)
             self.telemetry.stage("silence", current_time() - report.received_s)
-        else:
+        elif self._talking:
             self._go(Trigger.SPEECH)
 
     async def _quiet_again(self, number: int) -> None:
@@ -303,6 +306,7 @@ class Dialogue:
         await self._drop_speculation()
 
     async def _not_heard(self, report: UtteranceFailed) -> None:
+        self._lost = report.number
         failure = Failure.of(report.code, report.message)
         await self.outbox.send(failure)
         self._finals_since_start += 1

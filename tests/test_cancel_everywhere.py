@@ -15,6 +15,7 @@ from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.turn.scripted import ScriptedTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.dialects import DIALECTS
 from parley.recording.tap import Tap, TappedTransport, tapped
@@ -31,7 +32,8 @@ Clock = trio.testing.MockClock
 class Conversation:
     """A turn, an interruption, another turn begun; frames of 100 ms, everything takes time."""
 
-    def __init__(self, dialect: str, *, closing: bool, recorded: bool) -> None:
+    def __init__(self, dialect: str, *, closing: bool, recorded: bool, early: bool) -> None:
+        self.early = early
         self.dialect = next(d for d in DIALECTS if d.profile.name == dialect)
         self.closing = closing
         self.recorded = recorded
@@ -52,6 +54,7 @@ class Conversation:
             transcriber=lambda session_id: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
+            turn_end=ScriptedTurnEnd([0.3, 0.9], delay_s=0.01) if self.early else None,
         )
         turnstile = Turnstile() if self.recorded else None
         tap = Tap(turnstile, MemoryTape()) if turnstile else None
@@ -85,7 +88,10 @@ class Conversation:
     async def _talk(self, client: object) -> None:
         send = client.send  # type: ignore[attr-defined]
         await send(json.dumps({"type": "start", "sample_rate": 16000}))
-        for pcm16 in (speech(300) + silence(1100), speech(500) + silence(900)):
+        said = [speech(300) + silence(1100), speech(500) + silence(900)]
+        if self.early:
+            said = [speech(300) + silence(400) + said[0], said[1]]
+        for pcm16 in said:
             for at in range(0, len(pcm16), 3200):
                 await send(pcm16[at : at + 3200])
                 await trio.sleep(0.1)
@@ -112,13 +118,21 @@ STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
 
 
 @pytest.mark.parametrize(
-    ("closing", "recorded", "stride"),
-    [(True, False, 1), (False, False, STRIDE), (True, True, STRIDE)],
+    ("closing", "recorded", "early", "stride"),
+    [
+        (True, False, False, 1),
+        (False, False, False, STRIDE),
+        (True, True, False, STRIDE),
+        (True, False, True, STRIDE),
+        (False, True, True, STRIDE),
+    ],
 )
 async def test_at_every_step_of_a_conversation(
-    closing: bool, recorded: bool, stride: int, autojump_clock: Clock
+    closing: bool, recorded: bool, early: bool, stride: int, autojump_clock: Clock
 ) -> None:
-    conversation = Conversation("prompt-voice", closing=closing, recorded=recorded)
+    conversation = Conversation(
+        "prompt-voice", closing=closing, recorded=recorded, early=early
+    )
     steps = 0
     tasks_before = trio.lowlevel.current_statistics().tasks_living
     async for attempt in every_step(conversation.run, stride=stride):

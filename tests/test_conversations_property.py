@@ -36,6 +36,7 @@ from parley.engines.llm.interface import ChatMessage
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.turn.scripted import ScriptedTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
 from parley.protocol.dialect import Dialect
@@ -105,6 +106,10 @@ class Script:
     tts_delays: tuple[tuple[int, float], ...] = ()
     tts_failures: tuple[tuple[int, str], ...] = ()
     max_utterance_ms: int = 30_000
+    likelihoods: tuple[float | str, ...] = ()
+    """How likely each pause is the end, or how the engine fails; empty: nobody is asked."""
+    turn_end_delay_s: float = 0.0
+    speculations: int = 2
 
     @property
     def faults(self) -> int:
@@ -180,7 +185,11 @@ REPLIES = st.tuples(
     ),
     st.lists(st.one_of(SENTENCES, SENTENCES, ODDITIES), min_size=1, max_size=6),
 ).map(lambda parts: (*parts[0], *(step for part in parts[1] for step in part)))
-CALLS = st.tuples(st.sampled_from(("begin", "feed", "finish")), st.integers(1, 8))
+CALLS = st.tuples(st.sampled_from(("begin", "feed", "conclude", "finish")), st.integers(1, 8))
+LIKELIHOODS = st.one_of(
+    st.just(()),
+    st.lists(st.sampled_from((0.0, 0.5, 1.0, 0.8, "failed")), min_size=1, max_size=5).map(tuple),
+)
 
 
 def _rarely(value: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
@@ -218,6 +227,9 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
             ).items(),
         ),
         max_utterance_ms=draw(_rarely(st.just(1500), 30_000)),
+        likelihoods=draw(LIKELIHOODS),
+        turn_end_delay_s=draw(st.sampled_from((0.0, 0.02, 0.3, 3.0))),
+        speculations=draw(st.sampled_from((2, 0, 20))),
     )
 
 
@@ -377,8 +389,10 @@ class _Run:
             transcriber=lambda session_id: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
+            turn_end=self._turn_end(),
         )
         values = Settings.defaults(
+            stream_speculations=script.speculations,
             ws_idle_timeout=0,
             stream_memory_turns=100,
             stream_asr_timeout_s=2,
@@ -401,6 +415,10 @@ class _Run:
             self._look()
             if script.hang_up_s is not None and script.abrupt:
                 self.client.transport.abort()
+
+    def _turn_end(self) -> ScriptedTurnEnd | None:
+        said = [p if isinstance(p, float) else _failure(p) for p in self.script.likelihoods]
+        return ScriptedTurnEnd(said, delay_s=self.script.turn_end_delay_s) if said else None
 
     def _look(self) -> None:
         """At most one live turn, at every moment that is looked at."""
@@ -467,6 +485,8 @@ class _Run:
         assert dialogue._talking == 0
         assert dialogue._cancelling == 0
         assert dialogue._unanswered == []
+        assert dialogue._speculation is None
+        assert self._count("speculations_dropped") <= self._count("speculations")
         assert not self.session._gate.reply_live
         assert self.session._gate.is_open
         assert not self.session._hearing.open

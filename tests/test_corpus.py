@@ -74,6 +74,11 @@ def test_the_scenes_hold_what_their_names_say() -> None:
     backpressure = read_recording(FOLDER / "backpressure.mcap").entries
     assert any("backpressure" in str(entry.data.get("text")) for entry in backpressure)
     assert any(entry.data.get("waited") for entry in backpressure)
+    assert found["begun-early"].turns == 1
+    assert found["begun-in-vain"].turns == 2
+    in_vain = read_recording(FOLDER / "begun-in-vain.mcap").entries
+    asked = [entry for entry in in_vain if entry.kind == "llm.reply"]
+    assert len(asked) > len([e for e in in_vain if e.kind == "out" and "final_t" in str(e.data)])
     drained = read_recording(FOLDER / "drain.mcap").entries
     assert any(entry.kind == "drain" for entry in drained)
 

@@ -20,6 +20,7 @@ from parley.engines.failures import LaneLost
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.turn.scripted import ScriptedTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
 from parley.protocol.dialects import DIALECTS
@@ -49,6 +50,8 @@ class Scene:
     capacity: int = 1000
     slow_s: float = 0.0
     """How long the client takes over each message."""
+    turn_end: tuple[float, ...] = ()
+    """How likely each pause is the end; empty: nobody is asked."""
 
 
 async def _interrupt(client: MemoryClient, session: Session) -> None:
@@ -107,6 +110,12 @@ async def _no_answer(client: MemoryClient, session: Session) -> None:
     await trio.sleep(1)
 
 
+async def _hesitates(client: MemoryClient, session: Session) -> None:
+    await _say(client, speech(500) + silence(400) + speech(400) + silence(700), 24_000)
+    await _say(client, speech(300) + silence(2500), 24_000)
+    await _say(client, speech(400) + silence(1200), 24_000)
+
+
 async def _say(client: MemoryClient, pcm16: bytes, rate_hz: int) -> None:
     """Frames of 80 ms at another rate: each sample again and again, which is good enough here."""
     count = len(pcm16) // 2 * rate_hz // 16_000
@@ -139,6 +148,8 @@ SCENES: dict[str, Scene] = {
     "io-speech": Scene(dialect="io-speech", talk=_io_speech),
     "typed": Scene(dialect="newspeech", talk=_typed),
     "drain": Scene(dialect="prompt-voice", talk=_drained),
+    "begun-early": Scene(dialect="prompt-voice", talk=_two_turns, turn_end=(0.9,)),
+    "begun-in-vain": Scene(dialect="newspeech", talk=_hesitates, turn_end=(0.1, 0.2, 1.0)),
 }
 
 
@@ -150,7 +161,8 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
     server_end, client_end = memory_pair(scene.capacity)
     dialect = next(d for d in DIALECTS if d.profile.name == scene.dialect)
     settings = Settings.defaults(**scene.settings)
-    asr: dict[str, Any] = {"delays_s": {"feed": 0.012, "finish": 0.06}, "word_ms": 150}
+    delays_s = {"feed": 0.012, "conclude": 0.06, "finish": 0.0 if scene.turn_end else 0.06}
+    asr: dict[str, Any] = {"delays_s": delays_s, "word_ms": 150}
     engines = Engines(
         detector=lambda hearing: ScriptedDetector(),
         transcriber=lambda session_id: ScriptedTranscriber(
@@ -158,6 +170,7 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
         ),
         responder=ScriptedResponder(then=scene.reply),
         synthesizer=ScriptedSynthesizer(delay_s=0.08, ms_per_char=40, rate_hz=8000),
+        turn_end=ScriptedTurnEnd(scene.turn_end, delay_s=0.02) if scene.turn_end else None,
     )
     session = Session(
         transport=TappedTransport(server_end, tap),
@@ -183,6 +196,7 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
         settings=json.loads(json.dumps(settings.public())),
         detector_frame_samples=FRAME_SAMPLES,
         engines={"vad": "scripted", "asr": "scripted", "llm": "scripted", "tts": "scripted"},
+        turn_end="text" if scene.turn_end else "",
     )
     return Recording(header=header, entries=tape.entries), ear.received
 
