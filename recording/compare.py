@@ -80,8 +80,11 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
     voiced_s = 0.0
     last_final_s = float("-inf")
     interrupted = False
+    foreseen, early = False, ""
     for entry in entries:
         match entry.kind:
+            case "asr.conclude":
+                foreseen, early = True, ""
             case "asr.begin":
                 found.cut_short += entry.at_s - last_final_s < RESUMED_S
             case "detector" if "1" in entry.data.get("speech", ""):
@@ -89,10 +92,15 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
             case "asr.finish" if "transcript" in entry.data:
                 text = entry.data["transcript"]["text"]
                 found.finals.append(text)
+                # A reply that was begun before the end was certain counts when it is taken up.
+                found.turns += bool(early) and early.endswith(text)
+                foreseen, early = False, ""
                 last_final_s = entry.at_s
                 answered_s = voiced_s
                 found.false_interruptions += interrupted and not text
                 interrupted = False
+            case "llm.reply" if foreseen and entry.data.get("conversation"):
+                early = str(entry.data["conversation"][-1]["text"])
             case "llm.reply":
                 found.turns += 1
             case "out":

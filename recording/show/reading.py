@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...protocol import commands
@@ -63,10 +63,16 @@ class _Reader:
     marks: list[Mark] = field(default_factory=list)
     _unanswered: list[tuple[float, str, float | None]] = field(default_factory=list)
     """Words that no turn has answered: when they were final, the words, when their speech ended."""
+    _foreseen: bool = False
+    """Whether the final was decoded at a short silence, and no reply was begun since."""
+    _early: list[Entry] = field(default_factory=list)
+    """What came of a reply that nobody may know of yet."""
     _stumbled: bool = False
     """Whether the recognizer failed on the utterance that is open."""
 
     def take(self, entry: Entry) -> None:
+        if self._held_back(entry):
+            return
         if "failure" in entry.data:
             self._failure(entry)
             return
@@ -100,6 +106,44 @@ class _Reader:
             case "closed":
                 why = f"{entry.data.get('code')} {entry.data.get('reason') or ''}".strip()
                 self._mark(entry, Kind.SERVER, f"closed by the server ({why})")
+
+    # A reply that was begun before it was certain that the person had finished
+
+    def _held_back(self, entry: Entry) -> bool:
+        """What came of it is told when the final is, or never."""
+        if entry.kind == "asr.conclude":
+            self._drop_early()
+            self._foreseen = True
+        elif entry.kind == "llm.reply" and self._foreseen:
+            self._drop_early()
+            self._foreseen = False
+            self._early = [entry]
+            return True
+        elif self._early and entry.kind in ("llm.reply", "llm.token", "tts.speak"):
+            self._early.append(entry)
+            return True
+        return False
+
+    def _drop_early(self) -> None:
+        if self._early:
+            self._mark(self._early[0], Kind.SERVER, "a reply was begun in vain")
+            self._early = []
+
+    def _take_up_early(self, at_s: float) -> None:
+        """The final is told: was it the reply to just this?"""
+        early, self._early, self._foreseen = self._early, [], False
+        if not early:
+            return
+        asked = [message.get("text") for message in early[0].data.get("conversation") or ({},)]
+        words = " ".join(text for _, text, _ in self._unanswered)
+        if not self._unanswered or (self.has_text and asked[-1] != words):
+            self._early = early
+            self._drop_early()
+            return
+        ahead_ms = (at_s - early[0].at_s) * 1000
+        self._mark(early[0], Kind.SERVER, f"the reply is begun {ahead_ms:.0f} ms early")
+        for entry in early:
+            self.take(replace(entry, at_s=at_s))
 
     def _mark(self, entry: Entry, kind: Kind, text: str) -> None:
         self.marks.append(Mark(at_s=entry.at_s, kind=kind, text=text))
@@ -205,6 +249,7 @@ class _Reader:
                 said = self.hearing.final(entry.at_s, message.text)
                 if said is not None and (message.text or not self.has_text):
                     self._unanswered.append((entry.at_s, message.text, said.end_s))
+                self._take_up_early(entry.at_s)
             case AudioTold():
                 self.replies.sent(entry.at_s, message.pcm16, message.rate_hz)
             case CutTold():
