@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .actors.record import TurnRecord
-from .protocol.events import Latency
+from .protocol.events import Latency, TurnTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,35 @@ class SessionClock:
     def latency(self, record: TurnRecord) -> Latency:
         """t0 first sample of the utterance, t1 first partial, t2 final, t3 first token, t4 first
         reply audio."""
+        token_s = record.first_token_s
+        # Of a reply that was begun early nobody was told before the final.
+        told_s = None if token_s is None else max(token_s, record.final_s)
         return Latency(
             t0=self.ms(record.first_sample_s),
             t1=self.ms(record.first_partial_s),
             t2=self.ms(record.final_s),
-            t3=self.ms(record.first_token_s),
+            t3=self.ms(told_s),
             t4=self.ms(record.first_audio_s),
+        )
+
+    @staticmethod
+    def times(record: TurnRecord) -> TurnTimes | None:
+        """Where the time of a turn went; None for one that was typed."""
+        spoken_s = record.last_sample_s
+        if spoken_s is None:
+            return None
+
+        def since(moment_s: float | None) -> float | None:
+            return None if moment_s is None else round((moment_s - spoken_s) * 1000, 1)
+
+        return TurnTimes(
+            decided_ms=since(record.decided_s),
+            begun_ms=since(record.foreseen_s),
+            final_ms=since(record.final_s),
+            token_ms=since(record.first_token_s),
+            phrase_ms=since(record.first_phrase_s),
+            audio_ms=since(record.first_audio_s),
+            turn=record.turn,
         )
 
     @staticmethod

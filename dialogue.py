@@ -522,14 +522,18 @@ class Dialogue:
 
     async def _tell_latency(self, record: TurnRecord) -> None:
         """The turn is over. The client was told with the first audio, if there was any."""
+        times = self.clock.times(record)
         if record.first_audio_s is None:
             await self.outbox.send(self.clock.latency(record))
+            if times is not None:
+                await self.outbox.send(times)
         if self.log_latency:
             self.log.info(
                 "latency",
                 turn=record.turn,
                 reply_chars=len(record.text),
                 **self.clock.stages_ms(record),
+                **({"since_speech": times.by_name()} if times is not None else {}),
                 **(
                     {"user": record.user_text, "reply": record.text} if self.log_transcripts else {}
                 ),

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from .engines.failures import EngineFailure
 from .protocol.codes import Breach
+from .protocol.events import TurnTimes
 
 STAGE_BUCKETS_S = (
     0.005,
@@ -38,6 +39,8 @@ STAGES = {
     "turn_end": "a short silence to the answer whether the turn is over",
     "speak": "synthesis of one phrase",
     "first_audio": "final transcript to the first reply audio",
+    "decided": "last sample of speech to the end of the turn being decided",
+    "answer": "last sample of speech to the first reply audio",
     "silence": "the audio that made an interruption certain to the end of the reply",
 }
 
@@ -111,6 +114,12 @@ class Telemetry:
 
     def stage(self, name: str, seconds: float) -> None:
         self._stage.labels(_known(name, STAGES)).observe(max(seconds, 0.0))
+
+    def turn(self, times: TurnTimes) -> None:
+        """Where the time of a turn went."""
+        for name, ms in (("decided", times.decided_ms), ("answer", times.audio_ms)):
+            if ms is not None:
+                self.stage(name, ms / 1000)
 
     def count(self, name: str, amount: float = 1) -> None:
         self._counts[_known(name, COUNTS)].inc(amount)

@@ -108,6 +108,7 @@ class Turn:
             outbox=tell_phrase,
             splitter=PhraseSplitter(max_chars=self.speaking.max_phrase_chars),
             gap_s=self.speaking.phrase_gap_ms / 1000,
+            record=self.record,
         )
         tts = TTSActor(
             inbox=hear_phrase,
@@ -130,7 +131,7 @@ class Turn:
             rate_hz=self.profile.reply_rate_hz,
             frame_ms=self.profile.reply_frame_ms,
             lead_s=(self.profile.reply_lead_ms or self.speaking.reply_lead_ms) / 1000,
-            latency=self.clock.latency,
+            clock=self.clock,
             telemetry=self.telemetry,
         )
         return (

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import trio
 
-from ..turnstile import move_on_after
+from ..turnstile import current_time, move_on_after
 from .messages import EndOfReply, Phrase, TextPiece
+from .record import TurnRecord
 
 SENTENCE_ENDS = (".", "?", "!")
 
@@ -72,6 +73,8 @@ class PhraserActor:
     outbox: trio.MemorySendChannel[Phrase | EndOfReply]
     splitter: PhraseSplitter
     gap_s: float
+    record: TurnRecord | None = None
+    """Where the moment of the first phrase is noted."""
 
     async def run(self) -> None:
         while True:
@@ -94,4 +97,6 @@ class PhraserActor:
 
     async def _send(self, phrases: list[Phrase]) -> None:
         for phrase in phrases:
+            if self.record is not None and self.record.first_phrase_s is None:
+                self.record.first_phrase_s = current_time()
             await self.outbox.send(phrase)

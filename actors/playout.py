@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import trio
 
+from ..clock import SessionClock
 from ..engines.tts.interface import Speech
-from ..protocol.events import Latency, Outbound, PhraseDone, ReplyAudio, ReplyComplete
+from ..protocol.events import Outbound, PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at
 from .gate import ReplyGate
@@ -38,7 +39,7 @@ class Playout:
     frame_ms: int | None
     """Length of a piece; None: a phrase is sent whole."""
     lead_s: float
-    latency: Callable[[TurnRecord], Latency]
+    clock: SessionClock
     telemetry: Telemetry
 
     async def run(self) -> None:
@@ -78,7 +79,10 @@ class Playout:
         record.first_audio_s = current_time()
         self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
         await self.reports.send(ReplyAudible(turn=record.turn))
-        await self.outbox.send(self.latency(record))
+        await self.outbox.send(self.clock.latency(record))
+        if (times := self.clock.times(record)) is not None:
+            self.telemetry.turn(times)
+            await self.outbox.send(times)
 
     async def _until(self, deadline_s: float) -> None:
         """Wait for a moment of the playback, or until the server is in a hurry."""

@@ -98,6 +98,23 @@ class Latency(Event, frozen=True, kw_only=True):
     t4: float | None
 
 
+class TurnTimes(Event, frozen=True, kw_only=True):
+    """Where the time of a turn went: milliseconds since the last sample of speech was received, as
+    far as there was any. `begun_ms`: when the reply was begun, where that was before the end of the
+    turn was decided; what follows it can then lie before `decided_ms`, but for the audio."""
+
+    decided_ms: float | None
+    begun_ms: float | None
+    final_ms: float | None
+    token_ms: float | None
+    phrase_ms: float | None
+    audio_ms: float | None
+
+    def by_name(self) -> dict[str, float | None]:
+        """All but the turn's number."""
+        return {name: ms for name, ms in msgspec.structs.asdict(self).items() if name != "turn"}
+
+
 class Decode(Event, frozen=True, kw_only=True):
     runs: int
     ms: float
@@ -159,6 +176,7 @@ Outbound: TypeAlias = (
     | PhraseDone
     | ReplyComplete
     | Latency
+    | TurnTimes
     | Decode
     | Info
     | Failure

@@ -198,6 +198,7 @@ class IoSpeechCodec:
                 | events.PhraseDone()
                 | events.ReplyComplete()
                 | events.Latency()
+                | events.TurnTimes()
                 | events.Decode()
                 | events.Info()
                 | events.Pong()

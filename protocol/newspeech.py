@@ -152,6 +152,8 @@ class NewSpeechCodec:
                 return [as_json({**message, "heard": event.heard})]
             case events.PhraseDone():
                 return []  # it marks the end of a WAV, and there is none
+            case events.TurnTimes() if not self._audio_clock:
+                return []
             case _:
                 return [as_json(message) for message in plain_messages(event)]
 

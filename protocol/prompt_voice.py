@@ -3,7 +3,7 @@
 JSON control messages and binary PCM16 in; JSON out, with a whole WAV per phrase. Source: wire
 facts of dialect A. One thing is Parley's own: a client whose `start` has `"audio_clock": true`
 gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover, and `heard`
-with an interruption, the words of the reply that it cut.
+with an interruption, the words of the reply that it cut, and the times of each turn.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ class PromptVoiceCodec:
         return [as_json(message) for message in self._messages(event)]
 
     def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
+        if isinstance(event, events.TurnTimes) and not self._audio_clock:
+            return []
         messages = plain_messages(event)
         if self._audio_clock and isinstance(event, events.Partial | events.Final):
             messages[0]["audio_ms"] = event.audio_ms
@@ -218,6 +220,8 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             return [{"type": "barge_in", "seq": event.seq}]
         case events.Pong():
             return [{"type": "pong"}]
+        case events.TurnTimes():
+            return [{"type": "metrics", "event": "turn", **event.by_name()}]
         case (
             events.StateChanged() | events.SpeechStarted() | events.SpeechEnded() | events.Closing()
         ):

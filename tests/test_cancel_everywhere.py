@@ -130,9 +130,7 @@ STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
 async def test_at_every_step_of_a_conversation(
     closing: bool, recorded: bool, early: bool, stride: int, autojump_clock: Clock
 ) -> None:
-    conversation = Conversation(
-        "prompt-voice", closing=closing, recorded=recorded, early=early
-    )
+    conversation = Conversation("prompt-voice", closing=closing, recorded=recorded, early=early)
     steps = 0
     tasks_before = trio.lowlevel.current_statistics().tasks_living
     async for attempt in every_step(conversation.run, stride=stride):

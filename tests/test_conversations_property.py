@@ -186,9 +186,8 @@ REPLIES = st.tuples(
     st.lists(st.one_of(SENTENCES, SENTENCES, ODDITIES), min_size=1, max_size=6),
 ).map(lambda parts: (*parts[0], *(step for part in parts[1] for step in part)))
 CALLS = st.tuples(st.sampled_from(("begin", "feed", "conclude", "finish")), st.integers(1, 8))
-LIKELIHOODS = st.one_of(
-    st.just(()),
-    st.lists(st.sampled_from((0.0, 0.5, 1.0, 0.8, "failed")), min_size=1, max_size=5).map(tuple),
+LIKELIHOODS: st.SearchStrategy[Sequence[float | str]] = st.one_of(
+    st.just(()), st.lists(st.sampled_from((0.0, 0.5, 1.0, 0.8, "failed")), min_size=1, max_size=5)
 )
 
 
@@ -227,7 +226,7 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
             ).items(),
         ),
         max_utterance_ms=draw(_rarely(st.just(1500), 30_000)),
-        likelihoods=draw(LIKELIHOODS),
+        likelihoods=tuple(draw(LIKELIHOODS)),
         turn_end_delay_s=draw(st.sampled_from((0.0, 0.02, 0.3, 3.0))),
         speculations=draw(st.sampled_from((2, 0, 20))),
     )

@@ -50,6 +50,7 @@ from parley.protocol.events import (
     SessionOpened,
     StateChanged,
     Token,
+    TurnTimes,
 )
 from parley.protocol.states import State
 from parley.telemetry import Telemetry
@@ -99,9 +100,7 @@ class Table:
             speculations_most=speculations_most,
         )
 
-    def _start(
-        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
-    ) -> ReplyWay:
+    def _start(self, record: TurnRecord, conversation: list[ChatMessage], held: bool) -> ReplyWay:
         self.begun.append(record)
         self.asked.append([message.text for message in conversation])
         self.ways.append(ReplyWay(self.outbox, self._send, held=held))
@@ -258,8 +257,10 @@ async def test_a_failed_reply_has_no_last_token_and_is_remembered_as_far_as_it_w
 async def test_latencies_are_told_at_the_end_where_no_audio_came(autojump_clock: Clock) -> None:
     async with at_the_table() as table:
         await table.ask(1, "hi")
-        (latency,) = await table.tell(TurnOver(turn=1))
+        latency, times = await table.tell(TurnOver(turn=1))
         assert latency == Latency(t0=250.0, t1=500.0, t2=0.0, t3=None, t4=None)
+        assert isinstance(times, TurnTimes)
+        assert (times.final_ms, times.token_ms, times.audio_ms) == (0.0, None, None)
         await table.ask(2, "hi")
         table.begun[1].first_audio_s = 1.0
         assert await table.tell(TurnOver(turn=2)) == []
@@ -538,7 +539,7 @@ async def test_an_interruption_while_it_thinks_keeps_the_question(autojump_clock
         told = await table.tell(
             SpeechBegan(number=2, during_reply=True), SpeechConfirmed(number=2, received_s=0.0)
         )
-        assert [type(event) for event in told] == [BargeIn, Latency]
+        assert [type(event) for event in told] == [BargeIn, Latency, TurnTimes]
         assert table.memory.exchanges() == [("what is", "")]
         await table.tell(heard(2, "the time"))
         assert table.asked[1] == ["what is", "the time"]

@@ -99,17 +99,18 @@ class PocketsphinxTranscriber:
             except EngineFailure:
                 self._let_go()
                 raise
-            self._conclude(utterance, *answer)
-        assert utterance.concluded is not None
+            return self._conclude(utterance, *answer)
+        await trio.lowlevel.checkpoint()
         return utterance.concluded
 
     async def finish(self) -> Transcript:
         utterance = self._utterance()
-        if utterance.concluded is None:
-            answer = await self._call(utterance, worker.finish, urgent=True)
-            self._conclude(utterance, *answer)
         transcript = utterance.concluded
-        assert transcript is not None
+        if transcript is None:
+            answer = await self._call(utterance, worker.finish, urgent=True)
+            transcript = self._conclude(utterance, *answer)
+        else:
+            await trio.lowlevel.checkpoint()
         self._let_go()
         if transcript.text:
             self._cmn = utterance.cmn
@@ -122,7 +123,7 @@ class PocketsphinxTranscriber:
 
     def _conclude(
         self, utterance: _Open, text: str, confidence: float, ms: float, cmn: str
-    ) -> None:
+    ) -> Transcript:
         utterance.decode_ms += ms
         utterance.runs += 1
         utterance.final_ms = ms
@@ -134,6 +135,7 @@ class PocketsphinxTranscriber:
             runs=utterance.runs,
             confidence=confidence,
         )
+        return utterance.concluded
 
     async def abandon(self) -> None:
         self._let_go()

@@ -134,9 +134,10 @@ class _Reader:
         early, self._early, self._foreseen = self._early, [], False
         if not early:
             return
-        asked = [message.get("text") for message in early[0].data.get("conversation") or ({},)]
+        conversation = early[0].data.get("conversation") or [{"text": ""}]
+        asked = str(conversation[-1].get("text"))
         words = " ".join(text for _, text, _ in self._unanswered)
-        if not self._unanswered or (self.has_text and asked[-1] != words):
+        if not self._unanswered or (self.has_text and asked != words):
             self._early = early
             self._drop_early()
             return

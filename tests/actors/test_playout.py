@@ -42,7 +42,7 @@ class Stage:
             rate_hz=None,
             frame_ms=frame_ms,
             lead_s=lead_s,
-            latency=SessionClock(trio.current_time()).latency,
+            clock=SessionClock(trio.current_time()),
             telemetry=Telemetry(),
         )
 
