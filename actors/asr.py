@@ -222,7 +222,8 @@ class ASRActor:
             return
         failure: EngineFailure | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._ask_turn_end, engine, pause, "")
+            newest = self.utterance.hypothesis.text
+            nursery.start_soon(self._ask_turn_end, engine, pause, newest)
             try:
                 await self._foresee(wanted=self.foresees)
             except EngineFailure as error:

@@ -1,4 +1,4 @@
-"""A short silence, and what is known of it: the place where the VAD actor, which counts the silence,
+"""A short silence, and what is known of it: where the VAD actor, which counts the silence,
 meets the ASR actor, which knows what was said before it.
 
 One per session. It outlives both actors.

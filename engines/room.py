@@ -16,7 +16,7 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from ..config import Answering, Hearing, Settings, Speaking, Transcribing
+from ..config import Answering, Hearing, Settings, Speaking, Transcribing, Turning
 from ..supervisor import Child, Observer, Supervisor
 from .asr import pocketsphinx, whisper
 from .asr.admission import Admission
@@ -35,6 +35,14 @@ from .media.decode_worker import load as load_media
 from .tts import piper, pyttsx3
 from .tts.choice import choose_voice
 from .tts.interface import Synthesizer
+from .turn.choice import choose_turn_end
+from .turn.combined import TextAndAudio
+from .turn.fallback import WithFallback
+from .turn.fixed import FixedTurnEnd
+from .turn.interface import TurnEndEngine
+from .turn.smart_turn import SmartTurnEnd
+from .turn.smart_turn import loader as smart_turn_loader
+from .turn.text import TextTurnEnd
 from .vad.energy import EnergyDetector
 from .vad.interface import Detector
 from .vad.newspeech import NewSpeechDetector
@@ -65,6 +73,9 @@ DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
 
 NO_OWN_ENGINES = OwnEngines()
 
+TURN_LANE = "turn-1"
+"""One is enough: it is asked at pauses, for some 30 ms."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRoom:
@@ -94,8 +105,8 @@ class EngineRoom:
         """
         kinds: dict[str, list[Lane]] = {}
         for lane in self.lanes:
-            if lane is self.media_lane:
-                continue
+            if lane is self.media_lane or (lane.name == TURN_LANE and lane.load_error):
+                continue  # no conversation waits for it; the words decide
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
         return [
             f"{kind}: {next((lane.load_error for lane in lanes if lane.load_error), 'loading')}"
@@ -123,15 +134,17 @@ async def open_engine_room(
         _open_synthesizer(settings.speaking, own.synthesizer) as (synthesizer, tts_lanes),
         _open_responder(settings.answering, own.responder) as responder,
     ):
+        turn_end, turn_lanes = _turn_end(settings.turning, own.turn_end)
         yield EngineRoom(
             engines=Engines(
                 detector=_own_detector(own.detector) if own.detector else chosen_detector,
                 transcriber=ear.make,
                 responder=responder,
                 synthesizer=synthesizer,
+                turn_end=turn_end,
             ),
             admission=ear.admission,
-            lanes=(*ear.lanes, *tts_lanes, media_lane),
+            lanes=(*ear.lanes, *tts_lanes, *turn_lanes, media_lane),
             media_lane=media_lane,
             chosen=choices(settings) | own.names(),
         )
@@ -151,7 +164,9 @@ def choices(settings: Settings) -> dict[str, str]:
         for path, hearing in hearings(settings)
         if hearing.vad_engine != settings.hearing.vad_engine
     ]
+    turn, turn_why = choose_turn_end(settings.turning)
     return {
+        "turn": f"{turn} ({turn_why})" if turn_why else turn,
         "vad": settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else ""),
         "asr": asr,
         "llm": llm,
@@ -282,6 +297,24 @@ async def _open_synthesizer(
         )
         lanes = _lanes("tts", speaking.workers, load)
         yield pyttsx3.Pyttsx3Synthesizer(LanePool(lanes)), lanes
+
+
+def _turn_end(
+    turning: Turning, own: TurnEndEngine | None
+) -> tuple[TurnEndEngine, tuple[Lane, ...]]:
+    """What decides when a turn is over, and its lane if it has one."""
+    if own is not None:
+        return own, ()
+    engine, _ = choose_turn_end(turning)
+    if engine == "fixed":
+        return FixedTurnEnd(), ()
+    words = TextTurnEnd(turning.language)
+    if engine == "text" or turning.model is None:
+        return words, ()
+    lane = Lane(TURN_LANE, smart_turn_loader(turning.model))
+    sound = SmartTurnEnd(LanePool((lane,)))
+    first = TextAndAudio(words, sound) if engine == "both" else sound
+    return WithFallback(first, words), (lane,)
 
 
 @asynccontextmanager

@@ -13,8 +13,9 @@ HEARD_S = 8.0
 class Pause:
     """A short silence in an utterance.
 
-    `text` is what was understood of it so far, without punctuation from some recognizers; `pcm16`
-    its newest audio, HEARD_S at most, mono at 16 kHz, the silence included.
+    `text` is what was understood of it so far, without punctuation from some recognizers: its final
+    transcript, or the newest hypothesis for an engine that does not need the text. `pcm16` is its
+    newest audio, HEARD_S at most, mono at 16 kHz, the silence included.
     """
 
     text: str
