@@ -8,6 +8,7 @@ from that one's by 4e-6 at the most.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def load(path: str) -> None:
     global _session, _extract
     try:
         from faster_whisper.feature_extractor import FeatureExtractor
-        from onnxruntime import InferenceSession, SessionOptions
+
+        onnxruntime = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise EngineUnavailable(
             f"Smart Turn needs onnxruntime and faster-whisper ({error}): "
@@ -44,12 +46,14 @@ def load(path: str) -> None:
         ) from None
     if not Path(path).is_file():
         raise EngineUnavailable(f"Smart Turn's model is not there: {path}; {GET_IT}")
-    options = SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # 25 ms on one core; the others belong to other lanes
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal only; the rest would go to stderr past our logs
     try:
-        session = InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            path, sess_options=options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # a class of its own for each way in which a file can be broken
         raise EngineUnavailable(
             f"Smart Turn's model {path} cannot be loaded: {_first_line(error)}; {GET_IT}"

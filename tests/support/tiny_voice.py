@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .onnx_file import FLOAT, INT64, floats, int_attribute, integers, model, node
+from .onnx_file import FLOAT, INT64, Value, floats, int_attribute, integers, model, node
 
 HOP = 512
 RATE_HZ = 22_050
@@ -52,7 +52,7 @@ def _model() -> bytes:
         floats("ramp", [1, HOP], ramp),
         integers("flat", [1, 1, 1, -1]),
     )
-    inputs = (
+    inputs: tuple[Value, ...] = (
         ("input", INT64, [1, "phonemes"]),
         ("input_lengths", INT64, [1]),
         ("scales", FLOAT, [3]),
