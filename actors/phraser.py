@@ -4,9 +4,9 @@ The rules (source: wire facts of dialect A, "Phrase ends"): a token ending in `.
 characters; or 700 ms without a token, told by a timer and not by the next token; or the end of
 the reply.
 
-Before them comes a rule of this house for the first phrase alone, so that a reply is heard sooner: it
-may end at the end of a clause, once there are `STREAM_FIRST_PHRASE_CHARS` of it. What follows is
-cut as if the reply began there.
+Before them comes a rule of this house for the first phrase alone, so that a reply is heard sooner:
+it may end with a clause, once there are `STREAM_FIRST_PHRASE_CHARS` of it. What follows is cut as
+if the reply began there.
 """
 
 from __future__ import annotations
