@@ -106,7 +106,10 @@ class Turn:
         phraser = PhraserActor(
             inbox=hear_piece,
             outbox=tell_phrase,
-            splitter=PhraseSplitter(max_chars=self.speaking.max_phrase_chars),
+            splitter=PhraseSplitter(
+                max_chars=self.speaking.max_phrase_chars,
+                first_chars=self.speaking.first_phrase_chars,
+            ),
             gap_s=self.speaking.phrase_gap_ms / 1000,
             record=self.record,
         )

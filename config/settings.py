@@ -185,6 +185,7 @@ class Settings(Variables):
             workers=self.stream_tts_thread_workers,
             timeout_s=self.stream_tts_timeout_s,
             max_phrase_chars=self.stream_tts_max_phrase_length,
+            first_phrase_chars=self.stream_first_phrase_chars,
             phrase_gap_ms=self.stream_tts_phrase_gap_ms,
             max_pending_phrases=self.stream_max_pending_phrases,
             reply_lead_ms=self.stream_reply_lead_ms,

@@ -115,6 +115,7 @@ class Speaking:
     workers: int
     timeout_s: float
     max_phrase_chars: int
+    first_phrase_chars: int
     phrase_gap_ms: int
     max_pending_phrases: int
     reply_lead_ms: int

@@ -310,6 +310,12 @@ class Variables(BaseSettings):
     stream_tts_max_phrase_length: Characters = Field(
         default=60, ge=20, le=500, description="Characters after which a phrase is cut."
     )
+    stream_first_phrase_chars: Characters = Field(
+        default=12,
+        ge=0,
+        le=100,
+        description="Characters after which a reply's first phrase ends with a clause; 0 is never.",
+    )
     stream_tts_phrase_gap_ms: Milliseconds = Field(
         default=700, ge=100, le=5000, description="Pause between two tokens that ends a phrase."
     )

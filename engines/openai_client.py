@@ -8,15 +8,17 @@ as EngineFailure, with no key in its message.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from .failures import EngineFailure, EngineTimeout, EngineUnavailable
+from .warmth import Warmer
 
 if TYPE_CHECKING:  # half a second of imports, which only `open_client` has to pay
     import httpx2
@@ -31,6 +33,11 @@ CONNECT_TIMEOUT_S = 3.0
 
 BACKSTOP_S = 120.0
 """Far above any deadline of a caller: only a request that nobody watches ever meets it."""
+
+IDLE_S = 60.0
+"""How long an idle connection is kept, if the server keeps it too (the pool sees when it does not).
+The SDK's 5 s end before most people have said their next sentence; what stands between drops idle
+connections after minutes."""
 
 MAX_ERROR_BYTES = 1 << 16
 """What is read of an error's body, which the SDK reads whole. The rest is left."""
@@ -119,6 +126,7 @@ class Client:
     blame: Blame = field(repr=False)
     hosted: bool
     """Whether this is OpenAI itself, which asks for names that others may not know."""
+    warmer: Warmer = field(repr=False)
 
     @asynccontextmanager
     async def stream(
@@ -133,6 +141,7 @@ class Client:
         from httpx2 import HTTPError
 
         async with AsyncExitStack() as stack:
+            self.warmer.idle.left()
             try:
                 response = await stack.enter_async_context(request)
             except (openai.OpenAIError, HTTPError) as error:
@@ -141,6 +150,8 @@ class Client:
             stack.push_async_callback(_unwind, chunks)
             content_type = response.http_response.headers.get("content-type", "")
             yield content_type.partition(";")[0].strip().lower(), chunks
+            if response.http_response.is_closed:  # read to its end, so its connection is free
+                self.warmer.idle.came_home(trio.current_time())
 
     async def fetch(
         self, request: AbstractAsyncContextManager[Any], *, limit_bytes: int
@@ -218,7 +229,7 @@ async def open_client(
     Importing the SDK takes a second, so open it before serving. Raises EngineUnavailable.
     """
     import httpx2
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+    from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     try:
         url = httpx2.URL(base_url or OPENAI_BASE_URL)
@@ -234,14 +245,44 @@ async def open_client(
         raise EngineUnavailable(f"{names.api_key} holds a character that no key has: copy it again")
     place = url.host if url.port is None else f"{url.host}:{url.port}"
     timeout = Timeout(BACKSTOP_S, connect=CONNECT_TIMEOUT_S)
-    async with AsyncOpenAI(
-        api_key=key,
-        base_url=str(url),
-        max_retries=0,
+    http = DefaultAsyncHttpxClient(
         timeout=timeout,
-        http_client=DefaultAsyncHttpxClient(
-            timeout=timeout, event_hooks={"response": [_shorten_error]}
-        ),
+        limits=replace(DEFAULT_CONNECTION_LIMITS, keepalive_expiry=IDLE_S),
+        event_hooks={"response": [_shorten_error]},
+    )
+    async with AsyncOpenAI(
+        api_key=key, base_url=str(url), max_retries=0, timeout=timeout, http_client=http
     ) as sdk:
         blame = Blame(model=model, place=place, key=key, names=names)
-        yield Client(sdk=sdk, blame=blame, hosted=hosted)
+        touch = functools.partial(_touch, http, f"{str(url).rstrip('/')}/models", blame)
+        warmer = Warmer(touch=touch, place=place)
+        yield Client(sdk=sdk, blame=blame, hosted=hosted, warmer=warmer)
+
+
+async def _touch(http: httpx2.AsyncClient, url: str, blame: Blame) -> bool:
+    """OPTIONS of the list of models, whatever the answer: whether its connection stays open.
+
+    It is no completion, and its answer is short, where the list itself may have half a megabyte. A
+    server that does not know it says 404 or 405 on a connection as good as any. (To HEAD, some send
+    a body that may not be there, and the next answer on that connection is garbage.) With the key
+    it is no stranger's knocking. Opening a connection without a request is nothing that the HTTP
+    library offers. Raises EngineFailure.
+    """
+    from httpx2 import HTTPError
+
+    request = http.build_request("OPTIONS", url, headers={"Authorization": f"Bearer {blame.key}"})
+    try:
+        async with AsyncExitStack() as stack:
+            response = await http.send(request, stream=True, follow_redirects=False)
+            stack.push_async_callback(response.aclose)
+            chunks = response.aiter_bytes()
+            stack.push_async_callback(_unwind, chunks)
+            read = 0
+            async for chunk in chunks:
+                read += len(chunk)
+                if read > MAX_ERROR_BYTES:
+                    return False
+    except HTTPError as error:
+        raise blame.for_error(error) from None
+    kept = response.headers.get("connection", "keep-alive").lower()
+    return response.http_version != "HTTP/1.0" and kept != "close"

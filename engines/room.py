@@ -17,7 +17,7 @@ import trio
 from pydantic import SecretStr
 
 from ..config import Answering, Hearing, Settings, Speaking, Transcribing, Turning
-from ..supervisor import Child, Observer, Supervisor
+from ..supervisor import Child, Observer, Restart, Supervisor
 from .asr import pocketsphinx, whisper
 from .asr.admission import Admission
 from .asr.choice import choose_ear
@@ -29,7 +29,7 @@ from .asr.whisper_worker import load_named as load_whisper
 from .failures import EngineFailure
 from .kit import Engines, OwnEngines
 from .lane import Lane, LanePool
-from .llm.interface import Responder
+from .llm.interface import Responder, Warms
 from .llm.local import LocalResponder
 from .media.decode_worker import load as load_media
 from .tts import piper, pyttsx3
@@ -90,10 +90,17 @@ class EngineRoom:
 
     def supervisor(self, observers: Sequence[Observer] = ()) -> Supervisor:
         """The supervisor of all lanes. Without intensity: a lane paces its own restarts, and an
-        engine that cannot be kept alive must not take the server down with it."""
+        engine that cannot be kept alive must not take the server down with it.
+
+        Beside them the connection to a service that answers is opened, once, so that the first
+        reply need not wait for it. Nothing waits for that, and it fails in a line of the log."""
+        children = [Child(lane.name, run=lane.run, ready=True) for lane in self.lanes]
+        responder = self.engines.responder
+        if isinstance(responder, Warms):
+            children.insert(0, Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
         return Supervisor(
             "lanes",
-            [Child(lane.name, run=lane.run, ready=True) for lane in self.lanes],
+            children,
             max_restarts=math.inf,
             observers=observers,
         )

@@ -14,6 +14,12 @@ from .mcap_records import RecordingError
 from .replay import Replayed, replay
 from .tape import Header, Recording
 
+BEFORE: dict[str, str | int | float | bool] = {
+    "stream_first_phrase_chars": 0,
+}
+"""What variables amounted to before they existed. A recording whose header does not name one was
+made then, and replays so, whatever the default is today."""
+
 
 async def replay_recording(recording: Recording) -> Replayed:
     """A cut one up to the cut. Under a MockClock no time passes."""
@@ -43,7 +49,7 @@ def dialect_of(header: Header) -> Dialect:
 
 def settings_of(header: Header) -> Settings:
     """As they were; what this version does not know, and secrets, are left out."""
-    known = {
+    known = BEFORE | {
         name: header.settings[name] for name in Settings.model_fields if name in header.settings
     }
     try:

@@ -17,7 +17,7 @@ from ..config import Hearing
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines
-from ..engines.llm.interface import ChatMessage, Responder
+from ..engines.llm.interface import ChatMessage, Responder, warm
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
@@ -227,6 +227,10 @@ class TappedResponder:
                 raise
             await self._tap.let_in(source, asked)
             yield await stack.enter_async_context(aclosing(self._tokens(tokens)))
+
+    async def warm(self) -> None:
+        """Neither let in nor written down: nothing in the session depends on it."""
+        await warm(self._inner)
 
     async def _tokens(self, tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
         while True:

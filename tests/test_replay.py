@@ -26,6 +26,7 @@ from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.mcap_file import read_recording
 from parley.recording.mcap_writer import McapWriter
+from parley.recording.recorded import BEFORE, settings_of
 from parley.recording.replay import Replayed, replay
 from parley.recording.tap import Tap, TappedTransport, tapped
 from parley.recording.tape import Entry, Header, MemoryTape
@@ -37,6 +38,27 @@ from parley.turnstile import Turnstile
 
 Clock = trio.testing.MockClock
 Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+
+
+def test_a_recording_replays_by_the_rules_it_was_made_under() -> None:
+    header = Header(
+        session_id="s",
+        dialect="prompt-voice",
+        opened_ms=0,
+        settings={"stream_llm_retries": 3},
+        detector_frame_samples=480,
+        engines={},
+        parley="0.1.0",
+    )
+    old = settings_of(header)
+    assert (old.stream_llm_retries, old.speaking.first_phrase_chars) == (3, 0)
+    today = settings_of(replace(header, settings=Settings.defaults().public()))
+    assert today.speaking == Settings.defaults().speaking
+
+
+def test_what_a_variable_was_before_it_existed_is_a_variable_and_a_value_it_takes() -> None:
+    assert BEFORE.keys() <= Settings.model_fields.keys()
+    Settings.defaults(**BEFORE)
 
 
 def engines(*, fail: bool = False) -> Engines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Role = Literal["system", "user", "assistant"]
 
@@ -28,3 +28,21 @@ class Responder(Protocol):
         none of them empty. Both raise EngineFailure. Deadlines are the caller's.
         """
         ...
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """What a responder may do besides: get ready for a reply that is likely to be wanted soon."""
+
+    async def warm(self) -> None:
+        """Open a connection, say, where none is open. May be called at any time, by any number of
+        sessions, and costs next to nothing where all is ready. It may take seconds, so nobody who
+        has to answer should wait for it; cancelling it does no harm. Raises nothing, gives nothing.
+        """
+        ...
+
+
+async def warm(responder: Responder) -> None:
+    """Have `responder` get ready, where it can; see Warms."""
+    if isinstance(responder, Warms):
+        await responder.warm()

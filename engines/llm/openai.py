@@ -172,6 +172,10 @@ class OpenAIResponder:
         async with self.client.stream(request) as (_, chunks):
             yield _Tokens(chunks, self.client.blame)
 
+    async def warm(self) -> None:
+        """Have a connection open for the next reply; see warmth.py."""
+        await self.client.warmer.warm()
+
 
 @asynccontextmanager
 async def open_openai(

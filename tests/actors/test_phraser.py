@@ -14,8 +14,8 @@ from parley.actors.messages import EndOfReply, Phrase, TextPiece
 from parley.actors.phraser import PhraserActor, PhraseSplitter
 
 
-def phrases(tokens: list[str], max_chars: int = 60) -> list[str]:
-    splitter = PhraseSplitter(max_chars=max_chars)
+def phrases(tokens: list[str], max_chars: int = 60, first_chars: int = 0) -> list[str]:
+    splitter = PhraseSplitter(max_chars=max_chars, first_chars=first_chars)
     found = [phrase.text for token in tokens for phrase in splitter.push(token)]
     return found + [phrase.text for phrase in splitter.flush()]
 
@@ -62,6 +62,132 @@ def test_no_letter_is_lost_or_said_twice(tokens: list[str], max_chars: int) -> N
     found = phrases(tokens, max_chars)
     assert "".join("".join(found).split()) == "".join("".join(tokens).split())
     assert all(0 < len(phrase) <= max_chars for phrase in found)
+
+
+# The first phrase
+
+
+def first(*tokens: str) -> list[str]:
+    return phrases(list(tokens), first_chars=12)
+
+
+@pytest.mark.parametrize("mark", [",", ";", ":", "—", "\u2013"])
+@pytest.mark.parametrize("cut", ["token", "text"])
+def test_a_clause_ends_the_first_phrase(mark: str, cut: str) -> None:
+    tokens = ["Well", " of", " course", mark, " I", " can", mark, " and", " I", " will", "."]
+    found = first(*(tokens if cut == "token" else ["".join(tokens)]))
+    assert found == [f"Well of course{mark}", f"I can{mark} and I will."]
+
+
+def test_it_ends_with_the_token_that_ends_the_clause() -> None:
+    splitter = PhraseSplitter(max_chars=60, first_chars=12)
+    assert [splitter.push(token) for token in ("Well", " of", " course")] == [[], [], []]
+    assert splitter.push(",") == [Phrase(number=1, text="Well of course,")]
+
+
+@pytest.mark.parametrize("mark", ["-", "--"])
+def test_a_hyphen_is_a_dash_between_white_space_only(mark: str) -> None:
+    end = [f"It is quite warm {mark}", "so go out."]
+    assert first("It is quite warm", f" {mark}", " so go out.") == end
+    assert first(f"It is a well{mark}known fact.") == [f"It is a well{mark}known fact."]
+    assert first("It is about", " -", "5 degrees.") == ["It is about -5 degrees."]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ["It costs about 1,000 dollars."],
+        ["It costs about 1", ",", "000 dollars."],
+        ["The train is at 10", ":", "30 today."],
+        ["The pages there are 10", "\u2013", "20."],
+        ["A decision of the EU", ":", "n council."],
+        ["Have a look at https", ":", "//example.org."],
+        ["Domestic animals e.g., cats."],
+        ["The firm is Apples Inc., of course."],
+    ],
+)
+def test_a_mark_within_a_number_or_an_abbreviation_ends_no_clause(tokens: list[str]) -> None:
+    assert first(*tokens) == ["".join(tokens)]
+
+
+def test_a_mark_behind_a_number_ends_it_once_something_else_follows() -> None:
+    splitter = PhraseSplitter(max_chars=60, first_chars=12)
+    assert splitter.push("It was in 2024,") == []
+    assert splitter.push(" I") == [Phrase(number=1, text="It was in 2024,")]
+
+
+def test_a_clause_that_is_too_short_goes_on_to_the_next() -> None:
+    assert first("Yes", ",", " I think so", ",", " but wait.") == ["Yes, I think so,", "but wait."]
+
+
+def test_a_clause_that_does_not_fit_is_cut_by_the_sixty_characters() -> None:
+    tokens = [f"{'word ' * 14}end, and more."]
+    assert first(*tokens) == phrases(tokens)
+
+
+def test_punctuation_alone_is_no_first_phrase() -> None:
+    assert first("- ; ; ; , , , , : ", "Hello", ",", " you.") == [
+        "- ; ; ; , , , , : Hello,",
+        "you.",
+    ]
+
+
+@pytest.mark.parametrize("end", [".", "?", "!"])
+def test_the_documented_ends_hold_for_the_first_phrase_too(end: str) -> None:
+    assert first("Yes", end, " That is it, I think", end) == [
+        f"Yes{end}",
+        f"That is it, I think{end}",
+    ]
+
+
+def test_zero_turns_it_off() -> None:
+    assert phrases(["Well of course, I can."], first_chars=0) == ["Well of course, I can."]
+
+
+PIECES = st.sampled_from(
+    [
+        "a",
+        "Word",
+        " two",
+        ",",
+        ", ",
+        ";",
+        ": ",
+        " -",
+        " - ",
+        "—",
+        ".",
+        "!",
+        " 10",
+        ":30",
+        "1,000",
+        "e.g.",
+        "\n",
+        " ",
+    ]
+)
+
+
+@given(
+    st.lists(PIECES | st.text(alphabet="ab1 ,.:—-\n", max_size=30), max_size=60), st.integers(1, 40)
+)
+def test_what_follows_a_first_phrase_is_cut_as_if_the_reply_began_there(
+    tokens: list[str], first_chars: int
+) -> None:
+    found, documented = phrases(tokens, first_chars=first_chars), phrases(tokens)
+    assert "".join("".join(found).split()) == "".join("".join(tokens).split())
+    if found[:1] == documented[:1]:
+        assert found == documented
+        return
+    early = found[0]
+    assert first_chars <= len(early) <= 60
+    assert documented[0].startswith(early)
+    assert any(character.isalnum() for character in early)
+    assert early.endswith((",", ";", ":", "—", "\u2013", "-"))
+    splitter = PhraseSplitter(max_chars=60, first_chars=first_chars)
+    heard = next(n for n, token in enumerate(tokens, 1) if splitter.push(token))
+    rest = "".join(tokens[:heard]).lstrip().removeprefix(early)
+    assert found[1:] == phrases([rest, *tokens[heard:]])
 
 
 # The actor

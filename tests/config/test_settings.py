@@ -774,6 +774,7 @@ SLICE_VARIABLES = {
     "speaking.workers": ("STREAM_TTS_THREAD_WORKERS", 31),
     "speaking.timeout_s": ("STREAM_TTS_TIMEOUT_S", 32.0),
     "speaking.max_phrase_chars": ("STREAM_TTS_MAX_PHRASE_LENGTH", 33),
+    "speaking.first_phrase_chars": ("STREAM_FIRST_PHRASE_CHARS", 17),
     "speaking.phrase_gap_ms": ("STREAM_TTS_PHRASE_GAP_MS", 134),
     "speaking.max_pending_phrases": ("STREAM_MAX_PENDING_PHRASES", 35),
     "speaking.reply_lead_ms": ("STREAM_REPLY_LEAD_MS", 136),

@@ -180,6 +180,11 @@ class LLMServer:
         self.base_url = ""
         self.requests: list[SeenRequest] = []
         self.default: Behaviour = tell("Hello", " there", ".")
+        self.touches: list[SeenRequest] = []
+        """Requests with OPTIONS, which ask for no reply and take nothing from the script."""
+        self.touched: Behaviour = refuse(405, "Method Not Allowed")
+        self.handshake_s = 0.0
+        """How long a new connection takes until it is of use, as with TLS to a server far away."""
         self.open_connections = 0
         self.accepted = 0
         """Connections so far; fewer than requests where some were reused."""
@@ -200,9 +205,14 @@ class LLMServer:
         self.accepted += 1
         self._closed = trio.Event()
         try:
+            await trio.sleep(self.handshake_s)
             while request := await _read_request(stream):
-                self.requests.append(request)
-                behaviour = self._script.popleft() if self._script else self.default
+                if request.method == "OPTIONS":
+                    self.touches.append(request)
+                    behaviour = self.touched
+                else:
+                    self.requests.append(request)
+                    behaviour = self._script.popleft() if self._script else self.default
                 if not await _perform(stream, behaviour):
                     break
         except trio.BrokenResourceError:

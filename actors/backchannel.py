@@ -1,0 +1,98 @@
+"""What somebody says while a reply is spoken: a listener's "mm-hmm", or an interruption?
+
+Plain functions on words and durations; the tables are in backchannel_words.py. What is in doubt is
+an interruption: a reply that stops for a "yes" is a nuisance, one that goes on over a "no" is
+worse. Nothing here fails, whatever the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+
+MAX_WORDS = 4
+"""Of a backchannel, by the white space between them: "yeah okay I see"."""
+MAX_MS = 1500
+"""Of speech. Who talks for longer wants to say something; so does who says nothing that anybody
+recognized for so long."""
+
+Words = tuple[str, ...]
+
+NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|<[^>]*>|\*[^*]*\*")
+"""What recognizers write for sounds that are no words: [noise], (laughs), <sil>, *cough*."""
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+class Verdict(Enum):
+    BACKCHANNEL = "it goes with the reply, which goes on"
+    INTERRUPT = "somebody wants to be heard"
+    UNKNOWN = "no words yet, or the beginning of what may become either: ask again"
+
+
+def words_of(text: str) -> Words:
+    """In lower case, without punctuation; a hyphen separates: "Mm-hmm." is mm and hmm."""
+    plain = unicodedata.normalize("NFKC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return tuple(WORD.findall(NOISE.sub(" ", plain).casefold()))
+
+
+def phrases_of(listed: str) -> frozenset[Words]:
+    """The phrases of a list with commas or lines between them."""
+    return frozenset(words for entry in re.split(r"[,\n]", listed) if (words := words_of(entry)))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The phrases of one language, each as its words."""
+
+    backchannels: frozenset[Words]
+    interruptions: frozenset[Words]
+    """These interrupt wherever they stand, also among backchannels: "okay stop"."""
+
+
+def judge(text: str, spoken_ms: float, table: Table | None, *, final: bool = False) -> Verdict:
+    """What `text`, as recognized after `spoken_ms` of speech, is.
+
+    Without a table, for a language that nobody made one for, everything interrupts. `final`: no
+    more words will come, so "I" is no longer the beginning of "I see"; without words it is still
+    UNKNOWN, since not even a final says what a cough was. After MAX_MS nothing is.
+    """
+    if table is None or spoken_ms > MAX_MS:
+        return Verdict.INTERRUPT
+    words = words_of(text)
+    if not words:
+        return Verdict.UNKNOWN
+    if _holds(words, table.interruptions) or _count(text) > MAX_WORDS:
+        return Verdict.INTERRUPT
+    reached = _reached(words, table.backchannels)
+    if len(words) in reached:
+        return Verdict.BACKCHANNEL
+    if not final and any(_begins(words[at:], table.backchannels) for at in reached):
+        return Verdict.UNKNOWN
+    return Verdict.INTERRUPT
+
+
+def _count(text: str) -> int:
+    """Words as a person counts them: "mm-hmm" is one."""
+    return sum(bool(words_of(piece)) for piece in NOISE.sub(" ", text).split())
+
+
+def _holds(words: Words, phrases: frozenset[Words]) -> bool:
+    return any(
+        words[at : at + len(phrase)] == phrase for phrase in phrases for at in range(len(words))
+    )
+
+
+def _reached(words: Words, phrases: frozenset[Words]) -> set[int]:
+    """After how many words a row of whole phrases may have ended."""
+    reached = {0}
+    for at in range(len(words)):
+        if at in reached:
+            reached |= {at + len(p) for p in phrases if words[at : at + len(p)] == p}
+    return reached
+
+
+def _begins(words: Words, phrases: frozenset[Words]) -> bool:
+    """Whether all of these are the beginning of a phrase that is longer."""
+    return any(len(p) > len(words) and p[: len(words)] == words for p in phrases)
