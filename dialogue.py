@@ -15,6 +15,8 @@ from typing import Any, assert_never
 import structlog
 import trio
 
+from .actors.backchannel import Table, Verdict, judge
+from .actors.bell import Bell
 from .actors.gate import ReplyGate
 from .actors.held import HeldEvent, ReplyWay
 from .actors.memory import ConversationMemory
@@ -41,6 +43,7 @@ from .actors.messages import (
     UtteranceFailed,
     UtteranceForeseen,
     UtteranceHeard,
+    WordsHeard,
 )
 from .actors.outbox import Outbox
 from .actors.record import TurnRecord
@@ -70,6 +73,9 @@ CLOSE_INTERNAL = 1011
 StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyWay]
 """With True all that the turn says is held."""
 StopTurn = Callable[[int], Awaitable[None]]
+
+
+NO_WORDS = WordsHeard(number=0, text="", spoken_ms=0)
 
 
 def id_of(session_id: str, number: int) -> str:
@@ -104,6 +110,10 @@ class Dialogue:
     """Whether a stop without any words brings an empty final."""
     log_latency: bool = True
     log_transcripts: bool = False
+    backchannels: Table | None = None
+    """What a listener may say without interrupting the reply; None: whoever speaks interrupts."""
+    speech_heard: Bell = field(default_factory=Bell)
+    """Rung when an utterance begins."""
     speculations_most: int = 0
     """How many replies may be begun for one utterance before its end is certain."""
     new_id: Callable[[str, int], str] = id_of
@@ -123,6 +133,10 @@ class Dialogue:
     tell how much of it was played."""
     _talking: int = 0
     """The number of the utterance that is being spoken for certain; 0: none."""
+    _words: WordsHeard = NO_WORDS
+    """The newest that was heard of an utterance."""
+    _doubtful: int = 0
+    """The utterance of which it is open whether it interrupts the reply."""
     _lost: int = 0
     """The utterance that the recognizer gave up last."""
     _unanswered: list[str] = field(default_factory=list)
@@ -178,6 +192,8 @@ class Dialogue:
                 await self._speech_confirmed(report)
             case SpeechDropped():
                 await self._quiet_again(report.number)
+            case WordsHeard():
+                await self._words_heard(report)
             case UtteranceForeseen():
                 await self._foreseen(report)
             case SpeechResumed():
@@ -227,6 +243,7 @@ class Dialogue:
     # What was heard
 
     async def _speech_began(self, report: SpeechBegan) -> None:
+        self.speech_heard.ring()
         if report.during_reply:
             # It may be a cough: hold the reply where it is until that is known.
             self.gate.close()
@@ -241,11 +258,50 @@ class Dialogue:
     async def _speech_confirmed(self, report: SpeechConfirmed) -> None:
         # Of one that the recognizer has given up already nobody will tell the end.
         self._talking = 0 if report.number == self._lost else report.number
-        if self.live is not None:
+        if self.live is not None and self._may_go_with_it(report.number):
+            self._doubtful = report.number
+        elif self.live is not None:
             await self._interrupt(self.live)
             self.telemetry.stage("silence", current_time() - report.received_s)
         elif self._talking:
             self._go(Trigger.SPEECH)
+
+    # A listener's "mm-hmm"
+
+    def _may_go_with_it(self, number: int) -> bool:
+        """Whether what was heard so far may be said without interrupting. While that is open the
+        reply is held; once it is a backchannel it goes on."""
+        if self.backchannels is None:
+            return False
+        heard = self._words if self._words.number == number else NO_WORDS
+        verdict = judge(heard.text, heard.spoken_ms, self.backchannels)
+        if verdict is Verdict.BACKCHANNEL:
+            self.gate.open()
+        else:
+            self.gate.close()
+        return verdict is not Verdict.INTERRUPT
+
+    async def _words_heard(self, report: WordsHeard) -> None:
+        self._words = report
+        if self._doubtful != report.number or self.live is None:
+            return
+        if not self._may_go_with_it(report.number):
+            self._doubtful = 0
+            await self._interrupt(self.live)
+
+    async def _was_backchannel(self, report: UtteranceHeard) -> bool:
+        """The last word on what was said during the reply: it goes with it, or interrupts now."""
+        doubtful, self._doubtful = self._doubtful == report.number, 0
+        if not doubtful or self.live is None:
+            return False
+        spoken_ms = self._words.spoken_ms if self._words.number == report.number else 0
+        text = report.transcript.text
+        verdict = judge(text, spoken_ms, self.backchannels, final=True)
+        if text and verdict is not Verdict.BACKCHANNEL:
+            await self._interrupt(self.live)
+            return False
+        self.telemetry.count("backchannels")
+        return True
 
     async def _quiet_again(self, number: int) -> None:
         """A sound was no speech, or not to be answered."""
@@ -298,6 +354,8 @@ class Dialogue:
             self._talking = 0
         if text:
             self._watch_text(text, typed=False)
+        if await self._was_backchannel(report):
+            return
         if text and not self._cancelling:
             self._unanswered.append(text)
         else:

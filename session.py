@@ -7,6 +7,7 @@
     ├─ vad                permanent
     ├─ receiver           significant: when the peer is gone the session ends
     ├─ drain              temporary: waits for the server's wish to stop
+    ├─ warmer             temporary: readies the language model when speech begins
     ├─ timekeeper, player temporary: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
 
@@ -28,6 +29,8 @@ import structlog
 import trio
 
 from .actors.asr import ASRActor
+from .actors.backchannel_words import table_for
+from .actors.bell import Bell
 from .actors.endpointer import Endpointer, EndpointerSettings
 from .actors.gate import ReplyGate
 from .actors.held import ReplyWay
@@ -51,7 +54,7 @@ from .clock import SessionClock
 from .config import Settings
 from .dialogue import Dialogue
 from .engines.kit import Engines
-from .engines.llm.interface import ChatMessage
+from .engines.llm.interface import ChatMessage, Warms
 from .playing import Player
 from .protocol.codes import Code
 from .protocol.dialect import Dialect
@@ -168,6 +171,9 @@ class Session:
         self._utterance = UtteranceInHand()
         self._hearing = HearingState()
         self._pauses = Pauses()
+        self._speech_heard = Bell()
+        turning = settings.turning
+        self._backchannels = table_for(turning.language) if turning.backchannels else None
         self._dialogue = Dialogue(
             session_id=self.id,
             inbox=self._channels.reports[1],
@@ -184,6 +190,8 @@ class Session:
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
             speculations_most=self._speculations_most,
+            backchannels=self._backchannels,
+            speech_heard=self._speech_heard,
         )
         self._player = Player(
             outbox=self._outbox,
@@ -231,6 +239,7 @@ class Session:
                     run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
                     restart=Restart.TEMPORARY,
                 ),
+                *self._warmer(),
                 *self._orderly(),
                 *self._companions,
             ),
@@ -239,6 +248,13 @@ class Session:
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
             observers=self._observers,
         )
+
+    def _warmer(self) -> tuple[Child, ...]:
+        responder = self._engines.responder
+        if not isinstance(responder, Warms):
+            return ()
+        run = functools.partial(self._keep_ready, responder)
+        return (Child("warmer", run=run, restart=Restart.TEMPORARY),)
 
     def _orderly(self) -> tuple[Child, ...]:
         """What a session needs beside the others to do one thing at a time."""
@@ -313,11 +329,18 @@ class Session:
             turn_end=self._engines.turn_end,
             pauses=self._pauses,
             foresees=self._speculations_most > 0,
+            tells_words=self._backchannels is not None,
         ).run()
 
     @property
     def _speculations_most(self) -> int:
         return self._settings.answering.speculations if self._engines.turn_end else 0
+
+    async def _keep_ready(self, responder: Warms) -> None:
+        """Have the language model's connection open when the words are there."""
+        while True:
+            await self._speech_heard.wait()
+            await responder.warm()
 
     async def _run_drain(self) -> None:
         await self._drain.wait()

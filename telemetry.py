@@ -49,6 +49,7 @@ COUNTS = {
     "frames_out": "frames written to clients",
     "utterances": "utterances transcribed",
     "turns": "turns begun",
+    "backchannels": "what a listener said during a reply without interrupting it",
     "speculations": "replies begun before the end of a turn was certain",
     "speculations_dropped": "of these, begun in vain: each is a request to the language model",
     "interruptions": "replies cut because the person spoke over them",

@@ -29,6 +29,7 @@ from .messages import (
     UtteranceFailed,
     UtteranceForeseen,
     UtteranceHeard,
+    WordsHeard,
 )
 from .outbox import Outbox
 from .pauses import NO_OPINION, Pauses
@@ -56,6 +57,8 @@ class ASRActor:
     turn_end: TurnEndEngine | None = None
     """Asked at every short silence; None where the silence alone decides."""
     pauses: Pauses = field(default_factory=Pauses)
+    tells_words: bool = False
+    """Whether the dialogue is told every hypothesis."""
     foresees: bool = False
     """Whether the dialogue wants to know at a short silence what will be heard if it is the end."""
 
@@ -274,6 +277,11 @@ class ASRActor:
             return  # it is fed again, and the client knows more already
         utterance.hypothesis_ms = audio_ms
         utterance.hypothesis = utterance.agreement.update(text, audio_ms)
+        if self.tells_words:
+            spoken_ms = audio_ms - utterance.began_ms
+            await self.reports.send(
+                WordsHeard(number=utterance.number, text=text, spoken_ms=spoken_ms)
+            )
         await self._partial()
 
     async def _partial(self) -> None:

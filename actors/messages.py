@@ -190,6 +190,15 @@ class SpeechDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordsHeard:
+    """What the utterance seems to say after so much of it; told where backchannels are."""
+
+    number: int
+    text: str
+    spoken_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceForeseen:
     """What will be heard if the short silence that began is the end."""
 
@@ -291,6 +300,7 @@ Report: TypeAlias = (
     | SpeechBegan
     | SpeechConfirmed
     | SpeechDropped
+    | WordsHeard
     | UtteranceForeseen
     | SpeechResumed
     | UtteranceHeard

@@ -35,6 +35,8 @@ class UtteranceInHand:
 
     number: int = 0
     """0: there is none."""
+    began_ms: int = 0
+    """Where on the session's audio clock it began."""
     first_sample_s: float = 0.0
     first_partial_s: float | None = None
     audio: bytearray = field(default_factory=bytearray)
@@ -96,7 +98,7 @@ class UtteranceInHand:
                 self.clear()
                 self.number = message.number
                 self.first_sample_s = message.first_sample_s
-                self.audio_ms = message.audio_ms
+                self.began_ms = self.audio_ms = message.audio_ms
             case UtteranceAudio() if message.number == self.number:
                 if not self.given_up:
                     self.audio += message.pcm16

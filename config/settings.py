@@ -132,6 +132,7 @@ class Settings(Variables):
             engine=self.stream_turn_engine,
             language=self.stream_language,
             model=self.stream_turn_model,
+            backchannels=self.stream_backchannels,
         )
 
     @property

@@ -46,6 +46,7 @@ class Turning:
     engine: TurnEngine
     language: str
     model: str | None
+    backchannels: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

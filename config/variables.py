@@ -152,6 +152,10 @@ class Variables(BaseSettings):
     stream_min_speech_ms: Milliseconds = Field(
         default=300, ge=60, le=2000, description="Speech during a reply that makes it a barge-in."
     )
+    stream_backchannels: bool = Field(
+        default=False,
+        description='Whether "mm-hmm", "yeah" and the like leave a reply uninterrupted.',
+    )
     stream_max_utterance_ms: Milliseconds = Field(
         default=30_000, ge=1000, le=120_000, description="Longest utterance; it is finalized there."
     )

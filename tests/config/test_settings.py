@@ -732,6 +732,7 @@ SLICE_VARIABLES = {
     "hearing.ceiling_ms": ("STREAM_TURN_CEILING_MS", 1563),
     "turning.engine": ("STREAM_TURN_ENGINE", "both"),
     "turning.language": ("STREAM_LANGUAGE", "de"),
+    "turning.backchannels": ("STREAM_BACKCHANNELS", True),
     "turning.model": ("STREAM_TURN_MODEL", "/models/turn.onnx"),
     "hearing_io_speech.vad_engine": ("VAD_ENGINE", "silero"),
     "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
