@@ -15,7 +15,7 @@ from typing import Any, assert_never
 import structlog
 import trio
 
-from .actors.backchannel import Table, Verdict, judge
+from .actors.backchannel import Table, Verdict, commands, judge
 from .actors.bell import Bell
 from .actors.gate import ReplyGate
 from .actors.held import HeldEvent, ReplyWay
@@ -74,6 +74,10 @@ StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyWay]
 """With True all that the turn says is held."""
 StopTurn = Callable[[int], Awaitable[None]]
 
+
+SURE_MS = 700
+"""What seems to be other words than a listener's is believed after so much speech, unless it is
+"stop" or the like: recognizers make words of an "mm-hmm" before they have heard all of it."""
 
 NO_WORDS = WordsHeard(number=0, text="", spoken_ms=0)
 
@@ -275,6 +279,9 @@ class Dialogue:
             return False
         heard = self._words if self._words.number == number else NO_WORDS
         verdict = judge(heard.text, heard.spoken_ms, self.backchannels)
+        sure = heard.spoken_ms >= SURE_MS or commands(heard.text, self.backchannels)
+        if verdict is Verdict.INTERRUPT and not sure:
+            verdict = Verdict.UNKNOWN
         if verdict is Verdict.BACKCHANNEL:
             self.gate.open()
         else:

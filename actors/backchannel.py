@@ -73,6 +73,11 @@ def judge(text: str, spoken_ms: float, table: Table | None, *, final: bool = Fal
     return Verdict.INTERRUPT
 
 
+def commands(text: str, table: Table) -> bool:
+    """Whether a word is in it that interrupts wherever it stands."""
+    return _holds(words_of(text), table.interruptions)
+
+
 def _count(text: str) -> int:
     """Words as a person counts them: "mm-hmm" is one."""
     return sum(bool(words_of(piece)) for piece in NOISE.sub(" ", text).split())

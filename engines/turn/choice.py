@@ -1,4 +1,4 @@
-"""What decides when a turn is over, and why: the settings' choice, or the best that needs no file."""
+"""What decides when a turn is over: the settings' choice, or the best that needs no file; and why."""
 
 from __future__ import annotations
 
