@@ -1,4 +1,4 @@
-"""What decides when a turn is over: the settings' choice, or the best that needs no file; and why."""
+"""What decides when a turn is over: the settings' choice, or the best that needs no file."""
 
 from __future__ import annotations
 
