@@ -95,13 +95,17 @@ def _known(pcm16: bytes) -> list[Sound]:
 
 def _by_level(pcm16: bytes) -> list[Sound]:
     sound = _sound(pcm16)
+    return [sound[start * MS : end * MS] for start, end in loud_spans(pcm16)]
+
+
+def loud_spans(pcm16: bytes) -> list[Span]:
+    """Where there is speech in a recording, by its level."""
     step = 2 * 20 * MS
     levels = [level_dbfs(pcm16[at : at + step]) for at in range(0, len(pcm16), step)]
     if not levels:
         return []
     loud = np.repeat(np.array(levels) > np.mean(np.percentile(levels, (5, 95))), 20)
-    spans = [span for span in runs(_closed(loud, GAP_MS)) if span[1] - span[0] >= SHORTEST_MS]
-    return [sound[start * MS : end * MS] for start, end in spans]
+    return [span for span in runs(_closed(loud, GAP_MS)) if span[1] - span[0] >= SHORTEST_MS]
 
 
 def _sound(pcm16: bytes) -> Sound:

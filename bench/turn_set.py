@@ -229,7 +229,7 @@ def _turn(
     else:
         parts = [_faded(sound[first:last])]
     speech = np.concatenate([np.zeros(begin), *parts, np.zeros(TAIL_MS * MS)])
-    speech += at_level(_pink(noise, len(speech)), NOISE_DBFS)
+    speech += at_level(pink(noise, len(speech)), NOISE_DBFS)
     before, after = (said.removesuffix("?") for said in order.said)
     return (speech * 32768).clip(-32768, 32767).astype("<i2").tobytes(), Labelled(
         file=name,
@@ -272,7 +272,7 @@ def _faded(piece: Sound) -> Sound:
     return piece
 
 
-def _pink(noise: np.random.Generator, length: int) -> Sound:
+def pink(noise: np.random.Generator, length: int) -> Sound:
     """Power falls with the frequency, as in rooms."""
     spectrum = np.fft.rfft(noise.normal(size=length))
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), length * 50 / RATE_HZ))
