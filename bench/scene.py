@@ -95,13 +95,17 @@ def _known(pcm16: bytes) -> list[Sound]:
 
 def _by_level(pcm16: bytes) -> list[Sound]:
     sound = _sound(pcm16)
+    return [sound[start * MS : end * MS] for start, end in loud_spans(pcm16)]
+
+
+def loud_spans(pcm16: bytes) -> list[Span]:
+    """Where there is speech in a recording, by its level."""
     step = 2 * 20 * MS
     levels = [level_dbfs(pcm16[at : at + step]) for at in range(0, len(pcm16), step)]
     if not levels:
         return []
     loud = np.repeat(np.array(levels) > np.mean(np.percentile(levels, (5, 95))), 20)
-    spans = [span for span in runs(_closed(loud, GAP_MS)) if span[1] - span[0] >= SHORTEST_MS]
-    return [sound[start * MS : end * MS] for start, end in spans]
+    return [span for span in runs(_closed(loud, GAP_MS)) if span[1] - span[0] >= SHORTEST_MS]
 
 
 def _sound(pcm16: bytes) -> Sound:
@@ -131,7 +135,7 @@ def scene_of(pieces: Sequence[Sound], seconds: float) -> Scene:
     while at_ms < seconds * 1000:
         for index in random.permutation(len(pieces)):
             pause_ms = int(random.integers(PAUSE_MS[0], PAUSE_MS[1] + 1))
-            piece = _at_level(pieces[index], SPEECH_DBFS)
+            piece = at_level(pieces[index], SPEECH_DBFS)
             piece = piece[: len(piece) // MS * MS]
             start, end = at_ms + pause_ms, at_ms + pause_ms + len(piece) // MS
             parts += [np.zeros(pause_ms * MS), piece]
@@ -143,11 +147,11 @@ def scene_of(pieces: Sequence[Sound], seconds: float) -> Scene:
 
 def mixed(speech: Sound, noise: Noise, babblers: Sequence[Sound]) -> bytes:
     """Speech in a noise, as PCM16. There is always a sound card's hiss."""
-    sound = speech + _at_level(np.random.default_rng(3).normal(size=len(speech)), HISS_DBFS)
+    sound = speech + at_level(np.random.default_rng(3).normal(size=len(speech)), HISS_DBFS)
     if noise.kind == "quiet speaker":
         sound = sound + speech * (10 ** (-QUIETER_DB / 20) - 1)
     elif noise.snr_db is not None:
-        sound = sound + _at_level(
+        sound = sound + at_level(
             _noise(noise.kind, len(speech), babblers), SPEECH_DBFS - noise.snr_db
         )
     return (sound * 32768).clip(-32768, 32767).astype("<i2").tobytes()
@@ -166,11 +170,12 @@ def _noise(kind: str, length: int, pieces: Sequence[Sound]) -> Sound:
         voice: list[Sound] = []
         while sum(map(len, voice)) < length:
             order = random.permutation(len(pieces))
-            voice += [_at_level(pieces[index], SPEECH_DBFS) for index in order]
+            voice += [at_level(pieces[index], SPEECH_DBFS) for index in order]
         total += np.roll(np.concatenate(voice), int(random.integers(length)))[:length]
     return total
 
 
-def _at_level(sound: Sound, dbfs: float) -> Sound:
+def at_level(sound: Sound, dbfs: float) -> Sound:
+    """The same sound with this mean power; silence stays silence."""
     power = float(np.mean(sound * sound))
     return np.asarray(sound * np.sqrt(10 ** (dbfs / 10) / power)) if power else sound

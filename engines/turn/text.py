@@ -129,9 +129,8 @@ def _of_numbers(said: list[str], table: Table) -> float | None:
         return SHORT if count in DIGITS_OF_NUMBERS else COUNTING
     if count in DIGITS_OF_NUMBERS or (single and run == 1):
         return SHORT
-    if last[-1] in table.growing:
-        return EITHER
-    return SHORT
+    # "Twenty" may go on; "nine thirty" is a time.
+    return EITHER if run == 1 and last[0] in table.growing else SHORT
 
 
 def _of_the_last(said: list[str], table: Table) -> float | None:

@@ -64,7 +64,7 @@ TABLE = Table(
         "how are you, who are you, what is that, what was that, what's that, not at all"
     ),
     closings=phrases(
-        "please, thank you, thanks, thank you very much, goodbye, bye, too, as well, instead, "
+        "please, thank you, thanks, thank you very much, goodbye, bye, as well, instead, "
         "right now, right away, immediately, if you can, if possible, that's all, that is all, "
         "you please, isn't it, don't you, aren't you, doesn't it, right, okay"
     ),
