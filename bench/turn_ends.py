@@ -31,7 +31,7 @@ from ..engines.vad.webrtc import FRAME_MS, WebRtcDetector
 from ..wallclock import utc_now
 from .cpu import cpu_s
 from .result import Result
-from .scene import MS, RATE_HZ, at_level, loud_spans
+from .scene import MS, at_level, loud_spans
 from .turn_pauses import Silence, silences_in
 from .turn_score import DEFAULT, FIXED, Looked, Outcome, Windows, front, outcome
 from .turn_set import NOISE_DBFS, TAIL_MS, Labelled, audio_of, pink, turn_set

@@ -131,7 +131,7 @@ class Variables(BaseSettings):
         default=150, ge=60, le=1000, description="Silence at which that engine is asked."
     )
     stream_turn_floor_ms: Milliseconds = Field(
-        default=250,
+        default=200,
         ge=100,
         le=2000,
         description="Silence ending a turn that is certainly over; where nobody knows it is "

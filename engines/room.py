@@ -319,9 +319,10 @@ def _turn_end(
     if engine == "text" or turning.model is None:
         return words, ()
     lane = Lane(TURN_LANE, smart_turn_loader(turning.model))
-    sound = SmartTurnEnd(LanePool((lane,)))
-    first = TextAndAudio(words, sound) if engine == "both" else sound
-    return WithFallback(first, words), (lane,)
+    pool = LanePool((lane,))
+    if engine == "both":
+        return TextAndAudio(words, SmartTurnEnd(pool, sharpness=1.0)), (lane,)
+    return WithFallback(SmartTurnEnd(pool), words), (lane,)
 
 
 @asynccontextmanager

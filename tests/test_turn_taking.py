@@ -82,7 +82,7 @@ def since_speech(client: MemoryClient, kind: str, spoken_s: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "decided_s"), [(1.0, 0.25), (0.75, 0.48), (0.5, 0.7), (0.0, 1.5)]
+    ("likelihood", "decided_s"), [(1.0, 0.2), (0.75, 0.325), (0.5, 0.7), (0.25, 0.9), (0.0, 1.5)]
 )
 async def test_the_likelier_the_end_the_shorter_the_silence(
     autojump_clock: Clock, likelihood: float, decided_s: float

@@ -146,6 +146,8 @@ def _of_the_last(said: list[str], table: Table) -> float | None:
         return ASKED if whole else LEANING
     if last in table.leaning:
         return LEANING
+    if said[0] in table.commands and len(said) > 2 and last in table.either - table.determiners:
+        return COMMANDED  # "turn the light off", "tell me more"
     return EITHER if last in table.either else None
 
 

@@ -54,6 +54,7 @@ TABLE = Table(
         "yes, yeah, yep, yup, no, nope, nah, okay, ok, sure, right, alright, all right, fine, "
         "good, great, perfect, exactly, correct, absolutely, definitely, of course, thanks, "
         "thank you, thank you very much, thanks a lot, no thanks, no thank you, yes please, "
+        "hello there, hi there, do it, do that, i do not know, "
         "hello, hi, hey, good morning, good evening, good afternoon, good night, goodbye, bye, "
         "bye bye, see you, stop, cancel, continue, go on, go ahead, next, again, repeat, help, "
         "never mind, not really, not yet, maybe, me too, i do, i am, i don't, i will, i did, "
