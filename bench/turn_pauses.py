@@ -22,8 +22,8 @@ CALL = "turn"
 
 @dataclass(slots=True, kw_only=True)
 class Silence:
-    """`heard` is what an engine is given. `counted_ms`: when, in ms of the turn's audio, each of its
-    silent frames was counted, until speech went on or the audio ended."""
+    """`heard` is what an engine is given. `counted_ms`: when, in ms of the turn's audio, each of
+    its silent frames was counted, until speech went on or the audio ended."""
 
     heard: Pause
     counted_ms: list[float] = field(default_factory=list)
