@@ -216,6 +216,81 @@ def turn(
     _write(result, out, console)
 
 
+TurnSet = Annotated[
+    Path, typer.Option("--set", help="Where the labelled turns are, or will be.", metavar="FOLDER")
+]
+TURN_SET = Path("bench-out/turn-set")
+TurnModel = Annotated[
+    Path | None, typer.Option(help="Smart Turn's; without one it is left out.", metavar="FILE")
+]
+
+
+@bench_app.command(name="turn-ends")
+def turn_ends(
+    folder: TurnSet = TURN_SET,
+    model: TurnModel = None,
+    readings: Annotated[
+        Path | None, typer.Option(help="Further recordings: a folder of WAVs.", metavar="FOLDER")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which voice says what.")] = 1,
+    out: Out = OUT,
+) -> None:
+    """How often each end-of-turn engine cuts a speaker off, and how late it is sure; with a plot."""
+    from rich.console import Console
+
+    from ..engines.failures import EngineFailure
+    from ..wav import NotAWav
+    from .turn_ends import Plan, bench_turn_ends, table_of
+    from .turn_plot import svg_of
+
+    console = Console()
+    plan = Plan(folder=folder, model=model, readings=readings, seed=seed)
+    try:
+        result = bench_turn_ends(plan, console)
+    except (EngineFailure, NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
+    picture = out / "turn-ends.svg"
+    picture.write_text(svg_of(result), encoding="utf-8")
+    console.print(f"written: {picture}", markup=False, soft_wrap=True)
+
+
+@bench_app.command(name="turn-live")
+def turn_live(
+    folder: TurnSet = TURN_SET,
+    model: TurnModel = None,
+    most: Annotated[int | None, typer.Option(help="Only so many of the turns.", min=1)] = None,
+    talkers: Annotated[int, typer.Option(help="How many talk at once.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Which voice says what.")] = 1,
+    out: Out = OUT,
+) -> None:
+    """The same turns said to a server in real time: cut off, first reply audio, what it costs."""
+    from rich.console import Console
+
+    from ..client.server_process import ServerFailed
+    from ..client.wire import Unreachable
+    from ..engines.failures import EngineFailure
+    from ..wav import NotAWav
+    from .turn_live import LivePlan, bench_turn_live, table_of
+
+    console = Console()
+    plan = LivePlan(
+        folder=folder,
+        model=model,
+        seed=seed,
+        most=most,
+        talkers=talkers,
+        log=out / "turn-live-server.log",
+    )
+    try:
+        result = trio.run(bench_turn_live, plan, console)
+    except (ServerFailed, Unreachable, EngineFailure, NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
+
+
 @bench_app.command()
 def report(
     results: Annotated[
