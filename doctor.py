@@ -23,8 +23,9 @@ from .engines.asr.model_store import ModelProblem, models_folder, ready_model
 from .engines.failures import EngineFailure
 from .engines.kit import Engines
 from .engines.llm.interface import ChatMessage
-from .engines.room import EngineRoom, hearings, open_engine_room
+from .engines.room import TURN_LANE, EngineRoom, hearings, open_engine_room
 from .engines.tts.interface import Speech
+from .engines.turn.interface import Pause
 
 PHRASE = "hello world"
 READY_S = 60.0
@@ -106,7 +107,12 @@ async def _engines(settings: Settings) -> list[Check]:
                 kind.endswith(": loading") for kind in room.not_ready()
             ):
                 await trio.sleep(0.05)
-        checks = [_vad(room, settings), *await _voice_and_ear(room), await _llm(room)]
+        checks = [
+            _vad(room, settings),
+            await _turn_end(room),
+            *await _voice_and_ear(room),
+            await _llm(room),
+        ]
         nursery.cancel_scope.cancel()
     return checks
 
@@ -119,6 +125,27 @@ def _vad(room: EngineRoom, settings: Settings) -> Check:
         frames_ms.append(detector.frame_samples * 1000 // detector.rate_hz)
     lengths = " or ".join(str(length) for length in dict.fromkeys(frames_ms))
     return Check(name="vad", ok=True, detail=f"{room.chosen['vad']}, frames of {lengths} ms")
+
+
+async def _turn_end(room: EngineRoom) -> Check:
+    name = room.chosen["turn"]
+    broken = next((lane.load_error for lane in room.lanes if lane.name == TURN_LANE), None)
+    engine = room.engines.turn_end
+    if engine is None:
+        return Check(name="turn", ok=True, detail=name)
+    if broken is not None:
+        return Check(
+            name="turn",
+            ok=False,
+            detail=f"{name}: {broken}; the words decide",
+            advice="`parley models pull smart-turn`, and STREAM_TURN_MODEL is its path",
+        )
+    try:
+        with trio.fail_after(ANSWER_S):
+            likely = await engine.likelihood(Pause(text=PHRASE, pcm16=bytes(32_000)))
+    except (EngineFailure, trio.TooSlowError) as error:
+        return Check(name="turn", ok=False, detail=f"{name}: {_words(error)}", advice="see above")
+    return Check(name="turn", ok=True, detail=f"{name}: {likely:.2f} sure that a phrase is over")
 
 
 async def _voice_and_ear(room: EngineRoom) -> list[Check]:

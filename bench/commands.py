@@ -235,7 +235,7 @@ def turn_ends(
     seed: Annotated[int, typer.Option(help="Which voice says what.")] = 1,
     out: Out = OUT,
 ) -> None:
-    """How often each end-of-turn engine cuts a speaker off, and how late it is sure; with a plot."""
+    """How often each end-of-turn engine cuts a speaker off, and how late it is sure."""
     from rich.console import Console
 
     from ..engines.failures import EngineFailure

@@ -94,7 +94,7 @@ def engines_of(settings: Settings) -> dict[str, Any]:
     return {
         "vad": settings.hearing.vad_engine,
         "silence_ms": settings.hearing.silence_ms,
-        **{kind: _FOLDERS.sub("", chosen[kind]) for kind in ("asr", "llm", "tts")},
+        **{kind: _FOLDERS.sub("", chosen[kind]) for kind in ("turn", "asr", "llm", "tts")},
     }
 
 
@@ -125,7 +125,7 @@ def row_of_turns(turns: Sequence[tuple[Recording, Utterance]]) -> dict[str, Any]
         "decode_rtf": spread(
             metrics.rtf for one in heard for metrics in one.metrics if metrics.rtf is not None
         ),
-        "waterfall": _waterfall(times),
+        "waterfall": _server_waterfall(heard) or _waterfall(times),
         "each": [_each(row, time) for row, time in zip(rows, times, strict=True)],
     }
 
@@ -158,6 +158,34 @@ def _waterfall(times: Sequence[dict[str, float | None]]) -> list[dict[str, Any]]
         stages.append({"stage": name, "from_ms": before, "to_ms": at})
         before = at
     return stages
+
+
+ACCOUNT = (
+    ("the reply is begun", "begun_ms"),
+    ("the end is decided", "decided_ms"),
+    ("final transcript", "final_ms"),
+    ("first token", "token_ms"),
+    ("first phrase", "phrase_ms"),
+    ("first reply audio", "audio_ms"),
+)
+"""What a server that tells the times of its turns tells of them."""
+
+
+def _server_waterfall(heard: Sequence[Utterance]) -> list[dict[str, Any]]:
+    """The same by the server's own account, in the order in which it happened: a reply that is
+    begun early has its first phrase before the end of the turn is decided."""
+    accounts = [m for one in heard for m in one.metrics if m.event == "turn"]
+    marks = []
+    for name, key in ACCOUNT:
+        at = _spread(getattr(account, key) for account in accounts).median
+        if at is not None:
+            marks.append((at, name))
+    marks.sort(key=lambda mark: mark[0])
+    befores = [0.0, *(at for at, _ in marks)]
+    return [
+        {"stage": name, "from_ms": before, "to_ms": at}
+        for before, (at, name) in zip(befores, marks, strict=False)
+    ]
 
 
 def _each(row: Row, times: dict[str, float | None]) -> dict[str, Any]:
@@ -194,5 +222,6 @@ def table_of(result: Result) -> Table:
         cells = (found.median, found.p95, found.most)
         times = ("-" if cell is None else f"{cell:.0f}" for cell in cells)
         table.add_row(name, since, str(found.count), *times)
-    table.caption = f"{row['word_errors']} wrong of {row['words']} words"
+    stages = ", ".join(f"{stage['stage']} {stage['to_ms']:.0f}" for stage in row["waterfall"])
+    table.caption = f"{row['word_errors']} wrong of {row['words']} words\nin the server: {stages}"
     return table

@@ -1,4 +1,4 @@
-"""`parley bench turn-live`: the labelled turns said to a running server, in real time, once for each
+"""`parley bench turn-live`: the labelled turns said to a running server in real time, once for each
 way to decide when a turn is over.
 
 A server of its own for each, with the engines that are configured, a real socket, dialect A, frames

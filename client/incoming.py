@@ -65,7 +65,8 @@ class ReplyComplete(msgspec.Struct, frozen=True, kw_only=True, tag="tts_complete
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, tag="metrics"):
-    """`event` is "latency" (t0..t4, ms) or "decode" (runs, ms, rtf); the rest is None."""
+    """`event` is "latency" (t0..t4, ms), "decode" (runs, ms, rtf) or "turn" (ms since the last
+    sample of speech, to which it is told by the server); the rest is None."""
 
     event: str
     t0: float | None = None
@@ -76,6 +77,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, tag="metrics"):
     runs: int | None = None
     ms: float | None = None
     rtf: float | None = None
+    begun_ms: float | None = None
+    decided_ms: float | None = None
+    final_ms: float | None = None
+    token_ms: float | None = None
+    phrase_ms: float | None = None
+    audio_ms: float | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="error"):

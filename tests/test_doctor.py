@@ -54,7 +54,8 @@ def room_with(
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
         lanes=(),
-        chosen={"vad": "ears", "asr": "sphinx", "llm": "parrot", "tts": "voice"} | chosen,
+        chosen={"vad": "ears", "turn": "fixed", "asr": "sphinx", "llm": "parrot", "tts": "voice"}
+        | chosen,
     )
 
     @asynccontextmanager
@@ -83,7 +84,7 @@ async def test_engines_that_work_are_used_and_described(
     room_with(monkeypatch)
     checks = await engines()
     assert [(c.name, c.ok, c.needed) for c in checks.values()] == [
-        (name, True, True) for name in ("vad", "tts", "asr", "llm")
+        (name, True, True) for name in ("vad", "turn", "tts", "asr", "llm")
     ]
     assert [c.detail for c in checks.values()] == [
         "ears, frames of 20 ms",
@@ -385,7 +386,9 @@ def test_on_a_narrow_terminal_nothing_is_lost() -> None:
 @pytest.mark.slow
 def test_the_engines_that_are_installed_are_usable() -> None:
     checks = {check.name: check for check in examine(Settings.defaults(parley_port=0))}
-    assert list(checks) == [*("python", "port", "vad", "tts", "asr", "llm", "model", "microphone")]
+    assert list(checks) == [
+        *("python", "port", "vad", "turn", "tts", "asr", "llm", "model", "microphone")
+    ]
     failing = [check for check in checks.values() if check.needed and not check.ok]
     assert failing == []
     assert checks["microphone"].ok or checks["microphone"].advice

@@ -76,6 +76,7 @@ def test_a_turn_without_an_answer_counts_and_has_no_times() -> None:
 def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {
         "vad": "x",
+        "turn": "text",
         "asr": "whisper (/home/ann/tiny)",
         "llm": "local",
         "tts": "piper C:\\v\\amy",
@@ -87,7 +88,10 @@ def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_it_measures_a_server_of_its_own(tmp_path: Path) -> None:
+def test_it_measures_a_server_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAM_TURN_ENGINE", "fixed")
     folder = tmp_path / "audio"
     folder.mkdir()
     shutil.copy(EXAMPLES / "1-weather.wav", folder)
