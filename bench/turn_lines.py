@@ -35,7 +35,7 @@ cancel my appointment on friday
 show me the way to the station
 wake me up at seven
 call doctor miller
-i would like a table for two tomorrow evening
+i would like to book a room for three nights
 i need to buy some bread on the way home
 i have lost my keys
 my name is peter
@@ -48,8 +48,8 @@ i live in berlin
 that sounds like a good idea
 he works at the hospital
 my flight leaves at nine thirty
-the code is four seven one nine
-my number is five five five two three six eight
+the code is eight two zero six
+my number is nine one four seven seven zero three
 i was born in nineteen eighty four
 it costs twenty five dollars
 room three hundred and twelve

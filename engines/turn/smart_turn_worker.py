@@ -47,7 +47,7 @@ def load(path: str) -> None:
     if not Path(path).is_file():
         raise EngineUnavailable(f"Smart Turn's model is not there: {path}; {GET_IT}")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # 25 ms on one core; the others belong to other lanes
+    options.intra_op_num_threads = 1  # it is quick enough, and other cores belong to other lanes
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal only; the rest would go to stderr past our logs
     try:
