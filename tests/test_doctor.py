@@ -88,6 +88,7 @@ async def test_engines_that_work_are_used_and_described(
     ]
     assert [c.detail for c in checks.values()] == [
         "ears, frames of 20 ms",
+        "fixed",
         "voice: 0.5 s of speech at 22050 Hz",
         "sphinx: heard 'hello world' for 'hello world', 0.00 of real time",
         "parrot: answers 'Hello you.'",
