@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from parley.bench import turn as turn_module
-from parley.bench.turn import STAGES, Plan, bench_turn, row_of_turns
+from parley.bench.turn import ACCOUNT, STAGES, Plan, bench_turn, row_of_turns
 from parley.cli import app
 from parley.client.incoming import Final, Finalizing, Incoming, Metrics, Partial, Phrase, Token
 from parley.client.recording import Recording
@@ -103,7 +103,7 @@ def test_it_measures_a_server_of_its_own(
     written = json.loads((tmp_path / "out/turn.json").read_text())
     (row,) = written["rows"]
     assert row["first_audio_ms"]["median"] >= row["final_ms"]["median"] > 500
-    assert len(row["waterfall"]) == len(STAGES)
+    assert len(row["waterfall"]) == len(ACCOUNT)
     assert (row["words"], row["word_errors"]) == (6, 0)
     assert written["parameters"]["asr"]
     assert str(tmp_path) not in json.dumps(written)
