@@ -25,6 +25,7 @@ from ..config import Settings
 from ..engines.asr import pocketsphinx_worker as sphinx
 from ..engines.turn import smart_turn_worker as smart_turn
 from ..engines.turn.combined import combined
+from ..engines.turn.smart_turn import SHARPNESS, sharpened
 from ..engines.turn.tables import TABLES
 from ..engines.turn.text import completeness
 from ..engines.vad.webrtc import FRAME_MS, WebRtcDetector
@@ -129,7 +130,7 @@ class _Asking:
         }
         if self._with_sound:
             of_sound = [self._of_sound(silence) for silence in silences]
-            likelihoods[SOUND] = of_sound
+            likelihoods[SOUND] = [sharpened(likely, SHARPNESS) for likely in of_sound]
             likelihoods[BOTH] = [combined(*pair) for pair in zip(of_words, of_sound, strict=True)]
         tuning = turn is not None and turn.tuning
         return Looked(silences=silences, likelihoods=likelihoods, end_ms=end_ms, tuning=tuning)

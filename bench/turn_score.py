@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..actors.pauses import window_ms
+from ..config import Settings
 from .result import Spread, spread
 from .turn_pauses import Silence
 
@@ -35,7 +36,12 @@ class Windows:
         )
 
 
-DEFAULT = Windows(floor_ms=250, ordinary_ms=700, ceiling_ms=1500)
+_HEARING = Settings.defaults().hearing
+DEFAULT = Windows(
+    floor_ms=_HEARING.floor_ms,
+    ordinary_ms=_HEARING.silence_ms,
+    ceiling_ms=_HEARING.ceiling_ms,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.turn.fixed import FixedTurnEnd
 from parley.engines.turn.interface import TurnEndEngine
 from parley.engines.turn.scripted import ScriptedTurnEnd
+from parley.engines.turn.text import TextTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.memory_client import MemoryClient
 from parley.telemetry import Telemetry
@@ -113,6 +114,36 @@ async def test_a_pause_in_the_middle_of_a_sentence_does_not_end_it(autojump_cloc
         await say(client, 1000, 1200, 500, 2000)
         await client.wait_for("tts_complete")
     assert [m["text"] for m in client.of("final_transcript")] == ["i would like tea"]
+
+
+@pytest.mark.parametrize(
+    ("said", "speech_ms", "pause_ms"),
+    [
+        ("my number is four two seven one", 1500, 850),
+        ("turn on the lights in the kitchen", 900, 1300),
+        ("i would like um a coffee", 1200, 1300),
+    ],
+)
+async def test_the_words_say_that_more_will_come(
+    autojump_clock: Clock, said: str, speech_ms: int, pause_ms: int
+) -> None:
+    """A word each 300 ms: the pause comes in the middle of it."""
+    cast = Cast(TextTurnEnd("en"), [said])
+    async with cast.session() as (_, client):
+        await client.start()
+        await say(client, speech_ms, pause_ms, 1500, 2000)
+        await client.wait_for("tts_complete")
+    assert [m["text"] for m in client.of("final_transcript")] == [said]
+
+
+@pytest.mark.parametrize("said", ["yes", "what time is it", "turn the light off", "thank you"])
+async def test_the_words_say_that_it_is_over(autojump_clock: Clock, said: str) -> None:
+    cast = Cast(TextTurnEnd("en"), [said])
+    async with cast.session() as (_, client):
+        await client.start()
+        await say(client, 1500, 2000)
+        await client.wait_for("tts_complete")
+    assert since_speech(client, "final_transcript", client.received[0][0] + 1.5) < 0.32
 
 
 @pytest.mark.parametrize("speed", [1.0, 6.0, 50.0])
@@ -269,6 +300,19 @@ async def test_a_language_model_that_fails_too_early_is_told_at_its_time(
     assert [error["code"] for error in client.of("error")] == ["LLM_FAIL"]
     kinds = client.kinds
     assert kinds.index("final_transcript") < kinds.index("error")
+
+
+async def test_who_talks_on_and_on_is_cut_whatever_the_engine_thinks(
+    autojump_clock: Clock,
+) -> None:
+    cast = Cast(ScriptedTurnEnd([0.0]), stream_max_utterance_ms=5000, stream_turn_ceiling_ms=9000)
+    async with cast.session() as (_, client):
+        await client.start()
+        await say(client, *[500, 700] * 6, 100, 10_000)
+        await client.wait_for("final_transcript", count=2)
+        await trio.sleep(10)
+    assert {error["code"] for error in client.of("error")} == {"MAX_DURATION_EXCEEDED"}
+    assert cast.responder.active == 0
 
 
 async def test_cancel_stop_and_the_end_of_the_session_drop_what_was_begun(

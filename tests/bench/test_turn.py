@@ -88,9 +88,7 @@ def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_it_measures_a_server_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_measures_a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAM_TURN_ENGINE", "fixed")
     folder = tmp_path / "audio"
     folder.mkdir()
