@@ -3,7 +3,7 @@
     python scripts/measure_backchannels.py
 
 A server in this process with STREAM_BACKCHANNELS, a long reply, and one of the sounds of
-`tests/support/interjections.py` over it, in real time, each in a session of its own. Prints a table:
+`tests/support/interjections.py` over it, in real time, each in a session of its own. It prints
 what was said, how often the reply was cut, and after how long.
 """
 

@@ -170,3 +170,56 @@ def test_edges_always_come_in_their_order(frames: list[bool], guarded: bool) -> 
                 assert open_ and confirmed
                 open_ = False
         assert endpointer.in_utterance is open_
+
+
+def paused(floor_ms: int | None = 300) -> Endpointer:
+    """Frames of 30 ms; a pause is told after 150 ms."""
+    return Endpointer(
+        EndpointerSettings(
+            frame_ms=30,
+            silence_ms=700,
+            min_speech_ms=300,
+            max_utterance_ms=5000,
+            pause_ms=150,
+            floor_ms=floor_ms,
+        )
+    )
+
+
+def told(endpointer: Endpointer, voiced: bool, ms: int) -> list[Edge]:
+    return [e for _ in range(ms // 30) if (e := endpointer.push(voiced)) is not None]
+
+
+def test_a_short_silence_is_told_once_and_so_is_what_ends_it() -> None:
+    endpointer = paused(None)
+    assert told(endpointer, True, 600) == [Edge.ONSET]
+    assert told(endpointer, False, 450) == [Edge.PAUSE]
+    assert told(endpointer, True, 300) == [Edge.RESUMED]
+    assert told(endpointer, False, 120) == []
+    assert told(endpointer, True, 300) == []
+    assert told(endpointer, False, 900) == [Edge.PAUSE, Edge.END]
+
+
+def test_at_the_floor_somebody_must_decide() -> None:
+    endpointer = paused()
+    told(endpointer, True, 600)
+    assert told(endpointer, False, 300) == [Edge.PAUSE, Edge.UNDECIDED]
+    assert endpointer.decide(900) is None
+    assert told(endpointer, False, 570) == []
+    assert told(endpointer, False, 30) == [Edge.END]
+
+
+def test_a_window_that_has_passed_already_is_the_end() -> None:
+    endpointer = paused()
+    told(endpointer, True, 600)
+    told(endpointer, False, 300)
+    assert endpointer.decide(200) is Edge.END
+    assert not endpointer.in_utterance
+    assert endpointer.decide(200) is None
+
+
+def test_who_is_never_answered_goes_on_being_undecided() -> None:
+    endpointer = paused()
+    told(endpointer, True, 600)
+    assert set(told(endpointer, False, 3000)) == {Edge.PAUSE, Edge.UNDECIDED}
+    assert Edge.TOO_LONG in told(endpointer, False, 3000), "the longest utterance holds"

@@ -445,3 +445,19 @@ async def test_settings_that_cannot_work_are_refused_at_once(
     with pytest.raises(EngineUnavailable, match=advice):
         async with open_openai_asr(model="m", **settings):
             pass  # pragma: no cover
+
+
+async def test_what_is_concluded_at_a_pause_is_asked_for_once(
+    server: LLMServer, transcriber: OpenAITranscriber
+) -> None:
+    await transcriber.begin()
+    await transcriber.feed(SECOND)
+    first = await transcriber.conclude()
+    assert await transcriber.conclude() == await transcriber.finish() == first
+    assert len(server.requests) == 1
+    await transcriber.begin()
+    await transcriber.feed(SECOND)
+    await transcriber.conclude()
+    await transcriber.feed(SECOND)
+    assert (await transcriber.finish()).audio_ms == 2000
+    assert len(server.requests) == 3

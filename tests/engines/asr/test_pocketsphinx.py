@@ -263,3 +263,67 @@ def test_a_worker_module_is_light(module: str) -> None:
     code = f"import sys, pocketsphinx, parley.engines.{module}; print({heavy!r} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@slow
+async def test_what_is_concluded_at_a_pause_is_the_final_and_the_utterance_goes_on() -> None:
+    """A copy of the worker answers; the original has heard nothing of it."""
+    async with asr_lanes(1) as pool:
+        lane = pool.lanes[0]
+        half = len(LIGHTS) // 4 * 2
+        plain = PocketsphinxTranscriber(pool, "a")
+        expected_half = await heard(plain, LIGHTS[:half])
+        expected = await heard(PocketsphinxTranscriber(pool, "b"), LIGHTS)
+
+        asked = PocketsphinxTranscriber(pool, "c")
+        await asked.begin()
+        await feed(asked, LIGHTS[:half])
+        for _ in range(2):  # the second time it is known
+            concluded = await asked.conclude()
+            assert (concluded.text, concluded.confidence) == (
+                expected_half.text,
+                expected_half.confidence,
+            )
+        await feed(asked, LIGHTS[half:])
+        last = await asked.conclude()
+        final = await asked.finish()
+        assert final == last
+        assert (final.text, final.confidence) == (expected.text, expected.confidence)
+        assert await lane.call(worker.counts) == (0, 1)
+        assert await lane.call(_children) == 0
+
+
+@slow
+async def test_whoever_stops_waiting_for_a_conclusion_has_lost_nothing() -> None:
+    async with asr_lanes(1) as pool:
+        transcriber = PocketsphinxTranscriber(pool)
+        expected = await heard(PocketsphinxTranscriber(pool), LIGHTS)
+        await transcriber.begin()
+        half = len(LIGHTS) // 4 * 2
+        await feed(transcriber, LIGHTS[:half])
+        with trio.move_on_after(0.01):
+            await transcriber.conclude()
+        await feed(transcriber, LIGHTS[half:])
+        assert (await transcriber.finish()).text == expected.text
+
+
+@slow
+async def test_a_conclusion_without_its_worker_is_a_failure_and_the_utterance_is_gone() -> None:
+    async with asr_lanes(1) as pool:
+        transcriber = PocketsphinxTranscriber(pool)
+        await transcriber.begin()
+        await feed(transcriber, LIGHTS[:32_000])
+        pid = pool.lanes[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(LaneLost):
+            await transcriber.conclude()
+        with pytest.raises(LaneLost):
+            await transcriber.feed(LIGHTS[32_000:])
+
+
+def _children() -> int:
+    """Processes that the worker has made and not waited for."""
+    import psutil
+
+    return len(psutil.Process().children())

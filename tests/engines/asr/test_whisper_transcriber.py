@@ -398,3 +398,32 @@ async def test_next_to_no_audio_costs_no_decode(autojump_clock: Clock) -> None:
     await ear.feed(bytes(320))
     assert (await ear.finish()).text == ""
     assert lanes.passes == []
+
+
+async def test_what_is_concluded_at_a_pause_is_the_final_unless_more_is_said(
+    autojump_clock: Clock,
+) -> None:
+    lanes = Lanes(words_of)
+    ear = transcriber(lanes)
+    await ear.begin()
+    await ear.feed(numbered(1))
+    first = await ear.conclude()
+    assert await ear.conclude() == first
+    await ear.feed(numbered(2))
+    second = await ear.conclude()
+    final = await ear.finish()
+    assert (first.text, second.text, final) == ("w1", "w1 w2", second)
+    assert [job.beam for job in lanes.passes] == [5, 5]
+    assert lanes.urgent == [True, True]
+    assert final.confidence == pytest.approx(first.confidence), "what was void counts for nothing"
+
+
+async def test_a_conclusion_that_is_given_up_loses_nothing(autojump_clock: Clock) -> None:
+    lanes = Lanes(words_of)
+    ear = transcriber(lanes)
+    await ear.begin()
+    await ear.feed(numbered(1))
+    with trio.move_on_after(0.05):
+        await ear.conclude()
+    await ear.feed(numbered(2))
+    assert (await ear.finish()).text == "w1 w2"
