@@ -99,9 +99,7 @@ class Table:
             speculations_most=speculations_most,
         )
 
-    def _start(
-        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
-    ) -> ReplyWay:
+    def _start(self, record: TurnRecord, conversation: list[ChatMessage], held: bool) -> ReplyWay:
         self.begun.append(record)
         self.asked.append([message.text for message in conversation])
         self.ways.append(ReplyWay(self.outbox, self._send, held=held))
