@@ -34,14 +34,12 @@ const QUIET_FRAMES = 15;
 
 export class Call extends EventTarget {
   /**
-   * @param {object} [options]
-   * @param {string} [options.protocol]
-   * @param {string|URL} [options.base]
-   * @param {boolean} [options.record]
+   * @param {object} [options] What a Client takes: `protocol`, `base`, `record`, `silenceMs`,
+   * `sensitivity`, `voice`.
    */
-  constructor({ protocol = "newspeech", base, record = false } = {}) {
+  constructor({ protocol = "newspeech", ...options } = {}) {
     super();
-    this._options = { protocol, record, ...(base !== undefined && { base }) };
+    this._options = { protocol, ...options };
     /** Where the newest session's recording can be fetched; null: it was not asked for. */
     this.recordingUrl = null;
     this._client = null;
