@@ -165,7 +165,7 @@ function restart() {
     if (!call) return;
     const microphone = call.hasMicrophone || opening;
     await end();
-    await begin({ microphone });
+    if (!call) await begin({ microphone }); // else somebody pressed the button meanwhile
   });
   return restarted;
 }
