@@ -62,9 +62,12 @@ class RunningServer:
             await trio.sleep(READY_POLL_S)
 
     @asynccontextmanager
-    async def connect(self, path: str = "/ws") -> AsyncIterator[MemoryClient]:
-        """A client in memory, in the dialect of `path`. Leaving the block hangs up. Raises
-        ValueError for a path that nothing is served at."""
+    async def connect(
+        self, path: str = "/ws", *, settings: Settings | None = None
+    ) -> AsyncIterator[MemoryClient]:
+        """A client in memory, in the dialect of `path`; `settings` for this session alone (see
+        `Server.converse`). Leaving the block hangs up. Raises ValueError for a path that nothing
+        is served at."""
         dialect = _dialect_at(path)
         server_end, client_end = memory_pair(MEMORY_FRAMES)
         client = MemoryClient(client_end)
@@ -72,7 +75,7 @@ class RunningServer:
 
         async def converse() -> None:
             try:
-                await self._server.converse(server_end, dialect)
+                await self._server.converse(server_end, dialect, settings=settings)
             finally:
                 over.set()
 

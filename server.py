@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,8 +27,10 @@ import structlog
 import trio
 
 from . import __version__
-from .config import Settings
+from .config import BadWish, Settings, wished
+from .engines.kit import Engines
 from .engines.room import EngineRoom
+from .engines.tts.interface import ManyVoices
 from .engines.turn.interface import TurnEndEngine
 from .protocol import newspeech
 from .protocol.dialect import Dialect
@@ -39,6 +41,7 @@ from .serving.front import ANY_PATH, Front, WebSocketRoute
 from .serving.head import Head
 from .serving.http import Response, error_response, json_response, text_response
 from .serving.site import site
+from .serving.upgrade import BadUpgrade
 from .serving.websocket import WebSocketTransport
 from .session import Session
 from .speech_http import SpeechEndpoints
@@ -172,6 +175,7 @@ class Server:
         return WebSocketRoute(
             on_websocket=functools.partial(self._converse, dialect),
             max_message_bytes=dialect.profile.max_message_bytes,
+            check=self._wished,
         )
 
     def _gauges(self) -> None:
@@ -288,7 +292,15 @@ class Server:
             dialect,
             (Child("keepalive", run=pings, restart=Restart.TEMPORARY),),
             record=head.query.get("record"),
+            settings=self._wished(head),
         )
+
+    def _wished(self, head: Head) -> Settings:
+        """The settings of the session that this upgrade asks for. Raises BadUpgrade."""
+        try:
+            return wished(self._settings, head.query, self._room.voice_setting)
+        except BadWish as problem:
+            raise BadUpgrade(400, str(problem)) from None
 
     async def converse(
         self,
@@ -297,12 +309,16 @@ class Server:
         companions: Sequence[Child] = (),
         *,
         record: str | None = None,
+        settings: Settings | None = None,
     ) -> None:
         """Hold one conversation over `transport`, whatever carries it. Returns when it is over.
 
         `record` is the token by which the client wants to fetch the session's recording.
+        `settings` are the session's own, see `wished`: of them count those that a session reads,
+        and the voice; engines were chosen, and lanes began, with the server's.
         """
-        engines = self._room.engines
+        settings = settings or self._settings
+        engines = self._voiced(settings)
         session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
         turnstile, recorder = None, None
         token = record if self._recordings.grants(record) else None
@@ -312,6 +328,7 @@ class Server:
                 dialect,
                 opened_ms=opened_ms,
                 frame_samples=self._frame_samples(dialect),
+                settings=settings,
                 turn_end=_looks_at(engines.turn_end),
                 token=token,
             )
@@ -323,7 +340,7 @@ class Server:
             transport=transport,
             dialect=dialect,
             engines=engines,
-            settings=self._settings,
+            settings=settings,
             telemetry=self.telemetry,
             session_id=session_id,
             opened_ms=opened_ms,
@@ -341,6 +358,16 @@ class Server:
             del self._sessions[session.id]
             if recorder is not None:
                 recorder.close()
+
+    def _voiced(self, settings: Settings) -> Engines:
+        """The engines, with the voice that these settings name where it is not the server's."""
+        engines, name = self._room.engines, self._room.voice_setting
+        if name is None or not isinstance(engines.synthesizer, ManyVoices):
+            return engines
+        voice: str | None = getattr(settings, name)
+        if voice is None or voice == getattr(self._settings, name):
+            return engines
+        return replace(engines, synthesizer=engines.synthesizer.with_voice(voice))
 
     def _frame_samples(self, dialect: Dialect) -> int:
         """How the detector cuts audio: a replay has none that it could ask. 0 where it cannot be
@@ -414,6 +441,7 @@ class Server:
             **self._settings.public(),
             "engines": self._room.chosen,
             "recordings_on_request": self._recordings.on_request,
+            "voices": self._room.voices,
         }
         return json_response(config)
 

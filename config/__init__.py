@@ -1,7 +1,8 @@
 """Settings: one frozen object, validated once at start, sliced to whoever needs a part.
 
 `load_settings` reads the sources and raises SettingsError with every problem at once. The
-variables are in variables.py; docs/CONFIGURATION.md is their reference.
+variables are in variables.py; docs/CONFIGURATION.md is their reference. `wished` lays a client's
+wishes over them, for one session.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from .slices import (
     Transcribing,
     Turning,
 )
+from .wishes import BadWish, VoiceSetting, wished
 
 __all__ = [
     "Answering",
     "Backpressure",
+    "BadWish",
     "Framing",
     "Hearing",
     "Observing",
@@ -34,5 +37,7 @@ __all__ = [
     "Speaking",
     "Transcribing",
     "Turning",
+    "VoiceSetting",
     "load_settings",
+    "wished",
 ]

@@ -16,7 +16,15 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from ..config import Answering, Hearing, Settings, Speaking, Transcribing, Turning
+from ..config import (
+    Answering,
+    Hearing,
+    Settings,
+    Speaking,
+    Transcribing,
+    Turning,
+    VoiceSetting,
+)
 from ..supervisor import Child, Observer, Restart, Supervisor
 from .asr import pocketsphinx, whisper
 from .asr.admission import Admission
@@ -34,7 +42,7 @@ from .llm.local import LocalResponder
 from .media.decode_worker import load as load_media
 from .tts import piper, pyttsx3
 from .tts.choice import choose_voice
-from .tts.interface import Synthesizer
+from .tts.interface import ManyVoices, Synthesizer
 from .turn.choice import choose_turn_end
 from .turn.combined import TextAndAudio
 from .turn.fallback import WithFallback
@@ -87,6 +95,20 @@ class EngineRoom:
     """Who may talk; None where the ear is somebody else's."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
+
+    @property
+    def voice_setting(self) -> VoiceSetting | None:
+        """What names the voice of the engine that speaks; None where it has one voice only."""
+        if not isinstance(self.engines.synthesizer, ManyVoices):
+            return None
+        openai = self.chosen.get("tts", "").startswith("openai")
+        return "openai_tts_voice" if openai else "stream_tts_voice"
+
+    @property
+    def voices(self) -> list[str]:
+        """Some that a session may ask for; none where there is one voice only."""
+        voice = self.engines.synthesizer
+        return list(voice.voices) if isinstance(voice, ManyVoices) else []
 
     def supervisor(self, observers: Sequence[Observer] = ()) -> Supervisor:
         """The supervisor of all lanes. Without intensity: a lane paces its own restarts, and an

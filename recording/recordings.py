@@ -129,11 +129,12 @@ class Recordings:
         *,
         opened_ms: int,
         frame_samples: int,
+        settings: Settings | None = None,
         turn_end: str = "",
         token: str | None = None,
     ) -> Recorder | None:
-        """Begin to record a session; `token` where its client asked for that. None where the server
-        is stopping. The caller closes it."""
+        """Begin to record a session; `token` where its client asked for that, `settings` where it
+        has some of its own. None where the server is stopping. The caller closes it."""
         folder = self._place(token)
         if folder is None:
             return None
@@ -141,7 +142,7 @@ class Recordings:
             session_id=session_id,
             dialect=dialect.profile.name,
             opened_ms=opened_ms,
-            settings=self._public,
+            settings=self._public if settings is None else settings.public(),
             detector_frame_samples=frame_samples,
             engines=self._engines,
             parley=__version__,

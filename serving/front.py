@@ -32,13 +32,22 @@ HttpHandler: TypeAlias = Callable[[Head, trio.abc.Stream], Awaitable[Response]]
 WebSocketHandler: TypeAlias = Callable[[WebSocketTransport, Head], Awaitable[None]]
 
 
+def _no_check(head: Head) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSocketRoute:
-    """What serves a path's WebSockets. A message over `max_message_bytes` closes with 1009."""
+    """What serves a path's WebSockets. A message over `max_message_bytes` closes with 1009.
+
+    `check` is asked before the upgrade is accepted, and raises BadRequest where its address asks
+    for what cannot be.
+    """
 
     on_websocket: WebSocketHandler
     max_message_bytes: int
     subprotocols: Collection[str] = ()
+    check: Callable[[Head], object] = _no_check
 
 
 def _admit_all() -> str | None:
@@ -89,6 +98,7 @@ class Front:
             return error_response(404, "no WebSocket is served at this path")
         try:
             check_upgrade(head)
+            route.check(head)
         except BadRequest as exc:
             return _refusal(exc)
         refusal = self.admit()

@@ -7,7 +7,7 @@ const ADVICE = {
   LLM_FAIL: "Ask again. If it goes on, look at OPENAI_BASE_URL, OPENAI_MODEL and the key.",
   LLM_TIMEOUT: "The language model does not answer. Ask again.",
   TTS_FAIL: "The reply can be read. If it goes on, run `parley doctor`.",
-  MODEL_LOAD_FAIL: "A model cannot be loaded: `parley doctor` says which, and why.",
+  MODEL_LOAD_FAIL: "A model or a voice is not there: `parley doctor` says which, and why. A voice can be chosen in the settings.",
   MAX_DURATION_EXCEEDED: "Pause now and then: what you said so far is answered.",
   UNSUPPORTED_SAMPLE_RATE: "Choose another protocol in the settings.",
   PROTOCOL_VIOLATION: "This is a fault of the page. Reload it.",

@@ -34,14 +34,12 @@ const QUIET_FRAMES = 15;
 
 export class Call extends EventTarget {
   /**
-   * @param {object} [options]
-   * @param {string} [options.protocol]
-   * @param {string|URL} [options.base]
-   * @param {boolean} [options.record]
+   * @param {object} [options] What a Client takes: `protocol`, `base`, `record`, `silenceMs`,
+   * `sensitivity`, `voice`.
    */
-  constructor({ protocol = "newspeech", base, record = false } = {}) {
+  constructor({ protocol = "newspeech", ...options } = {}) {
     super();
-    this._options = { protocol, record, ...(base !== undefined && { base }) };
+    this._options = { protocol, ...options };
     /** Where the newest session's recording can be fetched; null: it was not asked for. */
     this.recordingUrl = null;
     this._client = null;
@@ -101,6 +99,8 @@ export class Call extends EventTarget {
   closeMicrophone() {
     this._microphone?.close();
     this._microphone = null;
+    this._loud = this._quiet = 0;
+    this._loosen(); // no frame will say that it is quiet again
     this._client?.unlisten();
   }
 
@@ -219,13 +219,21 @@ export class Call extends EventTarget {
     this._quiet = loud ? 0 : this._quiet + 1;
     if (!loud) this._noise += (level - this._noise) * 0.05;
     const ducked = this._loud >= DUCK_FRAMES || (this._ducked && this._quiet < QUIET_FRAMES);
-    if (ducked !== this._ducked) {
-      this._ducked = ducked;
-      this._speaker?.duck(ducked ? DUCKED : 1);
-      if (!ducked) this._speaker?.hold(false);
+    if (!ducked) this._loosen();
+    else if (!this._ducked) {
+      this._ducked = true;
+      this._speaker?.duck(DUCKED);
     }
     if (this._loud === HOLD_FRAMES) this._speaker?.hold(true);
     return loud;
+  }
+
+  /** The reply goes on, as loud as it was. */
+  _loosen() {
+    if (!this._ducked) return;
+    this._ducked = false;
+    this._speaker?.duck(1);
+    this._speaker?.hold(false);
   }
 
   _tell(type, detail = {}) {

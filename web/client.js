@@ -45,8 +45,20 @@ export class Client extends EventTarget {
    * @param {string} [options.protocol] One of DIALECTS.
    * @param {string|URL} [options.base] Where the server's paths begin; the page's own address.
    * @param {boolean} [options.record] Ask for a recording, which `recordingUrl` then leads to.
+   * @param {number} [options.silenceMs] How long a silence ends an utterance, 300 to 2000.
+   * @param {number} [options.sensitivity] How readily a sound is taken for speech, 0 to 1.
+   * @param {string} [options.voice] Which voice answers; the server suggests some.
+   *
+   * What is left out is as the server is set; what it refuses ends the attempt to connect.
    */
-  constructor({ protocol = "newspeech", base = globalThis.document?.baseURI, record = false } = {}) {
+  constructor({
+    protocol = "newspeech",
+    base = globalThis.document?.baseURI,
+    record = false,
+    silenceMs = null,
+    sensitivity = null,
+    voice = null,
+  } = {}) {
     super();
     const dialect = DIALECTS[protocol];
     if (!dialect) throw new RangeError(`no protocol ${protocol}: ${Object.keys(DIALECTS)}`);
@@ -54,6 +66,9 @@ export class Client extends EventTarget {
     this.dialect = dialect;
     this.url = new URL(dialect.path, base);
     this.url.protocol = this.url.protocol.replace("http", "ws");
+    for (const [name, value] of Object.entries({ silence_ms: silenceMs, sensitivity, voice })) {
+      if (value !== null) this.url.searchParams.set(name, value);
+    }
     /** Where the session's recording can be fetched, while it lasts and for a while after. */
     this.recordingUrl = null;
     if (record) {

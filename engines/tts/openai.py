@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...wav import NotAWav, parse_wav
 from ..failures import EngineFailure
@@ -25,6 +25,9 @@ NAMES = SettingNames(
 SILENT_RATE_HZ = 24_000
 """What empty speech says its rate is: that of OpenAI's voices, so that nobody resamples nothing."""
 
+SOME_VOICES = ("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer")
+"""OpenAI's own; another server may have others."""
+
 RATES_HZ = range(8000, 48_001)
 
 LIMIT_BYTES = 16 << 20
@@ -38,6 +41,13 @@ class OpenAISynthesizer:
     client: Client = field(repr=False)
     model: str
     voice: str
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return SOME_VOICES
+
+    def with_voice(self, voice: str) -> OpenAISynthesizer:
+        return replace(self, voice=voice)
 
     async def speak(self, text: str) -> Speech:
         text = speakable(text)

@@ -27,12 +27,19 @@ def loader(
 class Pyttsx3Synthesizer:
     """Shared by all sessions. A phrase needs no state, so any lane will do, also a new one."""
 
-    def __init__(self, pool: LanePool) -> None:
+    voices = worker.SOME_VOICES
+
+    def __init__(self, pool: LanePool, voice: str | None = None) -> None:
+        """`voice` None: the lanes' own."""
         self._pool = pool
+        self._voice = voice
+
+    def with_voice(self, voice: str) -> Pyttsx3Synthesizer:
+        return Pyttsx3Synthesizer(self._pool, voice)
 
     async def speak(self, text: str) -> Speech:
         text = speakable(text)
         if not text:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
-        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text)
+        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text, self._voice)
         return Speech(pcm16=pcm16, rate_hz=rate_hz or SILENT_RATE_HZ)

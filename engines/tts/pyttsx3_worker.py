@@ -19,6 +19,10 @@ SOME_VOICES = ("en-us", "en-gb", "de", "fr-fr", "es", "en-us+f3")
 """Named where a voice was asked for that espeak does not have."""
 
 _engine: Any = None
+_own_voice: str | None = None
+"""What the engine speaks with when nobody asks for another: as it was set, or espeak's default."""
+_voice_now: str | None = None
+"""What espeak is set to; None where a choice failed half-way."""
 _properties: dict[str, int | float | str] = {}
 
 
@@ -32,13 +36,21 @@ def load(properties: dict[str, int | float | str] | None = None) -> None:
     speak("Ready.")
 
 
-def speak(text: str) -> tuple[bytes, int]:
-    """PCM16 mono and its rate in Hz. The text holds no NUL and no lone surrogate."""
+def speak(text: str, voice: str | None = None) -> tuple[bytes, int]:
+    """PCM16 mono and its rate in Hz. The text holds no NUL and no lone surrogate. `voice` None is
+    the lane's own; one that espeak does not have is EngineUnavailable, and harms nothing else."""
     global _engine
     try:
         if _engine is None:
             _engine = _start()
+    except BaseException:
+        _engine = None
+        raise
+    try:
+        _take_voice(_engine.proxy._driver, voice)
         return _synthesize(_engine.proxy._driver, text), RATE_HZ
+    except EngineUnavailable:
+        raise  # there is no such voice, and espeak is as well as before
     except BaseException:
         _engine = None  # nobody knows what state it is in; the next call has a new one
         raise
@@ -57,7 +69,18 @@ def _synthesize(driver: Any, text: str) -> bytes:
     return pcm16
 
 
+def _take_voice(driver: Any, voice: str | None) -> None:
+    """Set it where another one is set. Raises EngineUnavailable."""
+    global _voice_now
+    wanted = voice or _own_voice
+    if wanted is not None and wanted != _voice_now:
+        _voice_now = None
+        _choose_voice(driver, wanted)
+        _voice_now = wanted
+
+
 def _start() -> Any:
+    global _own_voice, _voice_now
     from pyttsx3.drivers import _espeak  # only now: it looks for the library on import
     from pyttsx3.engine import Engine
 
@@ -71,13 +94,14 @@ def _start() -> Any:
             _choose_voice(driver, str(value))
         else:
             driver.setProperty(name, value)
+    _own_voice = _voice_now = str(_properties.get("voice") or driver.getProperty("voice"))
     return engine
 
 
 def _choose_voice(driver: Any, voice: str) -> None:
     """Raises EngineUnavailable, with some that exist, where espeak has no such voice or variant."""
     try:
-        driver.setProperty("voice", voice)
+        _set_voice(driver, voice)
     except ValueError:
         known = _names(driver)
         near = get_close_matches(voice.lower(), known, n=2)
@@ -91,6 +115,20 @@ def _choose_voice(driver: Any, voice: str) -> None:
             f"espeak has no variant {variant!r} of {language!r}; it has m1 to m8, f1 to f5 "
             "and others"
         )
+
+
+def _set_voice(driver: Any, voice: str) -> None:
+    """By identifier, name or language. espeak takes most languages itself, but not en-gb or fr-fr.
+    Raises ValueError."""
+    try:
+        driver.setProperty("voice", voice)
+    except ValueError:
+        language, plus, variant = voice.partition("+")
+        for known in driver.getProperty("voices"):
+            if language.lower() in (known.languages or ()):
+                driver.setProperty("voice", f"{known.id}{plus}{variant}")
+                return
+        raise
 
 
 def _names(driver: Any) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parley.recording.mcap_file import read_recording
-from support.browser import CHROMIUM, Served, browsing, free_port, microphone_wav, serving
+from support.browser import CHROMIUM, Served, browsing, free_port, microphone_wav
 
 pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 pytestmark = [
@@ -21,12 +20,6 @@ pytestmark = [
 
 WEATHER = "what is the weather like today"
 TIMER = "set a timer for ten minutes"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
-    with serving() as served:
-        yield served
 
 
 def violations(page: Any) -> list[str]:

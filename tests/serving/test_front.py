@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from parley.serving.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
-from parley.serving.head import Head
+from parley.serving.head import BadRequest, Head
 from parley.serving.http import Response, json_response, read_body, text_response
 from parley.serving.websocket import WebSocketTransport
 from parley.transport import PeerGone
@@ -134,6 +134,18 @@ async def test_what_cannot_be_served_is_refused_in_json(data: bytes, status: int
         assert headers["allow"] == "GET, HEAD"
     if status == 426:
         assert headers["upgrade"] == "websocket"
+
+
+async def test_a_route_may_refuse_what_an_address_asks_for() -> None:
+    def check(head: Head) -> None:
+        if "bad" in head.query:
+            raise BadRequest(400, "bad: not that")
+
+    route = WebSocketRoute(on_websocket=polite, max_message_bytes=100, check=check)
+    front = Front(ROUTES, {"/ws": route}, admit=lambda: "full")
+    status, _, body = await Connection(front).ask(request("/ws?bad=1"))
+    assert (status, json.loads(body)["error"]) == (400, "bad: not that")
+    assert (await Connection(front).ask(request("/ws?good=1")))[0] == 503
 
 
 async def test_a_wrong_method_without_a_get_allows_no_head() -> None:

@@ -17,22 +17,31 @@ from typing import Any
 
 import numpy as np
 
+from parley.client.noises import NOISES, noise
+from parley.client.noises import RATE_HZ as NOISE_RATE_HZ
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 RATE_HZ = 48_000
 START_S = 60.0
 
+AWAKE = (
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+)
+"""What Playwright asks of Chromium, and a person's browser does not have."""
+
 FAKE_DEVICE = ("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required")
 
 
 def microphone_wav(path: Path, *parts: float | str) -> Path:
-    """What the microphone hears: seconds of silence, and recordings by their names."""
+    """What the microphone hears: seconds of silence, recordings and noises by their names."""
     heard = []
     for part in parts:
         if isinstance(part, str):
-            with wave.open(str(AUDIO / f"{part}.wav")) as wav:
-                rate_hz = wav.getframerate()
-                samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(float)
+            pcm16, rate_hz = _sound(part)
+            samples = np.frombuffer(pcm16, "<i2").astype(float)
             count = len(samples) * RATE_HZ // rate_hz
             times = np.arange(count) * rate_hz / RATE_HZ
             heard.append(np.interp(times, np.arange(len(samples)), samples))
@@ -44,6 +53,14 @@ def microphone_wav(path: Path, *parts: float | str) -> Path:
         out.setframerate(RATE_HZ)
         out.writeframes(np.concatenate(heard).astype("<i2").tobytes())
     return path
+
+
+def _sound(name: str) -> tuple[bytes, int]:
+    """PCM16 and its rate in Hz."""
+    if name in NOISES:
+        return noise(name), NOISE_RATE_HZ
+    with wave.open(str(AUDIO / f"{name}.wav")) as wav:
+        return wav.readframes(wav.getnframes()), wav.getframerate()
 
 
 def free_port() -> int:
@@ -98,6 +115,7 @@ WATCH = """
 window.told = [];
 document.addEventListener("parley", ({ detail }) => {
   const { pcm16, ...rest } = detail;
+  if (pcm16) rest.ms = (pcm16.length * 1000) / detail.rateHz;
   if (detail.type !== "level" || detail.loud) told.push({ ...rest, atMs: performance.now() });
 });
 """
@@ -110,6 +128,8 @@ class Tab:
     page: Any
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+    """The addresses of its WebSockets, in order."""
 
     def told(self, type_: str) -> list[dict[str, Any]]:
         """The page's events of a kind, so far. Of levels only the loud ones."""
@@ -139,10 +159,11 @@ def browsing(
     *,
     script: str = "",
     allow: bool = True,
+    throttled: bool = False,
     **options: Any,
 ) -> Iterator[Tab]:
     """A tab that has opened the page. `script` runs before the page's own; `allow` the microphone
-    without asking."""
+    without asking; `throttled`: what is in the background is slowed down, as for a person."""
     from playwright.sync_api import sync_playwright
 
     flags = [*FAKE_DEVICE, "--no-sandbox"]
@@ -151,13 +172,18 @@ def browsing(
     if allow:
         flags.append("--use-fake-ui-for-media-stream")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=flags,
+            ignore_default_args=list(AWAKE) if throttled else None,
+        )
         try:
-            page = browser.new_page(**options)
+            page = browser.new_context(**options).new_page()
             tab = Tab(page)
             page.on("console", lambda message: tab.complaints.append(message.text))
             page.on("pageerror", lambda error: tab.complaints.append(str(error)))
             page.on("request", lambda request: tab.asked.append(request.url))
+            page.on("websocket", lambda socket: tab.sockets.append(socket.url))
             page.add_init_script(WATCH + script)
             page.goto(url)
             yield tab

@@ -3,15 +3,28 @@
 import { plain } from "./prompt_voice.js";
 
 const RATE_HZ = 24000;
+/** Longer than the longest silence that a server waits for; in frames of 100 ms. */
+const SILENCE = { frames: 22, samples: RATE_HZ / 10 };
 
 export const newspeech = {
   name: "newspeech",
   path: "engine",
   microphoneHz: RATE_HZ,
   takesText: true,
-  makeCodec: () => ({
-    listen: () => [json({ type: "control", command: "start_session", audio_clock: true })],
-    unlisten: () => [],
+  makeCodec: codec,
+};
+
+function codec() {
+  let started = false;
+  return {
+    /** Once for a session: its microphone stays open. */
+    listen() {
+      if (started) return [];
+      started = true;
+      return [json({ type: "control", command: "start_session", audio_clock: true })];
+    },
+    /** The protocol has no word for it. Silence ends what was being said. */
+    unlisten: () => Array.from({ length: SILENCE.frames }, () => new Int16Array(SILENCE.samples)),
     audio: (pcm16) => [pcm16],
     text: (content) => [json({ type: "text", content })],
     interrupt: () => [json({ type: "barge_in" })],
@@ -31,7 +44,7 @@ export const newspeech = {
           return plain(message);
       }
     },
-  }),
-};
+  };
+}
 
 const json = (value) => JSON.stringify(value);

@@ -5,14 +5,18 @@
 
 import { Call, canCall, Dictation, EVENTS } from "../parley.js";
 import { Conversation } from "./conversation.js";
+import { Settings } from "./settings.js";
 import { Waterfall } from "./waterfall.js";
 
 const at = (id) => document.getElementById(id);
 const conversation = new Conversation(at("conversation"));
 const waterfall = new Waterfall(at("waterfall"));
+const settings = new Settings();
 const openedMs = performance.now();
 
 let call = null;
+let opening = false;
+let restarted = Promise.resolve();
 let recordingUrl = null;
 let configured = null;
 let speechMs = 0;
@@ -125,11 +129,11 @@ const REACTIONS = {
   failure: ({ code, message, advice }) => alarm(`${code}: ${message}`, advice),
 };
 
-async function begin(options) {
+async function begin({ microphone }) {
   await configured;
-  const record = !at("keeping").hidden && at("keep").checked;
-  call = new Call({ protocol: at("protocol").value, record });
-  at("save").disabled = !record;
+  const options = settings.options;
+  call = new Call(options);
+  at("save").disabled = !options.record;
   for (const [type, react] of Object.entries(REACTIONS)) {
     call.addEventListener(type, ({ detail }) => react(detail));
   }
@@ -140,7 +144,8 @@ async function begin(options) {
   }
   at("hello").hidden = true;
   state("connecting");
-  await call.start(options);
+  opening = microphone;
+  await call.start({ microphone }).finally(() => (opening = false));
 }
 
 async function end() {
@@ -152,6 +157,17 @@ async function end() {
   at("hush").disabled = true;
   pressed(false);
   state("not connected");
+}
+
+/** Other settings: a new session, one after the other however quickly they change. */
+function restart() {
+  restarted = restarted.catch(() => {}).then(async () => {
+    if (!call) return;
+    const microphone = call.hasMicrophone || opening;
+    await end();
+    if (!call) await begin({ microphone }); // else somebody pressed the button meanwhile
+  });
+  return restarted;
 }
 
 async function talk() {
@@ -226,25 +242,12 @@ at("talk").addEventListener("click", guarded(dictation ? () => dictation.toggle(
 at("save").addEventListener("click", guarded(save));
 at("hush").addEventListener("click", () => call?.interrupt());
 at("typing").addEventListener("submit", guarded(type));
-at("protocol").addEventListener("change", guarded(async () => {
-  localStorage.setItem("parley-protocol", at("protocol").value);
-  if (!call) return;
-  const microphone = call.hasMicrophone;
-  await end();
-  await begin({ microphone });
-}));
+settings.addEventListener("change", guarded(restart));
 addEventListener("pagehide", () => call?.close());
 
-at("protocol").value = localStorage.getItem("parley-protocol") ?? "newspeech";
-if (!at("protocol").value) at("protocol").value = "newspeech";
 if (dictation) dictate();
 
 configured = fetch(new URL("api/stream_config", document.baseURI))
   .then((answer) => answer.json())
-  .then(({ engines, recordings_on_request }) => {
-    at("keeping").hidden = !recordings_on_request;
-    at("engines").textContent = Object.entries(engines)
-      .map(([kind, name]) => `${kind}: ${name}`)
-      .join(" · ");
-  })
+  .then((config) => settings.serverIs(config))
   .catch(() => {});

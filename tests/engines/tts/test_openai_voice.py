@@ -90,6 +90,15 @@ async def test_a_phrase_is_asked_for_as_a_wav_and_its_samples_come_back(
     }
 
 
+async def test_a_session_may_have_another_voice(
+    server: LLMServer, voice: OpenAISynthesizer
+) -> None:
+    for speaker in (voice.with_voice("nova"), voice):
+        await speaker.speak("Hello.")
+    assert [request.body["voice"] for request in server.requests] == ["nova", "coral"]
+    assert "coral" in voice.voices
+
+
 @pytest.mark.parametrize("content_type", ["audio/x-wav", "application/octet-stream", ""])
 @pytest.mark.parametrize("rate_hz", [16_000, 22_050, 48_000])
 async def test_the_file_says_its_rate_whatever_the_server_calls_it(

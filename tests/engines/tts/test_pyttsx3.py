@@ -115,7 +115,10 @@ async def test_a_phrase_has_its_length_however_busy_the_machine_is() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("voice", ["de", "EN-US", "English (America)", "gmw/en-us", "en-us+f3"])
+@pytest.mark.parametrize(
+    "voice",
+    ["de", "EN-US", "English (America)", "gmw/en-us", "en-us+f3", "en-gb", "fr-fr", "en-GB+m1"],
+)
 async def test_a_voice_may_be_named_by_language_name_identifier_or_variant(voice: str) -> None:
     async with a_lane(Lane("tts", loader(voice=voice))) as lane:
         assert (await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")).pcm16
@@ -137,3 +140,19 @@ async def test_a_voice_that_does_not_exist_is_told_with_some_that_do(
     async with a_lane(Lane("tts", loader(voice=voice))) as lane:
         with pytest.raises(EngineUnavailable, match=words):
             await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")
+
+
+@pytest.mark.slow
+async def test_sessions_with_voices_of_their_own_share_a_lane() -> None:
+    text = "This is a phrase of two seconds, more or less."
+    async with a_lane(Lane("tts", loader(rate_wpm=150, voice="en-us"))) as lane:
+        shared = Pyttsx3Synthesizer(LanePool([lane]))
+        german = shared.with_voice("de")
+        alone_s = [(await voice.speak(text)).duration_s for voice in (shared, german)]
+        assert alone_s[1] > 1.1 * alone_s[0]
+        for voice in ("nobody", "en+nobody"):
+            with pytest.raises(EngineUnavailable, match="espeak has no v"):
+                await shared.with_voice(voice).speak(text)
+            again_s = [(await voice.speak(text)).duration_s for voice in (shared, german)]
+            assert again_s == pytest.approx(alone_s, abs=0.02)
+        assert (lane.ready, lane.generation, lane.load_error) == (True, 1, None)

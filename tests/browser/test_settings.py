@@ -1,0 +1,107 @@
+"""The settings of the page: what a session is asked for, and what is kept of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from support.browser import CHROMIUM, Served, Tab, browsing, microphone_wav
+
+pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium"),
+]
+
+
+def wishes(tab: Tab) -> dict[str, str]:
+    """Of the newest session."""
+    query = parse_qs(urlsplit(tab.sockets[-1]).query)
+    return {name: values[0] for name, values in query.items() if name != "record"}
+
+
+def begun(tab: Tab, sessions: int) -> None:
+    tab.until(f"told.filter(e => e.type === 'microphone' && e.open).length === {sessions}")
+    assert len(tab.sockets) == sessions
+
+
+def test_wishes_are_sent_kept_and_taken_back(server: Served) -> None:
+    with browsing(server.url) as tab:
+        page = tab.page
+        page.click("summary")
+        tab.until("document.querySelectorAll('#voices option').length > 3")
+        assert page.input_value("#silence") == "700"
+        assert page.inner_text("#silence-told") == "as the server is set"
+        assert page.is_disabled("#as-set")
+        page.click("#talk")
+        begun(tab, 1)
+        assert wishes(tab) == {}
+
+        for _ in range(4):  # one after the other, as with a finger on the key
+            page.press("#silence", "ArrowLeft")
+        begun(tab, 2)
+        assert wishes(tab) == {"silence_ms": "500"}
+        assert page.inner_text("#silence-told") == "500 ms"
+        page.fill("#sensitivity", "0")
+        begun(tab, 3)
+        page.fill("#voice", "de")
+        page.press("#voice", "Tab")
+        begun(tab, 4)
+        assert wishes(tab) == {"silence_ms": "500", "sensitivity": "0", "voice": "de"}
+
+        page.fill("#voice", "<no>")
+        page.press("#voice", "Tab")
+        page.wait_for_timeout(600)
+        assert len(tab.sockets) == 4, "what the server would refuse is not sent"
+        page.fill("#voice", "en-us+f3")
+        page.press("#voice", "Tab")
+        begun(tab, 5)
+
+        page.reload()
+        page.click("summary")
+        assert (page.input_value("#silence"), page.input_value("#voice")) == ("500", "en-us+f3")
+        assert page.get_attribute("#sensitivity", "aria-valuetext") == "0.00"
+        tab.until("document.getElementById('engines').textContent !== ''")
+        tab.sockets.clear()
+        page.click("#talk")
+        begun(tab, 1)
+        assert wishes(tab) == {"silence_ms": "500", "sensitivity": "0", "voice": "en-us+f3"}
+        page.click("#as-set")
+        begun(tab, 2)
+        assert wishes(tab) == {}
+        assert page.inner_text("#sensitivity-told") == "as the server is set"
+        page.reload()
+        assert page.input_value("#silence") == "700"
+        assert tab.complaints == []
+
+
+def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Served) -> None:
+    with browsing(server.url, allow=False) as tab:
+        tab.page.click("summary")
+        tab.until("!document.getElementById('speaking').hidden")
+        tab.page.fill("#voice", "nobody")
+        tab.page.fill("#words", "is it raining")
+        tab.page.press("#words", "Enter")
+        tab.until("told.some(e => e.type === 'failure')")
+        assert "espeak has no voice 'nobody'" in tab.page.inner_text("#alerts")
+        assert "chosen in the settings" in tab.page.inner_text("#alerts")
+        tab.until("told.some(e => e.type === 'token' && e.text.includes('raining'))")
+
+
+def test_a_short_silence_answers_sooner(server: Served, tmp_path: Path) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 1.0, "1-weather", 12)
+    ends_ms = []
+    for silence in (None, "300"):
+        with browsing(server.url, heard) as tab:
+            tab.page.click("summary")
+            if silence is not None:
+                tab.page.fill("#silence", silence)
+            tab.page.click("#talk")
+            tab.until("told.some(e => e.type === 'final')")
+            (final,) = tab.told("final")
+            loud = [event["atMs"] for event in tab.told("level") if event["atMs"] < final["atMs"]]
+            ends_ms.append(final["atMs"] - loud[-1])
+            assert final["text"] == "what is the weather like today"
+    assert ends_ms[0] - ends_ms[1] == pytest.approx(400, abs=150)

@@ -1,0 +1,117 @@
+"""What happens to people: a cable that comes out, another tab, a cough over an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.browser import CHROMIUM, Served, browsing, microphone_wav
+
+pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium"),
+]
+
+WEATHER = "what is the weather like today"
+
+KEEP_TRACK = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await ask(wanted);
+  window.track = stream.getAudioTracks()[0];
+  return stream;
+};
+"""
+
+UNPLUG = "track.stop(), track.dispatchEvent(new Event('ended'))"
+"""A page's own stop tells nobody; the end of a device does."""
+
+
+ALL_PLAYED = """(() => {
+  const last = told.findLast((e) => e.type === "sound");
+  const received = told.filter((e) => e.type === "audio").reduce((sum, e) => sum + e.ms, 0);
+  return last.what === "ended" && Math.abs(last.playedMs - received) < 5;
+})()"""
+
+
+def test_a_microphone_that_is_unplugged_can_be_plugged_in_again(server: Served) -> None:
+    with browsing(server.url, script=KEEP_TRACK) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'level')")  # Chromium's own fake beeps
+        assert tab.page.inner_text("#talk") == "Stop"
+        tab.page.evaluate(UNPLUG)
+        tab.until("document.getElementById('alerts').textContent !== ''")
+        assert "The microphone went away. Plug it in" in tab.page.inner_text("#alerts")
+        assert tab.page.inner_text("#talk") == "Start talking"
+        assert tab.page.get_attribute("#talk", "aria-pressed") == "false"
+        tab.page.wait_for_timeout(200)
+        tab.page.evaluate("told.length = 0")
+        tab.page.wait_for_timeout(500)
+        assert tab.told("level") == []
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'level')")
+        assert tab.page.inner_text("#alerts") == ""
+        assert tab.page.inner_text("#talk") == "Stop"
+        assert len(tab.sockets) == 1, "the conversation goes on"
+        tab.page.click("#talk")
+        tab.until("document.getElementById('state').textContent === 'not connected'")
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("protocol", ["newspeech", "prompt-voice", "io-speech"])
+def test_what_was_said_before_the_cable_came_out_is_answered(
+    protocol: str, server: Served, tmp_path: Path
+) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", "5-restaurant", 20)
+    with browsing(server.url, heard, script=KEEP_TRACK) as tab:
+        tab.page.click("summary")
+        tab.page.select_option("#protocol", protocol)
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'partial' && e.text.includes('weather'))")
+        tab.page.evaluate(UNPLUG)
+        tab.until("told.some(e => e.type === 'final' && e.text.includes('what is the weather'))")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'began')")
+        assert tab.told("failure") == []
+        assert tab.complaints == []
+
+
+def test_a_tab_in_the_background_hears_and_answers(server: Served, tmp_path: Path) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 3.0, "1-weather", 20)
+    with browsing(server.url, heard, throttled=True) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'microphone' && e.open)")
+        other = tab.page.context.new_page()
+        other.goto("about:blank")
+        other.bring_to_front()
+        tab.until("document.visibilityState === 'hidden'", 3)
+        tab.until("told.some(e => e.type === 'replydone')")
+        tab.until(ALL_PLAYED)
+        assert tab.page.evaluate("document.visibilityState") == "hidden"
+        assert tab.finals() == [WEATHER]
+        assert tab.told("sound")[-1]["gaps"] == 0
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("noise", ["cough", "click"])
+def test_after_a_noise_the_reply_goes_on_and_all_of_it_is_played(
+    noise: str, server: Served, tmp_path: Path
+) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 2.2, noise, 1.2, noise, 15)
+    with browsing(server.url, heard) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'replydone')")
+        tab.until(ALL_PLAYED)
+        sounds = tab.told("sound")
+        began = [event for event in sounds if event["what"] == "began"]
+        loud = [event["timeS"] for event in tab.told("level")]
+        assert [at for at in loud if began[0]["timeS"] < at], "the noise came during the reply"
+        if noise == "cough":
+            assert len(began) == 3, "it stopped at each"
+        assert tab.told("interrupted") == []
+        assert tab.told("failure") == []
+        assert sounds[-1]["droppedMs"] == 0
+        assert tab.finals() == [WEATHER]
+        assert tab.page.query_selector("#conversation del") is None
+        assert tab.complaints == []

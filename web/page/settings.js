@@ -1,0 +1,114 @@
+/**
+ * The settings of the page, kept in this browser: what the next call begins with.
+ *
+ * What nobody has touched is left to the server. Event: `change`, when one that a call begins with is
+ * another, and has been for a moment: a slider that is moved by keys changes at every step.
+ * @module
+ */
+
+const at = (id) => document.getElementById(id);
+
+const SETTLED_MS = 300;
+const AS_SET = "as the server is set";
+/** What may be wished of a session. */
+const WISHES = ["silence", "sensitivity", "voice"];
+const WORDS = {
+  silence: (value) => `${value} ms`,
+  sensitivity: (value) => Number(value).toFixed(2),
+};
+
+export class Settings extends EventTarget {
+  constructor() {
+    super();
+    /** What the server's own values are; null: it does not say. */
+    this._servers = null;
+    this._chosen = {};
+    at("protocol").value = localStorage.getItem("parley-protocol") ?? "newspeech";
+    if (!at("protocol").value) at("protocol").value = "newspeech";
+    at("protocol").addEventListener("change", () => {
+      localStorage.setItem("parley-protocol", at("protocol").value);
+      this._show();
+      this._changed();
+    });
+    for (const name of WISHES) {
+      const kept = localStorage.getItem(`parley-${name}`);
+      if (kept) {
+        at(name).value = kept;
+        this._take(name);
+      }
+      at(name).addEventListener("input", () => {
+        this._take(name);
+        this._show();
+      });
+      at(name).addEventListener("change", () => {
+        if (!at(name).reportValidity()) return;
+        if (this._chosen[name]) localStorage.setItem(`parley-${name}`, this._chosen[name]);
+        else localStorage.removeItem(`parley-${name}`);
+        this._changed();
+      });
+    }
+    at("as-set").addEventListener("click", () => {
+      const any = Object.keys(this._chosen).length > 0;
+      for (const name of WISHES) localStorage.removeItem(`parley-${name}`);
+      this._chosen = {};
+      at("voice").value = "";
+      this._show();
+      if (any) this._changed();
+    });
+    this._show();
+  }
+
+  /** What a Call takes. */
+  get options() {
+    const { silence, sensitivity, voice } = this._chosen;
+    return {
+      protocol: at("protocol").value,
+      record: !at("keeping").hidden && at("keep").checked,
+      ...(silence && { silenceMs: Number(silence) }),
+      ...(sensitivity && { sensitivity: Number(sensitivity) }),
+      ...(voice && !at("speaking").hidden && at("voice").validity.valid && { voice }),
+    };
+  }
+
+  /** @param {object} config What the server tells of itself. */
+  serverIs(config) {
+    this._servers = config;
+    at("keeping").hidden = !config.recordings_on_request;
+    at("speaking").hidden = !config.voices?.length;
+    const options = (config.voices ?? []).map((voice) => {
+      const option = document.createElement("option");
+      option.value = voice;
+      return option;
+    });
+    at("voices").replaceChildren(...options);
+    at("engines").textContent = Object.entries(config.engines)
+      .map(([kind, name]) => `${kind}: ${name}`)
+      .join(" · ");
+    this._show();
+  }
+
+  _take(name) {
+    const value = at(name).value.trim();
+    if (value) this._chosen[name] = value;
+    else delete this._chosen[name];
+  }
+
+  _changed() {
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this.dispatchEvent(new Event("change")), SETTLED_MS);
+  }
+
+  /** The words beside the sliders, and the sliders that nobody moved where the server's values are. */
+  _show() {
+    const stream = at("protocol").value === "io-speech";
+    const silence = stream ? "vad_silence_duration_ms" : "stream_vad_silence_ms";
+    if (!this._chosen.silence) at("silence").value = this._servers?.[silence] ?? 700;
+    if (!this._chosen.sensitivity) at("sensitivity").value = 0.5;
+    for (const [name, words] of Object.entries(WORDS)) {
+      const told = this._chosen[name] ? words(at(name).value) : AS_SET;
+      at(name).setAttribute("aria-valuetext", told);
+      at(`${name}-told`).textContent = told;
+    }
+    at("as-set").disabled = !Object.keys(this._chosen).length;
+  }
+}
