@@ -1,6 +1,7 @@
 """What a client may wish of its own session, as query parameters of the WebSocket's address.
 
-    silence_ms     how long a silence ends an utterance
+    silence_ms     how long a silence ends a turn, where the words leave it open; the shortest and
+                   the longest silence change with it
     sensitivity    how readily a sound is taken for speech: 0 hardly, 1 at once
     voice          which voice answers
 
@@ -46,7 +47,7 @@ def wished(
     changes: dict[str, object] = {}
     if silence := _given(query, "silence_ms"):
         silence_ms = _checked("silence_ms", "stream_vad_silence_ms", silence)
-        changes |= {"stream_vad_silence_ms": silence_ms, "vad_silence_duration_ms": silence_ms}
+        changes |= _waiting(settings, int(silence_ms))
     if sensitivity := _given(query, "sensitivity"):
         changes |= _hearing_at(float(_checked("sensitivity", "vad_sensitivity", sensitivity)))
     if voice := _given(query, "voice"):
@@ -59,6 +60,17 @@ def wished(
             )
         changes[voice_setting] = voice
     return settings.model_copy(update=changes) if changes else settings
+
+
+def _waiting(settings: Settings, silence_ms: int) -> dict[str, object]:
+    """Who wants twice the silence wants all windows of the end of a turn twice as long."""
+    share = silence_ms / settings.stream_vad_silence_ms
+    return {
+        "stream_vad_silence_ms": silence_ms,
+        "vad_silence_duration_ms": silence_ms,
+        "stream_turn_floor_ms": round(settings.stream_turn_floor_ms * share),
+        "stream_turn_ceiling_ms": round(settings.stream_turn_ceiling_ms * share),
+    }
 
 
 def _hearing_at(sensitivity: float) -> dict[str, object]:

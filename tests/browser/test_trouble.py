@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.browser import CHROMIUM, Served, browsing, microphone_wav
+from support.prefix_proxy import prefix_proxy
 
 pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 pytestmark = [
@@ -114,4 +115,21 @@ def test_after_a_noise_the_reply_goes_on_and_all_of_it_is_played(
         assert sounds[-1]["droppedMs"] == 0
         assert tab.finals() == [WEATHER]
         assert tab.page.query_selector("#conversation del") is None
+        assert tab.complaints == []
+
+
+def test_the_page_works_behind_a_proxy_with_a_path_of_its_own(
+    server: Served, tmp_path: Path
+) -> None:
+    heard = microphone_wav(tmp_path / "mic.wav", 1.0, "1-weather", 20)
+    with prefix_proxy(server.port, "/voice") as url, browsing(url, heard) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'replydone')")
+        assert tab.finals() == [WEATHER]
+        assert all(asked.startswith(url) for asked in tab.asked)
+        assert all("/voice/engine" in address for address in tab.sockets)
+        with tab.page.expect_download() as download:
+            tab.page.click("summary")
+            tab.page.click("#save")
+        assert download.value.suggested_filename.endswith(".mcap")
         assert tab.complaints == []
