@@ -68,8 +68,8 @@ def _waiting(settings: Settings, silence_ms: int) -> dict[str, object]:
     return {
         "stream_vad_silence_ms": silence_ms,
         "vad_silence_duration_ms": silence_ms,
-        "stream_turn_floor_ms": round(settings.stream_turn_floor_ms * share),
-        "stream_turn_ceiling_ms": round(settings.stream_turn_ceiling_ms * share),
+        "stream_turn_floor_ms": max(100, round(settings.stream_turn_floor_ms * share)),
+        "stream_turn_ceiling_ms": min(10_000, round(settings.stream_turn_ceiling_ms * share)),
     }
 
 
