@@ -2,9 +2,9 @@
 
     python scripts/measure_speculation.py [--turns 180]
 
-The recordings of `examples/audio`, each cut at three random places with a silence of 200 to 600 ms in
-each, said to a server in this process with the fixed silence of 700 ms, four talkers at a time, one
-session each for six turns. An own language model on loopback sees what it is asked. What must hold:
+The recordings of `examples/audio`, each cut at three random places with a silence of 200 to 600 ms
+in each, said to a server in this process with the fixed silence of 700 ms, four talkers at a time,
+one session each for six turns. An own language model on loopback sees what it is asked. What must hold:
 nothing of a reply is told before the final that it answers; each turn is answered once; the memory
 (as the model is shown it) holds the turns that were answered and no other; nothing is left running.
 """
@@ -123,7 +123,7 @@ async def measure(turns: int) -> int:
             begun = metrics("parley_speculations_total") or 0
             dropped = metrics("parley_speculations_dropped_total") or 0
             counted = metrics("parley_turns_total") or 0
-            left = [status for status in await live.sessions()]
+            left = list(await live.sessions())
         shown(llm, wrong)
         posts = sum(request.method == "POST" for request in llm.requests)
     print(f"{answered} turns answered; {begun:.0f} replies begun early, {dropped:.0f} in vain")
