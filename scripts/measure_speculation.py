@@ -4,9 +4,11 @@
 
 The recordings of `examples/audio`, each cut at three random places with a silence of 200 to 600 ms
 in each, said to a server in this process with the fixed silence of 700 ms, four talkers at a time,
-one session each for six turns. An own language model on loopback sees what it is asked. What must hold:
-nothing of a reply is told before the final that it answers; each turn is answered once; the memory
-(as the model is shown it) holds the turns that were answered and no other; nothing is left running.
+one session each for six turns. An own language model on loopback sees what it is asked.
+
+This must hold: nothing of a reply is told before the final that it answers; each turn is answered
+once; the memory, as the model is shown it, holds the turns that were answered and no other; nothing
+is left running.
 """
 
 from __future__ import annotations

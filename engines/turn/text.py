@@ -49,7 +49,7 @@ LONGEST_PHRASE = 4
 """Words of the longest phrase at the end that is looked up."""
 DIGITS_OF_NUMBERS = frozenset({7, 10, 11, 16})
 """Lengths of telephone and card numbers: with so many digits a number may be complete."""
-FEW_DIGITS = 3
+FEW_DIGITS = 2
 CLAUSE_WORDS = 7
 """What begins with `if` and is longer may hold both clauses."""
 STATED_WORDS = 4
