@@ -2,7 +2,7 @@
 
     python scripts/measure_speculation.py [--turns 180]
 
-The recordings of `examples/audio`, each cut at three random places with a silence of 200 to 600 ms
+The recordings of `examples/audio`, each cut at four random places with a silence of 200 to 600 ms
 in each, said to a server in this process with the fixed silence of 700 ms, four talkers at a time,
 one session each for six turns. An own language model on loopback sees what it is asked.
 
@@ -37,7 +37,7 @@ from support.llm_server import LLMServer, open_llm_server, tell  # noqa: E402
 RATE_HZ = 16_000
 TURNS_EACH = 6
 TALKERS = 4
-PAUSES = 3
+PAUSES = 4
 OF_A_REPLY = ("llm_token", "tts_chunk", "tts_phrase_done", "tts_complete")
 
 
@@ -115,7 +115,8 @@ async def measure(turns: int) -> int:
             async def talker() -> None:
                 nonlocal answered
                 for seed in seeds:
-                    answered += await talk(live, seed, wrong)
+                    done = await talk(live, seed, wrong)
+                    answered += done
 
             async with trio.open_nursery() as nursery:
                 for _ in range(TALKERS):
