@@ -154,7 +154,7 @@ def write_set(folder: Path) -> None:
 async def test_a_set_that_is_there_is_read(tmp_path: Path) -> None:
     write_set(tmp_path)
     made = await turn_set(tmp_path)
-    assert [turn.words for turn in made.turns][0] == "set a timer for ten minutes"
+    assert made.turns[0].words == "set a timer for ten minutes"
     assert len(audio_of(tmp_path, made.turns[0])) > 32_000
     (tmp_path / LABELS).write_text("{}")
     with pytest.raises(ValueError, match="holds no labels"):
