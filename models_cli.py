@@ -48,7 +48,9 @@ PLAIN_STEP_PERCENT = 10
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A TOML file with settings.", metavar="FILE")
 ]
-Name = Annotated[str, typer.Argument(help="small, turbo-int8, owner/name ...", metavar="NAME")]
+Name = Annotated[
+    str, typer.Argument(help="small, turbo-int8, owner/name, smart-turn ...", metavar="NAME")
+]
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
@@ -97,7 +99,13 @@ def list_models(config: ConfigFile = None) -> None:
 
 @models_app.command()
 def pull(name: Name, config: ConfigFile = None) -> None:
-    """Download a model, or go on with a download that was interrupted. Prints its folder."""
+    """Download a model, or go on with a download that was interrupted. Prints its folder; of
+    `smart-turn`, which is a single file, its path."""
+    from .engines.turn.model import NAME as SMART_TURN
+
+    if name.strip().lower() == SMART_TURN:
+        _pull_smart_turn(config)
+        return
     from .engines.asr.model_store import ModelProblem, find_model, models_folder, parse_name
     from .engines.asr.model_store import check_model as check
     from .engines.asr.model_store import pull as fetch
@@ -122,6 +130,20 @@ def pull(name: Name, config: ConfigFile = None) -> None:
         except KeyboardInterrupt:
             _fail(f"interrupted; `parley models pull {name}` goes on where it stopped", INTERRUPTED)
     print(folder)
+
+
+def _pull_smart_turn(config: Path | None) -> None:
+    from .engines.asr.model_store import ModelProblem, models_folder
+    from .engines.turn import model
+
+    try:
+        with _shown(model.NAME) as progress:
+            print(model.pull(models_folder(_transcribing(config).models_dir), progress))
+    except ModelProblem as problem:
+        _fail(str(problem))
+    except KeyboardInterrupt:
+        again = f"`parley models pull {model.NAME}`"
+        _fail(f"interrupted; {again} goes on where it stopped", INTERRUPTED)
 
 
 @models_app.command()
