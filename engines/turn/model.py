@@ -1,4 +1,4 @@
-"""Getting Smart Turn's model: one file, known by its digest, so that no other can take its place."""
+"""Getting Smart Turn's model: one file, known by its digest: no other can take its place."""
 
 from __future__ import annotations
 

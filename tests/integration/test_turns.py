@@ -82,7 +82,7 @@ async def test_what_is_no_speech_leaves_the_next_turn_whole(kind: str) -> None:
         await client.hear(quiet(300) + sound + quiet(4000), chunk_ms=20)
         await client.hear(LIGHTS.pcm16 + quiet(TAIL_MS), chunk_ms=20)
         # What it took for words before has taught it another voice.
-        ends = " ".join(LIGHTS.spoken.split()[-4:])
+        ends = " ".join((LIGHTS.spoken or "").split()[-4:])
         await client.wait_for("final_transcript", where=lambda m: m["text"].endswith(ends))
         await client.wait_for("tts_complete")
     assert client.codes == []
