@@ -110,6 +110,7 @@ class Script:
     """How likely each pause is the end, or how the engine fails; empty: nobody is asked."""
     turn_end_delay_s: float = 0.0
     speculations: int = 2
+    backchannels: bool = False
 
     @property
     def faults(self) -> int:
@@ -229,6 +230,7 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
         likelihoods=tuple(draw(LIKELIHOODS)),
         turn_end_delay_s=draw(st.sampled_from((0.0, 0.02, 0.3, 3.0))),
         speculations=draw(st.sampled_from((2, 0, 20))),
+        backchannels=draw(st.booleans()),
     )
 
 
@@ -392,6 +394,7 @@ class _Run:
         )
         values = Settings.defaults(
             stream_speculations=script.speculations,
+            stream_backchannels=script.backchannels,
             ws_idle_timeout=0,
             stream_memory_turns=100,
             stream_asr_timeout_s=2,
