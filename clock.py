@@ -18,14 +18,11 @@ class SessionClock:
     def latency(self, record: TurnRecord) -> Latency:
         """t0 first sample of the utterance, t1 first partial, t2 final, t3 first token, t4 first
         reply audio."""
-        token_s = record.first_token_s
-        # Of a reply that was begun early nobody was told before the final.
-        told_s = None if token_s is None else max(token_s, record.final_s)
         return Latency(
             t0=self.ms(record.first_sample_s),
             t1=self.ms(record.first_partial_s),
             t2=self.ms(record.final_s),
-            t3=self.ms(told_s),
+            t3=self.ms(_told_s(record)),
             t4=self.ms(record.first_audio_s),
         )
 
@@ -55,10 +52,16 @@ class SessionClock:
         moments = {
             "t_first_partial_ms": record.first_partial_s,
             "t_final_transcript_ms": record.final_s,
-            "t_first_token_ms": record.first_token_s,
+            "t_first_token_ms": _told_s(record),
             "t_first_audio_ms": record.first_audio_s,
         }
         return {
             name: None if moment is None else round((moment - record.first_sample_s) * 1000, 1)
             for name, moment in moments.items()
         }
+
+
+def _told_s(record: TurnRecord) -> float | None:
+    """When the first token was told: of a reply that was begun early nothing is before the final."""
+    token_s = record.first_token_s
+    return None if token_s is None else max(token_s, record.final_s)
