@@ -25,13 +25,6 @@ AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 RATE_HZ = 48_000
 START_S = 60.0
 
-AWAKE = (
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-)
-"""What Playwright asks of Chromium, and a person's browser does not have."""
-
 FAKE_DEVICE = ("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required")
 
 
@@ -53,6 +46,17 @@ def microphone_wav(path: Path, *parts: float | str) -> Path:
         out.setframerate(RATE_HZ)
         out.writeframes(np.concatenate(heard).astype("<i2").tobytes())
     return path
+
+
+def microphone_flags(heard: Path | None = None, *, allow: bool = True) -> list[str]:
+    """Chromium's, for a microphone that plays this file, once; without one it beeps. `allow` it to
+    every page without asking."""
+    flags = [*FAKE_DEVICE]
+    if heard is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={heard}%noloop")
+    if allow:
+        flags.append("--use-fake-ui-for-media-stream")
+    return flags
 
 
 def _sound(name: str) -> tuple[bytes, int]:
@@ -159,23 +163,17 @@ def browsing(
     *,
     script: str = "",
     allow: bool = True,
-    throttled: bool = False,
     **options: Any,
 ) -> Iterator[Tab]:
     """A tab that has opened the page. `script` runs before the page's own; `allow` the microphone
-    without asking; `throttled`: what is in the background is slowed down, as for a person."""
+    without asking."""
     from playwright.sync_api import sync_playwright
 
-    flags = [*FAKE_DEVICE, "--no-sandbox"]
-    if microphone is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
-    if allow:
-        flags.append("--use-fake-ui-for-media-stream")
+    flags = ["--no-sandbox", *microphone_flags(microphone, allow=allow)]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=flags,
-            ignore_default_args=list(AWAKE) if throttled else None,
         )
         try:
             page = browser.new_context(**options).new_page()

@@ -57,13 +57,25 @@ class Page:
             case "Network.requestWillBeSent":
                 self.requested.append(params["request"]["url"])
 
-    def open(self, path: Path) -> None:
-        """Until its script has run, or failed."""
-        self.call("Page.navigate", url=path.as_uri())
+    def open(self, at: Path | str) -> None:
+        """A file or an address, until its script has run, or failed."""
+        self.call("Page.navigate", url=at.as_uri() if isinstance(at, Path) else at)
         self.evaluate(
             "new Promise((done) => document.readyState === 'complete' ? done()"
             " : addEventListener('load', done))"
         )
+
+    def go_behind(self) -> None:
+        """Another tab comes to the front. (Playwright keeps every page of its own visible.)"""
+        self.call("Target.createTarget", url="about:blank")
+
+    def until(self, condition: str, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until this JavaScript is true."""
+        until_s = time.monotonic() + timeout_s
+        while not self.evaluate(condition):
+            if time.monotonic() > until_s:
+                raise AssertionError(f"not after {timeout_s:g} s: {condition}")
+            time.sleep(0.05)
 
     def evaluate(self, expression: str) -> Any:
         """As a person's click would: with the right to play sound."""
@@ -102,14 +114,15 @@ class Page:
 
 
 @contextmanager
-def open_page() -> Iterator[Page]:
-    """A tab of a browser that knows nothing and asks nobody for anything."""
+def open_page(*flags: str) -> Iterator[Page]:
+    """A tab of a browser that knows nothing and asks nobody for anything; with these flags of
+    Chromium's."""
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
             *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update"),
-            *("--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"),
+            *("--remote-debugging-port=0", f"--user-data-dir={profile}", *flags, "about:blank"),
         ]
         log = Path(profile) / "log"
         with log.open("wb") as out, subprocess.Popen(command, stderr=out, stdout=out) as browser:
