@@ -62,6 +62,6 @@ class SessionClock:
 
 
 def _told_s(record: TurnRecord) -> float | None:
-    """When the first token was told: of a reply that was begun early nothing is before the final."""
+    """When the first token was told; of a reply that was begun early, with the final."""
     token_s = record.first_token_s
     return None if token_s is None else max(token_s, record.final_s)

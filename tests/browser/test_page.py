@@ -31,7 +31,7 @@ def violations(page: Any) -> list[str]:
 
 def test_a_conversation_and_an_interruption(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(
-        tmp_path / "mic.wav", 0.5, "1-weather", 7.0, "3-timer", 2.0, "4-lights", 9
+        tmp_path / "mic.wav", 0.5, "1-weather", 7.0, "3-timer", 1.5, "4-lights", 9
     )
     with browsing(server.url, heard) as tab:
         tab.page.click("#talk")

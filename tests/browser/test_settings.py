@@ -90,10 +90,10 @@ def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Se
         tab.until("told.some(e => e.type === 'token' && e.text.includes('raining'))")
 
 
-def test_a_short_silence_answers_sooner(server: Served, tmp_path: Path) -> None:
+def test_a_longer_silence_answers_later(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 1.0, "1-weather", 12)
     ends_ms = []
-    for silence in (None, "300"):
+    for silence in (None, "2000"):
         with browsing(server.url, heard) as tab:
             tab.page.click("summary")
             if silence is not None:
@@ -104,4 +104,5 @@ def test_a_short_silence_answers_sooner(server: Served, tmp_path: Path) -> None:
             loud = [event["atMs"] for event in tab.told("level") if event["atMs"] < final["atMs"]]
             ends_ms.append(final["atMs"] - loud[-1])
             assert final["text"] == "what is the weather like today"
-    assert ends_ms[0] - ends_ms[1] == pytest.approx(400, abs=150)
+    # A question that is complete: its window is near the shortest, which changes in proportion.
+    assert ends_ms[1] - ends_ms[0] == pytest.approx(400, abs=150)
