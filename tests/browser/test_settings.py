@@ -88,6 +88,8 @@ def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Se
         assert "espeak has no voice 'nobody'" in tab.page.inner_text("#alerts")
         assert "chosen in the settings" in tab.page.inner_text("#alerts")
         tab.until("told.some(e => e.type === 'token' && e.text.includes('raining'))")
+        tab.page.wait_for_timeout(500)
+        assert len(tab.sockets) == 1, "a call that began with the new settings goes on"
 
 
 def test_a_longer_silence_answers_later(server: Served, tmp_path: Path) -> None:

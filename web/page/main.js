@@ -15,6 +15,7 @@ const settings = new Settings();
 const openedMs = performance.now();
 
 let call = null;
+let begunWith = "";
 let opening = false;
 let restarted = Promise.resolve();
 let recordingUrl = null;
@@ -132,6 +133,7 @@ const REACTIONS = {
 async function begin({ microphone }) {
   await configured;
   const options = settings.options;
+  begunWith = JSON.stringify(options);
   call = new Call(options);
   at("save").disabled = !options.record;
   for (const [type, react] of Object.entries(REACTIONS)) {
@@ -162,7 +164,7 @@ async function end() {
 /** Other settings: a new session, one after the other however quickly they change. */
 function restart() {
   restarted = restarted.catch(() => {}).then(async () => {
-    if (!call) return;
+    if (!call || JSON.stringify(settings.options) === begunWith) return;
     const microphone = call.hasMicrophone || opening;
     await end();
     if (!call) await begin({ microphone }); // else somebody pressed the button meanwhile
