@@ -57,6 +57,8 @@ export class Call extends EventTarget {
     this._reply = null;
     this._replyIsWhole = false;
     this._flushing = false;
+    /** Words that were typed while there was no connection. */
+    this._unsent = [];
   }
 
   /**
@@ -110,11 +112,13 @@ export class Call extends EventTarget {
 
   /** Whether the protocol can carry typed words. */
   get takesText() {
-    return this._client?.dialect.takesText ?? false;
+    return DIALECTS[this._options.protocol].takesText;
   }
 
+  /** While there is no connection yet, or none just now, the words wait for it. */
   sendText(text) {
-    this._client.sendText(text);
+    if (this._client?.isOpen) this._client.sendText(text);
+    else this._unsent.push(text);
   }
 
   /** Fall silent, here and there. */
@@ -156,6 +160,7 @@ export class Call extends EventTarget {
     }
     this._failures = 0;
     this._tell("online");
+    for (const text of this._unsent.splice(0)) client.sendText(text);
     if (this._microphone) client.listen();
   }
 

@@ -70,6 +70,19 @@ def test_words_are_typed_where_the_microphone_is_denied(server: Served) -> None:
         assert tab.complaints == []
 
 
+def test_words_that_are_typed_before_there_is_a_connection_are_not_lost(server: Served) -> None:
+    with browsing(server.url, allow=False) as tab:
+        tab.page.evaluate(
+            """() => {
+              document.getElementById("talk").click();
+              document.getElementById("words").value = "is it raining";
+              document.getElementById("typing").requestSubmit();
+            }"""
+        )
+        tab.until("told.some(e => e.type === 'token' && e.text.includes('raining'))")
+        assert tab.complaints == []
+
+
 def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
     with browsing(server.url, allow=False) as tab:
         tab.page.click("#talk")
