@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def main() -> None:
-    from .cli import app
+    from .commands.app import app
 
     app()
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import trio
 
+from .client.in_memory import InMemoryClient
 from .config import Settings
+from .conversation.events import Watcher
 from .engines.kit import OwnEngines
 from .engines.room import NO_OWN_ENGINES, open_engine_room
-from .memory_client import MemoryClient
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
-from .server import Server, open_listeners
+from .server.tree import Server, open_listeners
 from .transport import memory_pair
-from .watching import Watcher
 
 MEMORY_FRAMES = 64
 """Frames that may wait on an in-memory connection, each way: as much as a socket's buffers hold."""
@@ -64,13 +64,13 @@ class RunningServer:
     @asynccontextmanager
     async def connect(
         self, path: str = "/ws", *, settings: Settings | None = None
-    ) -> AsyncIterator[MemoryClient]:
+    ) -> AsyncIterator[InMemoryClient]:
         """A client in memory, in the dialect of `path`; `settings` for this session alone (see
         `Server.converse`). Leaving the block hangs up. Raises ValueError for a path that nothing
         is served at."""
         dialect = _dialect_at(path)
         server_end, client_end = memory_pair(MEMORY_FRAMES)
-        client = MemoryClient(client_end)
+        client = InMemoryClient(client_end)
         over = trio.Event()
 
         async def converse() -> None:
@@ -101,7 +101,7 @@ async def open_server(
     """A running server. Raises PortInUse, and EngineUnavailable for engines that cannot work.
 
     `port` None: no socket, clients `connect` in memory; 0: a free one. `own` are your engines in
-    the place of the configured ones; `watchers` are told what happens (see `parley.watching`).
+    the place of the configured ones; `watchers` are told what happens.
     Leaving the block stops it gracefully: replies finish within STREAM_DRAIN_S.
     """
     settings = settings or Settings.defaults()

@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from .supervision import (
+from .childspec import (
     AutoShutdown,
     Child,
     ChildInfo,

@@ -13,9 +13,7 @@ from typing import NoReturn, Protocol
 
 import trio
 
-ABNORMAL = 1006
-"""RFC 6455, 7.4.1: the connection was lost without a close frame."""
-NORMAL = 1000
+from .protocol.close_codes import ABNORMAL, NORMAL
 
 
 class PeerGone(Exception):

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 import trio
 
+from ..audio.pcm import BYTES_PER_MS
+from ..conversation.spoken import Spoken, UtteranceEnded
+from ..conversation.utterance import UtteranceInHand
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
@@ -21,11 +24,8 @@ from ..protocol.events import Finalizing, Info, Partial
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at, turn
 from .messages import (
-    BYTES_PER_MS,
     Report,
     SpeechResumed,
-    Spoken,
-    UtteranceEnded,
     UtteranceFailed,
     UtteranceForeseen,
     UtteranceHeard,
@@ -33,7 +33,6 @@ from .messages import (
 )
 from .outbox import Outbox
 from .pauses import NO_OPINION, Pauses
-from .utterance import UtteranceInHand
 
 SLOW_RTF = 1.5
 SLOW_TIMES = 2

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import trio
 
+from ..conversation.attempts import Attempts
+from ..conversation.record import TurnRecord
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout
-from ..engines.llm.interface import ChatMessage, Responder
+from ..engines.llm.interface import Responder
+from ..protocol.chat import ChatMessage
 from ..protocol.codes import Code
 from ..protocol.events import Failure, Outbound, Token
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time
-from .hand import Hand
 from .messages import EndOfReply, ReplyWritten, Report, TextPiece
-from .record import TurnRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class LLMActor:
     reports: SendsItems[Report]
     outbox: SendsItems[Outbound]
     record: TurnRecord
-    hand: Hand[TurnRecord]
+    hand: Attempts[TurnRecord]
     deadlines: LLMDeadlines
     telemetry: Telemetry
 

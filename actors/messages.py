@@ -9,15 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ..conversation.spoken import Marker
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
 from ..protocol.codes import Code
-
-HEARING_RATE_HZ = 16_000
-"""Detectors and recognizers hear 16 kHz; the Receiver resamples whatever the client sends."""
-
-BYTES_PER_MS = HEARING_RATE_HZ * 2 // 1000
-
 
 # Receiver -> VAD
 
@@ -30,96 +25,7 @@ class Sound:
     received_s: float
 
 
-# Markers go the whole way, Receiver -> VAD -> ASR -> dialogue, so that each arrives behind all
-# that was heard before it.
-
-
-@dataclass(frozen=True, slots=True)
-class MicrophoneOpened:
-    """The client said start."""
-
-
-@dataclass(frozen=True, slots=True)
-class MicrophoneClosed:
-    """The client said stop: what is pending ends now."""
-
-
-@dataclass(frozen=True, slots=True)
-class HearingCancelled:
-    """The client said cancel: what is pending is forgotten."""
-
-
-Marker: TypeAlias = MicrophoneOpened | MicrophoneClosed | HearingCancelled
-
 Heard: TypeAlias = Sound | Marker
-
-
-# VAD -> ASR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceBegan:
-    """Speech began. `number` counts a session's utterances from 1; `first_sample_s` is when the
-    first sample of the speech was received (t0)."""
-
-    number: int
-    first_sample_s: float
-    audio_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceAudio:
-    """Audio of the utterance; the first one holds what was padded before its onset."""
-
-    number: int
-    pcm16: bytes
-    audio_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtterancePaused:
-    """A short silence began, which may be its end; `pause` numbers them."""
-
-    number: int
-    pause: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceResumed:
-    """It was not the end: speech goes on."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceEnded:
-    """`too_long`: it was cut at the longest utterance that is taken. `last_sample_s` is when the
-    last sample of speech was received, before the silence that ended it; `decided_s` when that
-    silence was long enough. When it happened is no part of what is said."""
-
-    number: int
-    audio_ms: int
-    too_long: bool = False
-    last_sample_s: float = field(default=0.0, compare=False)
-    decided_s: float = field(default=0.0, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceDropped:
-    """It was a short sound during a reply and no speech, or the client cancelled it."""
-
-    number: int
-
-
-Spoken: TypeAlias = (
-    UtteranceBegan
-    | UtteranceAudio
-    | UtterancePaused
-    | UtteranceResumed
-    | UtteranceEnded
-    | UtteranceDropped
-    | Marker
-)
 
 
 # LLM -> Phraser -> TTS -> Playout, inside a turn

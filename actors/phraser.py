@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import trio
 
+from ..conversation.record import TurnRecord
 from ..turnstile import current_time, move_on_after
 from .messages import EndOfReply, Phrase, TextPiece
-from .record import TurnRecord
 
 SENTENCE_ENDS = (".", "?", "!")
 

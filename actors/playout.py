@@ -7,20 +7,19 @@ the outbox: what waits here dies with the turn. It keeps the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
-from ..clock import SessionClock
-from ..engines.tts.interface import Speech
+from ..conversation.record import TurnRecord
+from ..conversation.timings import Timings
 from ..protocol.events import Outbound, PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at
 from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
-from .record import TurnRecord
-from .resampler import Resampler
+from .speech_pieces import at_rate, pieces
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class Playout:
     frame_ms: int | None
     """Length of a piece; None: a phrase is sent whole."""
     lead_s: float
-    clock: SessionClock
+    clock: Timings
     telemetry: Telemetry
 
     async def run(self) -> None:
@@ -88,21 +87,3 @@ class Playout:
         """Wait for a moment of the playback, or until the server is in a hurry."""
         with move_on_at(deadline_s, "playout"):
             await self.gate.hurried.wait()
-
-
-def at_rate(speech: Speech, rate_hz: int | None) -> Speech:
-    """The same speech at this rate; None leaves it as it is."""
-    if rate_hz in (None, speech.rate_hz):
-        return speech
-    resampler = Resampler(speech.rate_hz, rate_hz)
-    return Speech(pcm16=resampler.push(speech.pcm16) + resampler.flush(), rate_hz=rate_hz)
-
-
-def pieces(speech: Speech, frame_ms: int | None) -> Iterator[Speech]:
-    """The same speech in frames of this length; None leaves it whole."""
-    if frame_ms is None:
-        yield speech
-        return
-    step = speech.rate_hz * frame_ms // 1000 * 2
-    for start in range(0, len(speech.pcm16), step):
-        yield Speech(pcm16=speech.pcm16[start : start + step], rate_hz=speech.rate_hz)

@@ -14,6 +14,10 @@ from typing import assert_never
 
 import trio
 
+from ..audio.pcm import HEARING_RATE_HZ
+from ..audio.resampler import Resampler
+from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
+from ..protocol import close_codes
 from ..protocol.codes import Breach, Violation
 from ..protocol.commands import (
     Audio,
@@ -34,27 +38,19 @@ from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
 from ..turnstile import SendsItems, current_time, move_on_after
 from .messages import (
-    HEARING_RATE_HZ,
     CancelRequested,
     EndRequested,
     Heard,
-    HearingCancelled,
     InterruptRequested,
-    MicrophoneClosed,
-    MicrophoneOpened,
     PlaybackTold,
     Report,
     Sound,
     TextTyped,
 )
 from .outbox import Outbox
-from .resampler import Resampler
 
 PIECE_BYTES = 64 * 1024
 """How much of a frame is one message in the channel: two seconds at 16 kHz."""
-
-CLOSE_POLICY = 1008
-CLOSE_NORMAL = 1000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +90,7 @@ class Receiver:
         with move_on_after(self.idle_s or math.inf, "idle"):
             return await self.transport.receive()
         await self.outbox.send(Expired(message=f"idle for {self.idle_s:g} s: goodbye"))
-        await self.outbox.send(Closing(code=CLOSE_NORMAL, reason="idle timeout"))
+        await self.outbox.send(Closing(code=close_codes.NORMAL, reason="idle timeout"))
         return None
 
     async def _frame(self, frame: Frame) -> None:
@@ -183,7 +179,9 @@ class Receiver:
         self.telemetry.breach(violation.breach)
         await self._tell(violation, fatal=fatal)
         if fatal:
-            await self.outbox.send(Closing(code=CLOSE_POLICY, reason=violation.breach.value))
+            await self.outbox.send(
+                Closing(code=close_codes.POLICY_VIOLATION, reason=violation.breach.value)
+            )
         return fatal
 
     async def _tell(self, violation: Violation, *, fatal: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
+from ..conversation.attempts import Attempts
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from ..engines.tts.interface import Synthesizer
@@ -18,7 +19,6 @@ from ..protocol.codes import Code
 from ..protocol.events import Failure, Outbound
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time
-from .hand import Hand
 from .messages import EndOfReply, Phrase, SpokenPhrase
 
 
@@ -28,7 +28,7 @@ class TTSActor:
     speech: trio.MemorySendChannel[SpokenPhrase | EndOfReply]
     outbox: SendsItems[Outbound]
     synthesizer: Synthesizer
-    hand: Hand[Phrase]
+    hand: Attempts[Phrase]
     turn: int
     phrase_timeout_s: float
     telemetry: Telemetry

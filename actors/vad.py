@@ -12,26 +12,13 @@ from dataclasses import dataclass, field
 
 import trio
 
-from ..engines.vad.interface import Detector
-from ..levels import rms
-from ..protocol.events import Info, SpeechEnded, SpeechStarted
-from ..telemetry import Telemetry
-from ..turnstile import SendsItems, current_time
-from .endpointer import Edge, Endpointer
-from .limits import AUDIO_MAX_AGE_S
-from .messages import (
-    BYTES_PER_MS,
-    Heard,
+from ..audio.levels import rms
+from ..audio.pcm import BYTES_PER_MS
+from ..conversation.endpointer import Edge, Endpointer
+from ..conversation.spoken import (
     HearingCancelled,
     Marker,
     MicrophoneClosed,
-    Report,
-    Sound,
-    SoundHeard,
-    SoundPassed,
-    SpeechBegan,
-    SpeechConfirmed,
-    SpeechDropped,
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
@@ -39,6 +26,21 @@ from .messages import (
     UtteranceEnded,
     UtterancePaused,
     UtteranceResumed,
+)
+from ..engines.vad.interface import Detector
+from ..protocol.events import Info, SpeechEnded, SpeechStarted
+from ..telemetry import Telemetry
+from ..turnstile import SendsItems, current_time
+from .limits import AUDIO_MAX_AGE_S
+from .messages import (
+    Heard,
+    Report,
+    Sound,
+    SoundHeard,
+    SoundPassed,
+    SpeechBegan,
+    SpeechConfirmed,
+    SpeechDropped,
 )
 from .outbox import Outbox
 from .pauses import Pauses

@@ -31,7 +31,7 @@ from ..engines.asr.admission import Admission, Expected
 from ..engines.asr.whisper import LEAST_WINDOW_S, PARTIAL_MARGIN_S, Ear, WhisperTranscriber
 from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
 from ..engines.asr.whisper_worker import Pass, decode, load
-from ..engines.lane import Lane, LanePool
+from ..engines.lanes.lane import Lane, LanePool
 from ..engines.room import open_engine_room
 from ..wallclock import utc_now
 from .asr_worker import stock

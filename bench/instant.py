@@ -14,10 +14,11 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from ..engines.asr.interface import RATE_HZ, Hypothesis, Transcript
+from ..audio.pcm import HEARING_RATE_HZ
+from ..engines.asr.interface import Hypothesis, Transcript
 from ..engines.kit import OwnEngines
-from ..engines.llm.interface import ChatMessage
 from ..engines.tts.interface import Speech
+from ..protocol.chat import ChatMessage
 
 BASE = 1000
 """Below is silence."""
@@ -28,7 +29,7 @@ FRAME_NUMBERS = 200
 MOST = 480
 """The largest number that a sample can hold."""
 
-DETECTOR_FRAME = RATE_HZ * 20 // 1000
+DETECTOR_FRAME = HEARING_RATE_HZ * 20 // 1000
 
 REPLY = "The quick brown fox jumps over the lazy dog. It was a very fine day."
 MS_PER_CHARACTER = 45
@@ -50,7 +51,7 @@ def number_of(sample: int) -> int | None:
 class InstantDetector:
     """A frame is speech when the sample in its middle is."""
 
-    rate_hz = RATE_HZ
+    rate_hz = HEARING_RATE_HZ
     frame_samples = DETECTOR_FRAME
 
     def is_speech(self, pcm16: bytes) -> bool:
@@ -94,7 +95,7 @@ class InstantTranscriber:
     async def finish(self) -> Transcript:
         await trio.lowlevel.checkpoint()
         text = heard_words(self._numbers)
-        audio_ms = self._bytes / (RATE_HZ * 2 / 1000)
+        audio_ms = self._bytes / (HEARING_RATE_HZ * 2 / 1000)
         return Transcript(text=text, decode_ms=0.0, audio_ms=audio_ms, runs=1)
 
     async def abandon(self) -> None:

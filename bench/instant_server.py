@@ -12,7 +12,7 @@ import os
 import sys
 
 from ..config import Settings
-from ..serve import serve_until_signalled
+from ..server.process import serve_until_signalled
 from .instant import instant_engines
 
 MOST_CALLERS = 2000

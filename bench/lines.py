@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from ..client.recording import RATE_HZ, Recording, resampled
+from ..audio.pcm import HEARING_RATE_HZ
+from ..client.recording import Recording, resampled
 from .caller import Line
 from .instant import FRAME_NUMBERS, sample_of
 
@@ -33,7 +34,7 @@ def recorded_lines(
     size = rate_hz * frame_ms // 1000 * 2
     lines = []
     for recording in recordings:
-        pcm16 = resampled(recording.pcm16, RATE_HZ, rate_hz)
+        pcm16 = resampled(recording.pcm16, HEARING_RATE_HZ, rate_hz)
         frames = [pcm16[at : at + size].ljust(size, b"\0") for at in range(0, len(pcm16), size)]
         lines.append(Line(frames=frames, words=recording.spoken or ""))
     return lambda rng: rng.choice(lines)

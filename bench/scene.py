@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..audio.pcm import HEARING_RATE_HZ
 from ..client.recording import load_folder
 from ..engines.vad.energy import level_dbfs
 
@@ -25,8 +26,7 @@ Marks = npt.NDArray[np.bool_]
 Span = tuple[int, int]
 """From and to, in ms."""
 
-RATE_HZ = 16_000
-MS = RATE_HZ // 1000
+MS = HEARING_RATE_HZ // 1000
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples/audio"
 LEAD_MS, TAIL_MS = 300, 1000
 """The silence around the speech of the examples."""
@@ -68,7 +68,7 @@ class Scene:
 
     @property
     def seconds(self) -> float:
-        return len(self.speech) / RATE_HZ
+        return len(self.speech) / HEARING_RATE_HZ
 
     @property
     def spoken_s(self) -> float:
@@ -162,7 +162,7 @@ def _noise(kind: str, length: int, pieces: Sequence[Sound]) -> Sound:
     if kind == "white":
         return np.asarray(random.normal(size=length))
     if kind == "hum":
-        t = np.arange(length) / RATE_HZ
+        t = np.arange(length) / HEARING_RATE_HZ
         waves = (np.sin(2 * np.pi * 50 * n * t + n) / n for n in range(1, 11))
         return np.asarray(sum(waves, np.zeros(length)))
     total = np.zeros(length)

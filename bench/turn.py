@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from ..audio.pcm import HEARING_RATE_HZ
 from ..client.conversation import Pace
 from ..client.recital import recite
-from ..client.recording import RATE_HZ, Recording, load_folder
+from ..client.recording import Recording, load_folder
 from ..client.report import Row, row_of
 from ..client.server_process import parley_serve, server_process
 from ..client.utterance import Utterance
@@ -59,7 +60,7 @@ async def bench_turn(plan: Plan, settings: Settings, console: Console) -> Result
     Raises ServerFailed, Unreachable, ClosedEarly, NoGreeting and NotAWav.
     """
     recordings = load_folder(plan.recordings)
-    pace = Pace(rate_hz=RATE_HZ, chunk_ms=plan.frame_ms)
+    pace = Pace(rate_hz=HEARING_RATE_HZ, chunk_ms=plan.frame_ms)
     turns: list[tuple[Recording, Utterance]] = []
     plan.log.parent.mkdir(parents=True, exist_ok=True)
     with Progress(console=console) as progress:

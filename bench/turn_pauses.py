@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..actors.endpointer import Edge, Endpointer, EndpointerSettings
+from ..audio.pcm import BYTES_PER_MS
+from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
 from ..engines.asr import pocketsphinx_worker as sphinx
 from ..engines.turn.interface import HEARD_S, Pause
 from ..engines.vad.interface import Detector
 
 NEVER_MS = 3_600_000
-BYTES_PER_MS = 32
 HEARD_BYTES = int(HEARD_S * 1000) * BYTES_PER_MS
 CALL = "turn"
 

@@ -25,11 +25,17 @@ import numpy as np
 import soxr
 import trio
 
-from ..engines.lane import Lane
+from ..audio.pcm import HEARING_RATE_HZ
+from ..audio.wav import Wav, read_wav, wav_bytes
+from ..engines.lanes.lane import Lane
 from ..engines.tts import pyttsx3_worker
 from ..engines.tts.pyttsx3 import loader
-from ..wav import Wav, read_wav, wav_bytes
-from .scene import MS, RATE_HZ, SPEECH_DBFS, Sound, at_level
+from .scene import (
+    MS,
+    SPEECH_DBFS,
+    Sound,
+    at_level,
+)
 from .turn_lines import FINISHED_LOOKING, paused, whole
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
@@ -128,7 +134,7 @@ async def _make(folder: Path, seed: int, voices_per_line: int) -> TurnSet:
                 notes.append(f"{voice} makes no pause in: {', '.join(order.said)}")
                 continue
             pcm16, labelled = made
-            (folder / name).write_bytes(wav_bytes(pcm16, RATE_HZ))
+            (folder / name).write_bytes(wav_bytes(pcm16, HEARING_RATE_HZ))
             turns.append(labelled)
     turns.sort(key=lambda turn: turn.file)
     made_set = TurnSet(seed=seed, voices=voices, notes=notes, turns=turns)
@@ -202,7 +208,7 @@ async def _by_espeak(orders: Sequence[_Order], voice: str) -> list[Sound]:
 
 def _resampled(wav: Wav) -> Sound:
     sound = np.frombuffer(wav.pcm16, "<i2").astype(np.float64) / 32768
-    return np.asarray(soxr.resample(sound, wav.rate_hz, RATE_HZ))
+    return np.asarray(soxr.resample(sound, wav.rate_hz, HEARING_RATE_HZ))
 
 
 # The turn
@@ -275,5 +281,5 @@ def _faded(piece: Sound) -> Sound:
 def pink(noise: np.random.Generator, length: int) -> Sound:
     """Power falls with the frequency, as in rooms."""
     spectrum = np.fft.rfft(noise.normal(size=length))
-    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), length * 50 / RATE_HZ))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), length * 50 / HEARING_RATE_HZ))
     return np.asarray(np.fft.irfft(spectrum, length))

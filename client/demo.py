@@ -14,11 +14,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..wav import NotAWav
+from ..audio.pcm import HEARING_RATE_HZ
+from ..audio.wav import NotAWav
 from .conversation import ClosedEarly, NoGreeting, Pace
 from .live import LiveView
 from .recital import recite
-from .recording import RATE_HZ, Recording, load_folder
+from .recording import Recording, load_folder
 from .report import Row, as_json, row_of, table_of
 from .server_process import ServerFailed, ServerProcess, parley_serve, server_process
 from .talk import FAILED, OK, UNANSWERED, save_reply
@@ -49,7 +50,7 @@ async def demo(
     try:
         recordings = _prepared(folder, out_dir)
         pace = Pace(
-            rate_hz=RATE_HZ, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
+            rate_hz=HEARING_RATE_HZ, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )
         with _waiting(console) as ready:
             async with server_process(out_dir / LOG, command) as server:

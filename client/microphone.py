@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from ..wav import NotAWav, Wav, parse_wav
+from ..audio.wav import NotAWav, Wav, parse_wav
 from .incoming import Partial, Phrase, Unknown
 from .utterance import Heard
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..wav import NotAWav, parse_wav, read_wav, wav_bytes
+from ..audio.pcm import HEARING_RATE_HZ
+from ..audio.wav import NotAWav, parse_wav, read_wav, wav_bytes
 from .utterance import Utterance
-
-RATE_HZ = 16_000
-"""What is sent; recordings at other rates are resampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """PCM16 mono at RATE_HZ; `spoken` is what is said in it, where somebody wrote it down."""
+    """PCM16 mono at HEARING_RATE_HZ; `spoken` is what is said in it, where that is known."""
 
     name: str
     pcm16: bytes
@@ -25,7 +23,7 @@ def load_recording(path: Path, spoken: str | None = None) -> Recording:
     """The recording in a WAV file. Raises NotAWav."""
     wav = read_wav(path)
     return Recording(
-        name=path.stem, pcm16=resampled(wav.pcm16, wav.rate_hz, RATE_HZ), spoken=spoken
+        name=path.stem, pcm16=resampled(wav.pcm16, wav.rate_hz, HEARING_RATE_HZ), spoken=spoken
     )
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
-from ..wav import NotAWav
+from ..audio.pcm import HEARING_RATE_HZ
+from ..audio.wav import NotAWav
 from .conversation import ClosedEarly, NoGreeting, Pace, conversation
 from .live import LiveView
 from .microphone import HEADPHONES, Microphone, NoMicrophone, Speaker, open_microphone
-from .recording import RATE_HZ, load_recording, reply_wav
+from .recording import load_recording, reply_wav
 from .report import Row, row_of, table_of
 from .utterance import Heard, Utterance
 from .wire import Unreachable, open_wire
@@ -59,7 +60,7 @@ async def talk(
     errors = errors or Console(stderr=True)
     try:
         pace = Pace(
-            rate_hz=RATE_HZ, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
+            rate_hz=HEARING_RATE_HZ, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )
         if mic:
             return await _talk_by_microphone(url, pace, console)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..wav import NotAWav, parse_wav
+from ..audio.wav import NotAWav, parse_wav
 from .incoming import (
     Final,
     Finalizing,

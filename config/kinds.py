@@ -17,7 +17,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from ..languages import check_language, likely_language
+from ..conversation.languages import check_language, likely_language
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]

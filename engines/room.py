@@ -36,7 +36,7 @@ from .asr.pocketsphinx_worker import load as load_pocketsphinx
 from .asr.whisper_worker import load_named as load_whisper
 from .failures import EngineFailure
 from .kit import Engines, OwnEngines
-from .lane import Lane, LanePool
+from .lanes.lane import Lane, LanePool
 from .llm.interface import Responder, Warms
 from .llm.local import LocalResponder
 from .media.decode_worker import load as load_media

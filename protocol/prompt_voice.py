@@ -14,12 +14,12 @@ from typing import Any, assert_never
 
 import msgspec
 
+from ..audio.wav import wav_bytes
 from . import events
 from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, Played, StartListening, StopListening
 from .dialect import Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
-from .wav import wav_bytes
 
 PROTOCOL_VERSION = 1
 

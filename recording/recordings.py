@@ -23,10 +23,10 @@ import structlog
 import trio
 
 from .. import __version__
+from ..childspec import Observer
 from ..config import Recording as Rule
 from ..config import Settings
 from ..protocol.dialect import Dialect
-from ..supervision import Observer
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..wallclock import unix_ms

@@ -13,7 +13,7 @@ import trio
 from ..config import Settings
 from ..engines.kit import Engines
 from ..protocol.dialect import Dialect
-from ..session import Session
+from ..session.life import Session
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, PeerGone, memory_pair
 from ..turnstile import Turnstile

@@ -21,12 +21,12 @@ from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines
-from ..engines.llm.interface import ChatMessage
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
+from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Dialect
-from ..session import Session
+from ..session.life import Session
 from ..telemetry import Telemetry
 from ..transport import PeerGone
 from ..turnstile import Turnstile

@@ -17,10 +17,11 @@ from ..config import Hearing
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines
-from ..engines.llm.interface import ChatMessage, Responder, warm
+from ..engines.llm.interface import Responder, warm
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
+from ..protocol.chat import ChatMessage
 from ..transport import PeerGone, Transport
 from ..turnstile import Turnstile
 from .tape import Data, Entry, Tape

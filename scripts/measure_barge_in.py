@@ -19,14 +19,14 @@ from pathlib import Path
 
 import trio
 
-from parley.actors.ledger import Entry
-from parley.actors.resampler import Resampler
+from parley.audio.resampler import Resampler
+from parley.audio.wav import read_wav
 from parley.client.caller import RATE_HZ, Ear, Mouth
 from parley.client.report import middle, p95
 from parley.client.server_process import parley_serve, server_process
 from parley.client.speech_edges import speech_edges
 from parley.client.wire import Wire, open_wire
-from parley.wav import read_wav
+from parley.conversation.ledger import Entry
 
 ROOT = Path(__file__).resolve().parent.parent
 BEFORE_MS = 100

@@ -9,7 +9,6 @@ import os
 import pytest
 import trio
 
-from parley.cancelling import every_step
 from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
@@ -20,9 +19,9 @@ from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.dialects import DIALECTS
 from parley.recording.tap import Tap, TappedTransport, tapped
 from parley.recording.tape import MemoryTape
-from parley.session import Session
+from parley.session.life import Session
 from parley.telemetry import Telemetry
-from parley.testing import silence, speech
+from parley.testing import every_step, silence, speech
 from parley.transport import PeerGone, memory_pair
 from parley.turnstile import Turnstile
 

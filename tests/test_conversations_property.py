@@ -28,22 +28,22 @@ import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
-from parley.engines.llm.interface import ChatMessage
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.turn.scripted import ScriptedTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.memory_client import MemoryClient
+from parley.protocol.chat import ChatMessage
 from parley.protocol.dialect import Dialect
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
-from parley.session import Session
+from parley.session.life import Session
 from parley.supervisor import SupervisorStopped
 from parley.telemetry import Telemetry
 from parley.testing import LOUD, open_session
@@ -353,7 +353,7 @@ def _reply_of(word: str) -> int:
 class _Run:
     script: Script
     now: Any = None
-    client: MemoryClient = field(init=False)
+    client: InMemoryClient = field(init=False)
     session: Session = field(init=False)
     opens: bool = False
     typed: list[str] = field(default_factory=list)

@@ -10,15 +10,7 @@ import trio
 import trio.testing
 
 from parley.config import Settings
-from parley.embedding import open_server
-from parley.engines.asr.scripted import ScriptedTranscriber
-from parley.engines.kit import OwnEngines
-from parley.engines.llm.interface import ChatMessage
-from parley.engines.llm.scripted import ScriptedResponder
-from parley.engines.tts.scripted import ScriptedSynthesizer
-from parley.engines.vad.scripted import ScriptedDetector
-from parley.testing import silence, speech
-from parley.watching import (
+from parley.conversation.events import (
     AudioHeard,
     BargedIn,
     Connected,
@@ -26,6 +18,14 @@ from parley.watching import (
     SessionEvent,
     TextHeard,
 )
+from parley.embedding import open_server
+from parley.engines.asr.scripted import ScriptedTranscriber
+from parley.engines.kit import OwnEngines
+from parley.engines.llm.scripted import ScriptedResponder
+from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.scripted import ScriptedDetector
+from parley.protocol.chat import ChatMessage
+from parley.testing import silence, speech
 
 Clock = trio.testing.MockClock
 

@@ -26,7 +26,13 @@ FORBIDDEN = ("time", "threading", "asyncio", "concurrent", "_thread", "sched")
 """Clocks and schedulers beside Trio's."""
 
 OUTSIDE = (
-    *("parley.recording", "parley.engines", "parley.client", "parley.logs", "parley.cli"),
+    *(
+        "parley.recording",
+        "parley.engines",
+        "parley.client",
+        "parley.server.logs",
+        "parley.commands.app",
+    ),
     *("parley.wallclock", "parley.bench"),
 )
 """Where the process meets the world; who of them may have a clock stands in WALL_CLOCK."""
@@ -127,30 +133,78 @@ def of(room: str, *targets: str) -> list[str]:
 
 def test_all_of_it_is_looked_at() -> None:
     modules = own_modules()
-    assert {"parley", "parley.session", "parley.actors.vad", "parley.engines.llm.local"} <= set(
-        modules
-    )
+    assert {
+        "parley",
+        "parley.session.life",
+        "parley.actors.vad",
+        "parley.engines.llm.local",
+    } <= set(modules)
     assert not [name for name in modules if name.startswith(("parley.tests", "parley.scripts"))]
     assert "parley.actors.messages" in {found.name for found in imports("parley.actors.vad")}
 
 
-def test_the_protocol_imports_nothing_of_ours_but_itself() -> None:
+ROOMS = {
+    "audio": (),
+    "protocol": ("audio",),
+    "conversation": ("protocol", "audio"),
+    "config": ("conversation", "audio", "protocol"),
+    "engines": (
+        "conversation",
+        "protocol",
+        "audio",
+        "config",
+        "supervisor",
+        "childspec",
+        "turnstile",
+    ),
+    "actors": (
+        *("conversation", "engines", "protocol", "audio"),
+        *("telemetry", "transport", "turnstile"),
+    ),
+    "session": (
+        *("actors", "conversation", "engines", "protocol", "audio", "config"),
+        *("supervisor", "childspec", "telemetry", "transport", "turnstile"),
+    ),
+    "recording": (
+        *("session", "actors", "conversation", "engines", "protocol", "audio", "config"),
+        *("supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+    ),
+    "server": (
+        *("session", "recording", "conversation", "actors", "engines", "protocol", "audio"),
+        *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+    ),
+    "client": ("protocol", "audio", "transport", "config", "engines"),
+    "supervisor": ("childspec",),
+    "childspec": (),
+    "turnstile": (),
+    "transport": ("protocol",),
+    "wallclock": (),
+    "telemetry": ("engines", "protocol"),
+}
+"""Which rooms of the house each room may import from, beside itself; `parley` itself is free."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_dependencies_point_one_way(room: str) -> None:
     strangers = [
         str(found)
-        for found in all_imports("protocol")
-        if ours(found) and not found.name.startswith("parley.protocol")
+        for found in all_imports(room)
+        if ours(found)
+        and found.name != "parley"
+        and found.name.split(".")[1] not in (room, *ROOMS[room])
     ]
     assert strangers == []
 
 
+@pytest.mark.parametrize("room", ["protocol", "conversation", "audio"])
 @pytest.mark.parametrize("library", ["trio", "socket", "ssl", "h11", "trio_websocket", "select"])
-def test_the_protocol_does_no_io(library: str) -> None:
-    assert of("protocol", library) == []
+def test_what_is_only_known_and_decided_does_no_io(room: str, library: str) -> None:
+    assert of(room, library) == []
 
 
-@pytest.mark.parametrize("module", ["parley.supervisor", "parley.supervision"])
+@pytest.mark.parametrize("module", ["parley.supervisor", "parley.childspec"])
 def test_the_supervisor_knows_nothing_of_voices(module: str) -> None:
-    allowed = {"trio", "parley.supervisor", "parley.supervision"}
+    allowed = {"trio", "parley.supervisor", "parley.childspec"}
     strangers = [
         str(found)
         for found in imports(module)
@@ -160,19 +214,7 @@ def test_the_supervisor_knows_nothing_of_voices(module: str) -> None:
 
 
 def test_the_words_of_supervision_need_no_event_loop() -> None:
-    assert not [found for found in imports("parley.supervision") if found.name == "trio"]
-
-
-def test_actors_know_no_session_and_no_server() -> None:
-    assert (
-        of(
-            "actors",
-            *("parley.session", "parley.turn", "parley.dialogue", "parley.server"),
-            *("parley.serving", "parley.serve", "parley.cli", "parley.client", "parley.config"),
-            *("parley.supervisor", "parley.supervision", "parley.doctor"),
-        )
-        == []
-    )
+    assert not [found for found in imports("parley.childspec") if found.name == "trio"]
 
 
 def test_actors_know_only_the_interfaces_of_engines() -> None:
@@ -191,28 +233,17 @@ def test_only_the_receiver_and_the_sender_see_the_peer() -> None:
 
 
 def test_actors_see_no_sibling_actor() -> None:
-    actors = ("vad", "asr", "llm", "phraser", "tts", "playout", "receiver", "sender")
+    actors = ("vad", "asr", "llm", "phraser", "tts", "playout", "receiver", "sender", "dialogue")
     assert of("actors", *(f"parley.actors.{actor}" for actor in actors)) == []
 
 
-def test_engines_know_no_actor_and_no_session() -> None:
-    assert (
-        of(
-            "engines",
-            *("parley.actors", "parley.session", "parley.turn", "parley.dialogue"),
-            *("parley.server", "parley.serving", "parley.serve", "parley.cli", "parley.client"),
-        )
-        == []
-    )
-
-
-def test_a_session_knows_no_server() -> None:
-    for room in ("session", "turn", "dialogue"):
-        assert of(room, "parley.server", "parley.serving", "parley.serve", "parley.cli") == []
-
-
-def test_the_client_knows_the_server_by_its_wire_alone() -> None:
-    assert of("client", "parley.session", "parley.server", "parley.serving", "parley.actors") == []
+def test_a_command_is_imported_by_no_room() -> None:
+    assert {
+        found.module for found in all_imports() if found.name.startswith("parley.commands")
+    } <= {
+        *(module for module in own_modules() if module.startswith("parley.commands")),
+        "parley.__main__",
+    }
 
 
 def test_scripted_engines_are_imported_by_nobody_who_serves() -> None:
@@ -225,17 +256,16 @@ def test_scripted_engines_are_imported_by_nobody_who_serves() -> None:
 
 
 def test_nobody_imports_the_harness() -> None:
-    assert of("", "parley.testing") == []
+    using = {found.module for found in all_imports() if found.name.startswith("parley.testing")}
+    assert {name for name in using if not name.startswith("parley.testing")} == {
+        "parley.cancelling"  # its old name, for one version
+    }
 
 
 def test_nobody_imports_the_measurements_but_the_command_line() -> None:
     using = {found.module for found in all_imports() if found.name.startswith("parley.bench")}
-    assert {name for name in using if not name.startswith("parley.bench")} == {"parley.cli"}
-
-
-def test_nobody_imports_the_command_line_but_the_script() -> None:
-    assert {found.module for found in all_imports() if found.name == "parley.cli"} <= {
-        "parley.__main__"
+    assert {name for name in using if not name.startswith("parley.bench")} == {
+        "parley.commands.bench"
     }
 
 

@@ -12,8 +12,8 @@ import pytest
 import trio
 from typer.testing import CliRunner
 
-from parley.cli import app
-from parley.wav import read_wav
+from parley.audio.wav import read_wav
+from parley.commands.app import app
 from support.live_server import open_live_server
 
 ROOT = Path(__file__).resolve().parent.parent

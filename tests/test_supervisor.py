@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from parley.supervision import (
+from parley.childspec import (
     Intensity,
     replaced_with,
     restarts_after_exit,

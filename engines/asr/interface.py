@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-RATE_HZ = 16_000
-"""Every transcriber hears PCM16 little-endian mono at this rate."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:

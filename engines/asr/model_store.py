@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...languages import check_language
+from ...conversation.languages import check_language
 from .model_check import ModelProblem, check_model
 from .model_names import COMPUTE_TYPES, WHISPER_REPOSITORIES, ModelName, parse_name
 from .model_pull import Progress, Pulled, pull

@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 import trio
 
-from ...wav import wav_bytes
+from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
+from ...audio.wav import wav_bytes
 from ..failures import EngineFailure, LaneLost
-from ..openai_client import Client, SettingNames, open_client
-from .interface import RATE_HZ, Hypothesis, Transcript
+from ..services.openai_client import Client, SettingNames, open_client
+from .interface import Hypothesis, Transcript
 
 NAMES = SettingNames(
     model="OPENAI_ASR_MODEL",
@@ -28,7 +29,6 @@ NAMES = SettingNames(
     api_key="OPENAI_ASR_API_KEY or OPENAI_API_KEY",
 )
 
-BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 SHORTEST_MS = 100
 """OpenAI refuses what is shorter. There is no word in it either."""
@@ -147,7 +147,7 @@ class OpenAITranscriber:
     async def _ask(self, utterance: _Open) -> str:
         utterance.runs += 1
         began_s = trio.current_time()
-        file = ("speech.wav", wav_bytes(bytes(utterance.audio), RATE_HZ), "audio/wav")
+        file = ("speech.wav", wav_bytes(bytes(utterance.audio), HEARING_RATE_HZ), "audio/wav")
         request = self._client.sdk.audio.transcriptions.with_streaming_response.create(
             file=file, **self._options
         )

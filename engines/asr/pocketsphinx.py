@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 
 import trio
 
+from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
 from ..failures import EngineFailure, LaneLost
-from ..lane import Lane, LanePool
+from ..lanes.lane import Lane, LanePool
 from . import pocketsphinx_worker as worker
 from .admission import Admission, Expected
-from .interface import RATE_HZ, Hypothesis, Transcript
+from .interface import Hypothesis, Transcript
 
 T = TypeVar("T")
 
-FEED_BYTES = RATE_HZ * 2
+FEED_BYTES = HEARING_RATE_HZ * 2
 """A second of audio per call, 0.15 s of work: a long feed lets other sessions in between."""
 
-BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 EXPECTED = Expected(rtf=0.15, final_s=0.1)
 """Before anything was heard: what a core of a small machine needs."""

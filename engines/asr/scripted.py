@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from .interface import RATE_HZ, Hypothesis, Transcript
-
-BYTES_PER_MS = RATE_HZ * 2 // 1000
+from ...audio.pcm import BYTES_PER_MS
+from .interface import Hypothesis, Transcript
 
 Call = str | tuple[str, int]
 """A kind of call ("begin", "feed", "hypothesis", "finish"), or one call of it, counted from 1 over

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 import trio
 
 from ..failures import EngineFailure, EngineUnavailable, LaneLost
-from ..lane import LanePool
+from ..lanes.lane import LanePool
 from .admission import Admission, Expected
-from .interface import RATE_HZ, Hypothesis, Transcript
+from .interface import Hypothesis, Transcript
 from .whisper_guards import Decoded, Guard, guard_of
 from .whisper_window import (
     FULL_FRAMES,
@@ -35,8 +35,6 @@ from .whisper_window import (
     token_cap,
 )
 from .whisper_worker import Pass, decode
-
-BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 TAIL_S = 12.0
 """The most that a partial looks at; of more, the beginning is settled."""

@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
-RATE_HZ = 16_000
-BYTES_PER_S = RATE_HZ * 2
+from ...audio.pcm import HEARING_RATE_HZ
+
+BYTES_PER_S = HEARING_RATE_HZ * 2
 FRAMES_PER_S = 100
 """Mel frames; the encoder halves them."""
 FULL_FRAMES = 3000
@@ -49,9 +50,9 @@ def seconds_of(size: int) -> float:
 def quiet_point(pcm16: bytes, from_s: float, to_s: float) -> int:
     """Where to cut, as an offset in bytes: the middle of the quietest 100 ms between two moments,
     the last one of equals. Speech has such a dip between most words."""
-    step = int(RATE_HZ * SMOOTH_S / 4)
+    step = int(HEARING_RATE_HZ * SMOOTH_S / 4)
     samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32)
-    first, last = int(from_s * RATE_HZ), min(int(to_s * RATE_HZ), len(samples))
+    first, last = int(from_s * HEARING_RATE_HZ), min(int(to_s * HEARING_RATE_HZ), len(samples))
     blocks = (last - first) // step
     if blocks < 4:
         return min(len(pcm16), (first + last) // 2 * 2)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-Role = Literal["system", "user", "assistant"]
+from ...protocol.chat import ChatMessage
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatMessage:
-    role: Role
-    text: str
+__all__ = ["ChatMessage", "Responder", "Warms", "warm"]
 
 
 class Responder(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import trio
 
-from .interface import ChatMessage, Role
+from ...protocol.chat import ChatMessage, Role
 
 Rule = Callable[[str, Sequence[ChatMessage]], str | None]
 """From the lower-case words heard last, and all that was said before: an answer, or none."""

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import trio
 
+from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure
-from ..openai_client import Blame, Client, open_client
-from .interface import ChatMessage
+from ..services.openai_client import Blame, Client, open_client
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam

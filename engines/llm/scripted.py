@@ -13,7 +13,7 @@ from math import inf
 
 import trio
 
-from .interface import ChatMessage
+from ...protocol.chat import ChatMessage
 
 
 class Mark(Enum):

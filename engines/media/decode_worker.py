@@ -12,7 +12,7 @@ import resource
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..asr.interface import RATE_HZ
+from ...audio.pcm import HEARING_RATE_HZ
 from ..failures import EngineFailure
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
 
-BYTES_PER_S = RATE_HZ * 2
+BYTES_PER_S = HEARING_RATE_HZ * 2
 
 FORMATS = "wav,matroska,webm,mov,mp4,m4a,ogg,flac,mp3,aac"
 """What MediaRecorder makes, and what people have on disk. None of them names other files."""
@@ -78,7 +78,7 @@ def decode(blob: bytes, limit_ms: int) -> bytes:
     pcm16 = bytearray()
     try:
         with _open(blob) as container:
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING_RATE_HZ)
             for frame in _frames(container, limit_ms):
                 for piece in resampler.resample(frame):
                     pcm16 += bytes(piece.planes[0])[: piece.samples * 2]

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from ...wav import NotAWav, parse_wav
+from ...audio.wav import NotAWav, parse_wav
 from ..failures import EngineFailure
-from ..openai_client import Client, SettingNames, open_client
+from ..services.openai_client import Client, SettingNames, open_client
 from .interface import Speech
 from .text import speakable
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..lane import LanePool
+from ..lanes.lane import LanePool
 from . import piper_worker as worker
 from .interface import Speech
 from .text import speakable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..lane import LanePool
+from ..lanes.lane import LanePool
 from . import pyttsx3_worker as worker
 from .interface import Speech
 from .text import speakable

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...audio.pcm import HEARING_RATE_HZ
 from ..failures import EngineFailure, EngineUnavailable
 
-RATE_HZ = 16_000
 WINDOW_S = 8
-SAMPLES = WINDOW_S * RATE_HZ
+SAMPLES = WINDOW_S * HEARING_RATE_HZ
 INPUT = "input_features"
 FEATURES = (80, 800)
 """Mel bands and frames of 10 ms: the model's input without the batch."""
@@ -61,7 +61,7 @@ def load(path: str) -> None:
     _check(session, path)
     _session, _extract = session, FeatureExtractor(chunk_length=WINDOW_S)
     try:
-        likelihood(bytes(2 * RATE_HZ))
+        likelihood(bytes(2 * HEARING_RATE_HZ))
     except Exception as error:
         _session = None
         raise EngineUnavailable(

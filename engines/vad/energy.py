@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from ...levels import rms
+from ...audio.levels import rms
+from ...audio.pcm import HEARING_RATE_HZ
 
-RATE_HZ = 16_000
 FRAME_MS = 20
 
 MARGIN_DB = 6.0
@@ -29,8 +29,8 @@ FALL = 0.1
 class EnergyDetector:
     """`threshold` is the RMS (full scale is 1) that speech exceeds however quiet the room is."""
 
-    rate_hz = RATE_HZ
-    frame_samples = RATE_HZ * FRAME_MS // 1000
+    rate_hz = HEARING_RATE_HZ
+    frame_samples = HEARING_RATE_HZ * FRAME_MS // 1000
 
     def __init__(self, threshold: float = 0.01) -> None:
         if not 0.0 < threshold <= 1.0:

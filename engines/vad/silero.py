@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...audio.pcm import HEARING_RATE_HZ
 from ..failures import EngineUnavailable
 
-RATE_HZ = 16_000
 FRAME_SAMPLES = 512
 """The only length that the model knows at 16 kHz: 32 ms."""
 
@@ -38,7 +38,7 @@ class SileroDetector:
     Raises ValueError for another threshold, EngineUnavailable without model or onnxruntime.
     """
 
-    rate_hz = RATE_HZ
+    rate_hz = HEARING_RATE_HZ
     frame_samples = FRAME_SAMPLES
 
     _h: npt.NDArray[np.float32]

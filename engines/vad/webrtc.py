@@ -13,9 +13,9 @@ from collections import deque
 
 import webrtcvad
 
+from ...audio.pcm import HEARING_RATE_HZ
 from .energy import SILENCE_DBFS, level_dbfs
 
-RATE_HZ = 16_000
 FRAME_MS = 30
 
 FLOOR_DBFS = -60.0
@@ -47,8 +47,8 @@ noise."""
 class WebRtcDetector:
     """`aggressiveness` 0 to 3: how eagerly it takes sound for noise. Others are ValueErrors."""
 
-    rate_hz = RATE_HZ
-    frame_samples = RATE_HZ * FRAME_MS // 1000
+    rate_hz = HEARING_RATE_HZ
+    frame_samples = HEARING_RATE_HZ * FRAME_MS // 1000
 
     def __init__(self, aggressiveness: int) -> None:
         if aggressiveness not in range(4):
@@ -57,7 +57,7 @@ class WebRtcDetector:
         self.reset()
 
     def is_speech(self, pcm16: bytes) -> bool:
-        voiced = bool(self._vad.is_speech(pcm16, RATE_HZ))  # always asked: it learns
+        voiced = bool(self._vad.is_speech(pcm16, HEARING_RATE_HZ))  # always asked: it learns
         level = level_dbfs(pcm16)
         self._frames += 1
         gate = max(FLOOR_DBFS, self._floor_gate(level))

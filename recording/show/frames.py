@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ...wav import NotAWav, parse_wav
+from ...audio.wav import NotAWav, parse_wav
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

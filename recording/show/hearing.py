@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...audio.pcm import HEARING_RATE_HZ
 from .sound import Piece
-from .timeline import RATE_HZ, Fate, Partial, Span, Utterance
+from .timeline import (
+    Fate,
+    Partial,
+    Span,
+    Utterance,
+)
 
 TOGETHER_S = 0.3
 """Voiced frames that are so near to each other are the same sound."""
@@ -29,7 +35,7 @@ class Hearing:
     faster_than_life: bool = False
     arrived_s: float = 0.0
     """When the client's newest frame came, with or without its sound."""
-    rate_hz: int = RATE_HZ
+    rate_hz: int = HEARING_RATE_HZ
     listening: bool = False
     _begun: list[float] = field(default_factory=list)
     """When each utterance was begun, of the same length as `utterances`."""

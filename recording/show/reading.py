@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...audio.pcm import HEARING_RATE_HZ
 from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
@@ -16,7 +17,15 @@ from .latencies import SILENT, latencies_ms
 from .replies import Replies
 from .silences import clear_of, holds
 from .sound import laid_out
-from .timeline import RATE_HZ, Fate, Kind, Mark, Partial, Timeline, Token, Turn
+from .timeline import (
+    Fate,
+    Kind,
+    Mark,
+    Partial,
+    Timeline,
+    Token,
+    Turn,
+)
 from .words import facts, notes
 
 ROUTINE = frozenset({"partial", "playout", "phrase gap"})
@@ -37,7 +46,7 @@ def timeline_of(recording: Recording) -> Timeline:
         dialect=dialect,
         codec=dialect.codec(lambda: 0),
         has_text=recording.header.has_text,
-        hearing=Hearing(recording.header.detector_frame_samples / RATE_HZ),
+        hearing=Hearing(recording.header.detector_frame_samples / HEARING_RATE_HZ),
     )
     for entry in recording.entries:
         reader.take(entry)
@@ -92,7 +101,7 @@ class _Reader:
             case "llm.token":
                 self._token(entry)
             case "tts.speak":
-                rate_hz = int(entry.data.get("rate_hz") or RATE_HZ)
+                rate_hz = int(entry.data.get("rate_hz") or HEARING_RATE_HZ)
                 text = str(entry.data.get("said") or "")
                 self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz)
             case "deadline":

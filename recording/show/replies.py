@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from ...actors.ledger import Entry as LedgerEntry
+from ...conversation.ledger import Entry as LedgerEntry
 from .sound import Piece
 from .timeline import Outcome, Phrase, Turn
 

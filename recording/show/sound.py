@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...actors.resampler import Resampler
-from .timeline import RATE_HZ, Samples
+from ...audio.pcm import HEARING_RATE_HZ
+from ...audio.resampler import Resampler
+from .timeline import Samples
 
 BIN_S = 0.005
 """One peak of the drawn waveform."""
@@ -48,10 +49,10 @@ class Piece:
 
 def laid_out(pieces: Sequence[Piece], duration_s: float) -> Samples:
     """One track of 16 kHz. Pieces that follow each other are resampled as one, without a seam."""
-    track = np.zeros(max(0, round(duration_s * RATE_HZ)), dtype=np.int16)
+    track = np.zeros(max(0, round(duration_s * HEARING_RATE_HZ)), dtype=np.int16)
     for start_s, rate_hz, pcm16 in _runs(pieces):
         samples = _resampled(pcm16, rate_hz)
-        at = max(0, round(start_s * RATE_HZ))
+        at = max(0, round(start_s * HEARING_RATE_HZ))
         end = min(at + len(samples), len(track))
         track[at:end] = samples[: max(0, end - at)]
     return track
@@ -68,7 +69,7 @@ def _runs(pieces: Sequence[Piece]) -> Iterable[tuple[float, int, bytes]]:
         yield run[0].start_s, run[0].rate_hz, b"".join(p.pcm16 for p in run)
 
 
-def _resampled(pcm16: bytes, rate_hz: int, to_hz: int = RATE_HZ) -> Samples:
+def _resampled(pcm16: bytes, rate_hz: int, to_hz: int = HEARING_RATE_HZ) -> Samples:
     if rate_hz != to_hz:
         resampler = Resampler(rate_hz, to_hz)
         pcm16 = resampler.push(pcm16) + resampler.flush()
@@ -77,7 +78,7 @@ def _resampled(pcm16: bytes, rate_hz: int, to_hz: int = RATE_HZ) -> Samples:
 
 def peaks(samples: Samples) -> bytes:
     """The loudest of each BIN_S, 0 to 255 for silence to full scale."""
-    step = round(RATE_HZ * BIN_S)
+    step = round(HEARING_RATE_HZ * BIN_S)
     padded = np.zeros(-(-len(samples) // step) * step, dtype=np.int32)
     padded[: len(samples)] = samples
     loudest = np.abs(padded).reshape(-1, step).max(axis=1) if len(padded) else padded
@@ -87,13 +88,16 @@ def peaks(samples: Samples) -> bytes:
 
 def stereo_wav(left: Samples, right: Samples) -> bytes:
     """Caller left, Parley right: 16 kHz PCM16, or 8 kHz µ-law where they are long."""
-    if len(left) <= LONG_S * RATE_HZ:
+    if len(left) <= LONG_S * HEARING_RATE_HZ:
         target = io.BytesIO()
         with wave.open(target, "wb") as writer:
-            writer.setparams((2, 2, RATE_HZ, 0, "NONE", ""))
+            writer.setparams((2, 2, HEARING_RATE_HZ, 0, "NONE", ""))
             writer.writeframes(np.column_stack((left, right)).astype("<i2").tobytes())
         return target.getvalue()
-    sides = [_mu_law(_resampled(side.tobytes(), RATE_HZ, SMALL_RATE_HZ)) for side in (left, right)]
+    sides = [
+        _mu_law(_resampled(side.tobytes(), HEARING_RATE_HZ, SMALL_RATE_HZ))
+        for side in (left, right)
+    ]
     data = np.column_stack(sides).tobytes()
     layout = struct.pack("<HHIIHHH", 7, 2, SMALL_RATE_HZ, SMALL_RATE_HZ * 2, 2, 8, 0)
     fact = struct.pack("<4sII", b"fact", 4, len(data) // 2)

@@ -13,9 +13,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-RATE_HZ = 16_000
-"""Of both sides' sound on the time axis."""
-
 Samples: TypeAlias = npt.NDArray[np.int16]
 
 

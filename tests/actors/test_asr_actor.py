@@ -13,21 +13,19 @@ import trio
 import trio.testing
 
 from parley.actors.asr import ASRActor
-from parley.actors.messages import (
-    BYTES_PER_MS,
+from parley.actors.messages import Report, UtteranceFailed, UtteranceHeard
+from parley.audio.pcm import BYTES_PER_MS
+from parley.conversation.spoken import (
     HearingCancelled,
     MicrophoneClosed,
     MicrophoneOpened,
-    Report,
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
     UtteranceDropped,
     UtteranceEnded,
-    UtteranceFailed,
-    UtteranceHeard,
 )
-from parley.actors.utterance import UtteranceInHand
+from parley.conversation.utterance import UtteranceInHand
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.protocol.codes import Code

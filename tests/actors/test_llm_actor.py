@@ -8,13 +8,13 @@ import pytest
 import trio
 import trio.testing
 
-from parley.actors.hand import Hand
 from parley.actors.llm import LLMActor, LLMDeadlines
 from parley.actors.messages import EndOfReply, ReplyWritten, Report, TextPiece
-from parley.actors.record import TurnRecord
+from parley.conversation.attempts import Attempts
+from parley.conversation.record import TurnRecord
 from parley.engines.failures import EngineFailure
-from parley.engines.llm.interface import ChatMessage
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
+from parley.protocol.chat import ChatMessage
 from parley.protocol.codes import Code
 from parley.protocol.events import Failure, Token
 from parley.telemetry import Telemetry
@@ -29,7 +29,7 @@ class Bench:
         self.pieces_out, self.pieces = trio.open_memory_channel[TextPiece | EndOfReply](room)
         self.reports_out, self.reports = trio.open_memory_channel[Report](100)
         self.outbox, self.out = open_outbox()
-        self.hand: Hand[TurnRecord] = Hand()
+        self.hand: Attempts[TurnRecord] = Attempts()
         self.record = TurnRecord(
             turn=1, user_text="hi", first_sample_s=0.0, first_partial_s=None, final_s=0.0
         )

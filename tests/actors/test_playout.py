@@ -11,8 +11,8 @@ import trio.testing
 from parley.actors.gate import ReplyGate
 from parley.actors.messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
 from parley.actors.playout import Playout
-from parley.actors.record import TurnRecord
-from parley.clock import SessionClock
+from parley.conversation.record import TurnRecord
+from parley.conversation.timings import Timings
 from parley.engines.tts.interface import Speech
 from parley.protocol.events import Latency, PhraseDone, ReplyAudio, ReplyComplete
 from parley.telemetry import Telemetry
@@ -42,7 +42,7 @@ class Stage:
             rate_hz=None,
             frame_ms=frame_ms,
             lead_s=lead_s,
-            clock=SessionClock(trio.current_time()),
+            clock=Timings(trio.current_time()),
             telemetry=Telemetry(),
         )
 

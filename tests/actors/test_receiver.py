@@ -11,13 +11,11 @@ import trio.testing
 from parley.actors.messages import (
     CancelRequested,
     Heard,
-    HearingCancelled,
-    MicrophoneClosed,
-    MicrophoneOpened,
     Report,
     Sound,
 )
 from parley.actors.receiver import Receiver
+from parley.conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from parley.protocol.codes import Code
 from parley.protocol.events import Closing, Expired, Failure, Info
 from parley.protocol.prompt_voice import PromptVoiceCodec

@@ -8,9 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from parley.actors.hand import Hand
 from parley.actors.messages import EndOfReply, Phrase, SpokenPhrase
 from parley.actors.tts import TTSActor
+from parley.conversation.attempts import Attempts
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.protocol.codes import Code
@@ -35,7 +35,7 @@ class Booth:
             speech_room
         )
         self.outbox, self.out = open_outbox(outbox_room)
-        self.hand: Hand[Phrase] = Hand()
+        self.hand: Attempts[Phrase] = Attempts()
         self.telemetry = Telemetry()
 
     async def run(self) -> None:

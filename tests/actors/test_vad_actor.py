@@ -13,15 +13,9 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.actors.endpointer import Endpointer, EndpointerSettings
 from parley.actors.limits import AUDIO_MAX_AGE_S
 from parley.actors.messages import (
-    BYTES_PER_MS,
     Heard,
-    HearingCancelled,
-    Marker,
-    MicrophoneClosed,
-    MicrophoneOpened,
     Report,
     Sound,
     SoundHeard,
@@ -29,13 +23,21 @@ from parley.actors.messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
+)
+from parley.actors.vad import HearingState, VADActor
+from parley.audio.pcm import BYTES_PER_MS
+from parley.conversation.endpointer import Endpointer, EndpointerSettings
+from parley.conversation.spoken import (
+    HearingCancelled,
+    Marker,
+    MicrophoneClosed,
+    MicrophoneOpened,
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
     UtteranceDropped,
     UtteranceEnded,
 )
-from parley.actors.vad import HearingState, VADActor
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.events import Info, SpeechEnded, SpeechStarted
 from parley.telemetry import Telemetry

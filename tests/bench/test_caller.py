@@ -23,7 +23,7 @@ from parley.config import Settings
 from parley.engines.kit import Engines
 from parley.engines.tts.interface import Speech
 from parley.protocol.dialects import DIALECTS
-from parley.session import Session
+from parley.session.life import Session
 from parley.telemetry import Telemetry
 from parley.transport import PeerGone, Transport, memory_pair
 

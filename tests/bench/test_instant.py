@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parley.actors.resampler import Resampler
+from parley.audio.resampler import Resampler
 from parley.bench.instant import MOST, InstantTranscriber, heard_words, number_of, sample_of
 from parley.bench.lines import frame_of_partial, numbered_line
 

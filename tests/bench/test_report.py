@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from parley.bench.result import Result, spread
-from parley.cli import app
+from parley.commands.app import app
 
 TIMES = spread([700.0, 800.0, 900.0])
 

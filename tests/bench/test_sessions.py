@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from parley.cli import app
+from parley.commands.app import app
 
 
 @pytest.mark.slow

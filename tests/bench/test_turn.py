@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from parley.bench import turn as turn_module
 from parley.bench.turn import ACCOUNT, STAGES, Plan, bench_turn, row_of_turns
-from parley.cli import app
 from parley.client.incoming import Final, Finalizing, Incoming, Metrics, Partial, Phrase, Token
 from parley.client.recording import Recording
 from parley.client.server_process import ServerFailed
 from parley.client.utterance import Heard, SentLog, Utterance
+from parley.commands.app import app
 from parley.config import Settings
 
 EXAMPLES = Path("examples/audio")

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from parley.audio.wav import read_wav, wav_bytes
 from parley.bench import turn_set as making
 from parley.bench.result import Result, spread
 from parley.bench.scene import Sound
@@ -22,7 +23,6 @@ from parley.bench.turn_set import LABELS, Labelled, TurnSet, audio_of, turn_set
 from parley.engines.asr import pocketsphinx_worker as sphinx
 from parley.engines.turn.interface import Pause
 from parley.engines.vad.webrtc import FRAME_MS, WebRtcDetector
-from parley.wav import read_wav, wav_bytes
 
 EXAMPLES = Path(__file__).parents[2] / "examples/audio"
 NOTHING = Pause(text="", pcm16=b"")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from parley.bench.commands import vad as vad_command
+from parley.audio.pcm import HEARING_RATE_HZ
+from parley.audio.wav import wav_bytes
 from parley.bench.scene import (
     EXAMPLES,
     MS,
     NOISES,
-    RATE_HZ,
     Marks,
     Noise,
     mixed,
@@ -26,9 +26,9 @@ from parley.bench.scene import (
 )
 from parley.bench.vad import DETECTORS
 from parley.bench.vad_score import HANGOVER_MS, score
-from parley.cli import app
+from parley.commands.app import app
+from parley.commands.bench import vad as vad_command
 from parley.engines.vad.energy import level_dbfs
-from parley.wav import wav_bytes
 
 SPANS = [(1000, 2000), (3000, 4000)]
 
@@ -48,7 +48,7 @@ def tone(milliseconds: int, amplitude: float = 0.3) -> bytes:
 
 def folder_of(tmp_path: Path, *pcm16: bytes) -> Path:
     for number, sound in enumerate(pcm16):
-        (tmp_path / f"{number}.wav").write_bytes(wav_bytes(sound, RATE_HZ))
+        (tmp_path / f"{number}.wav").write_bytes(wav_bytes(sound, HEARING_RATE_HZ))
     return tmp_path
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parley.audio.wav import NotAWav, parse_wav
 from parley.client.incoming import Phrase
 from parley.client.recording import load_folder, load_recording, reply_wav, resampled
 from parley.client.speech_edges import speech_edges
 from parley.client.utterance import Heard, SentLog, Utterance
-from parley.wav import NotAWav, parse_wav
 from support.stand_in import tone, wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"

@@ -13,10 +13,10 @@ import pytest
 import trio
 from rich.console import Console
 
+from parley.audio.wav import read_wav
 from parley.client import talk as talk_module
 from parley.client.server_process import free_port
 from parley.client.talk import TalkResult, reply_paths, talk
-from parley.wav import read_wav
 from support.fake_sound import FakeSound
 from support.stand_in import StandIn, open_stand_in, recording, serve_session, wav
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parley.audio.wav import read_wav
 from parley.engines.vad.energy import SILENCE_DBFS, EnergyDetector, level_dbfs
 from parley.engines.vad.interface import Detector
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.engines.vad.webrtc import WebRtcDetector
-from parley.wav import read_wav
 
 RECORDING = Path(__file__).parents[2] / "examples/audio/2-umbrella.wav"
 RATE_HZ = 16_000

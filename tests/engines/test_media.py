@@ -7,8 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
+from parley.audio.wav import wav_bytes
 from parley.engines.media.decode_worker import NotAudio, TooMuchAudio, decode
-from parley.wav import wav_bytes
 from support.blobs import recorded
 
 LIMIT_MS = 10_000

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 import webrtcvad
 
+from parley.audio.wav import read_wav
 from parley.engines.vad.webrtc import WARM_UP_FRAMES, WINDOW_FRAMES, WebRtcDetector
-from parley.wav import read_wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples/audio"
 RATE_HZ = 16_000

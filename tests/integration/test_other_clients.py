@@ -14,7 +14,7 @@ import trio
 
 from parley.config import Settings
 from parley.engines.room import open_engine_room
-from parley.server import Server, open_listeners
+from parley.server.tree import Server, open_listeners
 from support.live_server import WEATHER, open_client, open_live_server, request_http
 
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ async def test_the_second_port_speaks_newspeech_at_any_path() -> None:
 
 
 def upsampled(pcm16: bytes) -> bytes:
-    from parley.actors.resampler import Resampler
+    from parley.audio.resampler import Resampler
 
     resampler = Resampler(16_000, 24_000)
     return resampler.push(pcm16) + resampler.flush()

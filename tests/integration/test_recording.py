@@ -16,6 +16,7 @@ import pytest
 import trio
 import trio.testing
 
+from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
 from parley.embedding import RunningServer, open_server
 from parley.engines.asr.scripted import ScriptedTranscriber
@@ -23,7 +24,6 @@ from parley.engines.kit import OwnEngines
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.memory_client import MemoryClient
 from parley.protocol.newspeech import DIALECT
 from parley.recording.mcap_file import RecordingError, read_recording
 from parley.recording.recorded import replay_recording, settings_of
@@ -58,13 +58,13 @@ async def recorded(folder: Path | None, **settings: object) -> AsyncIterator[Run
             yield server
 
 
-async def spoken(client: MemoryClient) -> None:
+async def spoken(client: InMemoryClient) -> None:
     await client.start()
     await client.hear(speech(600) + silence(900), speed=4)
     await client.wait_for("tts_complete")
 
 
-async def typed(client: MemoryClient) -> None:
+async def typed(client: InMemoryClient) -> None:
     await client.say(type="text", content="hello")
     await client.wait_for("tts_complete")
 

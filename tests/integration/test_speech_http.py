@@ -10,8 +10,8 @@ import signal
 import pytest
 import trio
 
-from parley.speech_http import BODY_LIMIT_BYTES
-from parley.wav import parse_wav, wav_bytes
+from parley.audio.wav import parse_wav, wav_bytes
+from parley.server.http.speech import BODY_LIMIT_BYTES
 from support.blobs import FORM, form, post, recorded
 from support.live_server import POLL_S, WEATHER, Answer, LiveServer, open_live_server, request_http
 

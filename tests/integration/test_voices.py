@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parley.wav import wav_bytes
+from parley.audio.wav import wav_bytes
 from support.live_server import WEATHER, open_client, open_live_server
 from support.llm_server import open_llm_server, refuse
 from support.tiny_voice import write_voice

@@ -12,7 +12,7 @@ import pytest
 import trio
 from typer.testing import CliRunner, Result
 
-from parley.cli import app
+from parley.commands.app import app
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from parley.audio.wav import parse_wav
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show import page as pages
 from parley.recording.show import reading
 from parley.recording.show.page import page
 from parley.recording.show.reading import timeline_of
 from parley.recording.show.timeline import Kind, Mark, Timeline
-from parley.wav import parse_wav
 from support.recordings import interruption, made, recording_of
 
 EVIL = "</script><script>alert(1)</script><!-- &amp; \u2028 'quoted' \"too\""

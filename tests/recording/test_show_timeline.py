@@ -8,21 +8,22 @@ from dataclasses import replace
 import pytest
 import trio
 
+from parley.audio.pcm import HEARING_RATE_HZ
+from parley.client.in_memory import InMemoryClient
+from parley.conversation.events import BargedIn
 from parley.engines.failures import EngineFailure, LaneLost
 from parley.engines.llm.scripted import HANG, ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
-from parley.memory_client import MemoryClient
 from parley.protocol.dialect import Dialect
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import UnknownDialect, timeline_of
 from parley.recording.show.text import lines
-from parley.recording.show.timeline import RATE_HZ, Fate, Kind, Outcome
+from parley.recording.show.timeline import Fate, Kind, Outcome
 from parley.recording.tape import Entry, Recording
-from parley.session import Session
+from parley.session.life import Session
 from parley.testing import silence, speech
-from parley.watching import BargedIn
 from support.recordings import (
     SCRIPTED,
     Talk,
@@ -88,9 +89,9 @@ async def test_speech_lies_where_it_was_said(autojump_clock: Clock) -> None:
         (0.0, 0.9),
         (2.3, 3.1),
     ]
-    loud = timeline.caller[int(2.31 * RATE_HZ) : int(3.09 * RATE_HZ)]
+    loud = timeline.caller[int(2.31 * HEARING_RATE_HZ) : int(3.09 * HEARING_RATE_HZ)]
     assert (loud == 8000).all()
-    assert not timeline.caller[int(0.91 * RATE_HZ) : int(2.29 * RATE_HZ)].any()
+    assert not timeline.caller[int(0.91 * HEARING_RATE_HZ) : int(2.29 * HEARING_RATE_HZ)].any()
 
 
 async def test_partials_grow_into_the_final(autojump_clock: Clock) -> None:
@@ -111,7 +112,10 @@ async def test_an_interrupted_reply_is_silent_from_the_cut_on(autojump_clock: Cl
     turn, following = timeline.turns
     assert turn.cut_s is not None
     assert turn.latencies_ms["sound to silence"] == pytest.approx(320, abs=1)
-    at, until = round(turn.cut_s * RATE_HZ), round((following.first_audio_s or 0) * RATE_HZ)
+    at, until = (
+        round(turn.cut_s * HEARING_RATE_HZ),
+        round((following.first_audio_s or 0) * HEARING_RATE_HZ),
+    )
     assert timeline.parley[at - 100 : at].all()
     assert not timeline.parley[at:until].any()
     assert timeline.lost[at + 1 : at + 100].all()
@@ -153,7 +157,7 @@ async def test_a_recognizer_that_began_again_makes_no_second_utterance(
     assert "LaneLost: gone" in mark.text
 
 
-async def _ask_twice(client: MemoryClient, session: Session) -> None:
+async def _ask_twice(client: InMemoryClient, session: Session) -> None:
     for words in ("one", "two"):
         await client.say(type="text", content=words)
         await trio.sleep(2)
@@ -185,7 +189,7 @@ async def test_failures_are_marked_where_they_happened(autojump_clock: Clock) ->
     ]
 
 
-async def _too_late(client: MemoryClient, session: Session) -> None:
+async def _too_late(client: InMemoryClient, session: Session) -> None:
     await client.say(type="text", content="hello")
     await trio.sleep(60)
 
@@ -201,7 +205,7 @@ async def test_only_deadlines_that_came_too_late_are_marked(autojump_clock: Cloc
     assert (turn.asked, turn.outcome) == ("hello", Outcome.FAILED)
 
 
-async def _cancelled(client: MemoryClient, session: Session) -> None:
+async def _cancelled(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(900) + silence(1400))
     await client.say(type="cancel")

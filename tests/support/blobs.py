@@ -7,7 +7,7 @@ import io
 import av
 import numpy as np
 
-from parley.serving.head import Head, HeadParser
+from parley.server.http.head import Head, HeadParser
 
 BOUNDARY = "----ParleyTest7MA4YWxk"
 

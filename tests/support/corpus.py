@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import trio
 
+from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import LaneLost
@@ -22,11 +23,10 @@ from parley.engines.llm.scripted import HANG, ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.turn.scripted import ScriptedTurnEnd
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.memory_client import MemoryClient
 from parley.protocol.dialects import DIALECTS
 from parley.recording.tap import Tap, TappedTransport, tapped
 from parley.recording.tape import Header, MemoryTape, Recording
-from parley.session import Session
+from parley.session.life import Session
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
 from parley.transport import MemoryTransport, memory_pair
@@ -35,7 +35,7 @@ from parley.turnstile import Turnstile
 FRAME_SAMPLES = 320
 REPLY = (0.15, "The ", 0.04, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?")
 
-Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+Talk = Callable[[InMemoryClient, Session], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +54,19 @@ class Scene:
     """How likely each pause is the end; empty: nobody is asked."""
 
 
-async def _interrupt(client: MemoryClient, session: Session) -> None:
+async def _interrupt(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(600) + silence(1500), chunk_ms=20)
     await client.hear(speech(500) + silence(1000), chunk_ms=20)
     await trio.sleep(2)
 
 
-async def _cough(client: MemoryClient, session: Session) -> None:
+async def _cough(client: InMemoryClient, session: Session) -> None:
     await _say(client, speech(500) + silence(1700), 24_000)
     await _say(client, speech(160) + silence(2500), 24_000)
 
 
-async def _two_turns(client: MemoryClient, session: Session) -> None:
+async def _two_turns(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(700) + silence(900))
     await client.wait_for("tts_complete")
@@ -74,7 +74,7 @@ async def _two_turns(client: MemoryClient, session: Session) -> None:
     await trio.sleep(0.5)
 
 
-async def _io_speech(client: MemoryClient, session: Session) -> None:
+async def _io_speech(client: InMemoryClient, session: Session) -> None:
     await client.say(type="control", action="start_listening")
     for number, start in enumerate(range(0, 48_000, 3200)):
         pcm16 = (speech(600) + silence(900))[start : start + 3200]
@@ -86,7 +86,7 @@ async def _io_speech(client: MemoryClient, session: Session) -> None:
     await trio.sleep(0.2)
 
 
-async def _typed(client: MemoryClient, session: Session) -> None:
+async def _typed(client: InMemoryClient, session: Session) -> None:
     await client.say(type="text", content="hello")
     await trio.sleep(0.9)
     await client.say(type="barge_in", energy=0.5)
@@ -96,27 +96,27 @@ async def _typed(client: MemoryClient, session: Session) -> None:
     await client.wait_closed()
 
 
-async def _drained(client: MemoryClient, session: Session) -> None:
+async def _drained(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(500) + silence(900))
     session.drain()
     await client.wait_closed()
 
 
-async def _no_answer(client: MemoryClient, session: Session) -> None:
+async def _no_answer(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(500) + silence(900))
     await client.wait_for("error")
     await trio.sleep(1)
 
 
-async def _hesitates(client: MemoryClient, session: Session) -> None:
+async def _hesitates(client: InMemoryClient, session: Session) -> None:
     await _say(client, speech(500) + silence(400) + speech(400) + silence(700), 24_000)
     await _say(client, speech(300) + silence(2500), 24_000)
     await _say(client, speech(400) + silence(1200), 24_000)
 
 
-async def _say(client: MemoryClient, pcm16: bytes, rate_hz: int) -> None:
+async def _say(client: InMemoryClient, pcm16: bytes, rate_hz: int) -> None:
     """Frames of 80 ms at another rate: each sample again and again, which is good enough here."""
     count = len(pcm16) // 2 * rate_hz // 16_000
     frame = rate_hz * 80 // 1000
@@ -183,7 +183,7 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
         turnstile=turnstile,
     )
     ear = _Ear(client_end, scene.slow_s)
-    client = MemoryClient(cast(MemoryTransport, ear))
+    client = InMemoryClient(cast(MemoryTransport, ear))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(session.run)
         nursery.start_soon(client.read)

@@ -18,15 +18,15 @@ from typing import Any, cast
 
 import trio
 
+from parley.audio.wav import parse_wav
+from parley.client.in_memory import InMemoryClient
 from parley.client.recording import Recording, load_folder
 from parley.client.wire import Wire, WireClosed, open_wire
 from parley.config import Settings
-from parley.engines.lane import Lane
+from parley.engines.lanes.lane import Lane
 from parley.engines.room import EngineRoom, open_engine_room
-from parley.memory_client import MemoryClient
-from parley.server import Server, open_listeners
+from parley.server.tree import Server, open_listeners
 from parley.transport import MemoryTransport, PeerGone
-from parley.wav import parse_wav
 
 HOST = "127.0.0.1"
 LIMIT_S = 90.0
@@ -69,7 +69,7 @@ class _WireTransport:
             raise PeerGone(closed.code, closed.reason) from None
 
 
-class LiveClient(MemoryClient):
+class LiveClient(InMemoryClient):
     """The harness' client, over a socket."""
 
     async def speak(self, recording: Recording, *, speed: float = FAST) -> None:

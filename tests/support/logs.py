@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from parley.config import Settings
-from parley.logs import configure_logging
+from parley.server.logs import configure_logging
 
 
 class CaughtLog(io.StringIO):

@@ -12,8 +12,11 @@ from typing import Any
 
 import trio
 
-from parley.actors.resampler import Resampler
+from parley.audio.resampler import Resampler
+from parley.audio.wav import read_wav
+from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
+from parley.conversation.events import Watcher
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import LaneLost
 from parley.engines.kit import Engines
@@ -23,22 +26,19 @@ from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.engines.vad.webrtc import WebRtcDetector
-from parley.memory_client import MemoryClient
 from parley.protocol.dialect import Dialect
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.tap import Tap, TappedTransport, tapped
 from parley.recording.tape import Entry, Header, MemoryTape, Recording
-from parley.session import Session
+from parley.session.life import Session
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
 from parley.transport import memory_pair
 from parley.turnstile import Turnstile
-from parley.watching import Watcher
-from parley.wav import read_wav
 
-Talk = Callable[[MemoryClient, Session], Awaitable[None]]
+Talk = Callable[[InMemoryClient, Session], Awaitable[None]]
 
 OPENED_MS = 1_795_200_000_000
 AUDIO = Path(__file__).resolve().parents[2] / "examples/audio"
@@ -81,7 +81,7 @@ async def tape_of(
         turnstile=turnstile,
         watchers=watchers,
     )
-    client = MemoryClient(client_end)
+    client = InMemoryClient(client_end)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(session.run)
         nursery.start_soon(client.read)
@@ -117,7 +117,7 @@ def made(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
 # Conversations
 
 
-async def two_turns(client: MemoryClient, session: Session) -> None:
+async def two_turns(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(900) + silence(1200))
     await client.wait_for("tts_complete")
@@ -127,7 +127,7 @@ async def two_turns(client: MemoryClient, session: Session) -> None:
     await trio.sleep(1)
 
 
-async def interruption(client: MemoryClient, session: Session) -> None:
+async def interruption(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.hear(speech(900) + silence(1400), chunk_ms=20)
     await client.hear(speech(800) + silence(1200), chunk_ms=20)
@@ -137,7 +137,7 @@ async def interruption(client: MemoryClient, session: Session) -> None:
     await client.wait_closed()
 
 
-async def typed(client: MemoryClient, session: Session) -> None:
+async def typed(client: InMemoryClient, session: Session) -> None:
     await client.say(type="text", content="hello")
     await trio.sleep(1.2)
     await client.say(type="barge_in", energy=0.5)
@@ -146,7 +146,7 @@ async def typed(client: MemoryClient, session: Session) -> None:
     await trio.sleep(6)
 
 
-async def in_base64(client: MemoryClient, session: Session) -> None:
+async def in_base64(client: InMemoryClient, session: Session) -> None:
     """Dialect B: a question, a click that holds the reply, and an interruption."""
     await client.say(type="control", action="start_listening")
     await hear_base64(client, speech(900) + silence(1700))
@@ -155,7 +155,7 @@ async def in_base64(client: MemoryClient, session: Session) -> None:
     await trio.sleep(6)
 
 
-async def hear_base64(client: MemoryClient, pcm16: bytes, chunk_ms: int = 20) -> None:
+async def hear_base64(client: InMemoryClient, pcm16: bytes, chunk_ms: int = 20) -> None:
     for start in range(0, len(pcm16), chunk_ms * 32):
         chunk = pcm16[start : start + chunk_ms * 32]
         await trio.sleep(len(chunk) / 32_000)
@@ -241,7 +241,7 @@ def _cough() -> bytes:
     return samples.tobytes()
 
 
-async def lively(client: MemoryClient, session: Session) -> None:
+async def lively(client: InMemoryClient, session: Session) -> None:
     """Dialect C, 24 kHz."""
     resampler = Resampler(16_000, 24_000)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import trio
 
-from parley.actors.resampler import Resampler
-from parley.memory_client import MemoryClient
-from parley.wav import read_wav
+from parley.audio.resampler import Resampler
+from parley.audio.wav import read_wav
+from parley.client.in_memory import InMemoryClient
 
 AUDIO = Path(__file__).parents[2] / "examples/audio"
 CHUNK_MS = 20
@@ -34,7 +34,7 @@ def recording(name: str = "2-umbrella") -> bytes:
 class Voice:
     """One client. Give it audio at the rate of its dialect (`rate_hz`)."""
 
-    def __init__(self, dialect: str, client: MemoryClient) -> None:
+    def __init__(self, dialect: str, client: InMemoryClient) -> None:
         self.dialect = dialect
         self.client = client
         self.rate_hz = RATES_HZ[dialect]

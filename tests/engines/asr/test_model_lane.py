@@ -10,7 +10,7 @@ import trio
 
 from parley.engines.asr.model_store import ready_model
 from parley.engines.failures import EngineUnavailable
-from parley.engines.lane import Lane
+from parley.engines.lanes.lane import Lane
 from support.whisper_folder import model_bin, write_model
 
 

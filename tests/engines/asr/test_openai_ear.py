@@ -12,16 +12,15 @@ import pytest
 import trio
 
 from parley.actors.asr import ASRActor
-from parley.actors.messages import (
-    Report,
+from parley.actors.messages import Report, UtteranceFailed, UtteranceHeard
+from parley.audio.wav import parse_wav
+from parley.conversation.spoken import (
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
     UtteranceEnded,
-    UtteranceFailed,
-    UtteranceHeard,
 )
-from parley.actors.utterance import UtteranceInHand
+from parley.conversation.utterance import UtteranceInHand
 from parley.engines.asr import openai as module
 from parley.engines.asr.interface import Transcriber
 from parley.engines.asr.openai import OpenAIEar, OpenAITranscriber, open_openai_asr
@@ -29,7 +28,6 @@ from parley.engines.deadline import engine_deadline
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.protocol.codes import Code
 from parley.telemetry import Telemetry
-from parley.wav import parse_wav
 from support import llm_server as wire
 from support.channels import open_outbox
 from support.llm_server import Behaviour, LLMServer, SeenRequest, open_llm_server

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from parley.audio.wav import read_wav
 from parley.engines.asr import pocketsphinx_worker as worker
 from parley.engines.asr.interface import Transcriber, Transcript
 from parley.engines.asr.pocketsphinx import PocketsphinxTranscriber
 from parley.engines.failures import EngineFailure, LaneLost
-from parley.engines.lane import Lane, LanePool
-from parley.wav import read_wav
+from parley.engines.lanes.lane import Lane, LanePool
 
 AUDIO = Path(__file__).parents[3] / "examples/audio"
 WORDS = dict(line.split("\t") for line in (AUDIO / "words.txt").read_text().splitlines())
@@ -257,7 +257,9 @@ def test_audio_is_decoded_in_blocks_of_one_size(
     assert blocks == [640, 640, 640, 640, 282]
 
 
-@pytest.mark.parametrize("module", ["asr.pocketsphinx_worker", "tts.pyttsx3_worker", "lane_worker"])
+@pytest.mark.parametrize(
+    "module", ["asr.pocketsphinx_worker", "tts.pyttsx3_worker", "lanes.worker"]
+)
 def test_a_worker_module_is_light(module: str) -> None:
     heavy = {"trio", "numpy", "openai", "faster_whisper", "sounddevice", "pydantic"}
     code = f"import sys, pocketsphinx, parley.engines.{module}; print({heavy!r} & {{*sys.modules}})"

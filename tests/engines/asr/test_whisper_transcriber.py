@@ -15,7 +15,7 @@ from parley.engines.asr.whisper_guards import Decoded
 from parley.engines.asr.whisper_window import FULL_FRAMES
 from parley.engines.asr.whisper_worker import Pass
 from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable, LaneLost
-from parley.engines.lane import LanePool
+from parley.engines.lanes.lane import LanePool
 
 Clock = trio.testing.MockClock
 SECOND = bytes(32_000)

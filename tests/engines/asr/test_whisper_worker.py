@@ -19,7 +19,7 @@ from parley.engines.asr.whisper_guards import Decoded, Guard, guard_of
 from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, seconds_of, token_cap
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
-from parley.engines.lane import LanePool
+from parley.engines.lanes.lane import LanePool
 from support.whisper_folder import write_model
 from support.words_model import WORDS, recordings
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from parley.engines.llm.interface import ChatMessage, Responder
+from parley.engines.llm.interface import Responder
 from parley.engines.llm.local import (
     FOLLOW_UPS,
     OPENINGS,
@@ -17,6 +17,7 @@ from parley.engines.llm.local import (
     LocalResponder,
     compose,
 )
+from parley.protocol.chat import ChatMessage
 
 
 def talk(*texts: str) -> list[ChatMessage]:

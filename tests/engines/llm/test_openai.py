@@ -17,12 +17,13 @@ import openai.resources.chat  # the seconds this may take are not a test's
 import pytest
 import trio
 
-from parley.engines import openai_client
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from parley.engines.llm import openai as module
-from parley.engines.llm.interface import ChatMessage, Responder
+from parley.engines.llm.interface import Responder
 from parley.engines.llm.openai import EventDecoder, OpenAIResponder, open_openai
-from parley.engines.openai_client import PLACEHOLDER_KEY, Blame
+from parley.engines.services import openai_client
+from parley.engines.services.openai_client import PLACEHOLDER_KEY, Blame
+from parley.protocol.chat import ChatMessage
 from support import llm_server as wire
 from support.llm_server import LLMServer, open_llm_server
 

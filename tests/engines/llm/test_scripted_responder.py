@@ -7,8 +7,9 @@ import trio
 import trio.testing
 
 from parley.engines.failures import EngineFailure
-from parley.engines.llm.interface import ChatMessage, Responder
+from parley.engines.llm.interface import Responder
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
+from parley.protocol.chat import ChatMessage
 
 HELLO = [ChatMessage(role="user", text="hello")]
 Clock = trio.testing.MockClock

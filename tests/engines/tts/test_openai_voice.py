@@ -15,13 +15,13 @@ import openai.resources.audio  # noqa: F401 (the seconds this may take are not a
 import pytest
 import trio
 
+from parley.audio.wav import wav_bytes
 from parley.engines.deadline import engine_deadline
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
-from parley.engines.openai_client import PLACEHOLDER_KEY
+from parley.engines.services.openai_client import PLACEHOLDER_KEY
 from parley.engines.tts import openai as module
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.openai import OpenAISynthesizer, open_openai_tts
-from parley.wav import wav_bytes
 from support import llm_server as wire
 from support.llm_server import Behaviour, LLMServer, open_llm_server
 from support.whole_answers import (

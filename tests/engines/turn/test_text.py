@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.conversation.languages import LANGUAGES
 from parley.engines.turn.interface import Pause, TurnEndEngine
 from parley.engines.turn.tables import TABLES
 from parley.engines.turn.text import CERTAIN, NO_OPINION, TextTurnEnd, completeness
-from parley.languages import LANGUAGES
 
 COMPLETE = [
     "yes",

@@ -1,0 +1,1 @@
+"""PCM audio without any I/O: its one rate inside, levels, resampling, WAV files."""

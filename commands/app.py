@@ -1,0 +1,141 @@
+"""The command line: `parley serve | talk | demo | bench | models | replay | show | doctor`.
+
+Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
+is one line and exit code 1. Heavy imports wait for the command that needs them.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import trio
+import typer
+
+from .. import __version__
+from ..config import Settings, SettingsError, load_settings
+from .bench import bench_app
+from .models import models_app
+from .replay import replay
+from .show import show
+
+app = typer.Typer(
+    name="parley",
+    help="A real-time voice server that you can interrupt.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(bench_app)
+app.command()(replay)
+app.add_typer(models_app)
+app.command()(show)
+
+USAGE = 2
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    print(f"parley: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _settings(overrides: dict[str, object] | None = None, config: Path | None = None) -> Settings:
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    try:
+        settings = load_settings(given, toml_file=config)
+    except SettingsError as error:
+        fail(str(error), USAGE)
+    for warning in settings.warnings:
+        print(f"parley: {warning}", file=sys.stderr)
+    return settings
+
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file with settings.", metavar="FILE")
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"parley {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def parley(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Start the server. Ctrl-C lets replies finish; a second one ends at once."""
+    settings = _settings({"parley_host": host, "parley_port": port}, config)
+    from ..server.process import CannotListen, serve_until_signalled
+
+    try:
+        code = serve_until_signalled(settings)
+    except CannotListen as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
+@app.command()
+def talk(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings to say, as WAV.", metavar="FILE.wav...")
+    ] = None,
+    mic: Annotated[bool, typer.Option("--mic", help="Use the microphone.")] = False,
+    url: Annotated[str, typer.Option(help="The server.")] = "ws://127.0.0.1:8084/ws",
+    out: Annotated[
+        Path | None, typer.Option(help="Where the reply's audio is written (WAV).")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Times real time.", min=0.1, max=100)] = 1.0,
+    chunk_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+) -> None:
+    """Talk to a server: say recordings, or speak, and watch what it hears and answers."""
+    if bool(files) == mic:
+        fail("say what to talk with: one or more WAV files, or --mic", USAGE)
+    from ..client.talk import talk as have_talk
+
+    conversation = functools.partial(
+        have_talk, url, files or [], mic=mic, out=out, speed=speed, chunk_ms=chunk_ms
+    )
+    raise typer.Exit(trio.run(conversation).exit_code)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Recordings with their words.txt.")] = Path(
+        "examples/audio"
+    ),
+    out: Annotated[Path, typer.Option(help="Where replies and figures are written.")] = Path(
+        "demo-out"
+    ),
+) -> None:
+    """Start a server on a free port, hold a conversation with recordings, show the latencies."""
+    from ..client.demo import demo as hold_demo
+
+    raise typer.Exit(trio.run(hold_demo, folder, out))
+
+
+@app.command()
+def doctor(config: ConfigFile = None) -> None:
+    """Say which engines are usable here, and what to do about those that are not."""
+    settings = _settings(config=config)
+    from .doctor import examine, show
+
+    checks = examine(settings)
+    show(checks)
+    raise typer.Exit(0 if all(check.ok or not check.needed for check in checks) else 1)

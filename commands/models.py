@@ -1,0 +1,264 @@
+"""`parley models list | pull | path`: which Whisper models lie here, and getting one.
+
+Only `pull` ever touches a network. What is asked for goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ..config import SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..config import Transcribing
+    from ..engines.asr.model_store import InstalledModel, Progress, Pulled
+
+models_app = typer.Typer(
+    name="models", help="Whisper models: what is here, and getting one.", no_args_is_help=True
+)
+
+USAGE = 2
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
+MILLION_PARAMETERS = {
+    "tiny": 39,
+    "base": 74,
+    "small": 244,
+    "medium": 769,
+    "large": 1550,
+    "turbo": 809,
+    "distil-small": 166,
+    "distil-medium": 394,
+    "distil-large": 756,
+}
+"""By the beginning of the size's name, as their authors tell it. Two bytes of each are fetched."""
+
+PLAIN_STEP_PERCENT = 10
+"""Where there is no terminal a line is written so often."""
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file with settings.", metavar="FILE")
+]
+Name = Annotated[
+    str, typer.Argument(help="small, turbo-int8, owner/name, smart-turn ...", metavar="NAME")
+]
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print(f"parley: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _transcribing(config: Path | None) -> Transcribing:
+    try:
+        settings = load_settings(toml_file=config)
+    except SettingsError as error:
+        _fail(str(error), USAGE)
+    for warning in settings.warnings:
+        print(f"parley: {warning}", file=sys.stderr)
+    return settings.transcribing
+
+
+def _known(name: str) -> str:
+    """The name, if it is one. Otherwise the command ends."""
+    from ..engines.asr.model_store import parse_name
+
+    try:
+        parse_name(name)
+    except ValueError as error:
+        _fail(str(error), USAGE)
+    return name
+
+
+@models_app.command("list")
+def list_models(config: ConfigFile = None) -> None:
+    """The models that are known or lie here. `*` is the one that STREAM_MODEL_WHISPER names."""
+    from rich.console import Console
+
+    from ..engines.asr.model_store import ModelProblem, models_folder
+
+    transcribing = _transcribing(config)
+    models_dir = models_folder(transcribing.models_dir)
+    try:
+        table = _table(_known(transcribing.whisper_model), models_dir)
+    except ModelProblem as problem:
+        _fail(str(problem))
+    console = Console()
+    console.print(table)
+    console.print(f"models lie in {models_dir}", markup=False, soft_wrap=True)
+
+
+@models_app.command()
+def pull(name: Name, config: ConfigFile = None) -> None:
+    """Download a model, or go on with a download that was interrupted. Prints its folder; of
+    `smart-turn`, which is a single file, its path."""
+    from ..engines.turn.model import NAME as SMART_TURN
+
+    if name.strip().lower() == SMART_TURN:
+        _pull_smart_turn(config)
+        return
+    from ..engines.asr.model_store import ModelProblem, find_model, models_folder, parse_name
+    from ..engines.asr.model_store import check_model as check
+    from ..engines.asr.model_store import pull as fetch
+
+    models_dir = models_folder(_transcribing(config).models_dir)
+    folder = find_model(_known(name), models_dir)
+    if parse_name(name).folder is not None:
+        _fail(f"{name} is a folder; only names can be pulled", USAGE)
+    try:
+        if folder is not None:
+            check(folder)
+            print(f"parley: {name} is here already", file=sys.stderr)
+    except ModelProblem as problem:
+        print(f"parley: fetching it anew: {problem}", file=sys.stderr)
+        folder = None
+    if folder is None:
+        try:
+            with _shown(name) as progress:
+                folder = fetch(name, models_dir, progress)
+        except ModelProblem as problem:
+            _fail(str(problem))
+        except KeyboardInterrupt:
+            _fail(f"interrupted; `parley models pull {name}` goes on where it stopped", INTERRUPTED)
+    print(folder)
+
+
+def _pull_smart_turn(config: Path | None) -> None:
+    from ..engines.asr.model_store import ModelProblem, models_folder
+    from ..engines.turn import model
+
+    try:
+        with _shown(model.NAME) as progress:
+            print(model.pull(models_folder(_transcribing(config).models_dir), progress))
+    except ModelProblem as problem:
+        _fail(str(problem))
+    except KeyboardInterrupt:
+        again = f"`parley models pull {model.NAME}`"
+        _fail(f"interrupted; {again} goes on where it stopped", INTERRUPTED)
+
+
+@models_app.command()
+def path(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model; without, the one that is set.", metavar="[NAME]"),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Print the folder of a model that is here and can be used; else say why not, exit code 1."""
+    from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
+
+    transcribing = _transcribing(config)
+    wanted = _known(name or transcribing.whisper_model)
+    try:
+        print(ready_model(wanted, models_folder(transcribing.models_dir)))
+    except ModelProblem as problem:
+        _fail(str(problem))
+
+
+# What is shown
+
+
+def _table(named: str, models_dir: Path) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "model", "size", "where, or what to do"):
+        table.add_column(column, overflow="fold")
+    for label, is_named, model in _rows(named, models_dir):
+        if model is None:
+            size, where = _about(label), f"parley models pull {label}"
+        else:
+            size = f"{model.size_bytes / 1e6:,.1f} MB"
+            where = str(model.folder) if model.problem is None else f"unusable: {model.problem}"
+        table.add_row("*" if is_named else "", escape(label), size, escape(where))
+    return table
+
+
+def _rows(named: str, models_dir: Path) -> Iterator[tuple[str, bool, InstalledModel | None]]:
+    """What is named first, if it is no known size; then known sizes; then what else lies here."""
+    from ..engines.asr import model_store as store
+
+    wanted = store.parse_name(named)
+    seen: set[Path] = set()
+
+    def found(name: str) -> InstalledModel | None:
+        folder = store.find_model(name, models_dir)
+        if folder is not None:
+            seen.add(folder)
+        return None if folder is None else store.inspect(name, folder)
+
+    if wanted.size_or_repo not in store.WHISPER_REPOSITORIES:
+        yield named, True, found(named)
+    shown: set[str] = set()
+    for size, repository in store.WHISPER_REPOSITORIES.items():
+        if repository not in shown:  # `large` is `large-v3`: one line for both
+            shown.add(repository)
+            yield size, wanted.repository == repository, found(size)
+    for model in store.installed(models_dir):
+        if model.folder not in seen:
+            yield model.name, False, model
+
+
+def _about(name: str) -> str:
+    """What a download weighs, from the number of parameters; nothing is asked of a hub."""
+    fitting = [part for part in MILLION_PARAMETERS if name.startswith(part)]
+    if "turbo" in name:
+        fitting = ["turbo"]
+    return f"about {MILLION_PARAMETERS[fitting[0]] * 2:,} MB" if fitting else ""
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[Progress]:
+    """A bar on a terminal, else a line for every tenth."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(name)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(name, total=None)
+
+        def advance(pulled: Pulled) -> None:
+            bar.update(
+                task,
+                total=pulled.total_bytes,
+                completed=pulled.done_bytes,
+                description=f"{name} {pulled.file}",
+            )
+
+        yield advance
+
+
+def _lines(name: str) -> Callable[[Pulled], None]:
+    told = -1
+
+    def tell(pulled: Pulled) -> None:
+        nonlocal told
+        percent = 100 * pulled.done_bytes // max(pulled.total_bytes, 1)
+        if percent // PLAIN_STEP_PERCENT > told:
+            told = percent // PLAIN_STEP_PERCENT
+            of = f"{pulled.total_bytes / 1e6:,.1f} MB"
+            print(f"parley: {name}: {percent} % of {of}", file=sys.stderr)
+
+    return tell

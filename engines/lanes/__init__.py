@@ -1,0 +1,1 @@
+"""Lanes: supervised worker processes that hold engines which block."""

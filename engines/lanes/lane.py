@@ -1,0 +1,290 @@
+"""Lanes: supervised worker processes that hold the engines that block.
+
+A lane is one process, one call at a time, so what a call leaves in the worker stays with the lane.
+Sessions share it: a caller that is cancelled gives up its own wait and nothing else. Only a job
+that overruns its deadline ends the worker, for real, and the lane starts again.
+
+`Lane.run` is a permanent child of a supervisor. It ends with LaneLost whenever its worker is gone;
+an engine that cannot be loaded is tried again inside. It paces its restarts itself, so its
+supervisor sets no limit to them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar, cast
+
+import trio
+import trio_parallel
+
+from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from .life import WorkerLife
+from .queue import DEATHS, LOADS, QUEUE_MAX, QUICK_DEATH_S, Backoff, Job, JobQueue
+from .worker import WorkerReplaced, warm, work
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+JOB_LIMIT_S = 120.0
+"""No job takes longer, whatever its caller allows: a lane that nobody watches must not hang."""
+
+FAIR_RUN_S = 0.5
+"""What a job may run at least, once it has begun. A caller's time may run out in the queue; the
+worker must not die for a job that began a moment ago, it carries other sessions' utterances."""
+
+LOAD_LIMIT_S = 120.0
+"""Loading takes 0.3 s (a decoder) to many seconds (a large model from a cold disk)."""
+
+GRACE_S = 0.5
+"""An idle worker ends within 0.1 s of its pipe's end; what takes longer is killed."""
+
+
+class Lane:
+    """`init` runs in every new worker and loads the engine; it and all jobs must pickle.
+
+    `generation` numbers the workers: it moves on the moment one is lost. A job with a generation
+    needs what an earlier call left in that very worker; one without can run on any.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        init: Callable[[], object],
+        *,
+        deaths: Backoff = DEATHS,
+        loads: Backoff = LOADS,
+    ) -> None:
+        self.name = name
+        self.ready = False
+        self.load_error: str | None = None
+        self.pid: int | None = None
+        self.generation = 1
+        self._init = init
+        self._deaths = deaths
+        self._loads = loads
+        self._loaded_s = -math.inf
+        self._quick_deaths = 0
+        self.held = 0
+        """Utterances that stay on this lane, as their owners count them: its work to come."""
+        self._queue = JobQueue()
+        self._running = 0
+        self._idle = trio.CancelScope()
+        self._limiter = trio.CapacityLimiter(1)  # its own: the default one is shared by all lanes
+
+    @property
+    def load(self) -> int:
+        """How many jobs are waiting or running, and utterances held."""
+        return len(self._queue) + self._running + self.held
+
+    async def call(
+        self, fn: Callable[..., T], *args: Any, generation: int | None = None, urgent: bool = False
+    ) -> T:
+        """Run `fn(*args)` in the worker and give what it returns.
+
+        The job's time ends with the caller's deadline. Raises EngineUnavailable where the engine
+        could not be loaded, LaneLost where the worker (or the one of `generation`) is gone,
+        EngineTimeout where the job overran, EngineFailure where it failed or the lane is full.
+        """
+        if len(self._queue) >= QUEUE_MAX:
+            raise EngineFailure(f"lane {self.name} is full")
+        job = self._put(Job(fn, args, trio.current_effective_deadline(), generation, urgent))
+        return cast(T, await self._result(job))
+
+    async def _result(self, job: Job) -> Any:
+        try:
+            await job.ended.wait()
+        finally:
+            if not job.ended.is_set():
+                self._queue.take(lambda waiting: waiting is job)
+        if job.failure is not None:
+            raise job.failure
+        return job.value
+
+    async def call_late(
+        self,
+        fn: Callable[[list[Item]], list[T]],
+        item: Callable[[], Item],
+        *,
+        alike: Hashable = None,
+        urgent: bool = False,
+    ) -> T:
+        """Like `call`, for an `fn` that takes a list and gives a value for each.
+
+        `item` is asked for at the moment at which the job begins, so that what waited is not old
+        then. Jobs that are `alike` and wait at the same time are done in one call.
+        """
+        if len(self._queue) >= QUEUE_MAX:
+            raise EngineFailure(f"lane {self.name} is full")
+        deadline = trio.current_effective_deadline()
+        job = self._put(Job(fn, (), deadline, None, urgent, late=item, alike=alike))
+        return cast(T, await self._result(job))
+
+    def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
+        """Have `fn(*args)` run for its effect, unless the worker of `generation` is gone. Does not
+        wait: also a cancelled task can clear up. Not bounded: each ends what a call began."""
+        if generation == self.generation and self.load_error is None:
+            self._put(Job(fn, args, math.inf, generation))
+
+    def _put(self, job: Job) -> Job:
+        if self.load_error is not None:
+            raise EngineUnavailable(f"{self.name}: {self.load_error}")
+        if job.generation not in (None, self.generation):
+            raise LaneLost(f"{self.name}: the worker that held this is gone")
+        job.deadline = min(job.deadline, trio.current_time() + JOB_LIMIT_S)
+        self._queue.put(job)
+        self._idle.cancel()
+        return job
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Raises LaneLost when the worker is gone: run it again."""
+        task_status.started()
+        failed_loads = 0
+        try:
+            await trio.sleep(self._deaths.pause_s(self._quick_deaths))
+            while True:
+                await self._serve_one_worker()
+                failed_loads += 1
+                await trio.sleep(self._loads.pause_s(failed_loads))
+        except trio.Cancelled:
+            self._fail_queued(LaneLost, "the lane is stopped")
+            raise
+
+    async def _serve_one_worker(self) -> None:
+        """One worker from its start to its end. Returns where it could not load its engine."""
+        loaded = False
+        try:
+            async with trio_parallel.open_worker_context(
+                idle_timeout=math.inf, grace_period=GRACE_S
+            ) as context:
+                if not (loaded := await self._load(context)):
+                    return
+                with WorkerLife(self.pid) as life:
+                    while True:
+                        await self._execute(context, await self._next_jobs(life))
+        except trio_parallel.BrokenWorkerError:  # the context found it dead when it closed
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if loaded:
+                raise LaneLost(f"{self.name}: the worker died") from None
+        finally:
+            self._worker_is_gone()
+
+    def _worker_is_gone(self) -> None:
+        """Once per worker, and before anybody hears of it: who then begins anew, with the present
+        generation, gets the next worker."""
+        if self.pid is not None:
+            self.ready, self.pid = False, None
+            self.generation += 1
+            quick = trio.current_time() - self._loaded_s < QUICK_DEATH_S
+            self._quick_deaths = self._quick_deaths + 1 if quick else 0
+            self._fail_queued(LaneLost, "the worker that held this is gone", bound=True)
+
+    async def _load(self, context: Any) -> bool:
+        error = f"loading took longer than {LOAD_LIMIT_S:g} s"
+        try:
+            with trio.move_on_after(LOAD_LIMIT_S):
+                self.pid = await context.run_sync(
+                    warm, self._init, kill_on_cancel=True, limiter=self._limiter
+                )
+                self.ready, self.load_error = True, None
+                self._loaded_s = trio.current_time()
+                return True
+        except trio_parallel.BrokenWorkerError:
+            error = "the worker died while loading"
+        except EngineFailure as failure:
+            error = str(failure)
+        except (OSError, RuntimeError) as refusal:  # no process to be had, or no main guard
+            error = f"no worker can be started: {type(refusal).__name__}: {refusal}"
+        self.load_error = error
+        self._fail_queued(EngineUnavailable, error)
+        return False
+
+    async def _next_jobs(self, life: WorkerLife) -> list[Job]:
+        """What is done in the next call: one job, or several that are alike."""
+        while True:
+            if life.ended:
+                self._worker_is_gone()
+                raise LaneLost(f"{self.name}: the worker died while it was idle")
+            if not (jobs := self._queue.pop_with_alike()):
+                with trio.CancelScope() as self._idle:
+                    await life.wait_for_end()
+                continue
+            now_s = trio.current_time()
+            for job in jobs:
+                if now_s >= job.deadline:
+                    job.finish(failure=EngineTimeout(f"{self.name}: no turn within the deadline"))
+            if jobs := [job for job in jobs if now_s < job.deadline]:
+                return jobs
+
+    async def _execute(self, context: Any, jobs: list[Job]) -> None:
+        self._running = len(jobs)
+        kill_at = max(min(job.deadline for job in jobs), trio.current_time() + FAIR_RUN_S)
+        try:
+            fn, args = jobs[0].fn, jobs[0].args
+            if jobs[0].late is not None:
+                args = ([job.late() for job in jobs if job.late is not None],)
+            with trio.CancelScope(deadline=kill_at) as time:
+                value = await context.run_sync(
+                    work, fn, *args, kill_on_cancel=True, limiter=self._limiter
+                )
+                values = [value] if jobs[0].late is None else value
+                for job, its_value in zip(jobs, values, strict=True):
+                    job.finish(its_value)
+        except EngineFailure as failure:
+            _fail(jobs, failure)
+        except (trio_parallel.BrokenWorkerError, WorkerReplaced):
+            self._worker_is_gone()
+            raise LaneLost(f"{self.name}: the worker died during a call") from None
+        except Exception as error:  # what does not pickle; all else is contained in the worker
+            _fail(jobs, EngineFailure(f"{type(error).__name__}: {error}", retryable=False))
+        else:
+            if time.cancelled_caught:
+                self._worker_is_gone()
+                _fail(jobs, EngineTimeout(f"{self.name}: the call overran its deadline"))
+                raise LaneLost(f"{self.name}: the worker was killed, a call overran its deadline")
+        finally:
+            self._running = 0
+            _fail(jobs, LaneLost(f"{self.name}: the worker died during the call"))
+
+    def _fail_queued(
+        self, kind: type[LaneLost | EngineUnavailable], why: str, *, bound: bool = False
+    ) -> None:
+        """Those that need the worker that is gone (`bound`), or all."""
+        for job in self._queue.take(lambda job: job.generation is not None or not bound):
+            job.finish(failure=kind(f"{self.name}: {why}"))
+
+
+def _fail(jobs: Sequence[Job], failure: EngineFailure) -> None:
+    for job in jobs:
+        job.finish(failure=failure)
+
+
+class LanePool:
+    """Lanes with the same engine. Any of them serves a call that needs no state."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        if not lanes:
+            raise ValueError("a pool has at least one lane")
+        self.lanes = tuple(lanes)
+        self._next = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one lane serves. With one restarting the server is slower, not down."""
+        return any(lane.ready for lane in self.lanes)
+
+    @property
+    def load_error(self) -> str | None:
+        """Why none of them serves, as far as that is known."""
+        errors = (lane.load_error for lane in self.lanes if lane.load_error is not None)
+        return None if self.ready else next(errors, None)
+
+    def pick(self) -> Lane:
+        """The least loaded: of the ready ones, else of those that may become ready. Equals take
+        turns."""
+        lane = min(
+            self.lanes[self._next :] + self.lanes[: self._next],
+            key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load),
+        )
+        self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
+        return lane

@@ -1,0 +1,70 @@
+"""The worker's side of a lane: what runs in the process that holds a blocking engine.
+
+A worker imports this module at every start, so it stays light: no trio here, nor in anything that
+it imports.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import select
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from ..failures import EngineFailure
+
+_warm = False
+
+
+class WorkerReplaced(Exception):
+    """This process is not the one that the lane had warmed: that one died unnoticed."""
+
+
+def warm(init: Callable[[], object]) -> int:
+    """Make this process the lane's worker: load its engine. Gives its process id."""
+    global _warm
+    die_with_parent()
+    contained(init)
+    _warm = True
+    return os.getpid()
+
+
+def work(fn: Callable[..., Any], *args: Any) -> Any:
+    """Run one job in the warmed worker. Raises nothing but EngineFailure (or WorkerReplaced)."""
+    if not _warm:
+        raise WorkerReplaced
+    return contained(fn, *args)
+
+
+def contained(fn: Callable[..., Any], *args: Any) -> Any:
+    """Whatever `fn` raises leaves as an EngineFailure, here and not in the server: an exception
+    that does not survive pickling would cost the worker, a SystemExit the server."""
+    try:
+        return fn(*args)
+    except EngineFailure:
+        raise
+    except BaseException as error:
+        raise EngineFailure(f"{type(error).__name__}: {error}") from None
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when the server's process ends, however busy it is.
+
+    An idle worker ends by itself, since its pipe closes. One inside a C call that keeps the
+    interpreter lock would go on: no Python code runs there, neither a thread nor a signal handler.
+    So the kernel is asked for SIGIO, whose default action is the end, when the other end of the
+    pipe that multiprocessing keeps open for this purpose closes. (PR_SET_PDEATHSIG would not do:
+    it watches the *thread* that started this process, and that one ends after seconds.)
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    pipe = parent.sentinel
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([pipe], [], [], 0)[0]:
+        os.kill(os.getpid(), signal.SIGKILL)  # it ended before we asked

@@ -1,0 +1,1 @@
+"""What engines that are somebody's HTTP service share."""

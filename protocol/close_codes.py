@@ -1,0 +1,10 @@
+"""WebSocket close codes (RFC 6455, 7.4.1), as far as Parley sends or sees them."""
+
+from __future__ import annotations
+
+NORMAL = 1000
+GOING_AWAY = 1001
+ABNORMAL = 1006
+"""Never sent: the connection was lost without a close frame."""
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011

@@ -1,0 +1,216 @@
+"""Speech over plain HTTP, for who has no WebSocket: one request, one answer, no session.
+
+    POST /speech/stt    {"audio": base64}       what was said
+    POST /speech/tts    {"text"}                that, spoken
+    POST /transcribe    a form with `file`      what was said
+    POST /api/voice     a recorded blob         what was said, the reply, and that spoken
+
+They share engines and lanes with the sessions; what bodies mean is in `speech_bodies`. Handlers
+raise BadRequest where the peer is at fault, and answer 503 where an engine is.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import TypeAlias
+
+import structlog
+import trio
+
+from ...audio.pcm import HEARING_RATE_HZ
+from ...config import Settings
+from ...conversation.memory import ConversationMemory
+from ...engines.deadline import engine_deadline
+from ...engines.failures import EngineBusy, EngineFailure
+from ...engines.kit import Engines
+from ...engines.lanes.lane import Lane
+from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
+from ...telemetry import Telemetry
+from .front import RETRY_AFTER_S, HttpHandler
+from .head import BadRequest, Head
+from .responses import Response, error_response, json_response, read_body
+from .speech_bodies import (
+    TEXT_LIMIT_CHARS,
+    form_blob,
+    holds_a_file,
+    joined,
+    phrases_of,
+    raw_pcm16,
+    stt_audio,
+    tts_text,
+    voice_blob,
+)
+
+BODY_LIMIT_BYTES = 10 * 1024 * 1024
+BODY_LIMIT_S = 30.0
+
+AUDIO_LIMIT_UTTERANCES = 4
+"""A recording may hold as much audio as so many of the longest utterances."""
+
+REQUESTS_MAX = 16
+"""Requests at once, those included that are still sending: 160 MiB of bodies at the very most."""
+
+AT_ONCE = 4
+"""Requests that use engines at once; the others wait their turn, so that sessions get theirs."""
+
+DECODE_LIMIT_S = 10.0
+"""Reading a blob takes some 10 ms."""
+
+ENGINES_LIMIT_S = 120.0
+"""A whole request's time, once its body is here: for its turn, and for all engines together."""
+
+WAV_MIME = "audio/wav"
+Answer: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
+
+
+class SpeechEndpoints:
+    """The handlers of `routes`, for a Front. `media_lane` decodes blobs."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Settings,
+        media_lane: Lane,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._engines = engines
+        self._hear = settings.transcribing
+        self._answering = settings.answering
+        self._speaking = settings.speaking
+        self._limit_ms = settings.stream_max_utterance_ms * AUDIO_LIMIT_UTTERANCES
+        self._media_lane = media_lane
+        self._telemetry = telemetry or Telemetry()
+        self._log = structlog.get_logger()
+        self._requests = 0
+        self._turns = trio.Semaphore(AT_ONCE)
+
+    @property
+    def routes(self) -> dict[tuple[str, str], HttpHandler]:
+        return {
+            ("POST", "/speech/stt"): self.stt,
+            ("POST", "/speech/tts"): self.tts,
+            ("POST", "/transcribe"): self.transcribe,
+            ("POST", "/api/voice"): self.voice,
+        }
+
+    async def stt(self, head: Head, stream: trio.abc.Stream) -> Response:
+        async def answer(head: Head, body: bytes) -> Mapping[str, str]:
+            audio = stt_audio(body)
+            if holds_a_file(audio):
+                pcm16 = await self._decode(audio)
+            else:
+                pcm16 = raw_pcm16(audio, self._limit_ms)
+            return {"transcript": await self._transcript(pcm16)}
+
+        return await self._serve(head, stream, answer)
+
+    async def tts(self, head: Head, stream: trio.abc.Stream) -> Response:
+        async def answer(head: Head, body: bytes) -> Mapping[str, str]:
+            audio_b64 = await self._speech_b64(tts_text(body))
+            return {"audio_url": f"data:{WAV_MIME};base64,{audio_b64}"}
+
+        return await self._serve(head, stream, answer)
+
+    async def transcribe(self, head: Head, stream: trio.abc.Stream) -> Response:
+        async def answer(head: Head, body: bytes) -> Mapping[str, str]:
+            blob = form_blob(head.header("content-type") or "", body)
+            return {"transcript": await self._transcript(await self._decode(blob))}
+
+        return await self._serve(head, stream, answer)
+
+    async def voice(self, head: Head, stream: trio.abc.Stream) -> Response:
+        async def answer(head: Head, body: bytes) -> Mapping[str, str]:
+            blob = voice_blob(head.header("content-type") or "", body)
+            transcript = await self._transcript(await self._decode(blob))
+            reply = await self._reply(transcript) if transcript else ""
+            audio_b64 = await self._speech_b64(reply) if reply else ""
+            return {
+                "transcript": transcript,
+                "reply": reply,
+                "audio_b64": audio_b64,
+                "mime": WAV_MIME,
+            }
+
+        return await self._serve(head, stream, answer)
+
+    async def _serve(self, head: Head, stream: trio.abc.Stream, answer: Answer) -> Response:
+        again = {"Retry-After": str(RETRY_AFTER_S)}
+        if self._requests >= REQUESTS_MAX:
+            return error_response(503, "too many requests at once; try again later", again)
+        self._requests += 1
+        try:
+            body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
+            with engine_deadline(ENGINES_LIMIT_S, "the request"):
+                async with self._turns:
+                    return json_response({"ok": True, **await answer(head, body)})
+        except EngineFailure as failure:
+            self._log.warning("request_failed", path=head.path, error=str(failure))
+            later = failure.retryable or isinstance(failure, EngineBusy)
+            return error_response(503, str(failure), again if later else None)
+        finally:
+            self._requests -= 1
+
+    @contextmanager
+    def _call(self, engine: str, seconds: float, what: str) -> Iterator[None]:
+        try:
+            with engine_deadline(seconds, what):
+                yield
+        except TooMuchAudio as error:
+            raise BadRequest(413, str(error)) from None
+        except NotAudio as error:
+            raise BadRequest(415, str(error)) from None
+        except EngineFailure as failure:
+            self._telemetry.engine_failed(engine, failure)
+            raise
+
+    async def _decode(self, blob: bytes) -> bytes:
+        with self._call("media", DECODE_LIMIT_S, "reading the recording"):
+            return await self._media_lane.call(decode, blob, self._limit_ms)
+
+    async def _transcript(self, pcm16: bytes) -> str:
+        """One utterance, a second of audio per call, so that sessions get in between."""
+        transcriber = self._engines.transcriber("http")
+        limit_s = self._hear.timeout_s
+        try:
+            with self._call("asr", limit_s, "opening the recognizer"):
+                await transcriber.begin()
+            for start in range(0, len(pcm16), HEARING_RATE_HZ * 2):
+                with self._call("asr", limit_s, "decoding a second of audio"):
+                    await transcriber.feed(pcm16[start : start + HEARING_RATE_HZ * 2])
+            with self._call("asr", limit_s, "the final decode"):
+                return (await transcriber.finish()).text.strip()
+        finally:
+            await transcriber.abandon()
+
+    async def _reply(self, transcript: str) -> str:
+        """What a session would answer to its first words, under the same deadlines."""
+        memory = ConversationMemory(self._answering.system_prompt, 1)
+        left_s = self._answering.timeout_s
+        text = ""
+        async with AsyncExitStack() as stack:
+            tokens = None
+            while len(text) < TEXT_LIMIT_CHARS:
+                limit_s = (
+                    self._answering.gap_timeout_s if text else self._answering.first_token_timeout_s
+                )
+                began_s = trio.current_time()
+                with self._call("llm", min(limit_s, left_s), "the language model"):
+                    if tokens is None:
+                        tokens = await stack.enter_async_context(
+                            self._engines.responder.reply(memory.conversation(transcript))
+                        )
+                    token = await anext(tokens, None)
+                if token is None:
+                    break
+                left_s -= trio.current_time() - began_s
+                text += token
+        return text[:TEXT_LIMIT_CHARS].strip()
+
+    async def _speech_b64(self, text: str) -> str:
+        speeches = []
+        for phrase in phrases_of(text, self._speaking.max_phrase_chars):
+            with self._call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
+                speeches.append(await self._engines.synthesizer.speak(phrase))
+        return base64.b64encode(joined(speeches)).decode("ascii")

@@ -1,0 +1,50 @@
+"""Logging: JSON lines for machines, a readable form on a terminal. To stderr, always.
+
+Whoever logs binds what it belongs to (`session_id`, `turn`); texts of a conversation and keys are
+logged by nobody unless STREAM_LOG_TRANSCRIPTS says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from ..config import Observing
+
+
+def configure_logging(settings: Observing, stream: TextIO | None = None) -> None:
+    """Set up structlog and the standard library's logging (libraries use it) for a process."""
+    out = sys.stderr if stream is None else stream
+    console = settings.log_format == "console" or (settings.log_format == "auto" and out.isatty())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor
+    if console:
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty())
+    else:
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    # Libraries speak up only when something is wrong: at `info` an HTTP client logs every URL.
+    root.setLevel(max(level, logging.WARNING))

@@ -1,0 +1,85 @@
+"""A server as a process: its signals and its exit code. `parley serve` is this."""
+
+from __future__ import annotations
+
+import signal
+
+import structlog
+import trio
+
+from ..config import Settings
+from ..engines.kit import OwnEngines
+from ..engines.room import NO_OWN_ENGINES, fetch_model, open_engine_room
+from .logs import configure_logging
+from .tree import PortInUse, Server, open_listeners
+
+FORCED = 130
+"""Exit code after a second signal: what a shell gives for an interrupt."""
+
+
+class CannotListen(Exception):
+    """The address cannot be bound; the message says which and why, in one line."""
+
+
+def serve_until_signalled(settings: Settings, own: OwnEngines = NO_OWN_ENGINES) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen."""
+    configure_logging(settings.observing)
+    return trio.run(_serve, settings, own)
+
+
+async def _serve(settings: Settings, own: OwnEngines) -> int:
+    serving = settings.serving
+    listeners = await _bind(serving.host, serving.port, "--port")
+    engine_listeners = (
+        await _bind(serving.host, serving.engine_port, "PARLEY_ENGINE_PORT")
+        if serving.engine_port
+        else []
+    )
+    if own.transcriber is None:
+        await fetch_model(settings)
+    async with open_engine_room(settings, own) as room:
+        server = Server(settings, room)
+        log = structlog.get_logger()
+        stopped = False
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_watch_signals, server, nursery.cancel_scope)
+            port = listeners[0].socket.getsockname()[1]
+            log.info(
+                "listening",
+                url=f"ws://{serving.host}:{port}/ws",
+                engine_port=serving.engine_port or None,
+                engines=room.chosen,
+            )
+            await server.run(listeners, engine_listeners=engine_listeners)
+            stopped = True
+            nursery.cancel_scope.cancel()
+    return 0 if stopped else FORCED
+
+
+async def _bind(host: str, port: int, name: str) -> list[trio.SocketListener]:
+    try:
+        return await open_listeners(host, port)
+    except PortInUse as error:
+        raise CannotListen(f"{error}; stop what runs there or choose another {name}") from None
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {error}") from None
+
+
+async def _watch_signals(
+    server: Server,
+    scope: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        asked = False
+        async for number in signals:
+            name = signal.Signals(number).name
+            if asked:
+                structlog.get_logger().warning("stopping_at_once", signal=name)
+                scope.cancel()
+                return
+            asked = True
+            structlog.get_logger().info("stopping", signal=name)
+            server.stop()

@@ -1,0 +1,157 @@
+"""A turn: one reply, from the first token to the last sample heard, as a supervision tree.
+
+    turn-<n>              one_for_one, ends when playout has ended
+    ├─ llm                transient
+    ├─ phraser            transient
+    ├─ tts                transient
+    └─ playout            transient, significant
+
+The channels between them are made here, so they die with the turn: a cancelled reply cannot leave
+a stale token, phrase or chunk anywhere. The turn is a temporary child of its session, and to
+interrupt the reply is to stop that child.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from ..actors.gate import ReplyGate
+from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
+from ..actors.llm import LLMActor, LLMDeadlines
+from ..actors.messages import EndOfReply, Phrase, SpokenPhrase, TextPiece, TurnOver
+from ..actors.phraser import PhraserActor, PhraseSplitter
+from ..actors.playout import Playout
+from ..actors.ranks import Rank
+from ..actors.reply_exit import ReplyExit
+from ..actors.tts import TTSActor
+from ..config import Answering, Speaking
+from ..conversation.attempts import Attempts
+from ..conversation.record import TurnRecord
+from ..conversation.timings import Timings
+from ..engines.llm.interface import Responder
+from ..engines.tts.interface import Synthesizer
+from ..protocol.chat import ChatMessage
+from ..protocol.dialect import Profile
+from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
+from ..telemetry import Telemetry
+from ..turnstile import run_ranked
+
+MAX_RESTARTS = 6
+"""Per period: each of llm and tts may fail twice on one thing, and a lane that is being restarted
+takes two phrases with it at most. More than that is no bad luck."""
+RESTART_PERIOD_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """Everything a reply needs; `run` is the child body."""
+
+    record: TurnRecord
+    conversation: Sequence[ChatMessage]
+    responder: Responder
+    synthesizer: Synthesizer
+    way: ReplyExit
+    gate: ReplyGate
+    next_seq: Callable[[], int]
+    profile: Profile
+    answering: Answering
+    speaking: Speaking
+    clock: Timings
+    telemetry: Telemetry
+    observers: Sequence[Observer] = ()
+
+    async def run(self) -> None:
+        """Ends with a TurnOver report, unless it is cancelled."""
+        supervisor = Supervisor(
+            f"turn-{self.record.turn}",
+            self._children(),
+            max_restarts=MAX_RESTARTS,
+            period_s=RESTART_PERIOD_S,
+            auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+            observers=self.observers,
+        )
+        error: Exception | None = None
+        try:
+            await supervisor.run()
+        except Exception as gave_up:  # reported to the dialogue, which ends the session
+            error = gave_up
+        await self.way.reports.send(TurnOver(turn=self.record.turn, error=error))
+
+    def _children(self) -> tuple[Child, ...]:
+        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
+        tell_phrase, hear_phrase = trio.open_memory_channel[Phrase | EndOfReply](
+            self.speaking.max_pending_phrases
+        )
+        tell_speech, hear_speech = trio.open_memory_channel[SpokenPhrase | EndOfReply](
+            SPEECH_CAPACITY
+        )
+        llm = LLMActor(
+            conversation=self.conversation,
+            responder=self.responder,
+            pieces=tell_piece,
+            reports=self.way.reports,
+            outbox=self.way.outbox,
+            record=self.record,
+            hand=Attempts(max_attempts=self.answering.retries + 1),
+            deadlines=LLMDeadlines(
+                first_token_s=self.answering.first_token_timeout_s,
+                gap_s=self.answering.gap_timeout_s,
+                total_s=self.answering.timeout_s,
+            ),
+            telemetry=self.telemetry,
+        )
+        phraser = PhraserActor(
+            inbox=hear_piece,
+            outbox=tell_phrase,
+            splitter=PhraseSplitter(
+                max_chars=self.speaking.max_phrase_chars,
+                first_chars=self.speaking.first_phrase_chars,
+            ),
+            gap_s=self.speaking.phrase_gap_ms / 1000,
+            record=self.record,
+        )
+        tts = TTSActor(
+            inbox=hear_phrase,
+            speech=tell_speech,
+            outbox=self.way.outbox,
+            synthesizer=self.synthesizer,
+            hand=Attempts(),
+            turn=self.record.turn,
+            phrase_timeout_s=self.speaking.timeout_s,
+            telemetry=self.telemetry,
+        )
+        playout = Playout(
+            inbox=hear_speech,
+            reports=self.way.reports,
+            outbox=self.way.outbox,
+            released=self.way.released,
+            gate=self.gate,
+            record=self.record,
+            next_seq=self.next_seq,
+            rate_hz=self.profile.reply_rate_hz,
+            frame_ms=self.profile.reply_frame_ms,
+            lead_s=(self.profile.reply_lead_ms or self.speaking.reply_lead_ms) / 1000,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        return (
+            _child("llm", Rank.LLM, llm.run),
+            _child("phraser", Rank.PHRASER, phraser.run),
+            _child("tts", Rank.TTS, tts.run),
+            _child("playout", Rank.PLAYOUT, playout.run, significant=True),
+        )
+
+
+def _child(
+    name: str, rank: Rank, run: Callable[[], Awaitable[None]], *, significant: bool = False
+) -> Child:
+    return Child(
+        name,
+        run=functools.partial(run_ranked, rank, run),
+        restart=Restart.TRANSIENT,
+        significant=significant,
+    )

@@ -1,0 +1,478 @@
+"""Lanes: a worker process that is shared, killed for real, and started again."""
+
+from __future__ import annotations
+
+import gc
+import math
+import multiprocessing
+import multiprocessing.resource_tracker
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from parley.engines.lanes.lane import FAIR_RUN_S, Lane, LanePool
+from parley.engines.lanes.life import WorkerLife
+from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue
+from parley.engines.lanes.worker import WorkerReplaced, warm, work
+from support import lane_jobs as jobs  # spawned workers inherit sys.path
+
+slow = pytest.mark.slow
+QUICK = Backoff(first_s=0.02, most_s=0.05)
+
+
+# --- The queue and the pauses, without an event loop ---
+
+
+def job(name: str, *, urgent: bool = False, generation: int | None = None) -> Job:
+    return Job(jobs.append, (name,), math.inf, generation, urgent)
+
+
+def names(queue: JobQueue) -> list[str]:
+    return [taken.args[0] for taken in iter(queue.pop, None)]
+
+
+def queue_of(*waiting: Job) -> JobQueue:
+    queue = JobQueue()
+    for one in waiting:
+        queue.put(one)
+    return queue
+
+
+def test_urgent_jobs_go_first_and_each_class_keeps_its_order() -> None:
+    queue = queue_of(job("a"), job("b", urgent=True), job("c"), job("d", urgent=True))
+    assert len(queue) == 4
+    assert names(queue) == ["b", "d", "a", "c"]
+
+
+def test_jobs_are_taken_out_by_choice_and_the_others_keep_their_turn() -> None:
+    queue = queue_of(job("a", generation=1), job("b", urgent=True), job("c"), job("d"))
+    taken = queue.take(lambda waiting: waiting.args[0] in "ad")
+    assert [one.args[0] for one in taken] == ["a", "d"]
+    assert names(queue) == ["b", "c"]
+
+
+def late(name: str, alike: str | None = "p", *, urgent: bool = False) -> Job:
+    return Job(jobs.each_with_pid, (), math.inf, None, urgent, late=lambda: name, alike=alike)
+
+
+def items(batch: list[Job]) -> list[str]:
+    return [one.late() if one.late else one.args[0] for one in batch]
+
+
+def test_jobs_that_are_alike_are_done_together_and_the_others_keep_their_turn() -> None:
+    waiting = [late("a"), job("x"), late("b", "q"), late("c"), late("d", urgent=True)]
+    queue = queue_of(*waiting, *(late(name) for name in "efg"), late("h", None), late("i", None))
+    batches = [items(batch) for batch in iter(queue.pop_with_alike, [])]
+    assert batches == [["d"], ["a", "c", "e", "f"], ["x"], ["b"], ["g"], ["h"], ["i"]]
+
+
+def test_a_job_ends_once() -> None:
+    one = job("a")
+    one.finish(7)
+    one.finish(failure=LaneLost("too late"))
+    assert (one.value, one.failure) == (7, None)
+
+
+def test_the_pause_doubles_up_to_its_limit() -> None:
+    backoff = Backoff(first_s=0.3, most_s=5.0)
+    assert [backoff.pause_s(n) for n in (0, 1, 2, 3, 5, 6, 10**6)] == [0, 0.3, 0.6, 1.2, 4.8, 5, 5]
+
+
+# --- Without a worker ---
+
+
+async def test_a_full_lane_refuses_and_a_caller_that_goes_makes_room() -> None:
+    lane = Lane("full", jobs.nothing)
+    async with trio.open_nursery() as nursery:
+        for _ in range(QUEUE_MAX):
+            nursery.start_soon(lane.call, jobs.pid)
+        await trio.testing.wait_all_tasks_blocked()
+        assert lane.load == QUEUE_MAX
+        with pytest.raises(EngineFailure, match="lane full is full"):
+            await lane.call(jobs.pid)
+        nursery.cancel_scope.cancel()
+    assert lane.load == 0
+
+
+async def test_a_job_for_another_worker_than_the_present_is_refused_at_once() -> None:
+    lane = Lane("lane", jobs.nothing)
+    with pytest.raises(LaneLost):
+        await lane.call(jobs.pid, generation=lane.generation - 1)
+    lane.post(jobs.pid, generation=lane.generation - 1)
+    assert lane.load == 0
+
+
+def test_a_pool_picks_the_least_loaded_of_the_ready_lanes() -> None:
+    first, second, third = lanes = [Lane(name, jobs.nothing) for name in "abc"]
+    pool = LanePool(lanes)
+    assert (pool.ready, pool.load_error) == (False, None)
+    first.load_error = "no model"
+    assert (pool.ready, pool.load_error) == (False, "no model")
+    assert pool.pick() is second
+    third.ready = True
+    assert (pool.ready, pool.load_error) == (True, None)
+    assert pool.pick() is third
+    second.ready = True
+    second._queue.put(job("a"))
+    assert pool.pick() is third
+    third._queue.put(job("a"))
+    third._queue.put(job("b"))
+    assert pool.pick() is second
+
+
+def test_equal_lanes_take_turns() -> None:
+    lanes = [Lane(name, jobs.nothing) for name in "abc"]
+    pool = LanePool(lanes)
+    assert [pool.pick().name for _ in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_a_pool_without_lanes_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        LanePool([])
+
+
+def test_a_worker_that_was_replaced_unnoticed_does_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley.engines.lanes.worker._warm", False)
+    with pytest.raises(WorkerReplaced):
+        work(jobs.pid)
+    assert warm(jobs.nothing) == work(jobs.pid) == os.getpid()
+
+
+def test_a_process_that_is_not_there_has_ended() -> None:
+    with WorkerLife(None) as life:
+        assert life.ended
+
+
+# --- With real workers ---
+
+
+class WatchedLane(Lane):
+    lost_with: list[str]
+    """What each LaneLost said that `run` ended with."""
+
+
+@asynccontextmanager
+async def serving(
+    init: Callable[[], object] = jobs.nothing, *, limit_s: float = 20
+) -> AsyncIterator[WatchedLane]:
+    """A lane under the simplest supervisor there is."""
+    lane = WatchedLane("lane", init, deaths=QUICK, loads=QUICK)
+    lane.lost_with = []
+
+    async def supervise() -> None:
+        while True:
+            try:
+                await lane.run()
+            except LaneLost as lost:
+                lane.lost_with.append(str(lost))
+
+    with trio.fail_after(limit_s):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervise)
+            yield lane
+            nursery.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await trio.sleep(0.005)
+
+
+async def outcome(call: Callable[[], Awaitable[object]], into: list[object]) -> None:
+    try:
+        into.append(await call())
+    except EngineFailure as failure:
+        into.append(failure)
+
+
+@slow
+async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
+    tmp_path: Path,
+) -> None:
+    """One worker for many behaviours, since each start takes half a second."""
+    async with serving() as lane:
+        assert (lane.ready, lane.pid) == (False, None)
+        assert await lane.call(jobs.pid) == lane.pid  # a call waits for the worker
+        assert (lane.ready, lane.generation, lane.load) == (True, 1, 0)
+
+        # State stays with the worker, and the worker is light and deaf to Ctrl-C.
+        assert [await lane.call(jobs.count), await lane.call(jobs.count)] == [1, 2]
+        assert await lane.call(jobs.heavy_modules) == []
+        assert await lane.call(jobs.interrupt_myself) == "still here"
+
+        # What a job raises comes back as an EngineFailure, and the worker stays.
+        with pytest.raises(EngineUnavailable, match="no model"):
+            await lane.call(jobs.fail, "unavailable")
+        with pytest.raises(EngineFailure, match="ValueError: no such phoneme"):
+            await lane.call(jobs.fail, "value")
+        with pytest.raises(EngineFailure, match="Picky: needed 3"):
+            await lane.call(jobs.fail, "picky")
+        with pytest.raises(EngineFailure, match="SystemExit: 3"):
+            await lane.call(jobs.fail, "exit")
+        with pytest.raises(EngineFailure, match="pickle"):
+            await lane.call(jobs.unpicklable)
+        with pytest.raises(EngineFailure, match="pickle"):
+            await lane.call(jobs.append, lambda: None)
+
+        # A cancelled caller leaves the worker alone; its job runs on, or is dropped if it waits.
+        path = tmp_path / "words"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.call, jobs.append, str(path), "running", 0.2)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(lane.call, jobs.append, str(path), "waiting")
+            await trio.sleep(0.05)
+            nursery.cancel_scope.cancel()
+        assert lane.load == 1
+
+        # A final overtakes the partials that wait.
+        async with trio.open_nursery() as nursery:
+            for word in ("one", "two"):
+                nursery.start_soon(lane.call, jobs.append, str(path), word)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(partial(lane.call, urgent=True), jobs.append, str(path), "final")
+        lane.post(jobs.append, str(path), "posted", generation=lane.generation)
+        assert await lane.call(jobs.count) == 3
+        assert path.read_text() == "running final one two posted "
+
+        # Jobs that are alike share a call; each hears what is there when it begins.
+        told: list[object] = []
+        newest = ["old"]
+
+        def newest_of(name: str) -> str:
+            return f"{name} {newest[0]}"
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.call, jobs.sleep_for, 0.1)
+            await trio.testing.wait_all_tasks_blocked()
+            for name in ("left", "right"):
+                late_call = partial(
+                    lane.call_late, jobs.each_with_pid, partial(newest_of, name), alike="both"
+                )
+                nursery.start_soon(outcome, late_call, told)
+            await trio.testing.wait_all_tasks_blocked()
+            newest[0] = "new"
+        assert sorted(map(str, told)) == ["('left new', 2, 4)", "('right new', 2, 4)"]
+        alone = await lane.call_late(jobs.each_with_pid, lambda: "alone")
+        assert alone == ("alone", 1, 5)
+        with pytest.raises(EngineUnavailable, match="not these"):
+            await lane.call_late(jobs.refuse, lambda: "x")
+        with pytest.raises(EngineFailure, match="ValueError"):
+            await lane.call_late(jobs.too_few, lambda: "x")
+
+        # Whose time runs out in the queue is told so, and the job is not begun.
+        results: list[object] = []
+        scopes: list[trio.CancelScope] = []
+
+        async def hurried() -> None:
+            with trio.move_on_after(0.05) as scope:
+                scopes.append(scope)
+                await lane.call(jobs.append, str(path), "late")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.call, jobs.sleep_for, 0.2)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(outcome, hurried, results)
+            await trio.testing.wait_all_tasks_blocked()
+            scopes[0].deadline = math.inf  # the caller goes on waiting
+        assert isinstance(results[0], EngineTimeout)
+        assert "late" not in path.read_text()
+        assert (lane.generation, lane.lost_with) == (1, [])
+
+
+@slow
+async def test_a_worker_that_is_lost_takes_what_it_held_and_nothing_else() -> None:
+    async with serving() as lane:
+        first = await lane.call(jobs.pid)
+
+        # It overruns: killed for real, although it keeps the interpreter lock.
+        began_s = trio.current_time()
+        with pytest.raises(trio.TooSlowError), trio.fail_after(0.1):
+            await lane.call(jobs.block_with_lock, 30, generation=1)
+        bound: list[object] = []
+        unbound: list[object] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                outcome, partial(lane.call, jobs.count, generation=lane.generation), bound
+            )
+            nursery.start_soon(outcome, partial(lane.call, jobs.count), unbound)
+        assert FAIR_RUN_S < trio.current_time() - began_s < 5
+        assert isinstance(bound[0], LaneLost)
+        assert unbound == [1]  # it waited for the new worker
+        assert lane.generation == 2
+        assert lane.pid != first
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+        with pytest.raises(LaneLost):
+            await lane.call(jobs.count, generation=1)
+
+        # It dies in a call.
+        with pytest.raises(LaneLost):
+            await lane.call(jobs.die)
+        # The generation has moved on when the caller hears of it.
+        assert await lane.call(jobs.count, generation=lane.generation) == 1
+        assert lane.generation == 3
+
+        # It dies between calls: noticed without a call.
+        assert lane.pid is not None
+        os.kill(lane.pid, signal.SIGKILL)
+        await until(lambda: not lane.ready)
+        assert lane.generation == 4
+        await until(lambda: lane.ready)
+        assert await lane.call(jobs.count) == 1
+
+        # It dies, and a call comes before anybody could notice.
+        assert lane.pid is not None
+        os.kill(lane.pid, signal.SIGKILL)
+        results: list[object] = []
+        await outcome(partial(lane.call, jobs.count), results)  # it may or may not have begun
+        assert results == [1] or isinstance(results[0], LaneLost)
+        assert await lane.call(jobs.count) in (1, 2)
+        assert lane.generation == 5
+        assert len(lane.lost_with) == 4
+        assert lane._quick_deaths == 4
+
+
+@slow
+async def test_the_caller_of_an_overrun_learns_it_where_it_still_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parley.engines.lanes.lane.JOB_LIMIT_S", 0.7)
+    async with serving() as lane:
+        await until(lambda: lane.ready)
+        with pytest.raises(EngineTimeout, match="overran"):
+            await lane.call(jobs.sleep_for, 30)
+
+
+@slow
+async def test_an_engine_that_cannot_be_loaded_is_tried_again(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    missing.touch()
+    async with serving(partial(jobs.fail_while_there, str(missing))) as lane:
+        with pytest.raises(EngineUnavailable, match="OSError: the model is missing"):
+            await lane.call(jobs.pid)
+        assert (lane.ready, lane.load_error) == (False, "OSError: the model is missing")
+        with pytest.raises(EngineUnavailable):
+            await lane.call(jobs.pid)
+        lane.post(jobs.pid, generation=lane.generation)
+        missing.unlink()
+        await until(lambda: lane.ready)
+        assert (lane.ready, lane.load_error) == (True, None)
+        assert await lane.call(jobs.pid) == lane.pid
+        assert lane.lost_with == []
+
+
+@slow
+async def test_a_worker_that_dies_while_loading_is_a_load_error() -> None:
+    async with serving(jobs.die) as lane:
+        with pytest.raises(EngineUnavailable, match="died while loading"):
+            await lane.call(jobs.pid)
+
+
+async def test_a_worker_that_cannot_be_started_is_a_load_error_and_does_not_spin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = []
+
+    def refuse(process: object) -> None:
+        starts.append(process)
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", refuse)
+    async with serving(jobs.nothing) as lane:
+        with pytest.raises(EngineUnavailable, match="no worker can be started: OSError"):
+            await lane.call(jobs.pid)
+        await trio.sleep(0.2)
+        assert lane.lost_with == []
+        assert len(starts) < 20
+
+
+def open_files() -> set[str]:
+    """What is open in this process; every pipe and socket has a name of its own."""
+    gc.collect()
+    links = (Path("/proc/self/fd") / fd for fd in os.listdir("/proc/self/fd"))
+    return {os.readlink(link) for link in links if link.is_symlink()}
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    multiprocessing.resource_tracker.ensure_running()  # lives as long as the server
+    before = open_files()
+    yield
+    assert multiprocessing.active_children() == []
+    assert open_files() <= before
+
+
+@slow
+@pytest.mark.parametrize("state", ["starting", "idle", "busy", "dead"])
+async def test_a_cancelled_lane_is_gone_at_once_and_leaves_nothing(
+    nothing_left: None, state: str
+) -> None:
+    lane = Lane("lane", jobs.nothing)
+    results: list[object] = []
+    with trio.fail_after(10):
+        async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            if state == "starting":
+                await trio.sleep(0.05)
+            else:
+                await until(lambda: lane.ready)
+            if state == "busy":
+                for _ in range(2):
+                    call = partial(lane.call, jobs.block_with_lock, 30)
+                    callers.start_soon(outcome, call, results)
+                await trio.sleep(0.1)
+            if state == "dead":
+                assert lane.pid is not None
+                os.kill(lane.pid, signal.SIGKILL)
+            began_s = trio.current_time()
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - began_s < 1
+    assert [type(result) for result in results] == [LaneLost] * (2 if state == "busy" else 0)
+    assert (lane.ready, lane.pid, lane.load) == (False, None, 0)
+
+
+@slow
+def test_a_busy_worker_ends_with_its_server() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(Path(__file__).parents[2])], stdout=subprocess.PIPE
+    )
+    assert server.stdout is not None
+    with server, server.stdout:
+        worker = os.pidfd_open(int(server.stdout.readline()))
+        try:
+            server.stdout.readline()
+            assert not select.select([worker], [], [], 0.2)[0]  # it is busy
+            server.kill()
+            assert select.select([worker], [], [], 2)[0]  # and yet it ends
+        finally:
+            os.close(worker)
+
+
+SERVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import trio
+from support import lane_jobs
+from parley.engines.lane import Lane
+
+async def main():
+    lane = Lane("lane", lane_jobs.nothing)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        print(await lane.call(lane_jobs.pid), flush=True)
+        nursery.start_soon(lane.call, lane_jobs.block_with_lock, 30)
+        await trio.sleep(0.2)
+        print("busy", flush=True)
+
+trio.run(main)
+"""
