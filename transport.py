@@ -1,7 +1,7 @@
 """The transport seam: whole frames in and out of one conversation, whatever carries them.
 
 The session owns its transport. It knows no socket: a WebSocket in the server
-(`serving.websocket`), a pair of channels in a test or an embedding (`memory_pair`). However the
+(`server.http.websocket`), a pair of channels in a test or an embedding (`memory_pair`). However the
 peer is lost, the owner sees exactly one kind of failure: `PeerGone`, with a close code
 (RFC 6455, 7.4) and a reason.
 """
