@@ -50,6 +50,8 @@ COUNTS = {
     "utterances": "utterances transcribed",
     "turns": "turns begun",
     "backchannels": "what a listener said during a reply without interrupting it",
+    "resumptions": "replies that went on after an interruption in which nobody said anything",
+    "models_cut_off": "requests ended because their reply was suspended for too long",
     "speculations": "replies begun before the end of a turn was certain",
     "speculations_dropped": "of these, begun in vain: each is a request to the language model",
     "interruptions": "replies cut because the person spoke over them",

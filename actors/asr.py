@@ -8,6 +8,7 @@ ASR_FAIL or ASR_TIMEOUT, and the next utterance gets its chance.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -56,8 +57,8 @@ class ASRActor:
     turn_end: TurnEndEngine | None = None
     """Asked at every short silence; None where the silence alone decides."""
     pauses: Pauses = field(default_factory=Pauses)
-    tells_words: bool = False
-    """Whether the dialogue is told every hypothesis."""
+    tells_words: Callable[[], bool] = lambda: False
+    """Whether the dialogue is told every hypothesis now."""
     foresees: bool = False
     """Whether the dialogue wants to know at a short silence what will be heard if it is the end."""
 
@@ -276,7 +277,7 @@ class ASRActor:
             return  # it is fed again, and the client knows more already
         utterance.hypothesis_ms = audio_ms
         utterance.hypothesis = utterance.agreement.update(text, audio_ms)
-        if self.tells_words:
+        if self.tells_words():
             spoken_ms = audio_ms - utterance.began_ms
             await self.reports.send(
                 WordsHeard(number=utterance.number, text=text, spoken_ms=spoken_ms)
@@ -318,7 +319,7 @@ class ASRActor:
 
     async def _finish(self, ended: UtteranceEnded) -> None:
         utterance = self.utterance
-        if not utterance.finalizing_told:
+        if not utterance.finalizing_told and not ended.unsure:
             utterance.finalizing_told = True
             await self.outbox.send(Finalizing())
         asked_s = current_time()

@@ -1,45 +1,48 @@
-"""The dialogue: the one place in a session where is decided what happens next.
+"""The dialogue: the one place where a session decides what happens next.
 
-One inbox; finals, interruptions and the ends of turns in; turns begun and cancelled out. It owns
-the state, the memory and the numbers of turns. Everything else in a session only reports to it.
-It is significant and never restarted: without it there is no conversation.
+One inbox: finals, interruptions and the ends of turns come in; turns begun, suspended and ended go
+out. What is known stands in four plain machines (`conversation.machines`), what is done to turns in
+`Turns`; here every report moves the machines, and what follows from their joint state is done and
+told to the client. Everything else in a session only reports to the dialogue. It is significant and
+never restarted: without it there is no conversation.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import structlog
 import trio
 
-from ..conversation.backchannel import Table, Verdict, commands, judge
-from ..conversation.events import BargedIn, SessionEvent, TextHeard
-from ..conversation.memory import ConversationMemory
+from ..conversation.events import BargedIn, Resumed, SessionEvent, TextHeard
+from ..conversation.floor import Meaning
+from ..conversation.machines import Machines, Step
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.timings import Timings
 from ..protocol import close_codes
-from ..protocol.chat import ChatMessage
-from ..protocol.codes import Breach, Code
+from ..protocol.codes import Code
 from ..protocol.events import (
     BargeIn,
     Closing,
     Decode,
     Failure,
     Final,
+    Finalizing,
     Info,
+    Latency,
     SessionOpened,
     StateChanged,
     Token,
 )
 from ..protocol.states import State, Trigger, next_state
 from ..telemetry import Telemetry
-from ..turnstile import current_time, turn
+from ..turnstile import current_time, move_on_at, turn
 from .bell import Bell
-from .gate import ReplyGate
 from .messages import (
     CancelRequested,
     DrainRequested,
@@ -54,6 +57,8 @@ from .messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
+    SpeechLong,
+    SpeechOver,
     SpeechResumed,
     TextTyped,
     TurnOver,
@@ -64,32 +69,13 @@ from .messages import (
 )
 from .outbox import Outbox
 from .reply_exit import HeldEvent, ReplyExit
-
-StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyExit]
-"""With True all that the turn says is held."""
-StopTurn = Callable[[int], Awaitable[None]]
+from .turns import Turns
 
 
-SURE_MS = 700
-"""What seems to be other words than a listener's is believed after so much speech, unless it is
-"stop" or the like: recognizers make words of an "mm-hmm" before they have heard all of it."""
-
-NO_WORDS = WordsHeard(number=0, text="", spoken_ms=0)
-
-
-def id_of(session_id: str, number: int) -> str:
-    """A UUID that is the same in a replay."""
+def final_id(session_id: str, number: int) -> str:
+    """Makes the id of a final transcript from the session's id and its number: a UUID that is the
+    same in a replay."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id}/{number}"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speculation:
-    """A reply that was begun at a short silence, for the case that it is the end of the turn. It is
-    taken up if in the end exactly this is to be answered, else nobody ever hears of it."""
-
-    record: TurnRecord
-    conversation: list[ChatMessage]
-    way: ReplyExit
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,72 +83,80 @@ class Dialogue:
     session_id: str
     inbox: trio.MemoryReceiveChannel[Report]
     outbox: Outbox
-    gate: ReplyGate
-    memory: ConversationMemory
-    start_turn: StartTurn
-    stop_turn: StopTurn
-    clock: Timings
+    machines: Machines[ReplyExit]
+    turns: Turns
+    timings: Timings
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
     tell_watchers: Callable[[SessionEvent], None]
     final_on_stop: bool = True
     """Whether a stop without any words brings an empty final."""
+    completes_on_stop: bool = False
+    """Whether the client is told when everything that was said before a stop has been answered."""
     log_latency: bool = True
     log_transcripts: bool = False
-    backchannels: Table | None = None
-    """What a listener may say without interrupting the reply; None: whoever speaks interrupts."""
     speech_heard: Bell = field(default_factory=Bell)
     """Rung when an utterance begins."""
-    speculations_most: int = 0
-    """How many replies may be begun for one utterance before its end is certain."""
-    new_id: Callable[[str, int], str] = id_of
-    """Of a session's id and a final's number."""
+    new_id: Callable[[str, int], str] = final_id
 
     state: State = State.IDLE
     listening: bool = False
-    turns: int = 0
     seq: int = 0
-    """The number of the last phrase that was sent."""
-    live: TurnRecord | None = None
-    latest: TurnRecord | None = None
-    """The live turn, or the one that was live last."""
+    """The number of the phrase that was sent, or begun, last."""
 
-    _interrupted: TurnRecord | None = None
-    """The reply that was interrupted last, until another one can be heard: its client may still
-    tell how much of it was played."""
-    _talking: int = 0
-    """The number of the utterance that is being spoken for certain; 0: none."""
-    _words: WordsHeard = NO_WORDS
-    """The newest that was heard of an utterance."""
-    _doubtful: int = 0
-    """The utterance of which it is open whether it interrupts the reply."""
-    _lost: int = 0
-    """The utterance that the recognizer gave up last."""
-    _unanswered: list[str] = field(default_factory=list)
-    _finals: int = 0
-    _finals_since_start: int = 0
-    _speculation: Speculation | None = None
-    _speculated: tuple[int, int] = (0, 0)
-    """The utterance for which replies were begun last, and how many."""
-    _taken_up: ReplyExit | None = None
-    """What it holds is let out once the client knows the state."""
-    _cancelling: int = 0
-    """Cancels whose marker is still on its way: what was said before them is not answered."""
-    _draining: bool = False
+    _interrupted: TurnRecord | None = field(default=None, init=False)
+    """The reply that fell silent last, until another one can be heard: its client may still tell
+    how much of it was played."""
+    _finals: int = field(default=0, init=False)
+    _finals_since_start: int = field(default=0, init=False)
+    _completing: bool = field(default=False, init=False)
+    """Whether the client stopped and was not yet told that everything is done."""
 
     async def run(self) -> None:
         await self.outbox.send(SessionOpened(session_id=self.session_id))
-        async for report in self.inbox:
+        while True:
+            report: Report | None = None
+            deadline_s = self.machines.deadline_s(current_time())
+            try:
+                if deadline_s == math.inf:
+                    report = await self.inbox.receive()
+                else:
+                    with move_on_at(deadline_s, "dialogue"):
+                        report = await self.inbox.receive()
+            except trio.EndOfChannel:
+                return
             await turn()  # whoever has something to say has said it
-            await self._take_and_tell(report)
-            if self._taken_up is not None:
-                await self._let_out()
+            if report is not None:
+                await self._take_and_tell(report)
+            await self._settle()
 
     async def _take_and_tell(self, report: Report) -> None:
         before = (self.state, self.listening)
         await self._take(report)
+        await self._tell_state(before)
+
+    async def _tell_state(self, before: tuple[State, bool]) -> None:
         if (self.state, self.listening) != before:
             await self.outbox.send(StateChanged(state=self.state, listening=self.listening))
+
+    async def _settle(self) -> None:
+        """Do what follows from the joint state of the machines, and set the gate by it."""
+        before = (self.state, self.listening)
+        match self.machines.step(current_time()):
+            case Step.SUSPEND:
+                await self._suspend()
+            case Step.GIVE_BACK:
+                await self._give_back()
+            case Step.CUT_OFF:
+                await self.turns.cut_off()
+            case Step.NOTHING:
+                pass
+        await self._tell_state(before)
+        await self._let_out()
+        self.turns.gate.set_open(self.machines.gate_open(current_time()))
+        if self._completing and self.machines.at_rest:
+            self._completing = False
+            await self.outbox.send(Info(message="Session complete"))
 
     def _new_id(self) -> str:
         self._finals += 1
@@ -173,30 +167,41 @@ class Dialogue:
         return self.seq
 
     async def _take(self, report: Report) -> None:
+        floor, now_s = self.machines.floor, current_time()
         match report:
             case MicrophoneOpened():
                 self.listening = True
                 self._finals_since_start = 0
+                self._completing = False
                 self._go(Trigger.START)
             case MicrophoneClosed():
                 await self._microphone_closed()
             case SoundHeard():
-                if self.live is not None:
-                    self.gate.close()
+                floor.sound(now_s)
             case SoundPassed():
-                self.gate.open()
+                floor.sound_passed()
             case SpeechBegan():
-                await self._speech_began(report)
+                self._speech_began(report)
             case SpeechConfirmed():
-                await self._speech_confirmed(report)
+                floor.confirmed(report.number, now_s)
+                if self.turns.live is None and floor.is_open(report.number):
+                    self._go(Trigger.SPEECH)
+                elif self.turns.live is not None:
+                    self.telemetry.stage("silence", now_s - report.received_s)
+            case SpeechLong():
+                floor.long(report.number, now_s)
+            case SpeechOver():
+                floor.over(report.number, now_s)
             case SpeechDropped():
-                await self._quiet_again(report.number)
+                await self._dropped(report.number)
             case WordsHeard():
-                await self._words_heard(report)
+                meaning = floor.words(report.number, report.text, report.spoken_ms, now_s)
+                if meaning is Meaning.WORDS and self.turns.live is not None:
+                    await self._interrupt(self.turns.live)
             case UtteranceForeseen():
                 await self._foreseen(report)
             case SpeechResumed():
-                await self._drop_speculation()
+                await self.turns.drop_early()
             case UtteranceHeard():
                 await self._heard(report)
             case UtteranceFailed():
@@ -206,16 +211,18 @@ class Dialogue:
             case CancelRequested():
                 await self._cancel()
             case InterruptRequested():
-                await self._interrupt_asked()
+                if self.turns.live is not None:  # else it ended while the client was asking
+                    await self._interrupt(self.turns.live)
             case PlaybackTold():
                 self._playback_told(report)
             case EndRequested():
                 await self._end()
             case HearingCancelled():
-                self._cancelling -= 1
+                self.machines.cancelling -= 1
             case ReplyAudible():
-                if self._is_live(report.turn):
+                if self.turns.is_live(report.turn):
                     self._interrupted = None
+                    self.machines.reply.audible()
                     self._go(Trigger.AUDIO)
             case ReplyWritten():
                 await self._written(report.turn)
@@ -229,104 +236,70 @@ class Dialogue:
     def account(self, now_s: float) -> dict[str, Any] | None:
         """The newest reply's ledger for GET /sessions, its words only where the log may hold them;
         None before the first turn."""
-        if self.latest is None:
+        if self.turns.latest is None:
             return None
-        return self.latest.account(now_s, words=self.log_transcripts)
+        return self.turns.latest.account(now_s, words=self.log_transcripts)
 
     def _go(self, trigger: Trigger) -> None:
         self.state = next_state(self.state, trigger)
 
-    def _is_live(self, turn: int) -> bool:
-        return self.live is not None and self.live.turn == turn
-
     # What was heard
 
-    async def _speech_began(self, report: SpeechBegan) -> None:
+    def _speech_began(self, report: SpeechBegan) -> None:
         self.speech_heard.ring()
-        if report.during_reply:
-            # It may be a cough: hold the reply where it is until that is known.
-            self.gate.close()
-            return
-        self._talking = report.number
-        if self.live is not None:
-            # The turn began in the very moment in which the person went on speaking.
-            await self._interrupt(self.live)
-        else:
+        live = self.turns.live is not None
+        self.machines.floor.began(
+            report.number, current_time(), guarded=report.during_reply, during_reply=live
+        )
+        if not report.during_reply and not live:
             self._go(Trigger.SPEECH)
 
-    async def _speech_confirmed(self, report: SpeechConfirmed) -> None:
-        # Of one that the recognizer has given up already nobody will tell the end.
-        self._talking = 0 if report.number == self._lost else report.number
-        if self.live is not None and self._may_go_with_it(report.number):
-            self._doubtful = report.number
-        elif self.live is not None:
-            await self._interrupt(self.live)
-            self.telemetry.stage("silence", current_time() - report.received_s)
-        elif self._talking:
-            self._go(Trigger.SPEECH)
+    async def _dropped(self, number: int) -> None:
+        """The client cancelled what was being said."""
+        spoken = self.machines.floor.is_open(number)
+        self.machines.floor.dropped(number)
+        await self._quiet_again(spoken)
 
-    # A listener's "mm-hmm"
-
-    def _may_go_with_it(self, number: int) -> bool:
-        """Whether what was heard so far may be said without interrupting. While that is open the
-        reply is held; once it is a backchannel it goes on."""
-        if self.backchannels is None:
-            return False
-        heard = self._words if self._words.number == number else NO_WORDS
-        verdict = judge(heard.text, heard.spoken_ms, self.backchannels)
-        sure = heard.spoken_ms >= SURE_MS or commands(heard.text, self.backchannels)
-        if verdict is Verdict.INTERRUPT and not sure:
-            verdict = Verdict.UNKNOWN
-        if verdict is Verdict.BACKCHANNEL:
-            self.gate.open()
-        else:
-            self.gate.close()
-        return verdict is not Verdict.INTERRUPT
-
-    async def _words_heard(self, report: WordsHeard) -> None:
-        self._words = report
-        if self._doubtful != report.number or self.live is None:
-            return
-        if not self._may_go_with_it(report.number):
-            self._doubtful = 0
-            await self._interrupt(self.live)
-
-    async def _was_backchannel(self, report: UtteranceHeard) -> bool:
-        """The last word on what was said during the reply: it goes with it, or interrupts now."""
-        doubtful, self._doubtful = self._doubtful == report.number, 0
-        if not doubtful or self.live is None:
-            return False
-        spoken_ms = self._words.spoken_ms if self._words.number == report.number else 0
-        text = report.transcript.text
-        verdict = judge(text, spoken_ms, self.backchannels, final=True)
-        if text and verdict is not Verdict.BACKCHANNEL:
-            await self._interrupt(self.live)
-            return False
-        self.telemetry.count("backchannels")
-        return True
-
-    async def _quiet_again(self, number: int) -> None:
-        """A sound was no speech, or not to be answered."""
-        await self._drop_speculation()
-        self.gate.open()
-        if self._talking == number:
-            self._talking = 0
+    async def _quiet_again(self, spoken: bool) -> None:
+        """What was heard was no speech, or will not be answered."""
+        await self.turns.drop_early()
+        if spoken:
             self._go(Trigger.NOTHING)
         await self._answer()
 
     async def _heard(self, report: UtteranceHeard) -> None:
+        floor, text = self.machines.floor, report.transcript.text
+        unsure = floor.is_unsure(report.number)
+        meaning = floor.heard(report.number, text)
+        if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
+            meaning = Meaning.WORDS  # there is no reply any more that it could go with
+        if unsure and meaning is not Meaning.WORDS:
+            self.telemetry.count("false_alarms")
+            return
+        if meaning is Meaning.WORDS and self.turns.live is not None:
+            await self._interrupt(self.turns.live)
+        final_s = current_time()
+        await self._tell_final(report)
+        if text:
+            self._watch_text(text, typed=False)
+        if meaning is Meaning.BACKCHANNEL:
+            self.telemetry.count("backchannels")
+            return
+        if meaning is Meaning.WORDS and not self.machines.cancelling:
+            floor.unanswered.append(text)
+        else:
+            self._go(Trigger.NOTHING)
+        await self._answer(report, final_s)
+        await self.turns.drop_early()
+
+    async def _tell_final(self, report: UtteranceHeard) -> None:
         transcript = report.transcript
         text = transcript.text
-        self.gate.open()
         self.telemetry.count("utterances")
         self._finals_since_start += 1
         if report.too_long:
-            await self.outbox.send(
-                Failure.of(
-                    Code.MAX_DURATION_EXCEEDED,
-                    "the utterance was too long; what was heard so far is finalized",
-                )
-            )
+            message = "the utterance was too long; what was heard so far is finalized"
+            await self.outbox.send(Failure.of(Code.MAX_DURATION_EXCEEDED, message))
         self.log.info(
             "decode",
             utterance=report.number,
@@ -336,7 +309,6 @@ class Dialogue:
             chars=len(text),
             **({"text": text} if self.log_transcripts else {}),
         )
-        final_s = current_time()
         await self.outbox.send(
             Final(
                 text=text,
@@ -345,53 +317,42 @@ class Dialogue:
                 confidence=transcript.confidence,
             )
         )
-        await self.outbox.send(
-            Decode(
-                runs=transcript.runs,
-                ms=round(transcript.decode_ms, 1),
-                rtf=round(transcript.rtf, 3),
-            )
-        )
-        if self._talking == report.number:
-            self._talking = 0
-        if text:
-            self._watch_text(text, typed=False)
-        if await self._was_backchannel(report):
-            return
-        if text and not self._cancelling:
-            self._unanswered.append(text)
-        else:
-            self._go(Trigger.NOTHING)
-        await self._answer(report, final_s)
-        await self._drop_speculation()
+        decode_ms, rtf = round(transcript.decode_ms, 1), round(transcript.rtf, 3)
+        await self.outbox.send(Decode(runs=transcript.runs, ms=decode_ms, rtf=rtf))
 
     async def _not_heard(self, report: UtteranceFailed) -> None:
-        self._lost = report.number
+        spoken = self.machines.floor.is_open(report.number)
+        if not self.machines.floor.failed(report.number):
+            self.telemetry.count("false_alarms")
+            return
         failure = Failure.of(report.code, report.message)
         await self.outbox.send(failure)
         self._finals_since_start += 1
         if not failure.recoverable:
-            await self.outbox.send(
-                Closing(code=close_codes.INTERNAL_ERROR, reason=report.code.value)
-            )
+            await self._close(close_codes.INTERNAL_ERROR, report.code.value)
             return
-        await self._quiet_again(report.number)
+        await self._quiet_again(spoken)
 
     async def _microphone_closed(self) -> None:
         self.listening = False
         if self.final_on_stop and self._finals_since_start == 0:
+            if self.completes_on_stop:
+                await self.outbox.send(Finalizing())
             await self.outbox.send(Final(text="", id=self._new_id(), audio_ms=0))
+            if self.completes_on_stop:
+                await self.outbox.send(Latency(t0=None, t1=None, t2=None, t3=None, t4=None))
+        self._completing = self.completes_on_stop
         self._go(Trigger.STOP)
         await self._answer()
 
     async def _typed(self, text: str) -> None:
         """Typed words interrupt a reply as spoken ones do, and are answered like them."""
-        if self._draining:
+        if not self.machines.ending.may_begin:
             return
         self._watch_text(text, typed=True)
-        if self.live is not None:
-            await self._interrupt(self.live)
-        self._unanswered.append(text)
+        if self.turns.live is not None:
+            await self._interrupt(self.turns.live)
+        self.machines.floor.unanswered.append(text)
         await self._answer()
 
     def _watch_text(self, text: str, *, typed: bool) -> None:
@@ -403,92 +364,41 @@ class Dialogue:
         self, report: UtteranceHeard | None = None, final_s: float | None = None
     ) -> None:
         """Begin a turn, if there are words to answer and nobody is talking."""
-        if not self._unanswered or self._talking or self._draining:
+        if not self.machines.may_answer:
             return
-        if self.live is not None:
-            await self._interrupt(self.live)
-        now_s = current_time()
-        user_text = " ".join(self._unanswered)
-        self._unanswered.clear()
-        conversation = self.memory.conversation(user_text)
-        begun, self._speculation = self._speculation, None
-        if begun is not None and begun.conversation != conversation:
-            await self._drop(begun)
-            begun = None
-        record = begun.record if begun else self._new_record(user_text, report, now_s)
-        record.final_s = now_s if final_s is None else final_s
-        if report is not None:
-            record.last_sample_s, record.decided_s = report.last_sample_s, report.decided_s
-        self.turns += 1
+        if self.turns.live is not None:
+            await self._interrupt(self.turns.live)
+        unanswered = self.machines.floor.unanswered
+        user_text = " ".join(unanswered)
+        unanswered.clear()
+        await self.turns.answer(user_text, report, final_s)
         self._go(Trigger.TURN)
-        self.live = self.latest = record
-        self.gate.begin(record.turn)
-        self.telemetry.count("turns")
-        if begun is not None:
-            self._taken_up = begun.way
-        else:
-            self.start_turn(record, conversation, False)
-
-    def _new_record(
-        self, user_text: str, report: UtteranceHeard | UtteranceForeseen | None, now_s: float
-    ) -> TurnRecord:
-        return TurnRecord(
-            turn=self.turns + 1,
-            user_text=user_text,
-            first_sample_s=report.first_sample_s if report else now_s,
-            first_partial_s=report.first_partial_s if report else None,
-            final_s=now_s,
-        )
-
-    # A reply that is begun before it is certain that the person has finished
 
     async def _foreseen(self, report: UtteranceForeseen) -> None:
-        await self._drop_speculation()
-        utterance, begun = self._speculated
-        begun = begun if utterance == report.number else 0
-        if (
-            begun >= self.speculations_most
-            or self._talking != report.number
-            or self.live is not None
-            or self._cancelling
-            or self._draining
-        ):
+        """What will be heard if the short silence that began is the end."""
+        text = report.transcript.text
+        meaning = self.machines.floor.concluded(report.number, text, current_time())
+        await self.turns.drop_early()
+        if meaning is not Meaning.WORDS:
             return
-        self._speculated = (report.number, begun + 1)
-        user_text = " ".join((*self._unanswered, report.transcript.text))
-        conversation = self.memory.conversation(user_text)
-        record = self._new_record(user_text, report, current_time())
-        record.foreseen_s = current_time()
-        self.telemetry.count("speculations")
-        way = self.start_turn(record, conversation, True)
-        self._speculation = Speculation(record=record, conversation=conversation, way=way)
+        if self.turns.live is not None:
+            await self._interrupt(self.turns.live)
+        if self.machines.may_begin_early(report.number):
+            words = (*self.machines.floor.unanswered, text)
+            self.turns.begin_early(report, " ".join(words))
 
-    async def _drop_speculation(self) -> None:
-        begun, self._speculation = self._speculation, None
-        if begun is not None:
-            await self._drop(begun)
+    async def _suspend(self) -> None:
+        """Somebody speaks over the reply: it falls silent at once. What becomes of it is decided
+        when there are words, or the speech is over without any."""
+        if self.turns.live is not None:
+            await self.outbox.send(self._fall_silent(self.turns.live))
 
-    async def _drop(self, begun: Speculation) -> None:
-        self.telemetry.count("speculations_dropped")
-        await self.stop_turn(begun.record.turn)
-
-    async def _let_out(self) -> None:
-        """The person has finished, as was foreseen: what the reply has said is said."""
-        way, self._taken_up = self._taken_up, None
-        while way is not None and (held := way.next()) is not None:
-            if isinstance(held, HeldEvent):
-                await self.outbox.send(held.event)
-            else:
-                await self._take_and_tell(held.report)
-
-    async def _interrupt(self, record: TurnRecord) -> None:
-        """The person spoke over the reply: cut it, and remember only what they heard of it."""
-        heard = self._cut(record)
-        await self._end_turn(record)
-        self.memory.commit(record.turn, record.user_text, heard)
+    def _fall_silent(self, record: TurnRecord) -> BargeIn:
+        """Suspend the reply. Gives what the client is to be told."""
+        self.turns.suspend()
         self._interrupted = record
+        heard, said = record.ledger.heard(current_time()), record.ledger.said()
         self.telemetry.count("interruptions")
-        said = record.ledger.said()
         self.log.info(
             "interrupted",
             turn=record.turn,
@@ -498,97 +408,100 @@ class Dialogue:
         )
         self.tell_watchers(BargedIn(session_id=self.session_id, turn=record.turn, heard=heard))
         self._go(Trigger.INTERRUPT)
-        await self.outbox.send(BargeIn(seq=self.seq, heard=heard))
+        return BargeIn(seq=self.turns.gate.last_seq, heard=heard)
+
+    async def _give_back(self) -> None:
+        """Nobody said anything after all: the reply goes on from what was not heard."""
+        self.telemetry.count("resumptions")
+        self._go(Trigger.RESUME)
+        if self.turns.live is not None:
+            self.tell_watchers(Resumed(session_id=self.session_id, turn=self.turns.live.turn))
+        if self.machines.reply.cut_off:
+            await self.turns.begin_again()
+        else:
+            self.turns.give_back()
+
+    async def _let_out(self) -> None:
+        """Tell what a reply said while it was held."""
+        reply_exit = self.turns.to_let_out()
+        while reply_exit is not None and (held := reply_exit.next()) is not None:
+            if isinstance(held, HeldEvent):
+                await reply_exit.send(held.event)
+            else:
+                await self._take_and_tell(held.report)
+
+    async def _interrupt(self, record: TurnRecord) -> None:
+        """The reply ends here, and what was heard of it is remembered."""
+        suspended = self.machines.reply.suspended
+        told = None if suspended else self._fall_silent(record)
+        heard = record.ledger.heard(current_time())
+        await self.turns.end()
+        self.turns.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
+        if told is not None:
+            await self.outbox.send(told)
         await self._tell_latency(record)
-        if self._draining:
-            await self._close_for_drain()
+        await self._close_if_draining()
 
     def _playback_told(self, report: PlaybackTold) -> None:
         """What the client's loudspeaker says is believed more than what was due there."""
         if not report.flushed:
-            if self.live is not None:
-                self.live.ledger.played(current_time(), report.heard_s)
+            if self.turns.live is not None:
+                self.turns.live.ledger.played(current_time(), report.heard_s)
             return
         record, self._interrupted = self._interrupted, None
         if record is not None:
-            heard = record.ledger.heard_of(report.heard_s)
-            self.memory.commit(record.turn, record.user_text, heard)
-
-    async def _interrupt_asked(self) -> None:
-        if self.live is not None:
-            await self._interrupt(self.live)
-            return
-        await self.outbox.send(
-            Failure(
-                code=Code.PROTOCOL_VIOLATION,
-                message="there is no reply to interrupt",
-                recoverable=True,
-                breach=Breach.OUT_OF_ORDER,
-            )
-        )
+            record.ledger.flushed(report.heard_s)
+            if not self.turns.is_live(record.turn):
+                heard = record.ledger.heard(current_time())
+                self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
 
     async def _cancel(self) -> None:
-        self._cancelling += 1
-        self._unanswered.clear()
-        await self._drop_speculation()
-        record = self.live
+        self.machines.cancelling += 1
+        self.machines.floor.unanswered.clear()
+        await self.turns.drop_early()
+        record = self.turns.live
         if record is not None:
-            heard = self._cut(record)
-            await self._end_turn(record)
+            await self.turns.end()
             if record.committed:
-                self.memory.commit(record.turn, record.user_text, heard)
+                heard = record.ledger.heard(current_time())
+                self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
             self.telemetry.count("cancellations")
-            self._go(Trigger.REPLY_OVER)
+            if self.state in (State.THINKING, State.RESPONDING):
+                self._go(Trigger.REPLY_OVER)
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
         if record is not None:
             await self._tell_latency(record)
-            if self._draining:
-                await self._close_for_drain()
-
-    def _cut(self, record: TurnRecord) -> str:
-        """What was heard of it, now that nothing more will be."""
-        now_s = current_time()
-        record.ledger.cut(now_s)
-        return record.ledger.heard(now_s)
-
-    async def _end_turn(self, record: TurnRecord) -> None:
-        """From the first line on, nothing of the turn reaches the peer."""
-        self.gate.kill()
-        self.live = None
-        await self.stop_turn(record.turn)
+            await self._close_if_draining()
 
     async def _written(self, turn: int) -> None:
-        record = self.live
+        record = self.turns.live
         if record is None or record.turn != turn or record.failed:
             return
-        await self.outbox.send(Token(text="", done=True, turn=turn))
-        self.memory.commit(turn, record.user_text, record.text.strip())
+        await self.turns.exit.tell(Token(text="", done=True, turn=turn))
+        self.turns.items.commit(turn, record.user_text, record.text.strip())
         record.committed = True
 
     async def _turn_over(self, report: TurnOver) -> None:
-        record = self.live
+        record = self.turns.live
         if record is None or record.turn != report.turn:
             return
-        self.live = None
         if record.failed:
-            self.memory.commit(record.turn, record.user_text, record.ledger.said())
+            self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
         await self._tell_latency(record)
-        self.gate.finish()
+        self.turns.ended_by_itself()
         self._go(Trigger.REPLY_OVER)
         if report.error is not None:
             self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))
             await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
-            await self.outbox.send(
-                Closing(code=close_codes.INTERNAL_ERROR, reason="internal error")
-            )
-        elif self._draining:
-            await self._close_for_drain()
+            await self._close(close_codes.INTERNAL_ERROR, "internal error")
+        else:
+            await self._close_if_draining()
 
     async def _tell_latency(self, record: TurnRecord) -> None:
         """The turn is over. The client was told with the first audio, if there was any."""
-        times = self.clock.times(record)
+        times = self.timings.times(record)
         if record.first_audio_s is None:
-            await self.outbox.send(self.clock.latency(record))
+            await self.outbox.send(self.timings.latency(record))
             if times is not None:
                 await self.outbox.send(times)
         if self.log_latency:
@@ -596,7 +509,7 @@ class Dialogue:
                 "latency",
                 turn=record.turn,
                 reply_chars=len(record.text),
-                **self.clock.stages_ms(record),
+                **self.timings.stages_ms(record),
                 **({"since_speech": times.by_name()} if times is not None else {}),
                 **(
                     {"user": record.user_text, "reply": record.text} if self.log_transcripts else {}
@@ -606,20 +519,24 @@ class Dialogue:
     # The end
 
     async def _end(self) -> None:
-        if self.live is not None:
-            await self._interrupt(self.live)
-        await self.outbox.send(
-            Closing(code=close_codes.NORMAL, reason="the client ended the session")
-        )
+        if self.turns.live is not None:
+            await self._interrupt(self.turns.live)
+        await self.turns.drop_early()
+        await self._close(close_codes.NORMAL, "the client ended the session")
 
     async def _drain(self) -> None:
-        self._draining = True
-        self._unanswered.clear()
-        await self._drop_speculation()
-        self.gate.hurried.set()
+        self.machines.ending.drain()
+        self.machines.floor.unanswered.clear()
+        await self.turns.drop_early()
+        self.turns.gate.hurried.set()
         await self.outbox.send(Info(message="the server is shutting down"))
-        if self.live is None:
-            await self._close_for_drain()
+        if self.turns.live is None:
+            await self._close_if_draining()
 
-    async def _close_for_drain(self) -> None:
-        await self.outbox.send(Closing(code=close_codes.GOING_AWAY, reason="server shutting down"))
+    async def _close_if_draining(self) -> None:
+        if self.machines.ending.draining:
+            await self._close(close_codes.GOING_AWAY, "server shutting down")
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self.machines.ending.say_goodbye():
+            await self.outbox.send(Closing(code=code, reason=reason))

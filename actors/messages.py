@@ -89,15 +89,29 @@ class SpeechConfirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechLong:
+    """Somebody has been speaking for longer than any listener's "mm-hmm"."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechOver:
+    """The person stopped speaking, or the sound did not last. Its words are still to come."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechDropped:
-    """The sound did not last, a false alarm; or the client cancelled it."""
+    """The client cancelled what was being said: there will be no words."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordsHeard:
-    """What the utterance seems to say after so much of it; told where backchannels are."""
+    """What the utterance seems to say after so much of it; told while there is a reply."""
 
     number: int
     text: str
@@ -205,6 +219,8 @@ Report: TypeAlias = (
     | SoundPassed
     | SpeechBegan
     | SpeechConfirmed
+    | SpeechLong
+    | SpeechOver
     | SpeechDropped
     | WordsHeard
     | UtteranceForeseen

@@ -2,33 +2,66 @@
 
 Reply audio is sent at most a lead ahead of the moment at which it is due at the client's ear, so
 that falling silent does not depend on the client's goodwill. It stands inside the turn, before
-the outbox: what waits here dies with the turn. It keeps the ledger.
+the outbox: what waits here dies with the turn. It tells the ledger what is on its way.
+
+A reply that is suspended cancels the scope in which it is played. What was not heard stays in the
+playlist, and when the reply is given back it goes on from the first sample that was not heard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
+from ..conversation.ledger import Entry
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
-from ..protocol.events import Outbound, PhraseDone, ReplyAudio, ReplyComplete
+from ..engines.tts.interface import Speech
+from ..protocol.events import PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
-from ..turnstile import SendsItems, current_time, move_on_at
+from ..turnstile import current_time, move_on_at
 from .gate import ReplyGate
-from .messages import EndOfReply, ReplyAudible, Report, SpokenPhrase
+from .messages import EndOfReply, ReplyAudible, SpokenPhrase
+from .reply_exit import ReplyExit
 from .speech_pieces import at_rate, pieces
+
+HEARD_S = 1e-6
+"""A phrase of which less than this is left was heard to its end."""
+
+
+@dataclass(slots=True)
+class Playlist:
+    """What was spoken and may have to be played again, and whether more will come. Owned by the
+    turn, so that it outlives a restart of its playout."""
+
+    spoken: list[tuple[Entry, Speech]] = field(default_factory=list)
+    whole: bool = False
+    """The synthesizer has given the last phrase."""
+    told_generation: int = -1
+    """In which generation of the reply its first audio was reported."""
+
+    def unheard(self) -> list[tuple[Entry, Speech]]:
+        """What may be left to play, where nothing is being played. What was heard before the reply
+        was suspended is let go of."""
+        self.spoken = [
+            (entry, speech)
+            for entry, speech in self.spoken
+            if entry.duration_s - entry.heard_before_s > HEARD_S
+        ]
+        return list(self.spoken)
+
+    def forget_heard(self, now_s: float) -> None:
+        """Let go of what was heard to its end by now."""
+        while self.spoken and self.spoken[0][0].heard_s(now_s) >= self.spoken[0][0].duration_s:
+            del self.spoken[0]
 
 
 @dataclass(slots=True, kw_only=True)
 class Playout:
     inbox: trio.MemoryReceiveChannel[SpokenPhrase | EndOfReply]
-    reports: SendsItems[Report]
-    outbox: SendsItems[Outbound]
-    released: trio.Event
-    """Set when anybody may know of the reply; nothing is played before."""
+    reply_exit: ReplyExit
     gate: ReplyGate
     record: TurnRecord
     next_seq: Callable[[], int]
@@ -38,50 +71,87 @@ class Playout:
     frame_ms: int | None
     """Length of a piece; None: a phrase is sent whole."""
     lead_s: float
-    clock: Timings
+    timings: Timings
     telemetry: Telemetry
+    playlist: Playlist = field(default_factory=Playlist)
 
     async def run(self) -> None:
-        await self.released.wait()
-        async for message in self.inbox:
-            if isinstance(message, EndOfReply):
+        over = False
+        while not over:
+            await self.reply_exit.wait_open()
+            with self.reply_exit.playing():
+                await self._play_all()
+                over = True
+
+    async def _play_all(self) -> None:
+        """All that is left, to the last sample heard."""
+        for entry, speech in self.playlist.unheard():
+            await self._play(entry, speech)
+        while not self.playlist.whole:
+            try:
+                message = await self.inbox.receive()
+            except trio.EndOfChannel:
                 break
-            await self._play(message)
-        await self.outbox.send(ReplyComplete(turn=self.record.turn))
+            if isinstance(message, EndOfReply):
+                self.playlist.whole = True
+            else:
+                await self._play(*self._take(message))
+        await self.reply_exit.wait_left()
+        await self.reply_exit.outbox.send(ReplyComplete(turn=self.record.turn))
         # The reply is over when it has been heard: until then it can be interrupted. A client that
         # plays late may say so while we wait.
         ledger = self.record.ledger
         while current_time() < ledger.over_s and not self.gate.hurried.is_set():
             await self._until(ledger.over_s)
 
-    async def _play(self, phrase: SpokenPhrase) -> None:
-        ledger = self.record.ledger
+    def _take(self, phrase: SpokenPhrase) -> tuple[Entry, Speech]:
         # As it leaves: resampled speech may be a sample shorter, and its last word would be lost.
         speech = at_rate(phrase.speech, self.rate_hz)
-        ledger.begin(phrase.text, speech.duration_s)
+        entry = self.record.ledger.begin(phrase.text, speech.duration_s)
+        self.playlist.forget_heard(self.record.ledger.until(current_time()))
+        self.playlist.spoken.append((entry, speech))
+        return entry, speech
+
+    async def _play(self, entry: Entry, speech: Speech) -> None:
+        """What is left of a phrase."""
+        ledger, reply_exit = self.record.ledger, self.reply_exit
+        position = round(entry.position_s * speech.rate_hz) * 2
+        rest = Speech(pcm16=speech.pcm16[position:], rate_hz=speech.rate_hz)
+        if not rest.pcm16:
+            return
         seq = 0
-        for piece in pieces(speech, self.frame_ms):
-            await self._until(ledger.due_s - self.lead_s)
+        for piece in pieces(rest, self.frame_ms):
+            await self._until(ledger.expected_due_s(current_time()) - self.lead_s)
+            # Now the piece before has left, unless the link is stalled: then its time counts.
+            while ledger.waiting:
+                await reply_exit.wait_left()
+                await self._until(ledger.due_s - self.lead_s)
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
             seq = seq or self.next_seq()
-            await self.outbox.send(
+            ledger.queued(entry, piece.duration_s)
+            await reply_exit.outbox.send(
                 ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz, turn=self.record.turn)
             )
-            ledger.sent(current_time(), piece.duration_s)
-            if self.record.first_audio_s is None:
+            if self.playlist.told_generation != reply_exit.generation:
+                await reply_exit.wait_left()
                 await self._audible()
-        await self.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+        await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
 
     async def _audible(self) -> None:
-        record = self.record
-        record.first_audio_s = current_time()
-        self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
-        await self.reports.send(ReplyAudible(turn=record.turn))
-        await self.outbox.send(self.clock.latency(record))
-        if (times := self.clock.times(record)) is not None:
-            self.telemetry.turn(times)
-            await self.outbox.send(times)
+        """The first audio has left, of the reply or since it was given back."""
+        record, out = self.record, self.reply_exit.outbox
+        self.playlist.told_generation = self.reply_exit.generation
+        first = record.first_audio_s is None
+        if first:
+            record.first_audio_s = current_time()
+            self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
+        await self.reply_exit.reports.send(ReplyAudible(turn=record.turn))
+        if first:
+            await out.send(self.timings.latency(record))
+            if (times := self.timings.times(record)) is not None:
+                self.telemetry.turn(times)
+                await out.send(times)
 
     async def _until(self, deadline_s: float) -> None:
         """Wait for a moment of the playback, or until the server is in a hurry."""

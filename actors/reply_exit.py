@@ -1,20 +1,25 @@
-"""What a reply says while nobody may know of it yet.
+"""The one way out of a turn: to the client, and to the dialogue.
 
-A reply that was begun before it is certain that the person has finished says everything into here.
-If the person goes on, all of it is dropped with the turn; if not, the dialogue lets it out in the
-order in which it was said. So neither a message nor a report of a reply that was begun in vain ever
-was anywhere else.
+It holds what the turn says while nobody may know of it: a reply that was begun before it is certain
+that the person has finished, and one that was suspended because somebody began to speak. Then the
+dialogue lets out what is held, in the order in which it was said, or drops it with the turn. It
+also knows what of the turn waits in the outbox, so that a reply that is suspended takes that back:
+its words are said again later, its audio is made again from the first sample that was not heard.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import msgspec
 import trio
 
-from ..protocol.events import Outbound
+from ..conversation.ledger import Ledger
+from ..protocol.events import Event, Outbound, PhraseDone, ReplyAudio, ReplyComplete
 from ..turnstile import SendsItems, turn
 from .messages import Report
 
@@ -36,30 +41,103 @@ class HeldReport:
 
 
 class ReplyExit:
-    """A turn's way out: `outbox` to the client, `reports` to the dialogue."""
+    """Of one turn. `outbox` and `reports` are where its actors send."""
 
     def __init__(
-        self, outbox: SendsItems[Outbound], reports: SendsItems[Report], *, held: bool = False
+        self,
+        turn_number: int,
+        outbox: SendsItems[Outbound],
+        reports: SendsItems[Report],
+        ledger: Ledger,
+        *,
+        held: bool = False,
     ) -> None:
+        self.turn = turn_number
+        self.generation = 0
+        """How often the turn was suspended: what left the turn before is void."""
+        self.ledger = ledger
+        self._to_client = outbox
         self._held: deque[HeldEvent | HeldReport] = deque()
-        self.released = trio.Event()
-        """Until then no audio leaves either."""
+        self._queued: dict[int, Event] = {}
+        """By identity, in order: what was sent to the outbox and has not left."""
+        self._opened = trio.Event()
+        self._news = trio.Event()
+        self._playing = trio.CancelScope()
         if not held:
-            self.released.set()
-        self.outbox: SendsItems[Outbound] = _Way(self, outbox, HeldEvent)
-        self.reports: SendsItems[Report] = _Way(self, reports, HeldReport)
+            self._opened.set()
+        self.outbox: SendsItems[Outbound] = _EventsOut(self)
+        self.reports: SendsItems[Report] = _ReportsOut(self, reports)
+
+    @property
+    def holding(self) -> bool:
+        """Whether what is said is kept here."""
+        return not self._opened.is_set()
+
+    async def wait_open(self) -> None:
+        await self._opened.wait()
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        """Around what plays the reply: cancelled where the reply is suspended meanwhile."""
+        with trio.CancelScope() as self._playing:
+            yield
+
+    # What the turn says
 
     async def hold(self, item: HeldEvent | HeldReport) -> bool:
         """Whether it is kept here; False: say it yourself."""
-        if self.released.is_set():
+        if not self.holding:
             return False
         await turn()
-        if len(self._held) >= HELD_MAX:
-            await self.released.wait()
-        if self.released.is_set():
+        while len(self._held) >= HELD_MAX and not self._opened.is_set():
+            await self._opened.wait()
+        if self._opened.is_set():
             return False
         self._held.append(item)
         return True
+
+    async def tell(self, event: Outbound) -> None:
+        """For the dialogue, which never waits for itself: say it, or have it kept."""
+        if self.holding:
+            self._held.append(HeldEvent(event))
+        else:
+            await self.send(event)
+
+    async def send(self, event: Outbound) -> None:
+        """To the outbox."""
+        if self.generation:
+            event = msgspec.structs.replace(event, generation=self.generation)
+        self._queued[id(event)] = event
+        await self._to_client.send(event)
+
+    # What becomes of it
+
+    def left(self, event: Event, now_s: float) -> None:
+        """The transport took it."""
+        self._queued.pop(id(event), None)
+        if isinstance(event, ReplyAudio) and event.generation == self.generation:
+            self.ledger.sent(now_s)
+            self._news.set()
+            self._news = trio.Event()
+
+    async def wait_left(self) -> None:
+        """Until the transport has taken all audio that is on its way."""
+        while self.ledger.waiting:
+            await self._news.wait()
+
+    def suspend(self, now_s: float, *, writing: Event | None) -> None:
+        """Take back what waits in the outbox, and keep what comes. `writing` is what is half
+        written to the peer at this moment."""
+        if not self.holding:
+            self._opened = trio.Event()
+        self.ledger.cut(now_s)
+        self.generation += 1
+        for event in reversed(self._queued.values()):
+            made_again = isinstance(event, ReplyAudio | PhraseDone | ReplyComplete)
+            if event is not writing and not made_again:
+                self._held.appendleft(HeldEvent(event))  # type: ignore[arg-type]
+        self._queued.clear()
+        self._playing.cancel()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -68,19 +146,23 @@ class ReplyExit:
         """The oldest that is held; where there is none, from now on nothing is."""
         if self._held:
             return self._held.popleft()
-        self.released.set()
+        self._opened.set()
         return None
 
 
-class _Way(Generic[Item]):
-    def __init__(
-        self,
-        way: ReplyExit,
-        inner: SendsItems[Item],
-        kind: type[HeldEvent] | type[HeldReport],
-    ) -> None:
-        self._way, self._inner, self._kind = way, inner, kind
+class _EventsOut:
+    def __init__(self, reply: ReplyExit) -> None:
+        self._exit = reply
+
+    async def send(self, value: Outbound, /) -> None:
+        if not await self._exit.hold(HeldEvent(value)):
+            await self._exit.send(value)
+
+
+class _ReportsOut(Generic[Item]):
+    def __init__(self, reply: ReplyExit, inner: SendsItems[Item]) -> None:
+        self._exit, self._inner = reply, inner
 
     async def send(self, value: Item, /) -> None:
-        if not await self._way.hold(self._kind(value)):  # type: ignore[arg-type]
+        if not await self._exit.hold(HeldReport(value)):  # type: ignore[arg-type]
             await self._inner.send(value)

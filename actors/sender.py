@@ -1,8 +1,8 @@
 """Sender: the only task that ever writes to the peer. One per session, significant.
 
-It drops what belongs to a turn that is over, and it ends the session where the peer reads nothing
-for `stall_s`. It is never cancelled to silence a reply: a half-written frame would corrupt the
-stream; what feeds it is cancelled instead.
+It drops what is void, says of everything else when the transport took it, and it ends the session
+where the peer reads nothing for `stall_s`. It is never cancelled to silence a reply: a half-written
+frame would corrupt the stream; what feeds it is cancelled instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..protocol.dialect import Codec, Frame
 from ..protocol.events import Closing, Outbound
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
-from ..turnstile import fail_after
+from ..turnstile import current_time, fail_after
 from .gate import ReplyGate
 
 
@@ -37,12 +37,14 @@ class Sender:
             if isinstance(event, Closing):
                 await self.transport.close(event.code, event.reason)
                 return
-            if not self.gate.passes(event.turn):
+            if not self.gate.passes(event):
                 self.telemetry.dropped("dead_turn")
                 continue
+            self.gate.writes(event)
             for frame in self.codec.encode(event):
                 if not await self._write(frame):
                     return
+            self.gate.left(event, current_time())
 
     async def _write(self, frame: Frame) -> bool:
         """False when there is nobody left to write to."""

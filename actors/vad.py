@@ -14,9 +14,9 @@ import trio
 
 from ..audio.levels import rms
 from ..audio.pcm import BYTES_PER_MS
+from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer
 from ..conversation.spoken import (
-    HearingCancelled,
     Marker,
     MicrophoneClosed,
     Spoken,
@@ -30,7 +30,7 @@ from ..conversation.spoken import (
 from ..engines.vad.interface import Detector
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..telemetry import Telemetry
-from ..turnstile import SendsItems, current_time
+from ..turnstile import SendsItems, current_time, move_on_after
 from .limits import AUDIO_MAX_AGE_S
 from .messages import (
     Heard,
@@ -41,9 +41,17 @@ from .messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechDropped,
+    SpeechLong,
+    SpeechOver,
 )
 from .outbox import Outbox
 from .pauses import Pauses
+
+HELD_WITHOUT_AUDIO_S = 1.0
+"""So long a reply is held by a sound, or by somebody who speaks, while no audio comes."""
+
+SPEECH_WITHOUT_AUDIO_S = 3.0
+"""An utterance ends when no audio has come for so long. Networks stall for a second or two."""
 
 
 @dataclass(slots=True)
@@ -56,6 +64,8 @@ class HearingState:
     """Whether the ASR actor has been told of a beginning and not yet of its end."""
     last_sample_s: float = 0.0
     """When the newest frame of speech was received."""
+    long_told: int = 0
+    """The utterance of which it was told last that it is long."""
     sounding: bool = False
     """Whether the dialogue has been told of a sound, and not yet what became of it."""
 
@@ -92,12 +102,35 @@ class VADActor:
         await self._quiet()
         if self.state.open:
             await self._end(too_long=False)
-        async for message in self.inbox:
+        while True:
+            message: Heard | None = None
+            try:
+                if self.state.open or self.state.sounding:
+                    with move_on_after(self._patience_s, "audio"):
+                        message = await self.inbox.receive()
+                else:
+                    message = await self.inbox.receive()
+            except trio.EndOfChannel:
+                return
             match message:
+                case None:
+                    await self._no_more_audio()
                 case Sound():
                     await self._sound(message)
                 case _:
                     await self._marker(message)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long audio may stay away while somebody speaks, or seems to."""
+        return HELD_WITHOUT_AUDIO_S if self.reply_live() else SPEECH_WITHOUT_AUDIO_S
+
+    async def _no_more_audio(self) -> None:
+        """The microphone vanished without a word: what was being said ends here."""
+        edge = self.endpointer.flush()
+        if self.state.open:
+            await self._end(too_long=False, unsure=edge is Edge.FALSE_ALARM)
+        await self._quiet()
 
     async def _sound(self, sound: Sound) -> None:
         # Counted here and nowhere else, so that neither a crash nor a stop makes the clock late.
@@ -132,6 +165,7 @@ class VADActor:
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         if self.state.open:
             self._pending += frame
+            await self._mind_the_length()
         else:
             self._before += frame
             surplus = len(self._before) - (self.pad_ms + self._onset_ms) * BYTES_PER_MS
@@ -150,7 +184,7 @@ class VADActor:
                     SpeechConfirmed(number=self.state.utterance, received_s=received_s)
                 )
             case Edge.FALSE_ALARM:
-                await self._drop(false_alarm=True)
+                await self._end(too_long=False, unsure=True)
             case Edge.PAUSE:
                 await self._pass_on()
                 await self.spoken.send(
@@ -198,6 +232,13 @@ class VADActor:
         energy = rms(bytes(self._pending[-self._onset_ms * BYTES_PER_MS :]))
         await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
 
+    async def _mind_the_length(self) -> None:
+        """Tell once that this is longer than a listener's word."""
+        number = self.state.utterance
+        if self.state.long_told != number and self.endpointer.spoken_ms > MAX_MS:
+            self.state.long_told = number
+            await self.reports.send(SpeechLong(number=number))
+
     async def _pass_on(self) -> None:
         if self._pending and self.state.open:
             pcm16 = bytes(self._pending)
@@ -206,7 +247,8 @@ class VADActor:
                 UtteranceAudio(number=self.state.utterance, pcm16=pcm16, audio_ms=self._audio_ms)
             )
 
-    async def _end(self, *, too_long: bool) -> None:
+    async def _end(self, *, too_long: bool, unsure: bool = False) -> None:
+        """`unsure`: it was too short for certain speech. Its words will say what it was."""
         await self._pass_on()
         self.state.open = False
         await self.spoken.send(
@@ -214,28 +256,31 @@ class VADActor:
                 number=self.state.utterance,
                 audio_ms=self._audio_ms,
                 too_long=too_long,
+                unsure=unsure,
                 last_sample_s=self.state.last_sample_s,
                 decided_s=current_time(),
             )
         )
+        await self.reports.send(SpeechOver(number=self.state.utterance))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 
-    async def _drop(self, *, false_alarm: bool) -> None:
+    async def _drop(self) -> None:
         self.state.open = False
         self._pending.clear()
-        self.telemetry.count("false_alarms" if false_alarm else "utterances_cancelled")
+        self.telemetry.count("utterances_cancelled")
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
         await self.reports.send(SpeechDropped(number=self.state.utterance))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 
     async def _marker(self, marker: Marker) -> None:
-        if isinstance(marker, MicrophoneClosed) and self.endpointer.flush() is Edge.END:
+        edge = self.endpointer.flush() if isinstance(marker, MicrophoneClosed) else None
+        if edge is not None and self.state.open:
             # The last piece is shorter than a frame, but it may hold the end of a word.
             self._pending += self._unframed
             self._unframed.clear()
-            await self._end(too_long=False)
+            await self._end(too_long=False, unsure=edge is Edge.FALSE_ALARM)
         elif self.state.open:
-            await self._drop(false_alarm=not isinstance(marker, HearingCancelled))
+            await self._drop()
         await self._quiet()
         self._forget()
         await self.spoken.send(marker)

@@ -167,6 +167,7 @@ class Settings(Variables):
             gap_timeout_s=self.stream_llm_gap_s,
             system_prompt=self.stream_system_prompt,
             memory_turns=self.stream_memory_turns,
+            interruption_mark=self.stream_interruption_mark,
             retries=self.stream_llm_retries,
             speculations=self.stream_speculations,
         )

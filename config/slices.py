@@ -92,6 +92,7 @@ class Answering:
     gap_timeout_s: float
     system_prompt: str
     memory_turns: int
+    interruption_mark: str
     retries: int
     speculations: int
 

@@ -269,6 +269,12 @@ class Variables(BaseSettings):
     stream_memory_turns: Whole = Field(
         default=10, ge=0, le=100, description="Turns of the conversation that the model is shown."
     )
+    stream_interruption_mark: str = Field(
+        default="… [interrupted]",
+        max_length=200,
+        description="What the model sees behind the last word that was heard of a reply that was "
+        "interrupted; empty: nothing.",
+    )
 
     # Speaking
     stream_tts_engine: TtsEngineChoice = Field(

@@ -49,6 +49,8 @@ class Table:
     backchannels: frozenset[Words]
     interruptions: frozenset[Words]
     """These interrupt wherever they stand, also among backchannels: "okay stop"."""
+    noises: frozenset[Words] = frozenset()
+    """What recognizers make of coughs, sniffs and beeps: of a short sound it means nothing."""
 
 
 def judge(text: str, spoken_ms: float, table: Table | None, *, final: bool = False) -> Verdict:
@@ -76,6 +78,12 @@ def judge(text: str, spoken_ms: float, table: Table | None, *, final: bool = Fal
 def commands(text: str, table: Table) -> bool:
     """Whether a word is in it that interrupts wherever it stands."""
     return _holds(words_of(text), table.interruptions)
+
+
+def noise_only(text: str, table: Table | None) -> bool:
+    """Whether there is nothing in it but what recognizers make of noises."""
+    words = words_of(text)
+    return not words or (table is not None and all((word,) in table.noises for word in words))
 
 
 def _count(text: str) -> int:

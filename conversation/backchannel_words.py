@@ -37,6 +37,7 @@ ENGLISH = Table(
         wrong, that's wrong, not that, don't, what, why, how, who, where, when
         """
     ),
+    noises=phrases_of("a, ah, eh, er, ha, he, her, huh, i, it, oh, sh, she, shh, the, uh, um, you"),
 )
 
 GERMAN = Table(

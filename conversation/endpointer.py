@@ -105,6 +105,11 @@ class Endpointer:
         return self._in_utterance and self._confirmed
 
     @property
+    def spoken_ms(self) -> int:
+        """From the onset of the utterance to the last speech in it; 0 outside of one."""
+        return self._utterance_ms - self._silent_run_ms if self._in_utterance else 0
+
+    @property
     def silent_ms(self) -> int:
         """How long the silence has lasted that is being counted."""
         return self._silent_run_ms

@@ -44,10 +44,18 @@ class TextHeard(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BargedIn(SessionEvent):
-    """The person interrupted; `heard` is what they had heard of the reply."""
+    """The person interrupted; `heard` is what they had heard of the reply. It ends here, unless a
+    Resumed follows."""
 
     turn: int
     heard: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(SessionEvent):
+    """Nobody said anything after all: the reply that was interrupted goes on."""
+
+    turn: int
 
 
 Watcher: TypeAlias = Callable[[SessionEvent], None]

@@ -1,31 +1,48 @@
-"""The ledger: what was said, and when its audio is due at the client's ear.
+"""The ledger: what of a reply has left, and when it is due at the client's ear.
 
-Clients play reply audio one piece after another, so a piece that is sent while earlier audio is
-still playing is due after it. What was heard by a given moment follows: whole phrases, and of the
-phrase being played the words whose audio was due. A client that tells what it really played moves
-this: `late_s` is how far its playback is behind what is assumed here.
+A piece of audio counts from the moment at which the transport took it; what waits in a queue was
+not said. Clients play reply audio one piece after another, so a piece that leaves while earlier
+audio is still playing is due after it. What was heard by a given moment follows: whole phrases, and
+of the phrase being played the words whose audio was due. A client that tells what it really played
+is believed more than that.
+
+A reply that falls silent and goes on later is played in parts: `cut` ends a part, and the next
+piece that leaves begins another where the last one was heard to.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """One phrase: its text, the seconds of audio it has in all, and the pieces that were sent, as
-    (due_s, duration_s)."""
+    """One phrase: its text, and the seconds of audio that it has in all."""
 
     text: str
     duration_s: float
+    heard_before_s: float = 0.0
+    """Heard in the parts of the playback that are over."""
     pieces: list[tuple[float, float]] = field(default_factory=list)
-
-    def heard_s(self, now_s: float) -> float:
-        return sum(min(max(now_s - due_s, 0.0), length_s) for due_s, length_s in self.pieces)
+    """What has left in this part, as (due_s, duration_s)."""
+    queued_s: float = 0.0
+    """On its way to the transport."""
+    left: bool = False
+    """Whether anything of it has ever left."""
 
     @property
-    def sent_s(self) -> float:
-        return sum(length_s for _, length_s in self.pieces)
+    def position_s(self) -> float:
+        """Up to where it was said, or is on its way: what follows is still to be played."""
+        left_s = sum(length_s for _, length_s in self.pieces)
+        return self.heard_before_s + left_s + self.queued_s
+
+    def heard_s(self, now_s: float) -> float:
+        return self.heard_before_s + self.heard_now_s(now_s)
+
+    def heard_now_s(self, now_s: float) -> float:
+        """In this part of the playback."""
+        return sum(min(max(now_s - due_s, 0.0), length_s) for due_s, length_s in self.pieces)
 
     def heard_text(self, now_s: float) -> str:
         """The words whose audio was due."""
@@ -48,65 +65,118 @@ class Entry:
         return " ".join(heard)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Of a phrase, in the part of the playback that ended last."""
+
+    entry: Entry
+    before_s: float
+    left_s: float
+
+
 class Ledger:
-    """Phrases in the order in which they were spoken."""
+    """Phrases in the order in which they are spoken."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._queued: deque[tuple[Entry, float]] = deque()
+        self._queued_s = 0.0
         self._due_s = float("-inf")
-        self._cut_s = float("inf")
         self._late_s = 0.0
+        self._last_part: list[_Part] = []
+
+    # What is told
+
+    def begin(self, text: str, duration_s: float) -> Entry:
+        """A phrase begins."""
+        entry = Entry(text, duration_s)
+        self._entries.append(entry)
+        return entry
+
+    def queued(self, entry: Entry, duration_s: float) -> None:
+        """A piece of a phrase is on its way to the transport."""
+        self._queued.append((entry, duration_s))
+        entry.queued_s += duration_s
+        self._queued_s += duration_s
+
+    def sent(self, now_s: float) -> None:
+        """The transport took the oldest piece on its way. It is played behind what left before."""
+        if not self._queued:
+            return  # of a part that was cut meanwhile: the client throws it away
+        entry, duration_s = self._queued.popleft()
+        self._queued_s = self._queued_s - duration_s if self._queued else 0.0
+        entry.queued_s = entry.queued_s - duration_s if self._queued else 0.0
+        start_s = max(now_s, self._due_s)
+        entry.pieces.append((start_s, duration_s))
+        entry.left = True
+        self._due_s = start_s + duration_s
 
     def played(self, now_s: float, heard_s: float) -> None:
-        """The client has played so much of it by now. More than was due cannot be; a report that is
-        older than it says makes playback look later than it is, by its way through the network."""
-        due_s = sum(entry.heard_s(now_s) for entry in self._entries)
+        """The client has played so much of this part by now. More than was due cannot be; a report
+        that is older than it says makes playback look later than it is, by its way through the
+        network."""
+        due_s = sum(entry.heard_now_s(now_s) for entry in self._entries)
         self._late_s = max(0.0, due_s - max(0.0, heard_s))
 
-    def heard_of(self, heard_s: float) -> str:
-        """The text in the first so many seconds of what was sent."""
-        texts = []
-        for entry in self._entries:
-            texts.append(entry.text_of(min(heard_s, entry.sent_s)))
-            heard_s -= entry.sent_s
-        return " ".join(text for text in texts if text)
-
     def cut(self, now_s: float) -> None:
-        """The reply fell silent: nothing more was heard, however much had been sent ahead."""
-        self._cut_s = now_s
+        """The reply fell silent: nothing more of this part is heard, however much had left."""
+        until_s = self.until(now_s)
+        self._last_part = []
+        for entry in self._entries:
+            if entry.pieces:
+                left_s = sum(length_s for _, length_s in entry.pieces)
+                self._last_part.append(_Part(entry, entry.heard_before_s, left_s))
+                entry.heard_before_s = entry.heard_s(until_s)
+                entry.pieces = []
+            entry.queued_s = 0.0
+        self._queued.clear()
+        self._queued_s = 0.0
+        self._due_s = float("-inf")
+        self._late_s = 0.0
+
+    def flushed(self, heard_s: float) -> None:
+        """The client threw away what it had after a cut, and had played so much of the part that
+        was cut. Of no use any more once another part has begun."""
+        if self._queued or any(entry.pieces for entry in self._entries):
+            return
+        for part in self._last_part:
+            of_this_s = min(max(heard_s, 0.0), part.left_s)
+            part.entry.heard_before_s = part.before_s + of_this_s
+            heard_s -= of_this_s
+
+    # What is asked
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a piece is on its way that the transport has not taken."""
+        return bool(self._queued)
 
     @property
     def phrases(self) -> list[Entry]:
-        """Those of which something was sent."""
-        return [entry for entry in self._entries if entry.pieces]
-
-    def left_s(self, now_s: float) -> float:
-        """Seconds of audio that were sent and will still be heard."""
-        return 0.0 if self._cut_s <= now_s else max(0.0, self._due_s - now_s)
-
-    def until(self, now_s: float) -> float:
-        """Which moment of the assumed playback the client has reached by `now_s`."""
-        return min(now_s, self._cut_s) - self._late_s
+        """Those of which something has left."""
+        return [entry for entry in self._entries if entry.left]
 
     @property
     def due_s(self) -> float:
-        """When all that was sent will have been played; -inf before anything was sent."""
+        """When all that has left will have been played; -inf before anything has."""
         return self._due_s
+
+    def expected_due_s(self, now_s: float) -> float:
+        """When all that has left or is on its way will have been played."""
+        return max(self._due_s, now_s) + self._queued_s if self._queued else self._due_s
 
     @property
     def over_s(self) -> float:
-        """When the client will have played all that was sent, by what it told last."""
+        """When the client will have played all that has left, by what it told last."""
         return self._due_s + self._late_s
 
-    def begin(self, text: str, duration_s: float) -> None:
-        """A phrase begins; `sent` adds its pieces."""
-        self._entries.append(Entry(text, duration_s))
+    def left_s(self, now_s: float) -> float:
+        """Seconds of audio that have left and will still be heard."""
+        return max(0.0, self._due_s - now_s)
 
-    def sent(self, now_s: float, duration_s: float) -> None:
-        """A piece of the newest phrase was sent; it is played behind what was sent before."""
-        start_s = max(now_s, self._due_s)
-        self._entries[-1].pieces.append((start_s, duration_s))
-        self._due_s = start_s + duration_s
+    def until(self, now_s: float) -> float:
+        """Which moment of the assumed playback the client has reached by `now_s`."""
+        return now_s - self._late_s
 
     def heard(self, now_s: float) -> str:
         """The text that was heard by `now_s`, cut at a word."""
@@ -114,5 +184,5 @@ class Ledger:
         return " ".join(text for text in texts if text)
 
     def said(self) -> str:
-        """The text of everything that was sent."""
+        """The text of every phrase of which something has left."""
         return " ".join(entry.text for entry in self.phrases)

@@ -76,13 +76,15 @@ class UtteranceEnded:
     number: int
     audio_ms: int
     too_long: bool = False
+    unsure: bool = False
+    """It was a sound during a reply, too short for certain speech."""
     last_sample_s: float = field(default=0.0, compare=False)
     decided_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceDropped:
-    """It was a short sound during a reply and no speech, or the client cancelled it."""
+    """The client cancelled it."""
 
     number: int
 

@@ -38,6 +38,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How long before its playback reply audio is sent; None: STREAM_REPLY_LEAD_MS."""
     final_on_stop: bool
     """Whether a stop without any words brings an empty final transcript."""
+    completes_on_stop: bool = False
+    """Whether the client is told when everything that was said before a stop has been answered."""
     fatal: frozenset[Breach]
     """Breaches that end the session. The others are reported, and it goes on."""
 

@@ -1,7 +1,7 @@
 """What a session tells its client, whatever the dialect. Codecs encode these into frames.
 
-`turn` is the number of the turn an event belongs to, 0 for what belongs to none. The sender
-drops events of a turn that is over.
+`turn` is the number of the turn an event belongs to, 0 for what belongs to none; `generation`
+counts how often that turn was suspended before it said this. The sender drops what is void by then.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .states import State
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     turn: int = 0
+    generation: int = 0
 
 
 class SessionOpened(Event, frozen=True, kw_only=True):
@@ -111,8 +112,9 @@ class TurnTimes(Event, frozen=True, kw_only=True):
     audio_ms: float | None
 
     def by_name(self) -> dict[str, float | None]:
-        """All but the turn's number."""
-        return {name: ms for name, ms in msgspec.structs.asdict(self).items() if name != "turn"}
+        """The times alone."""
+        fields = msgspec.structs.asdict(self).items()
+        return {name: ms for name, ms in fields if name.endswith("_ms")}
 
 
 class Decode(Event, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ PROFILE = Profile(
     reply_frame_ms=None,
     reply_lead_ms=None,
     final_on_stop=True,
+    completes_on_stop=True,
     fatal=frozenset(
         {
             Breach.AUDIO_BEFORE_START,

@@ -35,6 +35,8 @@ class Trigger(Enum):
     """The reply has been heard, was cancelled, or failed."""
     INTERRUPT = "interrupt"
     """The person spoke over the reply, and it was cut."""
+    RESUME = "resume"
+    """What interrupted the reply was nothing that anybody said: it goes on."""
     STOP = "stop"
     """The client closed its microphone, and nothing of it is pending."""
 
@@ -74,6 +76,9 @@ TABLE: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (State.RESPONDING, Trigger.SPEECH): State.RESPONDING,
         (State.RESPONDING, Trigger.NOTHING): State.RESPONDING,
         (State.RESPONDING, Trigger.INTERRUPT): State.CAPTURING,
+        # A reply that goes on is made or heard again; its next audio says which.
+        (State.CAPTURING, Trigger.RESUME): State.THINKING,
+        (State.COMPLETE, Trigger.RESUME): State.THINKING,
         (State.COMPLETE, Trigger.START): State.CAPTURING,
         (State.COMPLETE, Trigger.SPEECH): State.CAPTURING,
         (State.COMPLETE, Trigger.STOP): State.COMPLETE,

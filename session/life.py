@@ -46,9 +46,12 @@ from ..actors.ranks import Rank
 from ..actors.receiver import Receiver
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
+from ..actors.turns import Turns
 from ..actors.vad import HearingState, VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
+from ..conversation.early_reply import EarlyReply
+from ..conversation.ending import EndingState
 from ..conversation.endpointer import Endpointer, EndpointerSettings
 from ..conversation.events import (
     AudioHeard,
@@ -56,8 +59,11 @@ from ..conversation.events import (
     Disconnected,
     Watcher,
 )
-from ..conversation.memory import ConversationMemory
+from ..conversation.floor import Floor
+from ..conversation.items import Items
+from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
+from ..conversation.reply import Reply
 from ..conversation.spoken import Spoken
 from ..conversation.timings import Timings
 from ..conversation.utterance import UtteranceInHand
@@ -145,7 +151,7 @@ class Session:
         )
         self._turnstile = turnstile
         self._opened_s = trio.current_time()
-        self._clock = Timings(turnstile.now_s if turnstile else self._opened_s)
+        self._timings = Timings(turnstile.now_s if turnstile else self._opened_s)
         self._drain = trio.Event()
         self._broken: BaseException | None = None
         self._observers: tuple[Observer, ...] = (self._observe,)
@@ -170,8 +176,10 @@ class Session:
             ),
             self._telemetry,
         )
-        self._memory = ConversationMemory(
-            settings.answering.system_prompt, settings.answering.memory_turns
+        self._items = Items(
+            settings.answering.system_prompt,
+            settings.answering.memory_turns,
+            settings.answering.interruption_mark,
         )
         self._transcriber = self._engines.transcriber(self.id)
         # What outlives a restart of the actor that uses it.
@@ -180,24 +188,35 @@ class Session:
         self._pauses = Pauses()
         self._speech_heard = Bell()
         turning = settings.turning
-        self._backchannels = table_for(turning.language) if turning.backchannels else None
+        words = table_for(turning.language)
+        self._machines: Machines[ReplyExit] = Machines(
+            floor=Floor(words if turning.backchannels else None, words),
+            reply=Reply(),
+            early=EarlyReply(self._max_early),
+            ending=EndingState(),
+        )
+        self._turns = Turns(
+            machines=self._machines,
+            gate=self._gate,
+            items=self._items,
+            start_turn=self._start_turn,
+            stop_turn=self._stop_turn,
+            telemetry=self._telemetry,
+        )
         self._dialogue = Dialogue(
             session_id=self.id,
             inbox=self._channels.reports[1],
             outbox=self._outbox,
-            gate=self._gate,
-            memory=self._memory,
-            start_turn=self._start_turn,
-            stop_turn=self._stop_turn,
-            clock=self._clock,
+            machines=self._machines,
+            turns=self._turns,
+            timings=self._timings,
             telemetry=self._telemetry,
             log=self._log,
             tell_watchers=self._watchers.tell,
             final_on_stop=self.dialect.profile.final_on_stop,
+            completes_on_stop=self.dialect.profile.completes_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
-            speculations_most=self._speculations_most,
-            backchannels=self._backchannels,
             speech_heard=self._speech_heard,
         )
         self._announcer = Announcer(
@@ -335,12 +354,12 @@ class Session:
             telemetry=self._telemetry,
             turn_end=self._engines.turn_end,
             pauses=self._pauses,
-            foresees=self._speculations_most > 0,
-            tells_words=self._backchannels is not None,
+            foresees=self._max_early > 0,
+            tells_words=lambda: self._gate.reply_live,
         ).run()
 
     @property
-    def _speculations_most(self) -> int:
+    def _max_early(self) -> int:
         return self._settings.answering.speculations if self._engines.turn_end else 0
 
     async def _keep_ready(self, responder: Warms) -> None:
@@ -359,19 +378,19 @@ class Session:
     def _start_turn(
         self, record: TurnRecord, conversation: list[ChatMessage], held: bool
     ) -> ReplyExit:
-        way = ReplyExit(self._outbox, self._reports, held=held)
+        reply_exit = ReplyExit(record.turn, self._outbox, self._reports, record.ledger, held=held)
         turn = Turn(
             record=record,
             conversation=conversation,
             responder=self._engines.responder,
             synthesizer=self._engines.synthesizer,
-            way=way,
+            reply_exit=reply_exit,
             gate=self._gate,
             next_seq=self._dialogue.next_seq,
             profile=self.dialect.profile,
             answering=self._settings.answering,
             speaking=self._settings.speaking,
-            clock=self._clock,
+            timings=self._timings,
             telemetry=self._telemetry,
             observers=self._observers,
         )
@@ -380,7 +399,7 @@ class Session:
         # A session that is ending begins no turn; the dialogue ends with it in a moment.
         with contextlib.suppress(SupervisorStopped):
             self._supervisor.spawn_child(child)
-        return way
+        return reply_exit
 
     async def _stop_turn(self, turn: int) -> None:
         try:
@@ -393,7 +412,7 @@ class Session:
 
     def _now_ms(self) -> int:
         """The time of day, as far as a dialect tells it: the seam's, carried on by Trio's clock."""
-        return self._opened_ms + int((current_time() - self._clock.zero_s) * 1000)
+        return self._opened_ms + int((current_time() - self._timings.zero_s) * 1000)
 
     async def run(self) -> None:
         with self._turnstile.entered() if self._turnstile else contextlib.nullcontext():
@@ -474,7 +493,7 @@ class Session:
             "vad_state": "speech" if self._hearing.open else "silence",
             "buffer_size": len(self._utterance.audio),
             "outbox": self._outbox.depth,
-            "turns": dialogue.turns,
+            "turns": self._turns.count,
             "uptime_seconds": round(trio.current_time() - self._opened_s, 3),
         }
 

@@ -24,7 +24,7 @@ from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
 from ..actors.llm import LLMActor, LLMDeadlines
 from ..actors.messages import EndOfReply, Phrase, SpokenPhrase, TextPiece, TurnOver
 from ..actors.phraser import PhraserActor, PhraseSplitter
-from ..actors.playout import Playout
+from ..actors.playout import Playlist, Playout
 from ..actors.ranks import Rank
 from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
@@ -54,13 +54,13 @@ class Turn:
     conversation: Sequence[ChatMessage]
     responder: Responder
     synthesizer: Synthesizer
-    way: ReplyExit
+    reply_exit: ReplyExit
     gate: ReplyGate
     next_seq: Callable[[], int]
     profile: Profile
     answering: Answering
     speaking: Speaking
-    clock: Timings
+    timings: Timings
     telemetry: Telemetry
     observers: Sequence[Observer] = ()
 
@@ -79,7 +79,7 @@ class Turn:
             await supervisor.run()
         except Exception as gave_up:  # reported to the dialogue, which ends the session
             error = gave_up
-        await self.way.reports.send(TurnOver(turn=self.record.turn, error=error))
+        await self.reply_exit.reports.send(TurnOver(turn=self.record.turn, error=error))
 
     def _children(self) -> tuple[Child, ...]:
         tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
@@ -93,8 +93,8 @@ class Turn:
             conversation=self.conversation,
             responder=self.responder,
             pieces=tell_piece,
-            reports=self.way.reports,
-            outbox=self.way.outbox,
+            reports=self.reply_exit.reports,
+            outbox=self.reply_exit.outbox,
             record=self.record,
             hand=Attempts(max_attempts=self.answering.retries + 1),
             deadlines=LLMDeadlines(
@@ -117,7 +117,7 @@ class Turn:
         tts = TTSActor(
             inbox=hear_phrase,
             speech=tell_speech,
-            outbox=self.way.outbox,
+            outbox=self.reply_exit.outbox,
             synthesizer=self.synthesizer,
             hand=Attempts(),
             turn=self.record.turn,
@@ -126,17 +126,16 @@ class Turn:
         )
         playout = Playout(
             inbox=hear_speech,
-            reports=self.way.reports,
-            outbox=self.way.outbox,
-            released=self.way.released,
+            reply_exit=self.reply_exit,
             gate=self.gate,
             record=self.record,
             next_seq=self.next_seq,
             rate_hz=self.profile.reply_rate_hz,
             frame_ms=self.profile.reply_frame_ms,
             lead_s=(self.profile.reply_lead_ms or self.speaking.reply_lead_ms) / 1000,
-            clock=self.clock,
+            timings=self.timings,
             telemetry=self.telemetry,
+            playlist=Playlist(),
         )
         return (
             _child("llm", Rank.LLM, llm.run),

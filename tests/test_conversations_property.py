@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
+from parley.conversation.events import Resumed, SessionEvent
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
@@ -85,7 +86,14 @@ class Send:
     what: str
 
 
-Action = Say | Wait | Send
+@dataclass(frozen=True)
+class Stall:
+    """The link takes nothing for so long."""
+
+    seconds: float
+
+
+Action = Say | Wait | Send | Stall
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,14 @@ class Script:
     turn_end_delay_s: float = 0.0
     speculations: int = 2
     backchannels: bool = False
+    capacity: int = 1000
+    """How many frames the link holds."""
+    falls_silent: bool = False
+    """In the end not even silence is sent."""
+
+    @property
+    def stalls(self) -> bool:
+        return any(isinstance(action, Stall) for action in self.actions)
 
     @property
     def faults(self) -> int:
@@ -199,7 +215,8 @@ def _rarely(value: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[
 @st.composite
 def scripts(draw: st.DrawFn, name: str) -> Script:
     control = st.builds(Send, st.sampled_from(CONTROLS[name]))
-    actions = st.one_of(TALK, TALK, SAYINGS, WAITS, TIMES, control)
+    stall = st.builds(Stall, st.sampled_from((0.5, 2.0, 4.0)))
+    actions = st.one_of(TALK, TALK, SAYINGS, SAYINGS, WAITS, TIMES, control, control, stall)
     return Script(
         dialect=name,
         actions=(*draw(st.tuples(TALK, WAITS)), *draw(st.lists(actions, min_size=1, max_size=12))),
@@ -231,6 +248,8 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
         turn_end_delay_s=draw(st.sampled_from((0.0, 0.02, 0.3, 3.0))),
         speculations=draw(st.sampled_from((2, 0, 20))),
         backchannels=draw(st.booleans()),
+        capacity=draw(st.sampled_from((1000, 1000, 2))),
+        falls_silent=draw(st.booleans()),
     )
 
 
@@ -359,6 +378,9 @@ class _Run:
     typed: list[str] = field(default_factory=list)
     cancels: int = 0
     stops: int = 0
+    resumed: list[float] = field(default_factory=list)
+    """When a suspended reply was given back."""
+    taking: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
         self.transcriber = Transcriber(self.script)
@@ -382,6 +404,7 @@ class _Run:
         self._check_memory()
         self._check_cancelled()
         self._check_finals()
+        self._check_roles()
 
     async def _converse(self) -> None:
         script = self.script
@@ -397,15 +420,27 @@ class _Run:
             stream_backchannels=script.backchannels,
             ws_idle_timeout=0,
             stream_memory_turns=100,
+            stream_interruption_mark="",
             stream_asr_timeout_s=2,
             stream_tts_timeout_s=2,
             stream_llm_first_token_s=2,
             stream_llm_gap_s=2,
             stream_max_utterance_ms=script.max_utterance_ms,
         )
-        async with open_session(
-            engines, settings=values, dialect=DIALECTS[script.dialect], telemetry=self.telemetry
-        ) as (self.session, self.client):
+        self.taking.set()
+        async with (
+            open_session(
+                engines,
+                settings=values,
+                dialect=DIALECTS[script.dialect],
+                telemetry=self.telemetry,
+                capacity=script.capacity,
+                reading=False,
+                watchers=[self._watch],
+            ) as (self.session, self.client),
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(self._read)
             self.responder.look = self._look
             hang_up_s = math.inf if script.hang_up_s is None else script.hang_up_s
             with suppress(PeerGone), trio.move_on_after(hang_up_s):
@@ -417,6 +452,17 @@ class _Run:
             self._look()
             if script.hang_up_s is not None and script.abrupt:
                 self.client.transport.abort()
+            self.taking.set()
+            await self.client.transport.close()
+
+    async def _read(self) -> None:
+        while self.client.closed is None:
+            await self.taking.wait()
+            await self.client.read_one()
+
+    def _watch(self, event: SessionEvent) -> None:
+        if isinstance(event, Resumed):
+            self.resumed.append(trio.current_time())
 
     def _turn_end(self) -> ScriptedTurnEnd | None:
         said = [p if isinstance(p, float) else _failure(p) for p in self.script.likelihoods]
@@ -440,6 +486,10 @@ class _Run:
                     await trio.sleep(action.seconds)
                 case Send():
                     await self._send(action.what)
+                case Stall():
+                    self.taking = trio.Event()
+                    await trio.sleep(action.seconds)
+                    self.taking.set()
 
     async def _send(self, what: str) -> None:
         if what == "text":
@@ -476,18 +526,14 @@ class _Run:
 
     async def _settle(self) -> None:
         """Nobody says anything any more. In the end the session is at rest."""
-        if self.opens:
+        if self.opens and not self.script.falls_silent:
             await self._say(Say(0, 2000))
         with trio.move_on_after(SETTLE_S):
             await self.client.wait_closed()
         if self.client.closed is not None:
             return
         dialogue = self.session._dialogue
-        assert dialogue.live is None
-        assert dialogue._talking == 0
-        assert dialogue._cancelling == 0
-        assert dialogue._unanswered == []
-        assert dialogue._speculation is None
+        assert self.session._machines.at_rest
         assert self._count("speculations_dropped") <= self._count("speculations")
         assert not self.session._gate.reply_live
         assert self.session._gate.is_open
@@ -521,13 +567,14 @@ class _Run:
         if self.script.dialect != "B":
             finalized = len(self.client.of("finalize_pending"))
             decoded = [m for m in self.client.of("metrics") if m["event"] == "decode"]
-            assert len(decoded) == heard <= finalized <= heard + failed
+            empty = len([m for m in self.client.of("info") if m["message"] == "Session complete"])
+            assert len(decoded) == heard <= finalized <= heard + failed + empty + self.stops
         finals = len(self.client.of("final_transcript"))
         if self.script.dialect == "A":
             assert finals + failed >= self.stops
         # What was said is answered, or remembered.
         asked = " ".join(m.text for c in self.responder.conversations for m in c)
-        asked += " ".join(user for user, _ in self.session._memory.exchanges())
+        asked += " ".join(user for user, _ in self.session._items.exchanges())
         for text in self.typed:
             assert text in asked
         if self.script.dialect != "A" or not self.cancels:
@@ -544,6 +591,13 @@ class _Run:
             elif message["type"] == "final_transcript" or message["code"].startswith("ASR_"):
                 pending = False
 
+    def _check_roles(self) -> None:
+        """No request has two messages of one role in a row."""
+        for conversation in self.responder.conversations:
+            roles = [m.role for m in conversation if m.role != "system"]
+            assert roles[::2] == ["user"] * (len(roles) // 2 + 1)
+            assert roles[1::2] == ["assistant"] * (len(roles) // 2)
+
     def _cuts(self) -> list[float]:
         return [
             at
@@ -559,7 +613,8 @@ class _Run:
             kind = message["type"]
             if kind == "barge_in" or message.get("code") == "CANCELLED":
                 cuts.append(at)
-            if not cuts:
+            # Somebody seemed to speak, and said nothing: the reply went on.
+            if not cuts or any(cuts[-1] <= resumed <= at for resumed in self.resumed):
                 continue
             if kind == "llm_token" and message["text"].strip():
                 assert began[_reply_of(message["text"].strip())] >= cuts[-1]
@@ -575,9 +630,11 @@ class _Run:
 
     def _check_memory(self) -> None:
         """The memory holds of each reply a beginning, and of one that was cut what was due."""
-        remembered = [a for _, a in self.session._memory.exchanges()]
+        remembered = [a for _, a in self.session._items.exchanges()]
         for conversation in self.responder.conversations:
-            remembered += [m.text for m in conversation if m.role == "assistant"]
+            # A reply that was begun again is one message with what was heard of it before.
+            for message in conversation:
+                remembered += message.text.split("\n") if message.role == "assistant" else []
         for text in remembered:
             words = text.split()
             if not words:
@@ -606,7 +663,7 @@ class _Run:
                 done = True
             elif message.get("code") == "CANCELLED" and not done:
                 done = True
-                exchanges = self.session._memory.exchanges()
+                exchanges = self.session._items.exchanges()
                 assert not [a for _, a in exchanges if a.startswith(f"r{current}w")]
 
     def _plan(self, number: int) -> tuple[str | float, ...]:
@@ -626,13 +683,13 @@ class _Run:
                 if seconds is not None:
                     first_s = min(first_s, at)
                     audio_s += seconds
-        heard_s = min(audio_s, max(cut_s - first_s, 0.0))
+        heard_s = audio_s if self.script.stalls else min(audio_s, max(cut_s - first_s, 0.0))
         later = [
             [m.text for m in conversation if m.role == "assistant"]
             for conversation, start in zip(self.responder.conversations, began, strict=True)
             if start > cut_s
         ]
-        for texts in [*later, [a for _, a in self.session._memory.exchanges()]]:
+        for texts in [*later, [a for _, a in self.session._items.exchanges()]]:
             for text in texts:
                 if text.startswith(f"r{number}w"):
                     letters = sum(map(len, text.split()))

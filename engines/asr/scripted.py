@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import trio
 
 from ...audio.pcm import BYTES_PER_MS
@@ -18,6 +19,9 @@ Call = str | tuple[str, int]
 """A kind of call ("begin", "feed", "hypothesis", "finish"), or one call of it, counted from 1 over
 all utterances: ("feed", 3)."""
 
+SOUND = 300
+"""A sample that is louder is sound."""
+
 
 class ScriptedTranscriber:
     """`script` has one entry per utterance: a text, which is heard word by word, or a sequence of
@@ -26,7 +30,8 @@ class ScriptedTranscriber:
     The script moves on when an utterance is finished. So after a failure, or when it was
     abandoned, the same words are heard again. `delays_s` says how long calls take (math.inf: until
     cancelled), `fail_on` which calls raise what, after their delay. One that wants to be `asked`
-    tells its hypotheses by `hypothesis` and not by `feed`.
+    tells its hypotheses by `hypothesis` and not by `feed`. An utterance with less sound than
+    `shortest_ms` is a noise: it has no words and takes none from the script.
     """
 
     def __init__(
@@ -37,12 +42,15 @@ class ScriptedTranscriber:
         delays_s: Mapping[Call, float] | None = None,
         fail_on: Mapping[tuple[str, int], Exception] | None = None,
         asked: bool = False,
+        shortest_ms: int = 300,
     ) -> None:
         self._script = [_hypotheses(entry) for entry in script]
         self._word_ms = word_ms
         self._delays_s = dict(delays_s or {})
         self._fail_on = dict(fail_on or {})
         self._asked = asked
+        self._shortest_bytes = shortest_ms * BYTES_PER_MS
+        self._sound_bytes = 0
         self._decode_s = 0.0
         self._runs = 0
         self.calls: Counter[str] = Counter()
@@ -58,7 +66,7 @@ class ScriptedTranscriber:
         await self.abandon()
         self._concluded = None
         self.heard.append(b"")
-        self._decode_s, self._runs = 0.0, 0
+        self._decode_s, self._runs, self._sound_bytes = 0.0, 0, 0
         await self._call("begin")
         self.open = True
 
@@ -66,6 +74,7 @@ class ScriptedTranscriber:
         if not self._asked:
             self._need_open("feed")
         self.heard[-1] += pcm16
+        self._sound_bytes += _sound_bytes(pcm16)
         self._concluded = None
         if self._asked:
             await trio.lowlevel.checkpoint()
@@ -103,10 +112,16 @@ class ScriptedTranscriber:
         await self._call("finish")
         self.open = False
         transcript = self._concluded
+        if self._is_noise:
+            return self._transcript("")
         if transcript is None:
             transcript = self._transcript(self._current()[-1] if self.heard[-1] else "")
         self.transcripts.append(transcript)
         return transcript
+
+    @property
+    def _is_noise(self) -> bool:
+        return self._sound_bytes < self._shortest_bytes
 
     def _transcript(self, text: str) -> Transcript:
         return Transcript(
@@ -144,10 +159,17 @@ class ScriptedTranscriber:
         return self._script[len(self.transcripts)]
 
     def _hypothesis(self, covered: int | None = None) -> str:
+        if self._is_noise:
+            return ""
         current = self._current()
         covered = len(self.heard[-1]) if covered is None else covered
         steps = covered // (self._word_ms * BYTES_PER_MS)
         return current[min(steps, len(current)) - 1] if steps else ""
+
+
+def _sound_bytes(pcm16: bytes) -> int:
+    samples = np.frombuffer(pcm16, dtype="<i2").astype(np.int32)
+    return 2 * int(np.count_nonzero(np.abs(samples) > SOUND))
 
 
 def _hypotheses(entry: str | Sequence[str]) -> Sequence[str]:

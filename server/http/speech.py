@@ -21,7 +21,7 @@ import trio
 
 from ...audio.pcm import HEARING_RATE_HZ
 from ...config import Settings
-from ...conversation.memory import ConversationMemory
+from ...conversation.items import Items
 from ...engines.deadline import engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
 from ...engines.kit import Engines
@@ -186,7 +186,7 @@ class SpeechEndpoints:
 
     async def _reply(self, transcript: str) -> str:
         """What a session would answer to its first words, under the same deadlines."""
-        memory = ConversationMemory(self._answering.system_prompt, 1)
+        memory = Items(self._answering.system_prompt, 1)
         left_s = self._answering.timeout_s
         text = ""
         async with AsyncExitStack() as stack:
@@ -199,7 +199,7 @@ class SpeechEndpoints:
                 with self._call("llm", min(limit_s, left_s), "the language model"):
                     if tokens is None:
                         tokens = await stack.enter_async_context(
-                            self._engines.responder.reply(memory.conversation(transcript))
+                            self._engines.responder.reply(memory.request(transcript))
                         )
                     token = await anext(tokens, None)
                 if token is None:

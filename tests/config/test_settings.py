@@ -761,6 +761,7 @@ SLICE_VARIABLES = {
     "answering.gap_timeout_s": ("STREAM_LLM_GAP_S", 26.0),
     "answering.system_prompt": ("STREAM_SYSTEM_PROMPT", "Be brief."),
     "answering.memory_turns": ("STREAM_MEMORY_TURNS", 27),
+    "answering.interruption_mark": ("STREAM_INTERRUPTION_MARK", "--"),
     "answering.speculations": ("STREAM_SPECULATIONS", 4),
     "answering.retries": ("STREAM_LLM_RETRIES", 3),
     "speaking.engine": ("STREAM_TTS_ENGINE", "pyttsx3"),

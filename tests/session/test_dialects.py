@@ -183,7 +183,6 @@ async def test_io_speech_stop_without_words_brings_no_final(autojump_clock: Cloc
         ({"type": "audio", "data": ""}, "invalid_audio"),
         ({"type": "nothing"}, "invalid_message"),
         ({"type": "control", "action": "start_listening"}, "invalid_message"),
-        ({"type": "control", "action": "cancel_tts"}, "invalid_message"),
     ],
 )
 async def test_io_speech_errors_do_not_close_the_connection(
@@ -254,7 +253,7 @@ async def test_newspeech_typed_words_interrupt_a_reply(autojump_clock: Clock) ->
         await client.say(type="text", content="two")
         await client.wait_for("tts_complete")
     assert len(client.of("barge_in")) == 1
-    assert [m.text for m in cast.responder.conversations[1]][-1] == "two"
+    assert cast.responder.conversations[1][-1].text == "one\ntwo"  # nothing was heard between
 
 
 async def test_newspeech_answers_a_ping(autojump_clock: Clock) -> None:
@@ -279,18 +278,17 @@ async def test_newspeech_barge_in_cuts_at_once_and_the_memory_keeps_what_was_hea
         await client.say(type="text", content="two")
         await client.wait_for("tts_complete")
     asked = [(m.role, m.text) for m in cast.responder.conversations[1] if m.role != "system"]
-    assert asked == [("user", "one"), ("assistant", "aaaa bbbb"), ("user", "two")]
+    assert asked == [("user", "one"), ("assistant", "aaaa bbbb… [interrupted]"), ("user", "two")]
 
 
-async def test_newspeech_barge_in_without_a_reply_is_an_error_and_no_more(
+async def test_newspeech_barge_in_without_a_reply_is_silent(
     autojump_clock: Clock,
 ) -> None:
     async with Cast(newspeech.DIALECT).session() as (_, client):
         await client.say(type="barge_in", energy=-20.0)
-        error = await client.wait_for("error")
         await client.say(type="text", content="one")
         await client.wait_for("tts_complete")
-    assert error["recoverable"]
+    assert client.of("error") == []
 
 
 async def test_newspeech_end_session_in_mid_reply_cuts_it_and_closes(

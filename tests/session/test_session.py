@@ -462,7 +462,11 @@ async def test_after_an_interruption_the_memory_holds_what_was_heard(
         await client.hear(speech(300) + silence(800))
         await client.wait_for("tts_complete")
     asked = [(m.role, m.text) for m in cast.responder.conversations[1] if m.role != "system"]
-    assert asked == [("user", "first"), ("assistant", "aaaa bbbb"), ("user", "second")]
+    assert asked == [
+        ("user", "first"),
+        ("assistant", "aaaa bbbb… [interrupted]"),
+        ("user", "second"),
+    ]
 
 
 async def test_nothing_of_an_interrupted_reply_comes_after_barge_in(
@@ -837,7 +841,7 @@ async def test_a_bug_in_the_heart_of_a_session_is_told_as_internal(
     async with Cast().session() as (session, client):
         await client.start()
         monkeypatch.setattr(
-            session._memory, "conversation", lambda text: (_ for _ in ()).throw(KeyError("bug"))
+            session._items, "request", lambda text: (_ for _ in ()).throw(KeyError("bug"))
         )
         with suppress(PeerGone):
             await client.hear(speech(500) + silence(1000))
@@ -917,4 +921,4 @@ async def test_a_resampled_phrase_that_was_heard_is_remembered_to_its_last_word(
         await trio.sleep(1.25)
         await client.say(type="control", action="cancel_tts")
         await client.wait_for("barge_in")
-        assert session._memory.exchanges() == [("first", words)]
+        assert session._items.exchanges() == [("first", words)]

@@ -1,0 +1,195 @@
+"""The turns of a dialogue: begun, begun early, suspended, given back, ended.
+
+What the dialogue decides of its turn is done here: to the turn's tree, its exit, the reply gate and
+the items of the conversation. Nothing is decided here, and nothing of it tells the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from ..conversation.early_reply import Begun
+from ..conversation.items import Items
+from ..conversation.machines import Machines
+from ..conversation.record import TurnRecord
+from ..protocol.chat import ChatMessage
+from ..telemetry import Telemetry
+from ..turnstile import current_time
+from .gate import ReplyGate
+from .messages import UtteranceForeseen, UtteranceHeard
+from .reply_exit import ReplyExit
+
+StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyExit]
+"""With True all that the turn says is held."""
+StopTurn = Callable[[int], Awaitable[None]]
+
+GO_ON = (
+    "(You were interrupted by a noise; nobody said anything. Go on exactly where your last message "
+    "breaks off, without repeating any of it.)"
+)
+"""What a model is asked that was cut off while its reply was suspended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Turns:
+    machines: Machines[ReplyExit]
+    gate: ReplyGate
+    items: Items
+    start_turn: StartTurn
+    stop_turn: StopTurn
+    telemetry: Telemetry
+    count: int = 0
+    latest: TurnRecord | None = None
+    """The live turn, or the one that was live last."""
+    _exit: ReplyExit | None = field(default=None, init=False)
+    """Of the live turn."""
+    _letting_out: ReplyExit | None = field(default=None, init=False)
+
+    @property
+    def live(self) -> TurnRecord | None:
+        return self.machines.reply.record
+
+    def is_live(self, turn: int) -> bool:
+        return self.live is not None and self.live.turn == turn
+
+    @property
+    def exit(self) -> ReplyExit:
+        """Of the live turn. Raises RuntimeError where there is none."""
+        if self._exit is None:
+            raise RuntimeError("there is no live turn")
+        return self._exit
+
+    # Beginning
+
+    def new_record(
+        self, user_text: str, report: UtteranceHeard | UtteranceForeseen | None
+    ) -> TurnRecord:
+        now_s = current_time()
+        return TurnRecord(
+            turn=self.count + 1,
+            user_text=user_text,
+            first_sample_s=report.first_sample_s if report else now_s,
+            first_partial_s=report.first_partial_s if report else None,
+            final_s=now_s,
+        )
+
+    async def answer(
+        self, user_text: str, report: UtteranceHeard | None, final_s: float | None
+    ) -> None:
+        """Begin the turn that answers this, or take up the one that was begun early for it. No turn
+        is live."""
+        conversation = self.items.request(user_text)
+        begun = self.machines.early.take()
+        if begun is not None and begun.conversation != conversation:
+            await self._drop(begun)
+            begun = None
+        record = begun.record if begun else self.new_record(user_text, report)
+        record.final_s = current_time() if final_s is None else final_s
+        if report is not None:
+            record.last_sample_s, record.decided_s = report.last_sample_s, report.decided_s
+        if begun is None:
+            self._begin(record, conversation)
+        else:
+            self._is_live_now(record, begun.exit)
+            self._letting_out = begun.exit
+
+    def _begin(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
+        # Known as live before its tree starts, so that it finds the gate as it should be.
+        self._is_live_now(record, self.start_turn(record, conversation, False))
+
+    def _is_live_now(self, record: TurnRecord, reply_exit: ReplyExit) -> None:
+        self.count += 1
+        self.machines.reply.begin(record)
+        self.latest, self._exit = record, reply_exit
+        self.gate.begin(reply_exit)
+        self.telemetry.count("turns")
+
+    def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
+        """Begin a reply to what will have been said if this short silence is the end."""
+        conversation = self.items.request(user_text)
+        record = self.new_record(user_text, report)
+        record.foreseen_s = record.final_s
+        self.telemetry.count("speculations")
+        begun = Begun(
+            record=record,
+            conversation=conversation,
+            exit=self.start_turn(record, conversation, True),
+        )
+        self.machines.early.begin(report.number, begun)
+
+    async def drop_early(self) -> None:
+        begun = self.machines.early.take()
+        if begun is not None:
+            await self._drop(begun)
+
+    async def _drop(self, begun: Begun[ReplyExit]) -> None:
+        self.telemetry.count("speculations_dropped")
+        await self.stop_turn(begun.record.turn)
+
+    # Suspended, and given back
+
+    def suspend(self) -> None:
+        """From this line on nothing of the live turn reaches the peer, and nothing of it is
+        lost."""
+        now_s = current_time()
+        self.gate.set_open(False)
+        self.gate.suspend(now_s)
+        self.machines.reply.suspend(now_s)
+        self._letting_out = None
+
+    def give_back(self) -> None:
+        """The suspended turn goes on, once what it held has been let out."""
+        self.machines.reply.give_back()
+        self._letting_out = self._exit
+
+    def to_let_out(self) -> ReplyExit | None:
+        """The exit whose held messages are to be told now, once."""
+        reply_exit, self._letting_out = self._letting_out, None
+        return reply_exit
+
+    async def cut_off(self) -> None:
+        """End the tree of a suspended turn whose model has been held for too long. The turn stays
+        live: what becomes of it is still open."""
+        record = self.live
+        if record is not None:
+            self.machines.reply.cut_off = True
+            self.telemetry.count("models_cut_off")
+            await self.stop_turn(record.turn)
+
+    async def begin_again(self) -> None:
+        """Have a turn that was cut off go on from what was not heard of it, as a turn of its
+        own."""
+        record = self.live
+        if record is None:
+            return
+        heard = record.ledger.heard(current_time())
+        await self.end()
+        if not heard:
+            self._begin(
+                self.new_record(record.user_text, None), self.items.request(record.user_text)
+            )
+            return
+        self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
+        self._begin(self.new_record("", None), self.items.request(GO_ON))
+
+    # Ending
+
+    async def end(self) -> None:
+        """End the live turn. From the first line on nothing of it reaches the peer."""
+        record = self.live
+        if record is None:
+            return
+        record.ledger.cut(current_time())
+        self.gate.kill()
+        self._forget()
+        await self.stop_turn(record.turn)
+
+    def ended_by_itself(self) -> None:
+        """It was heard to its end; what it still has in the outbox goes out."""
+        self.gate.finish()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.machines.reply.end()
+        self._exit = self._letting_out = None

@@ -1,0 +1,247 @@
+"""The floor: who is speaking, how sure that is, and what it asks of a reply.
+
+One record per utterance, from the first sound to the last word on it. Reports go in; what they ask
+of the reply comes out: to be held for a moment (`holds`), to fall silent (`claims`), or to end
+because there are words (the methods that give a `Meaning`). The rules:
+
+- A sound during a reply is unsure until it has lasted. While it is, the reply is held where it is.
+- Speech that is sure claims the floor: the reply falls silent, and nothing more than that happens
+  before there are words. An utterance that ends without any gives the floor back.
+- What may be a listener's "mm-hmm" only holds the reply, while it is short.
+- A sound that was too short to be sure is judged by its words when they come.
+- A hold ends a second after the newest thing that was heard of its utterance. A claim ends with its
+  utterance, whose end somebody always reports.
+
+Plain: no task, no clock. `now_s` is the session's time in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .backchannel import Table, Verdict, commands, judge, noise_only, words_of
+
+HOLD_S = 1.0
+"""How long a reply is held for a sound of which nothing more is heard."""
+
+SURE_MS = 700
+"""What seems to be other words than a listener's is believed after so much speech, unless it is
+"stop" or the like: recognizers make words of an "mm-hmm" before they have heard all of it."""
+
+PLAIN_WORDS = 3
+"""So many words in a hypothesis are speech, whatever the final makes of them."""
+
+CLOSE_S = 1e-6
+"""A moment that is so near has come: session time is in whole nanoseconds, sums of it are not."""
+
+
+class Meaning(Enum):
+    """What an utterance, or the beginning of one, says."""
+
+    WORDS = "words to be answered"
+    BACKCHANNEL = "a listener's sign; the reply goes on"
+    NOTHING = "no words, or none so far"
+
+
+@dataclass(slots=True)
+class Utterance:
+    """What is known of one utterance."""
+
+    number: int
+    began_s: float
+    news_s: float
+    """When something was heard of it last."""
+    sure: bool
+    """It is certainly speech: it did not begin during a reply, or it has lasted."""
+    during_reply: bool
+    """Whether it began, or became sure, while a reply was made or heard."""
+    over_s: float | None = None
+    """When the person stopped speaking; its final is still to come."""
+    lost: bool = False
+    """The recognizer gave it up: there will be no words."""
+    long: bool = False
+    """It has lasted for longer than any backchannel."""
+    text: str = ""
+    spoken_ms: int = 0
+    """How much of it the newest hypothesis covers."""
+
+
+@dataclass(slots=True)
+class Floor:
+    """`backchannels` is the table of what a listener may say without interrupting; None: whoever
+    speaks for long enough claims the floor. `short_words` is the table by which sounds are judged
+    that were too short to interrupt; None where there is none for the language."""
+
+    backchannels: Table | None = None
+    short_words: Table | None = None
+    unanswered: list[str] = field(default_factory=list)
+    """What was said and waits for its answer, oldest first."""
+    _utterances: dict[int, Utterance] = field(default_factory=dict)
+    _sound_s: float = -math.inf
+    """When a sound was told of last that is not over yet; -inf: there is none."""
+
+    # What is asked
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody is certainly speaking, or has spoken and the words are still to come:
+        no answer begins meanwhile."""
+        return any(u.sure and not u.lost for u in self._utterances.values())
+
+    def is_open(self, number: int) -> bool:
+        """Whether words of this utterance are still to come, and it is certainly speech."""
+        found = self._utterances.get(number)
+        return found is not None and found.sure and not found.lost
+
+    def is_unsure(self, number: int) -> bool:
+        """Whether it is a sound during a reply that never became speech for certain."""
+        found = self._utterances.get(number)
+        return found is not None and not found.sure
+
+    def claims(self) -> bool:
+        """Whether somebody is to be heard: a reply must be silent, and may be given back later."""
+        return any(self._claims(u) for u in self._utterances.values())
+
+    def holds(self, now_s: float) -> bool:
+        """Whether something was heard of which it is open what it is: a reply waits a moment."""
+        return not _passed(self._sound_s + HOLD_S, now_s) or any(
+            not _passed(u.news_s + HOLD_S, now_s) and self._is_open_what(u)
+            for u in self._utterances.values()
+        )
+
+    def deadline_s(self, now_s: float) -> float:
+        """The next moment at which `claims` or `holds` changes by time alone; inf: none."""
+        moments = [self._sound_s + HOLD_S]
+        for u in self._utterances.values():
+            moments.append(u.news_s + HOLD_S)
+        return min((m for m in moments if not _passed(m, now_s)), default=math.inf)
+
+    def _claims(self, u: Utterance) -> bool:
+        if not u.sure or (u.lost and u.over_s is not None):
+            return False
+        return u.lost or not self._may_be_backchannel(u)
+
+    def _is_open_what(self, u: Utterance) -> bool:
+        if u.lost:
+            return False
+        if not u.sure:
+            return u.over_s is None
+        return self._may_be_backchannel(u) and not self._seems_backchannel(u)
+
+    def _seems_backchannel(self, u: Utterance) -> bool:
+        return judge(u.text, 0, self.backchannels) is Verdict.BACKCHANNEL
+
+    def _may_be_backchannel(self, u: Utterance) -> bool:
+        if self.backchannels is None or not u.during_reply or u.long:
+            return False
+        verdict = judge(u.text, 0, self.backchannels)
+        if verdict is not Verdict.INTERRUPT:
+            return True
+        return u.spoken_ms < SURE_MS and not commands(u.text, self.backchannels)
+
+    # What is told
+
+    def sound(self, now_s: float) -> None:
+        """There is a sound during a reply; it may be the beginning of speech."""
+        self._sound_s = now_s
+
+    def sound_passed(self) -> None:
+        """It was nothing."""
+        self._sound_s = -math.inf
+
+    def began(self, number: int, now_s: float, *, guarded: bool, during_reply: bool) -> None:
+        """An utterance began. `guarded`: it must last before it is sure."""
+        self._sound_s = -math.inf
+        self._utterances[number] = Utterance(
+            number, now_s, now_s, sure=not guarded, during_reply=during_reply or guarded
+        )
+
+    def confirmed(self, number: int, now_s: float) -> None:
+        """A sound during a reply has lasted: it is speech."""
+        u = self._utterances.get(number)
+        if u is not None:
+            u.sure, u.news_s = True, now_s
+
+    def long(self, number: int, now_s: float) -> None:
+        """It has lasted for longer than any backchannel: somebody wants to say something."""
+        u = self._utterances.get(number)
+        if u is not None:
+            u.long, u.news_s = True, now_s
+
+    def over(self, number: int, now_s: float) -> None:
+        """The person stopped speaking; the words come later. Also told of a sound that did not last
+        long enough to be sure."""
+        u = self._utterances.get(number)
+        if u is not None:
+            u.over_s = u.news_s = now_s
+            if u.lost:
+                del self._utterances[number]
+
+    def dropped(self, number: int) -> None:
+        """It is forgotten: no words will come."""
+        self._utterances.pop(number, None)
+
+    def failed(self, number: int) -> bool:
+        """The recognizer gave it up. Whether anybody should hear of that: nobody does of a sound
+        that was never sure."""
+        u = self._utterances.get(number)
+        if u is None:
+            return True
+        if u.over_s is not None:
+            del self._utterances[number]
+            return u.sure
+        u.lost = True
+        return True
+
+    def words(self, number: int, text: str, spoken_ms: int, now_s: float) -> Meaning:
+        """A hypothesis. It means WORDS only where the final can hardly say otherwise."""
+        u = self._utterances.get(number)
+        if u is None or u.lost:
+            return Meaning.NOTHING
+        u.text, u.spoken_ms, u.news_s = text, spoken_ms, now_s
+        if not u.sure or self._may_be_backchannel(u):
+            return Meaning.NOTHING
+        plain = len(words_of(text)) >= PLAIN_WORDS
+        stops = self.backchannels is not None and commands(text, self.backchannels)
+        return Meaning.WORDS if plain or stops else Meaning.NOTHING
+
+    def concluded(self, number: int, text: str, now_s: float) -> Meaning:
+        """What the utterance will have said if the short silence that began is its end."""
+        u = self._utterances.get(number)
+        if u is None or u.lost or not u.sure:
+            return Meaning.NOTHING
+        u.news_s = now_s
+        return self._meaning(u, text)
+
+    def heard(self, number: int, text: str) -> Meaning:
+        """The last word on an utterance, which is forgotten with it."""
+        u = self._utterances.pop(number, None)
+        if u is None:
+            return Meaning.WORDS if words_of(text) else Meaning.NOTHING
+        return self._meaning(u, text)
+
+    def _meaning(self, u: Utterance, text: str) -> Meaning:
+        """Of final words. `noise_only` are those that recognizers make of noises: of a short sound
+        they mean nothing."""
+        if not words_of(text):
+            return Meaning.NOTHING
+        if not u.sure:
+            if noise_only(text, self.short_words):
+                return Meaning.NOTHING
+            verdict = judge(text, 0, self.short_words, final=True)
+            return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
+        if self.backchannels is None or not u.during_reply or u.long:
+            return Meaning.WORDS
+        verdict = judge(text, 0, self.backchannels, final=True)
+        return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
+
+    @property
+    def at_rest(self) -> bool:
+        """Nobody speaks, and no words are still to come."""
+        return not self._utterances and self._sound_s == -math.inf
+
+
+def _passed(moment_s: float, now_s: float) -> bool:
+    return now_s >= moment_s - CLOSE_S
