@@ -3,4 +3,4 @@
 Importing the package is cheap on purpose: worker processes import it at every start.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -21,7 +21,7 @@ from ..conversation.timings import Timings
 from ..engines.tts.interface import Speech
 from ..protocol.events import PhraseDone, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
-from ..turnstile import current_time, move_on_at
+from ..turnstile import current_time, move_on_at, turn
 from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, SpokenPhrase
 from .reply_exit import ReplyExit
@@ -123,6 +123,7 @@ class Playout:
         for piece in pieces(rest, self.frame_ms):
             await self._until(ledger.expected_due_s(current_time()) - self.lead_s)
             # Now the piece before has left, unless the link is stalled: then its time counts.
+            await turn()
             while ledger.waiting:
                 await reply_exit.wait_left()
                 await self._until(ledger.due_s - self.lead_s)

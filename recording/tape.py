@@ -32,8 +32,14 @@ class Entry:
         return self.kind not in ("out", "detector", "closed")
 
 
-FORMAT = 1
-"""Of recordings. A reader refuses newer ones."""
+FORMAT = 2
+"""Of recordings. A reader refuses newer ones. It shows older ones, and does not replay them where
+sessions decided differently then."""
+
+CHANGES = {
+    1: "ended a reply at every interruption, where today's only suspend it until there are words",
+}
+"""What the sessions of an older format did that today's do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,9 @@ class Recording:
     @property
     def unreplayable(self) -> str | None:
         """Why it can be looked at and not replayed, in words. A cut one replays up to the cut."""
+        if self.header.format in CHANGES:
+            version = f"Parley {self.header.parley}" if self.header.parley else "an older Parley"
+            return f"it was recorded by {version}, whose sessions {CHANGES[self.header.format]}"
         if not self.header.has_audio:
             return "its audio was left out (STREAM_RECORD_AUDIO)"
         if not self.header.has_text:

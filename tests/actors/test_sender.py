@@ -10,10 +10,12 @@ import trio.testing
 
 from parley.actors.gate import ReplyGate
 from parley.actors.sender import Sender
-from parley.protocol.events import Closing, Info, Outbound, Token
+from parley.conversation.ledger import Ledger
+from parley.protocol.events import Closing, Info, Outbound, ReplyAudio, Token
 from parley.protocol.prompt_voice import PromptVoiceCodec
 from parley.telemetry import Telemetry
 from parley.transport import PeerGone, memory_pair
+from support.channels import open_exit
 
 
 class Desk:
@@ -22,6 +24,7 @@ class Desk:
         self.transport, self.client = memory_pair(capacity)
         self.gate = ReplyGate()
         self.telemetry = Telemetry()
+        self.ledger = Ledger()
         self.sender = Sender(
             inbox=inbox,
             transport=self.transport,
@@ -31,6 +34,16 @@ class Desk:
             telemetry=self.telemetry,
             log=structlog.get_logger(),
         )
+
+    def begin(self, turn: int) -> None:
+        """A reply is live."""
+        reply_exit, _, _ = open_exit(turn, self.ledger)
+        self.gate.begin(reply_exit)
+
+    async def queue_audio(self, turn: int, seconds: float) -> None:
+        self.ledger.queued(self.ledger.begin("words", seconds), seconds)
+        pcm16 = bytes(int(seconds * 16_000) * 2)
+        await self.events.send(ReplyAudio(seq=1, pcm16=pcm16, rate_hz=16_000, turn=turn))
 
     async def read_texts(self) -> list[str]:
         found = []
@@ -54,11 +67,11 @@ async def test_what_belongs_to_a_killed_turn_is_dropped_and_counted(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     desk = Desk()
-    desk.gate.begin(1)
+    desk.begin(1)
     await desk.events.send(Token(text="of turn 1", turn=1))
     await desk.events.send(Info(message="of none"))
     desk.gate.kill()
-    desk.gate.begin(2)
+    desk.begin(2)
     await desk.events.send(Token(text="of turn 2", turn=2))
     desk.events.close()
     await desk.sender.run()
@@ -70,7 +83,7 @@ async def test_what_a_finished_turn_still_has_waiting_leaves(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     desk = Desk()
-    desk.gate.begin(1)
+    desk.begin(1)
     await desk.events.send(Token(text="last word", turn=1))
     desk.gate.finish()
     desk.events.close()
@@ -128,3 +141,69 @@ async def test_it_waits_for_a_peer_that_reads_slowly(
             await trio.sleep(9)
             found.append(json.loads(await desk.client.receive())["message"])
     assert found == ["0", "1", "2"]
+
+
+async def test_what_was_said_before_a_suspension_is_dropped_and_what_follows_it_leaves(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = Desk()
+    desk.begin(1)
+    await desk.events.send(Token(text="before", turn=1))
+    desk.gate.suspend(0.0)
+    await desk.events.send(Token(text="after", turn=1, generation=1))
+    desk.events.close()
+    await desk.sender.run()
+    assert await desk.read_texts() == ["after"]
+    assert b'parley_drops_total{edge="dead_turn"} 1.0' in desk.telemetry.exposition()
+
+
+async def test_audio_counts_as_said_when_the_transport_took_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = Desk(capacity=1)
+    desk.begin(1)
+    await desk.events.send(Info(message="in the way"))
+    await desk.queue_audio(1, 1.0)
+    desk.events.close()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.sender.run)
+        await trio.sleep(5)
+        assert (desk.ledger.said(), desk.gate.last_seq) == ("", 0)
+        await desk.client.receive()
+    assert (desk.ledger.said(), desk.ledger.due_s, desk.gate.last_seq) == ("words", 6.0, 1)
+
+
+async def test_audio_that_a_stalled_peer_never_took_was_not_said(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = Desk(capacity=1)
+    desk.begin(1)
+    await desk.events.send(Info(message="in the way"))
+    await desk.queue_audio(1, 1.0)
+    await desk.sender.run()
+    assert desk.ledger.said() == ""
+
+
+async def test_audio_that_is_void_was_not_said(autojump_clock: trio.testing.MockClock) -> None:
+    desk = Desk()
+    desk.begin(1)
+    await desk.queue_audio(1, 1.0)
+    desk.gate.suspend(0.0)
+    desk.events.close()
+    await desk.sender.run()
+    assert (desk.ledger.said(), desk.gate.last_seq) == ("", 0)
+
+
+async def test_what_is_half_written_when_the_reply_is_suspended_is_written_to_its_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = Desk(capacity=1)
+    desk.begin(1)
+    for text in ("one", "two", "three"):
+        await desk.events.send(Token(text=text, turn=1))
+    desk.events.close()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.sender.run)
+        await trio.testing.wait_all_tasks_blocked()
+        desk.gate.suspend(0.0)
+        assert await desk.read_texts() == ["one", "two"]

@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from parley.actors.gate import ReplyGate
-from parley.actors.messages import ReplyAudible, ReplyWritten, Report, TurnOver
-from parley.actors.reply_exit import ReplyExit
+from parley.actors.messages import ReplyAudible, ReplyWritten, TurnOver
+from parley.actors.reply_exit import HeldEvent
 from parley.config import Settings
 from parley.conversation.record import TurnRecord
 from parley.conversation.timings import Timings
@@ -34,7 +34,7 @@ from parley.protocol.prompt_voice import PROFILE
 from parley.session.turn import MAX_RESTARTS, Turn
 from parley.supervisor import Crashed, GaveUp, SupervisionEvent
 from parley.telemetry import Telemetry
-from support.channels import drain, open_outbox
+from support.channels import drain, open_exit
 
 Clock = trio.testing.MockClock
 
@@ -46,18 +46,18 @@ class Scene:
         self,
         *replies: Sequence[Step],
         synthesizer: ScriptedSynthesizer | None = None,
-        outbox_room: int = 1000,
+        link_room: float = math.inf,
         **settings: object,
     ) -> None:
         self.responder = ScriptedResponder(replies)
         self.synthesizer = synthesizer or ScriptedSynthesizer()
-        report, self.reports = trio.open_memory_channel[Report](100)
-        outbox, self.out = open_outbox(outbox_room)
-        self.gate = ReplyGate()
-        self.gate.begin(3)
         self.record = TurnRecord(
             turn=3, user_text="hi", first_sample_s=0.0, first_partial_s=None, final_s=0.0
         )
+        self.exit, self._wire, self.reports = open_exit(3, self.record.ledger, room=0)
+        self._taken, self.out = trio.open_memory_channel[Outbound](link_room)
+        self.gate = ReplyGate()
+        self.gate.begin(self.exit)
         self.crashes: list[str] = []
         self.seq = count(1)
         chosen = Settings.defaults(**settings)
@@ -66,16 +66,46 @@ class Scene:
             conversation=[ChatMessage(role="user", text="hi")],
             responder=self.responder,
             synthesizer=self.synthesizer,
-            way=ReplyExit(outbox, report),
+            reply_exit=self.exit,
             gate=self.gate,
             next_seq=self.seq.__next__,
             profile=PROFILE,
             answering=chosen.answering,
             speaking=chosen.speaking,
-            clock=Timings(0.0),
+            timings=Timings(0.0),
             telemetry=Telemetry(),
             observers=(self._observe,),
         )
+
+    async def run(self) -> None:
+        """The turn, and a link that takes what it says at once, as long as there is room."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._link)
+            await self.turn.run()
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    async def _link(self) -> None:
+        while True:
+            event = await self._wire.receive()
+            if not self.gate.passes(event):
+                continue
+            self.gate.writes(event)
+            await self._taken.send(event)
+            self.gate.left(event, trio.current_time())
+
+    def suspend(self) -> None:
+        """As the dialogue does it."""
+        self.gate.set_open(False)
+        self.gate.suspend(trio.current_time())
+
+    async def give_back(self) -> None:
+        while (held := self.exit.next()) is not None:
+            if isinstance(held, HeldEvent):
+                await self.exit.send(held.event)
+            else:
+                await self.exit.reports.send(held.report)
+        self.gate.set_open(True)
 
     def _observe(self, event: SupervisionEvent) -> None:
         if isinstance(event, Crashed):
@@ -94,7 +124,7 @@ async def test_a_reply_is_written_spoken_and_over_when_it_has_been_heard(
     autojump_clock: Clock,
 ) -> None:
     scene = Scene(["Hello.", " You", " there."])
-    await scene.turn.run()
+    await scene.run()
     # 50 ms a character: "Hello." and "You there."
     assert trio.current_time() == pytest.approx(0.3 + 0.5)
     assert drain(scene.reports) == [
@@ -121,7 +151,7 @@ async def test_the_first_phrase_is_spoken_while_the_reply_is_still_written(
     autojump_clock: Clock,
 ) -> None:
     scene = Scene(["One.", 3.0, " Two."], synthesizer=ScriptedSynthesizer(delay_s=0.5))
-    await scene.turn.run()
+    await scene.run()
     assert (scene.record.first_token_s, scene.record.first_audio_s) == (0.0, 0.5)
     assert trio.current_time() == pytest.approx(3.5 + 0.2)
 
@@ -132,7 +162,7 @@ async def test_the_model_is_held_while_phrases_wait_for_their_playback(
     sentence = "A sentence of twenty characters or so."
     scene = Scene([sentence] * 100, stream_max_pending_phrases=1)
     with trio.move_on_after(1):
-        await scene.turn.run()
+        await scene.run()
     written = scene.record.text.count(".")
     # Played or waiting for it, spoken ahead, in the splitter's and the channels' hands; not 100.
     assert written < 30
@@ -141,7 +171,7 @@ async def test_the_model_is_held_while_phrases_wait_for_their_playback(
 
 async def test_an_empty_reply_is_over_at_once(autojump_clock: Clock) -> None:
     scene = Scene([])
-    await scene.turn.run()
+    await scene.run()
     assert drain(scene.out) == [ReplyComplete(turn=3)]
     assert drain(scene.reports) == [ReplyWritten(turn=3), TurnOver(turn=3)]
 
@@ -156,7 +186,7 @@ async def test_cancelled_it_leaves_no_task_no_call_and_no_event(
         synthesizer=ScriptedSynthesizer(delay_s=0.5),
     )
     with trio.move_on_after(after_s) as scope:
-        await scene.turn.run()
+        await scene.run()
     assert scope.cancelled_caught and trio.current_time() == after_s
     assert trio.lowlevel.current_statistics().tasks_living == before
     assert scene.responder.active == scene.synthesizer.active == 0
@@ -169,15 +199,15 @@ async def test_cancelled_it_leaves_no_task_no_call_and_no_event(
 async def test_a_phrase_that_was_cut_before_it_left_has_no_number(autojump_clock: Clock) -> None:
     scene = Scene(["A long first sentence that takes a while to be heard.", " Second."])
     with trio.move_on_after(1):
-        await scene.turn.run()
+        await scene.run()
     assert [e.seq for e in drain(scene.out) if isinstance(e, ReplyAudio)] == [1]
     assert next(scene.seq) == 2
 
 
 async def test_cancelled_while_the_outbox_is_full_it_ends(autojump_clock: Clock) -> None:
-    scene = Scene(["Hello.", " You."], outbox_room=0)
+    scene = Scene(["Hello.", " You."], link_room=0)
     with trio.move_on_after(3) as scope:
-        await scene.turn.run()
+        await scene.run()
     assert scope.cancelled_caught and trio.current_time() == 3
 
 
@@ -188,7 +218,7 @@ async def test_a_phrase_whose_lane_is_lost_is_spoken_after_the_restart(
         ["One.", " Two.", " Three."],
         synthesizer=ScriptedSynthesizer(failures={2: LaneLost("killed")}),
     )
-    await scene.turn.run()
+    await scene.run()
     events = drain(scene.out)
     assert scene.spoken(events) == "One.Two.Three."
     assert failures(events) == []
@@ -200,7 +230,7 @@ async def test_a_model_that_fails_at_first_is_asked_again_and_nobody_hears_of_it
     autojump_clock: Clock,
 ) -> None:
     scene = Scene([EngineFailure("503")], ["Hello."])
-    await scene.turn.run()
+    await scene.run()
     events = drain(scene.out)
     assert (scene.spoken(events), failures(events)) == ("Hello.", [])
     assert scene.crashes == ["llm"]
@@ -209,7 +239,7 @@ async def test_a_model_that_fails_at_first_is_asked_again_and_nobody_hears_of_it
 
 async def test_without_retries_the_first_failure_is_told(autojump_clock: Clock) -> None:
     scene = Scene([EngineFailure("503")], stream_llm_retries=0)
-    await scene.turn.run()
+    await scene.run()
     assert failures(drain(scene.out)) == [Code.LLM_FAIL]
     assert len(scene.responder.conversations) == 1
     assert drain(scene.reports)[-1] == TurnOver(turn=3)
@@ -217,7 +247,7 @@ async def test_without_retries_the_first_failure_is_told(autojump_clock: Clock) 
 
 async def test_what_a_model_said_before_it_failed_is_spoken(autojump_clock: Clock) -> None:
     scene = Scene(["Well, I", EngineFailure("cut")])
-    await scene.turn.run()
+    await scene.run()
     events = drain(scene.out)
     assert scene.spoken(events) == "Well, I"
     assert failures(events) == [Code.LLM_FAIL]
@@ -229,7 +259,7 @@ async def test_as_many_crashes_as_bad_luck_may_bring_are_borne(autojump_clock: C
     scene = Scene(
         ["One.", " Two.", " Three.", " Four."], synthesizer=ScriptedSynthesizer(failures=bugs)
     )
-    await scene.turn.run()
+    await scene.run()
     events = drain(scene.out)
     assert scene.spoken(events) == "Four."
     assert failures(events) == [Code.TTS_FAIL] * 3
@@ -241,7 +271,7 @@ async def test_one_crash_more_ends_the_turn_with_its_error(autojump_clock: Clock
     bug = ZeroDivisionError()
     bugs = dict.fromkeys(range(1, 100), bug)
     scene = Scene(["Word."] * 10, synthesizer=ScriptedSynthesizer(failures=bugs))
-    await scene.turn.run()
+    await scene.run()
     over = drain(scene.reports)[-1]
     assert isinstance(over, TurnOver) and over.turn == 3
     assert isinstance(over.error, GaveUp)
@@ -258,7 +288,84 @@ async def test_a_synthesizer_that_hangs_costs_a_phrase_and_not_the_turn(
         synthesizer=ScriptedSynthesizer(delays_s={1: math.inf}),
         stream_tts_timeout_s=2.5,
     )
-    await scene.turn.run()
+    await scene.run()
     events = drain(scene.out)
     assert (scene.spoken(events), failures(events)) == ("Two.", [Code.TTS_FAIL])
     assert scene.record.first_audio_s == 2.5
+
+
+# Suspended
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5, 0.9, 1.3, 2.6, 3.0])
+async def test_a_turn_that_is_suspended_and_given_back_says_all_of_its_reply(
+    autojump_clock: Clock, after_s: float
+) -> None:
+    scene = Scene(
+        [0.2, "First one.", 0.5, " Second one.", 1.0, " And a third."],
+        synthesizer=ScriptedSynthesizer(delay_s=0.5),
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.run)
+        await trio.sleep(after_s)
+        scene.suspend()
+        drain(scene.out)
+        await trio.sleep(3)
+        assert drain(scene.out) == []
+        await scene.give_back()
+    assert scene.record.ledger.heard(trio.current_time()) == "First one. Second one. And a third."
+    assert drain(scene.reports)[-1] == TurnOver(turn=3)
+    assert scene.responder.cancelled == 0
+    assert [len(scene.responder.conversations), len(scene.synthesizer.texts)] == [1, 3]
+
+
+async def test_each_token_is_told_once_though_the_turn_was_suspended(
+    autojump_clock: Clock,
+) -> None:
+    scene = Scene(["First.", 1.0, " Second.", 1.0, " Third."])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.run)
+        for _ in range(3):
+            await trio.sleep(0.7)
+            scene.suspend()
+            await trio.sleep(0.7)
+            await scene.give_back()
+    events = drain(scene.out)
+    assert [event.text for event in events if isinstance(event, Token)] == [
+        *("First.", " Second.", " Third.")
+    ]
+
+
+async def test_a_suspended_turn_does_not_end(autojump_clock: Clock) -> None:
+    scene = Scene(["Hello."])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.run)
+        await trio.sleep(0.1)
+        scene.suspend()
+        drain(scene.reports)
+        await trio.sleep(60)
+        assert drain(scene.reports) == []
+        await scene.give_back()
+    assert drain(scene.reports) == [ReplyAudible(turn=3), TurnOver(turn=3)]
+
+
+async def test_a_suspended_turn_that_is_cancelled_leaves_no_task_and_no_call(
+    autojump_clock: Clock,
+) -> None:
+    before = trio.lowlevel.current_statistics().tasks_living
+    scene = Scene(["First.", 0.5, " Second.", HANG])
+    with trio.move_on_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(scene.run)
+            await trio.sleep(0.2)
+            scene.suspend()
+    assert trio.lowlevel.current_statistics().tasks_living == before
+    assert scene.responder.active == scene.synthesizer.active == 0
+
+
+async def test_a_turn_whose_link_is_stalled_has_said_nothing(autojump_clock: Clock) -> None:
+    scene = Scene(["Hello.", " You."], link_room=0)
+    with trio.move_on_after(30):
+        await scene.run()
+    assert scene.record.ledger.said() == ""
+    assert not any(isinstance(report, ReplyAudible) for report in drain(scene.reports))

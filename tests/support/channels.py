@@ -6,7 +6,10 @@ from typing import TypeVar
 
 import trio
 
+from parley.actors.messages import Report
 from parley.actors.outbox import Outbox, PartialThinner
+from parley.actors.reply_exit import ReplyExit
+from parley.conversation.ledger import Ledger
 from parley.protocol.events import Outbound
 from parley.telemetry import Telemetry
 
@@ -25,3 +28,12 @@ def open_outbox(room: int = 1000) -> tuple[Outbox, trio.MemoryReceiveChannel[Out
     """An outbox that thins nothing, and the sender's end of it."""
     send, receive = trio.open_memory_channel[Outbound](room)
     return Outbox(send, PartialThinner(threshold=room, every=3), Telemetry()), receive
+
+
+def open_exit(
+    turn: int = 1, ledger: Ledger | None = None, *, held: bool = False, room: int = 1000
+) -> tuple[ReplyExit, trio.MemoryReceiveChannel[Outbound], trio.MemoryReceiveChannel[Report]]:
+    """The exit of a turn, with the sender's end and the dialogue's end of it."""
+    outbox, out = open_outbox(room)
+    tell, reports = trio.open_memory_channel[Report](100)
+    return ReplyExit(turn, outbox, tell, ledger or Ledger(), held=held), out, reports
