@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import trio
 
@@ -65,9 +66,10 @@ class RunningServer:
     async def connect(
         self, path: str = "/ws", *, settings: Settings | None = None
     ) -> AsyncIterator[InMemoryClient]:
-        """A client in memory, in the dialect of `path`; `settings` for this session alone (see
+        """A client in memory, in the dialect of `path`, which may have a query with the dialect's
+        options (`/stream?events=document`); `settings` for this session alone (see
         `Server.converse`). Leaving the block hangs up. Raises ValueError for a path that nothing
-        is served at."""
+        is served at, or an option's value that does not exist."""
         dialect = _dialect_at(path)
         server_end, client_end = memory_pair(MEMORY_FRAMES)
         client = InMemoryClient(client_end)
@@ -115,8 +117,9 @@ async def open_server(
 
 
 def _dialect_at(path: str) -> Dialect:
+    bare, _, query = path.partition("?")
     for dialect in DIALECTS:
-        if path in dialect.paths:
-            return dialect
+        if bare in dialect.paths:
+            return dialect.with_choices(dict(parse_qsl(query)))
     known = ", ".join(path for dialect in DIALECTS for path in dialect.paths)
     raise ValueError(f"nothing is served at {path!r}; known: {known}")

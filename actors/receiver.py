@@ -2,20 +2,23 @@
 session ends.
 
 Audio goes to the VAD in the order of its arrival, with the microphone's opening and closing among
-it; `cancel` goes to the dialogue directly. A breach of the dialect is answered here.
+it; `cancel` goes to the dialogue directly. A breach of the dialect is answered here, or only
+counted where the dialect's profile says so. Opening a microphone that is open, or closing one that
+is closed, is no breach.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import trio
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
+from ..conversation.late_audio import LateAudio
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..protocol import close_codes
 from ..protocol.codes import Breach, Violation
@@ -33,7 +36,7 @@ from ..protocol.commands import (
     TypedText,
 )
 from ..protocol.dialect import Codec, Frame
-from ..protocol.events import Closing, Expired, Failure, Info, Pong
+from ..protocol.events import Closing, Expired, Failure, Info, MicrophoneTold, Pong
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
 from ..turnstile import SendsItems, current_time, move_on_after
@@ -67,8 +70,14 @@ class Receiver:
 
     _started: bool = False
     _open: bool = False
+    _cancelled: bool = False
+    """Whether the client cancelled since it opened the microphone: its next start begins anew."""
     _ignored_told: bool = False
+    """Whether the client has been told, once in the session, that something of it is left out."""
+    _rate_hz: int = 0
+    """The rate that was started; 0 while the microphone is closed."""
     _resampler: Resampler | None = None
+    _late: LateAudio = field(default_factory=LateAudio)
 
     async def run(self) -> None:
         try:
@@ -107,6 +116,7 @@ class Receiver:
             case StopListening():
                 await self._stop()
             case CancelReply():
+                self._cancelled = True
                 await self.reports.send(CancelRequested())
                 await self.heard.send(HearingCancelled())
             case Interrupt():
@@ -122,41 +132,69 @@ class Receiver:
             case Ping():
                 await self.outbox.send(Pong())
             case Remark():
-                await self._remark(command)
+                self.telemetry.breach(command.breach)
             case _:
                 assert_never(command)
 
     async def _start(self, command: StartListening) -> None:
-        if self._open:
-            raise Violation(Breach.OUT_OF_ORDER, "start: already started; send stop first")
-        self._resampler = None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
-        self._started = True
-        self._open = True
-        self._ignored_told = False
-        await self.heard.send(MicrophoneOpened())
+        again = self._open and not self._cancelled
+        if command.rate_hz != self._rate_hz:
+            await self._flush()
+            self._rate_hz = command.rate_hz
+            self._resampler = (
+                None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
+            )
+        self._started = self._open = True
+        self._cancelled = False
+        self._left_out(self._late.leave_out())
+        if again and not self.codec.profile.start_resets:
+            # The hearing goes on undisturbed; only the dialogue counts from a new start.
+            await self.reports.send(MicrophoneOpened())
+        else:
+            await self.heard.send(MicrophoneOpened())
+        if again:
+            await self.outbox.send(MicrophoneTold(listening=True))
 
     async def _stop(self) -> None:
+        self._left_out(self._late.stop())
         if not self._open:
-            raise Violation(Breach.OUT_OF_ORDER, "stop: nothing was started")
-        if self._resampler is not None and (rest := self._resampler.flush()):
-            await self.heard.send(Sound(pcm16=rest, received_s=current_time()))
-        self._open = False
+            await self.outbox.send(MicrophoneTold(listening=False))
+            return
+        await self._flush()
+        self._open, self._rate_hz, self._resampler = False, 0, None
         await self.heard.send(MicrophoneClosed())
 
+    async def _flush(self) -> None:
+        """Pass on what the resampler still holds."""
+        if self._resampler is not None and (rest := self._resampler.flush()):
+            await self.heard.send(Sound(pcm16=rest, received_s=current_time()))
+
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
-        profile = self.codec.profile
-        if not self._open and not self._started:
-            if profile.needs_start:
-                raise Violation(Breach.AUDIO_BEFORE_START, "audio before start")
-            (rate_hz,) = profile.rates_hz
+        if self._open:
+            await self._pass_on(pcm16, received_s)
+        elif self.codec.profile.needs_start:
+            await self._unasked()
+        else:
+            await self._open_by_audio(pcm16, received_s)
+
+    async def _unasked(self) -> None:
+        """Audio outside of a start and its stop, where only what is between them counts."""
+        if not self._started:
+            raise Violation(Breach.AUDIO_BEFORE_START, "audio before start")
+        self._left_out(True)  # a browser's last frames cross the stop on their way
+        await self._tell_ignored("audio after stop is left out until a start")
+
+    async def _open_by_audio(self, pcm16: bytes, received_s: float) -> None:
+        (rate_hz,) = self.codec.profile.rates_hz
+        if heard := self._late.push(pcm16, rate_hz):
             await self._start(StartListening(rate_hz=rate_hz))
-        if not self._open:
-            # A browser's last frames cross the stop on their way.
+            await self._pass_on(heard, received_s)
+
+    def _left_out(self, some: bool) -> None:
+        if some:
             self.telemetry.dropped("audio_after_stop")
-            if not self._ignored_told:
-                self._ignored_told = True
-                await self.outbox.send(Info(message="audio after stop is left out until a start"))
-            return
+
+    async def _pass_on(self, pcm16: bytes, received_s: float) -> None:
         self.telemetry.count("audio_bytes_in", len(pcm16))
         # A frame may hold minutes; in the channel each second counts for itself.
         for start in range(0, len(pcm16), PIECE_BYTES):
@@ -168,23 +206,14 @@ class Receiver:
                     self.watch_audio(piece)
                 await self.heard.send(Sound(pcm16=piece, received_s=received_s))
 
-    async def _remark(self, remark: Remark) -> None:
-        self.telemetry.breach(remark.breach)
-        if remark.message:
-            await self._tell(Violation(remark.breach, remark.message), fatal=False)
-
     async def _answer(self, violation: Violation) -> bool:
-        """Tell the peer. True when this breach ends the session."""
-        fatal = violation.breach in self.codec.profile.fatal
+        """Tell the peer, where its dialect has it told. True when this breach ends the session."""
+        profile = self.codec.profile
+        fatal = violation.breach in profile.fatal
         self.telemetry.breach(violation.breach)
-        await self._tell(violation, fatal=fatal)
-        if fatal:
-            await self.outbox.send(
-                Closing(code=close_codes.POLICY_VIOLATION, reason=violation.breach.value)
-            )
-        return fatal
-
-    async def _tell(self, violation: Violation, *, fatal: bool) -> None:
+        if violation.breach in profile.ignored:
+            await self._tell_ignored(violation.message)
+            return False
         await self.outbox.send(
             Failure(
                 code=violation.code,
@@ -193,3 +222,14 @@ class Receiver:
                 breach=violation.breach,
             )
         )
+        if fatal:
+            await self.outbox.send(
+                Closing(code=close_codes.POLICY_VIOLATION, reason=violation.breach.value)
+            )
+        return fatal
+
+    async def _tell_ignored(self, what: str) -> None:
+        """What is left out, once in a session."""
+        if not self._ignored_told:
+            self._ignored_told = True
+            await self.outbox.send(Info(message=what))

@@ -58,10 +58,9 @@ class EndSession(msgspec.Struct, frozen=True):
 
 
 class Remark(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing to do, but worth counting, and telling the client where there is a message."""
+    """Nothing to do, but worth counting."""
 
     breach: Breach
-    message: str = ""
 
 
 Command: TypeAlias = (

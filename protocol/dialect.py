@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -17,6 +18,14 @@ Frame: TypeAlias = str | bytes
 NowMs: TypeAlias = Callable[[], int]
 """The time of day in Unix milliseconds, for dialects that tell it. A seam: codecs do no I/O."""
 
+Choices: TypeAlias = Mapping[str, str]
+"""What a client chose among a dialect's options, by the option's name. What is not in it is as the
+dialect has it by default."""
+
+NO_CHOICES: Choices = MappingProxyType({})
+
+_SHOWN_CHARS = 40
+
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between dialects, beside the spelling."""
@@ -25,7 +34,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     rates_hz: frozenset[int]
     """Sample rates that a client may send."""
     needs_start: bool
-    """Whether audio before `StartListening` is a breach."""
+    """Whether audio counts only between a start and its stop: before the start it is a breach,
+    after the stop it is left out. Where it is False, audio opens the microphone by itself."""
+    start_resets: bool
+    """Whether a start while the microphone is open forgets what is being heard. Where it is False,
+    such a start changes nothing in the hearing but the sample rate."""
+    completes_on_stop: bool
+    """Whether each stop, also one without any speech, tells the client that it is done:
+    `finalize_pending`, the latency metrics, and `info` "Session complete"."""
     max_audio_bytes: int
     """The largest audio frame that is taken."""
     max_message_bytes: int
@@ -38,10 +54,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How long before its playback reply audio is sent; None: STREAM_REPLY_LEAD_MS."""
     final_on_stop: bool
     """Whether a stop without any words brings an empty final transcript."""
-    completes_on_stop: bool = False
-    """Whether the client is told when everything that was said before a stop has been answered."""
     fatal: frozenset[Breach]
     """Breaches that end the session. The others are reported, and it goes on."""
+    ignored: frozenset[Breach]
+    """Breaches that the protocol's own server takes without a word. They are counted; the first of
+    a session is told as an `Info`, and none is ever told as a `Failure`."""
 
 
 class Codec(Protocol):
@@ -58,7 +75,39 @@ class Codec(Protocol):
         ...
 
 
+class BadChoice(ValueError):
+    """A value that an option does not have; the message says which are allowed."""
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A codec, its profile, and where it is served.
+
+    `options` are what a client may choose of the spelling by the query of its address: each
+    option's name with the values that it has, the default first.
+    """
+
     profile: Profile
-    codec: Callable[[NowMs], Codec]
+    codec: Callable[[NowMs, Choices], Codec]
     paths: tuple[str, ...]
+    options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    chosen: Choices = NO_CHOICES
+
+    def new_codec(self, now_ms: NowMs) -> Codec:
+        """A codec for one session."""
+        return self.codec(now_ms, self.chosen)
+
+    def with_choices(self, query: Mapping[str, str]) -> Dialect:
+        """The dialect as the query of an address chooses it. Blank values count as not given, and
+        parameters that are no option of the dialect are somebody else's. Raises BadChoice."""
+        chosen = {
+            name: value for name in self.options if (value := query.get(name, "").strip()) != ""
+        }
+        for name, value in chosen.items():
+            if value not in self.options[name]:
+                allowed = ", ".join(self.options[name])
+                raise BadChoice(f"{name}: {_shown(value)} is refused; allowed: {allowed}")
+        return msgspec.structs.replace(self, chosen=chosen) if chosen else self
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}...")

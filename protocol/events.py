@@ -30,6 +30,13 @@ class StateChanged(Event, frozen=True, kw_only=True):
     listening: bool
 
 
+class MicrophoneTold(Event, frozen=True, kw_only=True):
+    """The answer to a client that opened a microphone that was open, or closed one that was closed:
+    how it is now. Nothing has changed, so there is no StateChanged."""
+
+    listening: bool
+
+
 class SpeechStarted(Event, frozen=True, kw_only=True):
     """Speech began at `audio_ms` of the session's audio clock."""
 
@@ -40,6 +47,8 @@ class SpeechStarted(Event, frozen=True, kw_only=True):
 
 class SpeechEnded(Event, frozen=True, kw_only=True):
     audio_ms: int
+    energy: float | None = None
+    """The RMS of what was said last, where it is known; full scale is 1."""
 
 
 class Partial(Event, frozen=True, kw_only=True):
@@ -168,6 +177,7 @@ class Closing(Event, frozen=True, kw_only=True):
 Outbound: TypeAlias = (
     SessionOpened
     | StateChanged
+    | MicrophoneTold
     | SpeechStarted
     | SpeechEnded
     | Partial

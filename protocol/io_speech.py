@@ -2,12 +2,17 @@
 
 JSON in both directions, audio as base64 PCM16 at 16 kHz. Times are Unix milliseconds. Errors never
 close the connection. Source: wire facts of dialect B.
+
+The protocol's document and its server spell one message differently, so the address may choose:
+`/stream?events=document` has `vad_event` where `/stream` has `vad`. Parley's own is `stable_chars`
+in a partial transcript: so many characters of its text will not change in later partials.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import msgspec
@@ -15,7 +20,7 @@ import msgspec
 from . import events
 from .codes import Breach, Code, Violation
 from .commands import Audio, Command, Interrupt, Remark, StartListening, StopListening
-from .dialect import Dialect, Frame, NowMs, Profile
+from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .states import State
 
@@ -27,8 +32,8 @@ REPLY_FRAME_MS = 100
 REPLY_LEAD_MS = 300
 """What a client has left to play when the network hiccups, and what an interruption wastes."""
 
-MAX_AUDIO_BYTES = 256 * 1024
-"""Eight seconds in one message. Clients send 100-200 ms."""
+MAX_AUDIO_BYTES = 1024 * 1024
+"""Half a minute in one message. Source: wire facts, "1 MB decoded". Clients send 100-200 ms."""
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Enough above MAX_AUDIO_BYTES that audio which is far too long is answered in words."""
@@ -36,7 +41,9 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 PROFILE = Profile(
     name="io-speech",
     rates_hz=frozenset({RATE_HZ}),
-    needs_start=True,
+    needs_start=False,
+    start_resets=True,
+    completes_on_stop=False,
     max_audio_bytes=MAX_AUDIO_BYTES,
     max_message_bytes=MAX_MESSAGE_BYTES,
     reply_rate_hz=RATE_HZ,
@@ -44,13 +51,26 @@ PROFILE = Profile(
     reply_lead_ms=REPLY_LEAD_MS,
     final_on_stop=False,
     fatal=frozenset(),
+    ignored=frozenset({Breach.SEQUENCE_JUMP, Breach.OUT_OF_ORDER}),
 )
+
+OPTIONS = MappingProxyType({"events": ("server", "document")})
+"""As the protocol's server spells its messages, or as its document does."""
+
+_VAD_TYPES = {"server": "vad", "document": "vad_event"}
+
+PARTIAL_CONFIDENCE = 0.75
+"""Of a partial transcript of which nothing is stable yet. The protocol's server tells this one for
+every partial, and its clients leave out what is below it."""
+
+FINAL_CONFIDENCE = 0.95
+"""Of a final whose recognizer does not say how sure it is, and of a partial that is stable as a
+whole. Source: the protocol's server."""
 
 _BREACHES = {
     Breach.INVALID_AUDIO: "invalid_audio",
     Breach.ODD_AUDIO: "invalid_audio",
     Breach.OVERSIZED_FRAME: "invalid_audio",
-    Breach.SEQUENCE_JUMP: "invalid_audio",
     Breach.UNSUPPORTED_RATE: "invalid_audio_format",
 }
 """Breaches that have a word of their own; the others are `invalid_message`."""
@@ -63,7 +83,9 @@ _AUDIO_CODES = frozenset(
 
 class _Audio(msgspec.Struct):
     data: bytes
-    sequence: int | None = None
+    sequence: Any = None
+    """Counted where it is a whole number. Nothing depends on it: audio is taken in the order of its
+    arrival."""
 
 
 class _Control(msgspec.Struct):
@@ -76,15 +98,16 @@ _CONTROL = msgspec.json.Decoder(_Control)
 
 class IoSpeechCodec:
     """Dialect B for one session: it counts sequence numbers, in and out, and knows which status
-    it told last."""
+    it told last. `choices` may hold a value of each of OPTIONS."""
 
     profile = PROFILE
 
-    def __init__(self, now_ms: NowMs) -> None:
+    def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._now_ms = now_ms
+        self._vad_type = _VAD_TYPES[choices.get("events", "server")]
         self._expected: int | None = None
-        self._jump_told = False
         self._sent = 0
+        self._listening = False
         self._status = ""
 
     # In
@@ -117,23 +140,14 @@ class IoSpeechCodec:
             )
         return (*self._jump(audio.sequence), Audio(audio.data))
 
-    def _jump(self, sequence: int | None) -> Sequence[Command]:
-        """Audio is taken in the order of its arrival; that numbers jump is worth one remark."""
-        if sequence is None:
+    def _jump(self, sequence: object) -> Sequence[Command]:
+        """A remark where the numbers jump."""
+        if not isinstance(sequence, int):
             return ()
         expected, self._expected = self._expected, sequence + 1
         if expected is None or sequence == expected:
             return ()
-        told, self._jump_told = self._jump_told, True
-        message = (
-            ""
-            if told
-            else (
-                f"sequence {sequence} came where {expected} was due; "
-                "audio is taken in the order of its arrival"
-            )
-        )
-        return (Remark(breach=Breach.SEQUENCE_JUMP, message=message),)
+        return (Remark(breach=Breach.SEQUENCE_JUMP),)
 
     def _control(self, text: str) -> Command:
         control = fields_of(_CONTROL, text, Breach.INVALID_FIELD, "control")
@@ -163,17 +177,23 @@ class IoSpeechCodec:
             case events.SessionOpened():
                 return self._tell_status("connected")
             case events.StateChanged():
-                return self._tell_status(_status_of(event))
+                opened = event.listening and not self._listening
+                self._listening = event.listening
+                return self._tell_status("listening" if opened else _status_of(event))
+            case events.MicrophoneTold():
+                answer = "listening" if event.listening else "connected"
+                self._status = ""  # whatever comes next is told, also if it is the same
+                return [{"type": "status", "status": answer}]
             case events.SpeechStarted():
-                energy = {} if event.energy is None else {"energy": round(event.energy, 4)}
-                return [{"type": "vad", "event": "speech_start", **energy}]
+                return [self._vad("speech_start", event.energy)]
             case events.SpeechEnded():
-                return [{"type": "vad", "event": "speech_end"}]
+                return [self._vad("speech_end", event.energy)]
             case events.Partial():
-                stable = event.stable_chars / len(event.text) if event.text else 0.0
-                return [self._transcript(event.text, False, stable)]
+                transcript = self._transcript(event.text, False, _confidence(event))
+                return [{**transcript, "stable_chars": event.stable_chars}]
             case events.Final():
-                return [self._transcript(event.text, True, event.confidence)]
+                sure = event.confidence or (FINAL_CONFIDENCE if event.text else 0.0)
+                return [self._transcript(event.text, True, sure)]
             case events.ReplyAudio():
                 self._sent += 1
                 return [
@@ -214,6 +234,10 @@ class IoSpeechCodec:
         self._status = status
         return [{"type": "status", "status": status}]
 
+    def _vad(self, event: str, energy: float | None) -> dict[str, Any]:
+        known = {} if energy is None else {"energy": round(energy, 4)}
+        return {"type": self._vad_type, "event": event, **known}
+
     def _transcript(self, text: str, is_final: bool, confidence: float) -> dict[str, Any]:
         return {
             "type": "transcript",
@@ -223,7 +247,7 @@ class IoSpeechCodec:
         }
 
     def _error(self, event: events.Failure) -> list[dict[str, Any]]:
-        if event.code is Code.CANCELLED:
+        if event.code is Code.CANCELLED or event.breach in PROFILE.ignored:
             return []
         if event.breach is not None:
             code = _BREACHES.get(event.breach, "invalid_message")
@@ -232,6 +256,15 @@ class IoSpeechCodec:
         else:
             code = "audio_processing_error" if event.code in _AUDIO_CODES else "internal_error"
         return [{"type": "error", "code": code, "message": event.message}]
+
+
+def _confidence(partial: events.Partial) -> float:
+    """From PARTIAL_CONFIDENCE, while nothing of the text is stable, to FINAL_CONFIDENCE, where all
+    of it is; 0 where there is no text."""
+    if not partial.text:
+        return 0.0
+    stable = partial.stable_chars / len(partial.text)
+    return PARTIAL_CONFIDENCE + stable * (FINAL_CONFIDENCE - PARTIAL_CONFIDENCE)
 
 
 def _status_of(event: events.StateChanged) -> str:
@@ -245,4 +278,4 @@ def _status_of(event: events.StateChanged) -> str:
             return "listening" if event.listening else "connected"
 
 
-DIALECT = Dialect(profile=PROFILE, codec=IoSpeechCodec, paths=("/stream",))
+DIALECT = Dialect(profile=PROFILE, codec=IoSpeechCodec, paths=("/stream",), options=OPTIONS)

@@ -44,8 +44,12 @@ def _too_deep(text: str) -> bool:
     return False
 
 
-def type_of(text: str) -> str:
-    """The message's type. Raises Violation: INVALID_JSON or MISSING_TYPE."""
+def type_of(text: str, untyped: str | None = None) -> str:
+    """The message's type; `untyped` is the type of an object that names none.
+
+    Raises Violation: INVALID_JSON; or MISSING_TYPE for what is no object, for a type that is no
+    string, and where `untyped` is None for an object that names no type.
+    """
     if _too_deep(text):
         raise Violation(Breach.INVALID_JSON, f"JSON is nested more than {MAX_DEPTH} levels deep")
     try:
@@ -57,6 +61,8 @@ def type_of(text: str) -> str:
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise Violation(Breach.INVALID_JSON, f"not valid JSON: {error}") from None
     if isinstance(message.type, msgspec.UnsetType):
+        if untyped is not None:
+            return untyped
         raise Violation(Breach.MISSING_TYPE, "a message has no type")
     return message.type
 

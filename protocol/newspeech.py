@@ -2,6 +2,10 @@
 
 Binary PCM16 at 24 kHz in both directions, JSON for the rest; what dialect A has a name for has the
 same name here. Source: wire facts of dialect C.
+
+What the protocol's own server ignores is ignored: text that is no message, unknown types and
+commands, audio frames that are empty or of odd length. They are counted, and the first of a session
+is told as an `info`. `end_session` closes the connection, which that server leaves to the client.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from .commands import (
     StartListening,
     TypedText,
 )
-from .dialect import Dialect, Frame, NowMs, Profile
+from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .prompt_voice import plain_messages, played
 
@@ -33,8 +37,12 @@ REPLY_FRAME_MS = 80
 REPLY_LEAD_MS = 240
 """Three chunks."""
 
-MAX_AUDIO_BYTES = 10 * 1024 * 1024
-"""Source: wire facts, "up to 10 MB"."""
+MAX_AUDIO_BYTES = 10_000_000
+"""Source: wire facts, "10,000,000 bytes a message"."""
+
+MAX_JSON_BYTES = 64 * 1024
+"""A binary frame that is larger is audio, whatever it looks like. The longest text that is taken
+has MAX_TEXT_CHARS, six bytes each where all are escaped."""
 
 MAX_TEXT_CHARS = 8_000
 """Typed input is answered like speech: it is a few sentences, not a document."""
@@ -43,6 +51,8 @@ PROFILE = Profile(
     name="newspeech",
     rates_hz=frozenset({RATE_HZ}),
     needs_start=False,
+    start_resets=False,
+    completes_on_stop=False,
     max_audio_bytes=MAX_AUDIO_BYTES,
     max_message_bytes=MAX_AUDIO_BYTES + 64 * 1024,
     reply_rate_hz=RATE_HZ,
@@ -50,6 +60,17 @@ PROFILE = Profile(
     reply_lead_ms=REPLY_LEAD_MS,
     final_on_stop=False,
     fatal=frozenset(),
+    ignored=frozenset(
+        {
+            Breach.INVALID_JSON,
+            Breach.MISSING_TYPE,
+            Breach.UNKNOWN_TYPE,
+            Breach.INVALID_FIELD,
+            Breach.INVALID_AUDIO,
+            Breach.ODD_AUDIO,
+            Breach.OUT_OF_ORDER,
+        }
+    ),
 )
 
 
@@ -62,6 +83,14 @@ class _Control(msgspec.Struct):
     audio_clock: bool = False
 
 
+class _Shape(msgspec.Struct):
+    """What tells a message in a binary frame from audio."""
+
+    type: str | msgspec.UnsetType = msgspec.UNSET
+    content: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)
 _TEXT = msgspec.json.Decoder(_Text)
 _CONTROL = msgspec.json.Decoder(_Control)
 
@@ -71,23 +100,27 @@ class NewSpeechCodec:
 
     profile = PROFILE
 
-    def __init__(self, now_ms: NowMs) -> None:
+    def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
-        if isinstance(frame, bytes):
-            return (self._audio(frame),)
-        kind = type_of(frame)
+        if isinstance(frame, str):
+            return (self._message(frame),)
+        text = _message_in(frame)
+        return (self._audio(frame) if text is None else self._message(text),)
+
+    def _message(self, text: str) -> Command:
+        kind = type_of(text, untyped="text")
         match kind:
             case "text":
-                return (self._text(frame),)
+                return self._text(text)
             case "control":
-                return (self._control(frame),)
+                return self._control(text)
             case "barge_in":
-                return (Interrupt(),)
+                return Interrupt()
             case "played":
-                return (played(frame),)
+                return played(text)
         raise Violation(
             Breach.UNKNOWN_TYPE,
             f"unknown message type {kind[:40]!r}; known: text, control, barge_in, played",
@@ -150,12 +183,34 @@ class NewSpeechCodec:
             case events.BargeIn() if self._audio_clock:
                 (message,) = plain_messages(event)
                 return [as_json({**message, "heard": event.heard})]
+            case events.Failure() if event.breach in PROFILE.ignored:
+                return []
             case events.PhraseDone():
                 return []  # it marks the end of a WAV, and there is none
             case events.TurnTimes() if not self._audio_clock:
                 return []
             case _:
                 return [as_json(message) for message in plain_messages(event)]
+
+
+def _message_in(frame: bytes) -> str | None:
+    """The JSON text in a binary frame; None where it is audio.
+
+    Some clients send all their messages as bytes. A frame is a message if it has at most
+    MAX_JSON_BYTES, is enclosed in braces but for white space around them, and as a whole is UTF-8
+    and a JSON object with a string as its `type` or `content`. Audio does not do that by chance.
+    """
+    if len(frame) > MAX_JSON_BYTES:
+        return None
+    enclosed = frame.strip(b" \t\r\n")
+    if not (enclosed.startswith(b"{") and enclosed.endswith(b"}")):
+        return None
+    try:
+        shape = _SHAPE.decode(enclosed)
+        text = enclosed.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if shape.type is msgspec.UNSET and shape.content is msgspec.UNSET else text
 
 
 DIALECT = Dialect(profile=PROFILE, codec=NewSpeechCodec, paths=("/engine",))

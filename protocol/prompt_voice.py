@@ -18,7 +18,7 @@ from ..audio.wav import wav_bytes
 from . import events
 from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, Played, StartListening, StopListening
-from .dialect import Dialect, Frame, NowMs, Profile
+from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 
 PROTOCOL_VERSION = 1
@@ -40,6 +40,7 @@ PROFILE = Profile(
     name="prompt-voice",
     rates_hz=RATES_HZ,
     needs_start=True,
+    start_resets=False,
     max_audio_bytes=MAX_AUDIO_BYTES,
     max_message_bytes=MAX_MESSAGE_BYTES,
     reply_rate_hz=None,
@@ -55,6 +56,7 @@ PROFILE = Profile(
             Breach.OVERSIZED_FRAME,
         }
     ),
+    ignored=frozenset({Breach.INVALID_AUDIO, Breach.ODD_AUDIO, Breach.OUT_OF_ORDER}),
 )
 
 
@@ -83,7 +85,7 @@ class PromptVoiceCodec:
 
     profile = PROFILE
 
-    def __init__(self, now_ms: NowMs) -> None:
+    def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
 
     def decode(self, frame: Frame) -> Sequence[Command]:
@@ -99,7 +101,7 @@ class PromptVoiceCodec:
                 f"an audio frame has {len(pcm16)} bytes; {MAX_AUDIO_BYTES} are the most",
             )
         if not pcm16:
-            raise Violation(Breach.INVALID_FIELD, "an audio frame is empty")
+            raise Violation(Breach.INVALID_AUDIO, "an audio frame is empty")
         if len(pcm16) % 2:
             raise Violation(
                 Breach.ODD_AUDIO,
@@ -224,7 +226,11 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
         case events.TurnTimes():
             return [{"type": "metrics", "event": "turn", **event.by_name()}]
         case (
-            events.StateChanged() | events.SpeechStarted() | events.SpeechEnded() | events.Closing()
+            events.StateChanged()
+            | events.MicrophoneTold()
+            | events.SpeechStarted()
+            | events.SpeechEnded()
+            | events.Closing()
         ):
             return []
         case _:

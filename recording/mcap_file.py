@@ -117,7 +117,7 @@ def _first(rest: Iterator[Message], messages: Messages) -> Header:
 _HEADER_TYPES: dict[str, type] = {
     **dict.fromkeys(("session_id", "dialect", "parley", "turn_end"), str),
     **dict.fromkeys(("opened_ms", "detector_frame_samples", "format"), int),
-    **dict.fromkeys(("settings", "engines"), dict),
+    **dict.fromkeys(("settings", "choices", "engines"), dict),
     **dict.fromkeys(("has_audio", "has_text"), bool),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from ..config import Settings
-from ..protocol.dialect import Dialect
+from ..protocol.dialect import BadChoice, Dialect
 from ..protocol.dialects import DIALECTS
 from .mcap_records import RecordingError
 from .replay import Replayed, replay
@@ -43,7 +43,10 @@ async def replay_recording(recording: Recording) -> Replayed:
 def dialect_of(header: Header) -> Dialect:
     for dialect in DIALECTS:
         if dialect.profile.name == header.dialect:
-            return dialect
+            try:
+                return dialect.with_choices({k: str(v) for k, v in header.choices.items()})
+            except BadChoice as error:
+                raise RecordingError(f"its choice is refused by this version: {error}") from error
     raise RecordingError(f"its dialect {header.dialect!r} is not known")
 
 

@@ -141,6 +141,7 @@ class Recordings:
         header = Header(
             session_id=session_id,
             dialect=dialect.profile.name,
+            choices=dict(dialect.chosen),
             opened_ms=opened_ms,
             settings=self._public if settings is None else settings.public(),
             detector_frame_samples=frame_samples,

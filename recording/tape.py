@@ -54,6 +54,8 @@ class Header:
     """All that were set, by name, without secrets."""
     detector_frame_samples: int
     """Of the detector, at 16 kHz."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """What the client chose among the dialect's options."""
     engines: Mapping[str, str] = field(default_factory=dict)
     """Kind to engine, as the server reports them."""
     parley: str = ""

@@ -34,7 +34,7 @@ from ..engines.room import EngineRoom
 from ..engines.tts.interface import ManyVoices
 from ..engines.turn.interface import TurnEndEngine
 from ..protocol import newspeech
-from ..protocol.dialect import Dialect
+from ..protocol.dialect import BadChoice, Dialect
 from ..protocol.dialects import DIALECTS
 from ..recording.recordings import Recordings
 from ..recording.tap import Tap, TappedTransport, tapped
@@ -52,6 +52,9 @@ from .http.speech import SpeechEndpoints
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
 
+SERVICE = "parley"
+"""The name that `/health` tells."""
+
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 WEB = Path(__file__).parents[1] / "web"
@@ -66,6 +69,14 @@ def _looks_at(engine: TurnEndEngine | None) -> str:
     if engine is None:
         return ""
     return "text" if engine.needs_text else "audio"
+
+
+def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
+    """The dialect with the options of this upgrade's address. Raises BadUpgrade."""
+    try:
+        return dialect.with_choices(head.query)
+    except BadChoice as problem:
+        raise BadUpgrade(400, str(problem)) from None
 
 
 class PortInUse(Exception):
@@ -175,7 +186,7 @@ class Server:
         return WebSocketRoute(
             on_websocket=functools.partial(self._converse, dialect),
             max_message_bytes=dialect.profile.max_message_bytes,
-            check=self._wished,
+            check=functools.partial(self._check, dialect),
         )
 
     def _gauges(self) -> None:
@@ -289,11 +300,16 @@ class Server:
         )
         await self.converse(
             transport,
-            dialect,
+            _as_chosen(dialect, head),
             (Child("keepalive", run=pings, restart=Restart.TEMPORARY),),
             record=head.query.get("record"),
             settings=self._wished(head),
         )
+
+    def _check(self, dialect: Dialect, head: Head) -> None:
+        """Raises BadUpgrade for an address that asks for what cannot be."""
+        self._wished(head)
+        _as_chosen(dialect, head)
 
     def _wished(self, head: Head) -> Settings:
         """The settings of the session that this upgrade asks for. Raises BadUpgrade."""
@@ -421,7 +437,13 @@ class Server:
 
     async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
         return json_response(
-            {"ok": True, "status": "ok", "version": __version__, "sessions": len(self._sessions)}
+            {
+                "ok": True,
+                "status": "ok",
+                "service": SERVICE,
+                "version": __version__,
+                "sessions": len(self._sessions),
+            }
         )
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:

@@ -166,7 +166,7 @@ class Session:
             outbox=trio.open_memory_channel(OUTBOX_CAPACITY),
         )
         self._reports = Merged(self._channels.reports[0])
-        self._codec = self.dialect.codec(self._now_ms)
+        self._codec = self.dialect.new_codec(self._now_ms)
         self._gate = ReplyGate()
         self._outbox = Outbox(
             self._channels.outbox[0],

@@ -509,8 +509,8 @@ class _Run:
 
     async def _say(self, say: Say) -> None:
         per_ms = 24 if self.script.dialect == "C" else 16
-        if self.script.dialect == "C":
-            self.opens = True
+        if self.script.dialect != "A":
+            self.opens = True  # audio opens the microphone; _settle sends enough of it
         pcm16 = LOUD * (say.ms * per_ms) + bytes(2 * say.pause_ms * per_ms)
         step = say.chunk_ms * per_ms * 2
         for start in range(0, len(pcm16), step):

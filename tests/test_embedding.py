@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -50,6 +51,23 @@ async def test_a_server_without_a_socket_holds_a_conversation_in_memory(
         await client.wait_for("tts_complete")
         assert server.status()["clients"] == 1
     assert final["text"] == "hello there"
+
+
+async def test_a_path_in_memory_may_choose_among_its_dialects_options(
+    autojump_clock: Clock,
+) -> None:
+    async with open_server(own=own()) as server:
+        async with server.connect("/stream?events=document&other=x") as client:
+            await client.wait_for("status")
+            pcm16 = speech(600) + silence(800)
+            for start in range(0, len(pcm16), 3200):
+                await trio.sleep(0.1)
+                data = base64.b64encode(pcm16[start : start + 3200]).decode()
+                await client.say(type="audio", data=data)
+            await client.wait_for("vad_event", count=2)
+        with pytest.raises(ValueError, match="events: 'x' is refused; allowed: server, document"):
+            async with server.connect("/stream?events=x"):
+                pass
 
 
 async def test_an_engine_of_ones_own_answers(autojump_clock: Clock) -> None:

@@ -79,8 +79,10 @@ def _message(message: dict[str, Any]) -> Told | None:
         case "transcript" if message.get("is_final"):
             return FinalTold(text)
         case "transcript":
-            stable = round(float(message.get("confidence") or 0) * len(text))
-            return PartialTold(text=text, stable_chars=stable, audio_ms=None)
+            stable = message.get("stable_chars")
+            if stable is None:  # older versions told the stable share as the confidence
+                stable = round(float(message.get("confidence") or 0) * len(text))
+            return PartialTold(text=text, stable_chars=int(stable), audio_ms=None)
         case "tts_chunk" | "audio_output":
             return _audio(message)
         case "barge_in":

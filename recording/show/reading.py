@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...audio.pcm import HEARING_RATE_HZ
+from ...conversation.late_audio import LateAudio
 from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
@@ -44,7 +45,7 @@ def timeline_of(recording: Recording) -> Timeline:
     dialect = _dialect(recording.header.dialect)
     reader = _Reader(
         dialect=dialect,
-        codec=dialect.codec(lambda: 0),
+        codec=dialect.new_codec(lambda: 0),
         has_text=recording.header.has_text,
         hearing=Hearing(recording.header.detector_frame_samples / HEARING_RATE_HZ),
     )
@@ -67,6 +68,7 @@ class _Reader:
     codec: Codec
     hearing: Hearing
     replies: Replies = field(default_factory=Replies)
+    late: LateAudio = field(default_factory=LateAudio)
     has_text: bool = True
     """Where there is none, empty words are words that were left out."""
     marks: list[Mark] = field(default_factory=list)
@@ -217,15 +219,17 @@ class _Reader:
         hearing, profile = self.hearing, self.dialect.profile
         match command:
             case commands.Audio():
-                unasked = not profile.needs_start and not hearing.pieces
-                if not hearing.listening and (unasked or not self.has_text):
-                    hearing.opened(min(profile.rates_hz))
-                if hearing.listening:
-                    hearing.came(entry.at_s, command.pcm16)
+                self._heard(entry, command.pcm16)
             case commands.StartListening() if not hearing.listening:
+                self.late.leave_out()
                 hearing.opened(command.rate_hz)
                 self._mark(entry, Kind.CLIENT, "microphone opened")
+            case commands.StartListening():
+                hearing.rate_hz = command.rate_hz
+                if profile.start_resets and hearing.current is not None:
+                    hearing.current.fate = Fate.DROPPED
             case commands.StopListening():
+                self.late.stop()
                 hearing.listening = False
                 self._mark(entry, Kind.CLIENT, "microphone closed")
             case commands.CancelReply():
@@ -239,6 +243,17 @@ class _Reader:
                 self._unanswered.append((entry.at_s, command.text, None))
             case commands.EndSession():
                 self._mark(entry, Kind.CLIENT, "the caller says goodbye")
+
+    def _heard(self, entry: Entry, pcm16: bytes) -> None:
+        hearing, profile = self.hearing, self.dialect.profile
+        if not hearing.listening:
+            rate_hz = min(profile.rates_hz)
+            if self.has_text:
+                pcm16 = b"" if profile.needs_start else self.late.push(pcm16, rate_hz)
+            if not pcm16:
+                return
+            hearing.opened(rate_hz)
+        hearing.came(entry.at_s, pcm16)
 
     # The server
 

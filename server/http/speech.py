@@ -6,7 +6,8 @@
     POST /api/voice     a recorded blob         what was said, the reply, and that spoken
 
 They share engines and lanes with the sessions; what bodies mean is in `speech_bodies`. Handlers
-raise BadRequest where the peer is at fault, and answer 503 where an engine is.
+raise BadRequest where the peer is at fault, and answer 503 where an engine is. An id by which the
+client traces its request comes back in every answer, and refusals are then answered here.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
 from ...telemetry import Telemetry
 from .front import RETRY_AFTER_S, HttpHandler
 from .head import BadRequest, Head
-from .responses import Response, error_response, json_response, read_body
+from .responses import Response, json_response, read_body
 from .speech_bodies import (
     TEXT_LIMIT_CHARS,
+    event_id_of,
     form_blob,
     holds_a_file,
     joined,
@@ -63,6 +65,17 @@ ENGINES_LIMIT_S = 120.0
 
 WAV_MIME = "audio/wav"
 Answer: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
+
+
+def _echo(event_id: str | None) -> Mapping[str, str]:
+    return {} if event_id is None else {"event_id": event_id}
+
+
+def _refused(
+    status: int, message: str, headers: Mapping[str, str], event_id: str | None
+) -> Response:
+    body = {"ok": False, "error": message, **_echo(event_id)}
+    return json_response(body, status, headers)
 
 
 class SpeechEndpoints:
@@ -137,18 +150,26 @@ class SpeechEndpoints:
 
     async def _serve(self, head: Head, stream: trio.abc.Stream, answer: Answer) -> Response:
         again = {"Retry-After": str(RETRY_AFTER_S)}
+        traced_by = head.header("x-event-id")
+        event_id = event_id_of(traced_by)
         if self._requests >= REQUESTS_MAX:
-            return error_response(503, "too many requests at once; try again later", again)
+            return _refused(503, "too many requests at once; try again later", again, event_id)
         self._requests += 1
         try:
             body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
+            event_id = event_id_of(traced_by, body)
             with engine_deadline(ENGINES_LIMIT_S, "the request"):
                 async with self._turns:
-                    return json_response({"ok": True, **await answer(head, body)})
+                    found = await answer(head, body)
+            return json_response({"ok": True, **found, **_echo(event_id)})
+        except BadRequest as refusal:
+            if event_id is None:
+                raise
+            return _refused(refusal.status, refusal.message, dict(refusal.headers), event_id)
         except EngineFailure as failure:
             self._log.warning("request_failed", path=head.path, error=str(failure))
             later = failure.retryable or isinstance(failure, EngineBusy)
-            return error_response(503, str(failure), again if later else None)
+            return _refused(503, str(failure), again if later else {}, event_id)
         finally:
             self._requests -= 1
 

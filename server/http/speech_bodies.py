@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import TypeVar
@@ -33,6 +34,14 @@ SENTENCES = re.compile(r"(?<=[.?!])\s+")
 Shape = TypeVar("Shape")
 
 
+EVENT_ID_CHARS = 200
+"""Of an event's id. A longer one is not echoed."""
+
+
+class _Traced(msgspec.Struct, frozen=True):
+    event_id: str | None = None
+
+
 class SttBody(msgspec.Struct, frozen=True):
     audio: str
 
@@ -46,6 +55,16 @@ def _json(body: bytes, shape: type[Shape]) -> Shape:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(400, f"the body is not the JSON it should be: {error}") from None
+
+
+def event_id_of(header: str | None, body: bytes = b"") -> str | None:
+    """The id by which a client traces its request: the `event_id` of a JSON body, or else the
+    header `X-Event-ID`. None where there is none, it is no text, or it is too long."""
+    found = header
+    if b'"event_id"' in body:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = msgspec.json.decode(body, type=_Traced).event_id or header
+    return found if found and len(found) <= EVENT_ID_CHARS else None
 
 
 def stt_audio(body: bytes) -> bytes:

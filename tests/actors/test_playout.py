@@ -395,7 +395,9 @@ async def test_a_suspended_reply_that_goes_on_is_audible_again(autojump_clock: C
     assert stage.record.first_audio_s == 0.0
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: latencies, which bear no turn, are never noted as left")
+@pytest.mark.xfail(
+    strict=True, reason="BUG: latencies, which bear no turn, are never noted as left"
+)
 async def test_the_latencies_are_told_once_however_often_a_reply_is_suspended(
     autojump_clock: Clock,
 ) -> None:

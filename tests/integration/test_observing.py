@@ -35,7 +35,8 @@ async def test_a_server_is_alive_at_once_and_ready_when_its_engines_are() -> Non
         assert answer.status == 503
         assert answer.json()["waiting_for"] == ["asr: loading", "tts: loading"]
         while (answer := await live.get("/ready")).status != 200:
-            assert (await live.get("/health")).json()["ok"] is True
+            health = (await live.get("/health")).json()
+            assert (health["ok"], health["service"]) == (True, "parley")
             assert set(answer.json()["waiting_for"]) <= {"asr: loading", "tts: loading"}
             await trio.sleep(0.05)
         assert answer.json() == {"ok": True, "ready": True, "waiting_for": []}

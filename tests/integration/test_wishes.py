@@ -106,6 +106,19 @@ async def refused(live: LiveServer, address: str) -> dict[str, Any]:
     return found
 
 
+async def test_an_option_that_the_dialect_does_not_have_so_is_refused_before_the_upgrade() -> None:
+    async with open_live_server(ready=False) as live:
+        answer = await refused(live, "/stream?events=both")
+        assert answer["error"] == "events: 'both' is refused; allowed: server, document"
+        assert await live.sessions() == []
+        # On the other paths it is somebody else's parameter.
+        for address in ("/stream?events=document", "/ws?events=both", "/engine?events=both"):
+            async with open_client(live.url(address)):
+                while len(await live.sessions()) != 1:
+                    await trio.sleep(0.02)
+            await live.until_empty()
+
+
 @pytest.mark.parametrize("path", ["/ws", "/stream", "/engine"])
 async def test_a_bad_wish_is_refused_before_the_upgrade(path: str) -> None:
     async with open_live_server(ready=False) as live:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from parley.protocol import events
 from parley.protocol.codes import Breach, Code, Violation
 from parley.protocol.commands import Audio, Interrupt, Remark, StartListening, StopListening
-from parley.protocol.io_speech import MAX_AUDIO_BYTES, PROFILE, IoSpeechCodec
+from parley.protocol.dialect import BadChoice
+from parley.protocol.io_speech import DIALECT, MAX_AUDIO_BYTES, PROFILE, IoSpeechCodec
 from parley.protocol.states import State
 
 
@@ -70,15 +71,19 @@ def test_audio_is_base64(codec: IoSpeechCodec) -> None:
     assert codec.decode(audio(b"\1\0\2\0", sequence=1)) == (Audio(b"\1\0\2\0"),)
 
 
-def test_a_sequence_that_jumps_is_remarked_once_in_words_and_its_audio_is_taken(
-    codec: IoSpeechCodec,
-) -> None:
+def test_a_sequence_that_jumps_is_remarked_and_its_audio_is_taken(codec: IoSpeechCodec) -> None:
     decoded = [codec.decode(audio(b"\1\0", sequence=n)) for n in (5, 6, 9, 9, 3, 4)]
-    assert [len(commands) for commands in decoded] == [1, 1, 2, 2, 2, 1]
-    remarks = [c for commands in decoded for c in commands if isinstance(c, Remark)]
-    assert [bool(remark.message) for remark in remarks] == [True, False, False]
-    assert "9 came where 7 was due" in remarks[0].message
-    assert {remark.breach for remark in remarks} == {Breach.SEQUENCE_JUMP}
+    jump, taken = Remark(breach=Breach.SEQUENCE_JUMP), Audio(b"\1\0")
+    jumped = (False, False, True, True, True, False)
+    assert decoded == [(jump, taken) if there else (taken,) for there in jumped]
+    assert Breach.SEQUENCE_JUMP in PROFILE.ignored
+
+
+@pytest.mark.parametrize("sequence", [None, "7", 1.5, [], -1, 2**70])
+def test_a_sequence_that_is_no_number_is_nobodys_error(
+    codec: IoSpeechCodec, sequence: object
+) -> None:
+    assert codec.decode(audio(b"\1\0", sequence=sequence)) == (Audio(b"\1\0"),)
 
 
 @pytest.mark.parametrize("data", ['"%%%"', '"AAA"', "5", "null", '""'])
@@ -90,6 +95,12 @@ def test_odd_and_oversized_audio_are_refused(codec: IoSpeechCodec) -> None:
     assert breach_of(codec, audio(b"\1\0\2")) is Breach.ODD_AUDIO
     assert breach_of(codec, audio(bytes(MAX_AUDIO_BYTES + 2))) is Breach.OVERSIZED_FRAME
     assert breach_of(codec, audio(bytes(1_500_000))) is Breach.OVERSIZED_FRAME
+
+
+def test_a_message_may_hold_a_mebibyte_of_audio(codec: IoSpeechCodec) -> None:
+    frame = audio(bytes(1024 * 1024))
+    assert codec.decode(frame) == (Audio(bytes(1024 * 1024)),)
+    assert len(frame) < PROFILE.max_message_bytes
 
 
 @pytest.mark.parametrize(
@@ -175,13 +186,84 @@ def test_a_final_carries_the_recognizers_confidence(codec: IoSpeechCodec) -> Non
     ]
 
 
-def test_a_partials_confidence_is_how_much_of_it_is_stable(codec: IoSpeechCodec) -> None:
+def test_a_partials_confidence_rises_with_what_is_stable_from_what_clients_let_through(
+    codec: IoSpeechCodec,
+) -> None:
     partials = [
         events.Partial(text="go", audio_ms=0),
         events.Partial(text="go four", audio_ms=0, stable_chars=2),
+        events.Partial(text="go four", audio_ms=0, stable_chars=7),
         events.Partial(text="", audio_ms=0),
     ]
-    assert [m["confidence"] for m in said(codec, *partials)] == [0.0, 0.286, 0.0]
+    messages = said(codec, *partials)
+    assert [m["confidence"] for m in messages] == [0.75, 0.807, 0.95, 0.0]
+    assert [m["stable_chars"] for m in messages] == [0, 2, 7, 0]
+
+
+def test_a_final_whose_recognizer_does_not_say_how_sure_it_is_has_the_usual_confidence(
+    codec: IoSpeechCodec,
+) -> None:
+    finals = [events.Final(text=text, id="1", audio_ms=5) for text in ("go", "")]
+    assert [m["confidence"] for m in said(codec, *finals)] == [0.95, 0.0]
+
+
+def test_speech_end_tells_its_energy_where_it_is_known(codec: IoSpeechCodec) -> None:
+    ends = [events.SpeechEnded(audio_ms=5), events.SpeechEnded(audio_ms=5, energy=0.12)]
+    assert said(codec, *ends) == [
+        {"type": "vad", "event": "speech_end"},
+        {"type": "vad", "event": "speech_end", "energy": 0.12},
+    ]
+
+
+def test_the_address_may_choose_the_documents_spelling_of_speech_events() -> None:
+    def spelled(query: dict[str, str]) -> str:
+        codec = DIALECT.with_choices(query).new_codec(lambda: 0)
+        (frame,) = codec.encode(events.SpeechStarted(audio_ms=5))
+        kind: str = json.loads(frame)["type"]
+        return kind
+
+    assert spelled({"events": "document"}) == spelled({"events": " document "}) == "vad_event"
+    assert spelled({"events": "server"}) == spelled({}) == spelled({"events": ""}) == "vad"
+    assert DIALECT.with_choices({"voice": "de", "record": "x"}) is DIALECT
+
+
+@pytest.mark.parametrize("value", ["x", "DOCUMENT", "vad", "x" * 5000])
+def test_a_choice_that_there_is_not_is_refused_in_words(value: str) -> None:
+    with pytest.raises(
+        BadChoice, match=r"^events: '.{1,43}' is refused; allowed: server, document"
+    ):
+        DIALECT.with_choices({"events": value})
+
+
+def test_a_microphone_that_is_opened_during_a_reply_is_told_as_listening(
+    codec: IoSpeechCodec,
+) -> None:
+    reply = events.ReplyAudio(seq=1, pcm16=b"\0\0", rate_hz=16_000)
+    assert statuses(
+        codec,
+        state(State.RESPONDING, listening=False),
+        reply,
+        state(State.RESPONDING),
+        reply,
+        state(State.COMPLETE),
+    ) == ["speaking", "listening", "speaking", "listening"]
+
+
+def test_an_answer_tells_the_microphone_also_where_it_was_told_and_so_does_what_follows(
+    codec: IoSpeechCodec,
+) -> None:
+    assert (
+        statuses(
+            codec,
+            state(State.CAPTURING),
+            events.MicrophoneTold(listening=True),
+            events.MicrophoneTold(listening=True),
+            state(State.COMPLETE, listening=False),
+            events.MicrophoneTold(listening=False),
+            state(State.COMPLETE, listening=False),
+        )
+        == ["listening"] * 3 + ["connected"] * 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,6 +298,16 @@ def test_errors_have_the_dialects_words(
 
 def test_what_the_client_itself_cancelled_is_no_error(codec: IoSpeechCodec) -> None:
     assert said(codec, events.Failure.of(Code.CANCELLED, "x")) == []
+
+
+@pytest.mark.parametrize("breach", [Breach.SEQUENCE_JUMP, Breach.OUT_OF_ORDER])
+def test_what_the_protocols_own_server_ignores_is_no_error(
+    codec: IoSpeechCodec, breach: Breach
+) -> None:
+    failure = events.Failure(
+        code=Code.PROTOCOL_VIOLATION, message="x", recoverable=True, breach=breach
+    )
+    assert said(codec, failure) == []
 
 
 @pytest.mark.parametrize(

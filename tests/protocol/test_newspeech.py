@@ -19,7 +19,13 @@ from parley.protocol.commands import (
     StartListening,
     TypedText,
 )
-from parley.protocol.newspeech import MAX_AUDIO_BYTES, MAX_TEXT_CHARS, PROFILE, NewSpeechCodec
+from parley.protocol.newspeech import (
+    MAX_AUDIO_BYTES,
+    MAX_JSON_BYTES,
+    MAX_TEXT_CHARS,
+    PROFILE,
+    NewSpeechCodec,
+)
 from parley.protocol.states import State
 
 
@@ -46,6 +52,11 @@ def breach_of(codec: NewSpeechCodec, frame: str | bytes) -> Breach:
         ('{"type":"control","command":"ping"}', Ping()),
         ('{"type":"barge_in","energy":-22.5}', Interrupt()),
         ('{"type":"barge_in"}', Interrupt()),
+        ('{"content":" hello there "}', TypedText("hello there")),
+        (b'{"content":"hello"}', TypedText("hello")),
+        (b' \n{"type":"text","content":"caf\xc3\xa9"}\r\n', TypedText("café")),
+        (b'{"type":"control","command":"ping"}', Ping()),
+        (b'{"type":"barge_in","energy":-22.5}', Interrupt()),
         ('{"type":"played","ms":640}', Played(ms=640)),
         ('{"type":"played","ms":0.5,"flushed":true}', Played(ms=0.5, flushed=True)),
     ],
@@ -67,15 +78,50 @@ def test_a_frame_is_a_command(codec: NewSpeechCodec, frame: str | bytes, command
         ('{"type":"text","content":"\\ud800"}', Breach.INVALID_JSON),
         ('{"type":"control","command":"dance"}', Breach.INVALID_FIELD),
         ('{"type":"audio"}', Breach.UNKNOWN_TYPE),
-        ("{}", Breach.MISSING_TYPE),
+        ("{}", Breach.INVALID_FIELD),
+        ('{"content":""}', Breach.INVALID_FIELD),
+        ("[]", Breach.MISSING_TYPE),
+        ("5", Breach.MISSING_TYPE),
+        ('{"type":5,"content":"x"}', Breach.MISSING_TYPE),
         ("{", Breach.INVALID_JSON),
+        ("hello", Breach.INVALID_JSON),
+        (b'{"type":"dance"}', Breach.UNKNOWN_TYPE),
+        (b'{"content":" "}', Breach.INVALID_FIELD),
     ],
 )
-def test_what_is_not_in_the_dialect_is_a_violation_and_never_fatal(
+def test_what_is_not_in_the_dialect_is_a_violation_and_only_what_is_too_large_is_told(
     codec: NewSpeechCodec, frame: str | bytes, breach: Breach
 ) -> None:
     assert breach_of(codec, frame) is breach
     assert PROFILE.fatal == frozenset()
+    assert (breach in PROFILE.ignored) is (breach is not Breach.OVERSIZED_FRAME)
+
+
+@pytest.mark.parametrize(
+    "pcm16",
+    [
+        b"{}",
+        b"{\0\0}",
+        b'{"a":1} ',
+        b'{"type":5}',
+        b'{"type":"\xff"}',
+        b'{"type":"text"',
+        b'["type"]',
+        b'{"content":"' + b"x" * MAX_JSON_BYTES + b'"} ',
+        b'{"type":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    ],
+)
+def test_a_binary_frame_that_only_looks_like_a_message_is_audio(
+    codec: NewSpeechCodec, pcm16: bytes
+) -> None:
+    assert codec.decode(pcm16 + b" " * (len(pcm16) % 2)) == (
+        Audio(pcm16 + b" " * (len(pcm16) % 2)),
+    )
+
+
+@given(st.binary(min_size=1, max_size=200).map(lambda noise: b"{" + noise * 2 + b"}"))
+def test_no_audio_is_taken_for_a_message(pcm16: bytes) -> None:
+    assert NewSpeechCodec(lambda: 0).decode(pcm16) == (Audio(pcm16),)
 
 
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))

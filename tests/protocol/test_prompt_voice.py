@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from parley.protocol import events
 from parley.protocol.codes import FATAL, Breach, Code, Violation
 from parley.protocol.commands import Audio, CancelReply, Played, StartListening, StopListening
+from parley.protocol.dialect import Dialect
+from parley.protocol.dialects import DIALECTS
 from parley.protocol.prompt_voice import MAX_AUDIO_BYTES, PROFILE, PromptVoiceCodec
 
 
@@ -66,9 +68,19 @@ def test_audio_of_odd_length_is_refused_and_forgiven(codec: PromptVoiceCodec) ->
     assert Breach.ODD_AUDIO not in PROFILE.fatal
 
 
-def test_an_empty_audio_frame_is_refused_and_forgiven(codec: PromptVoiceCodec) -> None:
-    assert breach_of(codec, b"") is Breach.INVALID_FIELD
-    assert Breach.INVALID_FIELD not in PROFILE.fatal
+def test_an_empty_audio_frame_is_refused_and_ignored(codec: PromptVoiceCodec) -> None:
+    assert breach_of(codec, b"") is Breach.INVALID_AUDIO
+    assert Breach.INVALID_AUDIO in PROFILE.ignored
+
+
+def test_only_prompt_voice_tells_that_it_is_done_at_each_stop() -> None:
+    told = {d.profile.name for d in DIALECTS if d.profile.completes_on_stop}
+    assert told == {"prompt-voice"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.profile.name)
+def test_what_is_fatal_is_not_ignored(dialect: Dialect) -> None:
+    assert not dialect.profile.fatal & dialect.profile.ignored
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -25,8 +27,9 @@ from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.mcap_file import read_recording
+from parley.recording.mcap_records import RecordingError
 from parley.recording.mcap_writer import McapWriter
-from parley.recording.recorded import BEFORE, settings_of
+from parley.recording.recorded import BEFORE, dialect_of, replay_recording, settings_of
 from parley.recording.replay import Replayed, replay
 from parley.recording.tap import Tap, TappedTransport, tapped
 from parley.recording.tape import Entry, Header, MemoryTape
@@ -231,6 +234,51 @@ async def test_a_recording_from_its_file_replays_the_same_whole_and_cut(
         sure = len(out_of(cut.entries))
         spoken = [e for e in replayed.out if e.kind == "out"]
         assert digest(spoken[:sure]) == digest(expected[:sure])
+
+
+async def test_a_recording_replays_with_what_its_client_chose_by_its_address(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async def one_turn(client: InMemoryClient, session: Session) -> None:
+        for sample in (*[speech(100)] * 7, *[silence(100)] * 9):
+            await trio.sleep(0.1)
+            await client.say(type="audio", data=base64.b64encode(sample).decode())
+        await client.wait_for("audio_output")
+
+    dialect = IO_SPEECH.with_choices({"events": "document"})
+    entries, _ = await record(one_turn, dialect)
+    header = Header(
+        session_id="recorded",
+        dialect="io-speech",
+        opened_ms=0,
+        settings=Settings.defaults().public(),
+        detector_frame_samples=320,
+        choices=dict(dialect.chosen),
+    )
+    path = tmp_path / "a.mcap"
+    with path.open("wb") as out:
+        writer = McapWriter(out, header)
+        for entry in entries:
+            writer.write(entry)
+        writer.finish()
+    found = read_recording(path)
+    assert dialect_of(found.header).chosen == {"events": "document"}
+    assert (await replay_recording(found)).diverged is None
+    assert any("vad_event" in str(entry.data) for entry in entries)
+
+
+@pytest.mark.parametrize("choices", [{"events": "both"}, {"events": 5}])
+def test_a_choice_that_this_version_does_not_know_is_told(choices: dict[str, Any]) -> None:
+    header = Header(
+        session_id="s",
+        dialect="io-speech",
+        opened_ms=0,
+        settings={},
+        detector_frame_samples=480,
+        choices=choices,
+    )
+    with pytest.raises(RecordingError, match=r"events: '(both|5)' is refused"):
+        dialect_of(header)
 
 
 async def test_the_live_session_has_one_order_under_every_schedule(autojump_clock: Clock) -> None:

@@ -29,6 +29,10 @@ from parley.recording.show.frames import (
             {"type": "transcript", "text": "turn", "is_final": False, "confidence": 0.5},
             PartialTold(text="turn", stable_chars=2, audio_ms=None),
         ),
+        (
+            {"type": "transcript", "text": "turn", "confidence": 0.75, "stable_chars": 0},
+            PartialTold(text="turn", stable_chars=0, audio_ms=None),
+        ),
         ({"type": "final_transcript", "text": "turn", "id": "1"}, FinalTold("turn")),
         ({"type": "transcript", "text": "turn", "is_final": True}, FinalTold("turn")),
         ({"type": "barge_in", "seq": 3}, CutTold(cancelled=False)),

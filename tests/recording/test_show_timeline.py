@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 
@@ -210,6 +211,20 @@ async def _cancelled(client: InMemoryClient, session: Session) -> None:
     await client.hear(speech(900) + silence(1400))
     await client.say(type="cancel")
     await trio.sleep(1)
+
+
+async def test_speech_after_a_stop_is_shown_where_audio_opens_the_microphone(
+    autojump_clock: Clock,
+) -> None:
+    async def talk(client: InMemoryClient, session: Session) -> None:
+        await client.say(type="control", action="stop_listening")
+        for sample in (*[speech(100)] * 7, *[silence(100)] * 9):
+            await trio.sleep(0.1)
+            await client.say(type="audio", data=base64.b64encode(sample).decode())
+        await client.wait_for("transcript", where=lambda m: m["is_final"])
+
+    timeline = timeline_of(await recorded(talk, IO_SPEECH))
+    assert [u.text for u in timeline.utterances] == ["turn the light off"]
 
 
 async def test_a_cancelled_reply_is_cut_and_no_interruption(autojump_clock: Clock) -> None:

@@ -17,7 +17,7 @@ from parley.engines.kit import Engines
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.protocol import io_speech, newspeech
+from parley.protocol import io_speech, newspeech, prompt_voice
 from parley.protocol.dialect import Dialect
 from parley.testing import LOUD, open_session, silence, speech
 
@@ -182,7 +182,7 @@ async def test_io_speech_stop_without_words_brings_no_final(autojump_clock: Cloc
         ({"type": "audio", "data": "AA=="}, "invalid_audio"),
         ({"type": "audio", "data": ""}, "invalid_audio"),
         ({"type": "nothing"}, "invalid_message"),
-        ({"type": "control", "action": "start_listening"}, "invalid_message"),
+        ({"type": "control", "action": "dance"}, "invalid_message"),
     ],
 )
 async def test_io_speech_errors_do_not_close_the_connection(
@@ -197,16 +197,126 @@ async def test_io_speech_errors_do_not_close_the_connection(
     assert error["code"] == code
 
 
-async def test_io_speech_audio_before_start_listening_is_an_error_and_no_more(
+async def test_io_speech_hears_audio_before_any_start_listening(autojump_clock: Clock) -> None:
+    async with Cast(io_speech.DIALECT).session() as (_, client):
+        await hear(client, speech(600) + silence(800))
+        await client.wait_for("audio_output")
+    assert [m["text"] for m in client.of("transcript") if m["is_final"]] == ["hello there"]
+    assert told(client, "status")[:3] == ["connected", "listening", "processing"]
+    assert client.of("error") == []
+
+
+async def test_io_speech_hears_audio_that_goes_on_after_stop_listening(
+    autojump_clock: Clock,
+) -> None:
+    async with Cast(io_speech.DIALECT).session() as (session, client):
+        await client.say(**control("start_listening"))
+        await client.say(**control("stop_listening"))
+        await hear(client, speech(600) + silence(800))
+        await client.wait_for("audio_output")
+        assert session.status()["is_listening"]
+    assert [m["text"] for m in client.of("transcript") if m["is_final"]] == ["hello there"]
+    assert told(client, "status")[:4] == ["connected", "listening", "connected", "listening"]
+
+
+async def test_io_speech_frames_that_cross_a_stop_leave_the_microphone_closed(
+    autojump_clock: Clock,
+) -> None:
+    async with Cast(io_speech.DIALECT).session() as (session, client):
+        await client.say(**control("start_listening"))
+        await hear(client, speech(600))
+        await client.say(**control("stop_listening"))
+        await hear(client, speech(300))
+        await client.wait_for("status", where=lambda m: m["status"] == "connected", count=2)
+        assert not session.status()["is_listening"]
+    assert len([m for m in client.of("transcript") if m["is_final"]]) == 1
+    assert told(client, "vad") == ["speech_start", "speech_end"]
+
+
+async def test_io_speech_a_second_start_listening_forgets_what_is_being_heard(
     autojump_clock: Clock,
 ) -> None:
     async with Cast(io_speech.DIALECT).session() as (_, client):
-        await hear(client, speech(100))
-        error = await client.wait_for("error")
         await client.say(**control("start_listening"))
+        await hear(client, speech(600))
+        await client.say(**control("start_listening"))
+        await hear(client, silence(1500))
+        await trio.testing.wait_all_tasks_blocked()
+    assert [m for m in client.of("transcript") if m["is_final"]] == []
+    assert told(client, "vad") == ["speech_start", "speech_end"]
+    assert told(client, "status") == ["connected", "listening", "listening"]
+
+
+async def test_io_speech_spells_speech_events_as_the_address_chooses(
+    autojump_clock: Clock,
+) -> None:
+    dialect = io_speech.DIALECT.with_choices({"events": "document"})
+    async with Cast(dialect).session() as (_, client):
         await hear(client, speech(600) + silence(800))
         await client.wait_for("audio_output")
-    assert error["code"] == "invalid_message"
+    assert [m["event"] for m in client.of("vad_event")] == ["speech_start", "speech_end"]
+    assert client.of("vad") == []
+
+
+async def test_io_speech_clients_that_leave_out_what_is_unsure_get_every_transcript(
+    autojump_clock: Clock,
+) -> None:
+    async with Cast(io_speech.DIALECT).session() as (_, client):
+        await hear(client, speech(1000) + silence(800))
+        await client.wait_for("audio_output")
+    transcripts = client.of("transcript")
+    assert {m["is_final"] for m in transcripts} == {False, True}
+    assert min(m["confidence"] for m in transcripts) >= 0.75
+
+
+# Dialect A
+
+
+async def test_prompt_voice_a_second_start_loses_nothing_that_is_being_said(
+    autojump_clock: Clock,
+) -> None:
+    async with Cast(prompt_voice.DIALECT).session() as (_, client):
+        await client.start()
+        await client.hear(speech(600))
+        await client.start()
+        await client.hear(speech(300) + silence(1000))
+        await client.wait_for("tts_complete")
+    assert [m["text"] for m in client.of("final_transcript")] == ["hello there"]
+    assert client.of("error") == []
+
+
+@pytest.mark.parametrize("between", [(), ("cancel",)])
+async def test_prompt_voice_a_second_start_owes_its_stop_a_final(
+    autojump_clock: Clock, between: tuple[str, ...]
+) -> None:
+    async with Cast(prompt_voice.DIALECT).session() as (_, client):
+        await client.start()
+        await client.hear(speech(600) + silence(1000))
+        await client.wait_for("tts_complete")
+        for kind in between:
+            await client.say(type=kind)
+        await client.start()
+        await client.hear(silence(300))
+        await client.say(type="stop")
+        await client.wait_for("final_transcript", count=2)
+    assert [m["text"] for m in client.of("final_transcript")] == ["hello there", ""]
+
+
+async def test_prompt_voice_speech_goes_on_at_the_rate_of_a_second_start(
+    autojump_clock: Clock,
+) -> None:
+    async with Cast(prompt_voice.DIALECT).session() as (_, client):
+        await client.start()
+        await client.hear(speech(500))
+        await client.start(sample_rate=48_000)
+        for _ in range(5):
+            await trio.sleep(0.1)
+            await client.transport.send(LOUD * 4_800)
+        await client.start(audio_clock=True)
+        await client.hear(silence(1000))
+        final = await client.wait_for("final_transcript")
+    assert final["text"] == "hello there"
+    assert final["audio_ms"] == pytest.approx(1000 + 700, abs=60)
 
 
 # Dialect C
@@ -288,6 +398,25 @@ async def test_newspeech_barge_in_without_a_reply_is_silent(
         await client.say(type="barge_in", energy=-20.0)
         await client.say(type="text", content="one")
         await client.wait_for("tts_complete")
+
+
+@pytest.mark.parametrize("message", ['{"content":"one"}', b'{"type":"text","content":"one"}'])
+async def test_newspeech_takes_text_without_a_type_and_messages_in_binary_frames(
+    autojump_clock: Clock, message: str | bytes
+) -> None:
+    cast = Cast(newspeech.DIALECT)
+    async with cast.session() as (_, client):
+        await client.transport.send(message)
+        await client.wait_for("tts_complete")
+    assert [m.text for m in cast.responder.conversations[0]][-1] == "one"
+
+
+async def test_newspeech_a_second_end_session_changes_nothing(autojump_clock: Clock) -> None:
+    async with Cast(newspeech.DIALECT).session() as (_, client):
+        await client.say(type="control", command="end_session")
+        await client.say(type="control", command="end_session")
+        gone = await client.wait_closed()
+    assert gone.code == 1000
     assert client.of("error") == []
 
 

@@ -43,9 +43,10 @@ def form(content: bytes, name: str = "file") -> bytes:
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
+def post(path: str, body: bytes, content_type: str = "application/json", *headers: str) -> bytes:
     """A whole request."""
-    top = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n"
+    lines = (f"POST {path} HTTP/1.1", "Host: a", f"Content-Type: {content_type}", *headers, "")
+    top = "\r\n".join(lines)
     return f"{top}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

@@ -94,6 +94,7 @@ def recording_of(entries: list[Entry], spoken: Dialect, **header: Any) -> Record
     known: Mapping[str, Any] = {
         "session_id": "recorded",
         "dialect": spoken.profile.name,
+        "choices": dict(spoken.chosen),
         "opened_ms": OPENED_MS,
         "settings": {},
         "detector_frame_samples": 320,

@@ -46,7 +46,7 @@ function said(message) {
             {
               type: "partial",
               text: message.text,
-              stableChars: Math.round(message.text.length * (message.confidence ?? 0)),
+              stableChars: message.stable_chars ?? 0,
             },
           ];
     case "audio_output":

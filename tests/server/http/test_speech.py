@@ -27,6 +27,7 @@ from parley.server.http.head import BadRequest
 from parley.server.http.responses import Response
 from parley.server.http.speech import AT_ONCE, BODY_LIMIT_BYTES, REQUESTS_MAX, SpeechEndpoints
 from parley.server.http.speech_bodies import (
+    EVENT_ID_CHARS,
     TEXT_LIMIT_CHARS,
     form_blob,
     holds_a_file,
@@ -193,6 +194,37 @@ async def test_stt_feeds_the_recognizer_by_the_second(audio: bytes, autojump_clo
     assert told(await desk.stt(audio)) == {"ok": True, "transcript": "what is it"}
     assert desk.asr.heard == [SECOND * 2]
     assert desk.asr.calls == {"begin": 1, "feed": 2, "finish": 1, "abandon": 0}
+
+
+TRACED = (
+    ("in the body", b'"event_id": "e1", ', (), "e1"),
+    ("in the header", b"", ("X-Event-ID: e2",), "e2"),
+    ("in both", b'"event_id": "e1", ', ("X-Event-ID: e2",), "e1"),
+    ("an empty one in the body", b'"event_id": "", ', ("X-Event-ID: e2",), "e2"),
+    ("nowhere", b"", (), None),
+    ("one that is no text", b'"event_id": 5, ', (), None),
+    ("one that is too long", b'"event_id": "' + b"e" * (EVENT_ID_CHARS + 1) + b'", ', (), None),
+)
+
+
+@pytest.mark.parametrize(("where", "field", "headers", "echoed"), TRACED, ids=lambda x: str(x)[:30])
+async def test_the_id_by_which_a_client_traces_its_request_comes_back_in_every_answer(
+    autojump_clock: Any, where: str, field: bytes, headers: tuple[str, ...], echoed: str | None
+) -> None:
+    audio = b64(SECOND).encode()
+    asked = {
+        200: ("/speech/tts", b"{" + field + b'"text": "One."}'),
+        400: ("/speech/stt", b"{" + field + b'"sound": ""}'),
+        503: ("/speech/stt", b"{" + field + b'"audio": "' + audio + b'"}'),
+    }
+    for status, (path, body) in asked.items():
+        busy = ScriptedTranscriber(["x"], fail_on={("begin", 1): EngineBusy("full")})
+        answer = await Desk(asr=busy).ask(post(path, body, "application/json", *headers))
+        assert answer.status == status
+        if echoed is not None:
+            assert told(answer, status)["event_id"] == echoed
+        else:
+            assert b"event_id" not in answer.body
 
 
 async def test_transcribe_takes_a_form(autojump_clock: Any) -> None:
