@@ -85,7 +85,8 @@ from .events import Watchers
 from .turn import Turn
 
 MAX_RESTARTS = 10
-"""Per period. An utterance may take its recognizer down twice; a person speaks a few utterances
+"""Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
+bug may crash an actor twice on one thing (an utterance, a frame); a person speaks a few utterances
 in ten seconds at most. Above that something is broken that restarting does not mend."""
 RESTART_PERIOD_S = 10.0
 

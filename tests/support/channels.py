@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import trio
 
 from parley.actors.outbox import Outbox, PartialThinner
 from parley.protocol.events import Outbound
 from parley.telemetry import Telemetry
+from parley.turnstile import SendsItems
 
 T = TypeVar("T")
 
@@ -25,3 +26,18 @@ def open_outbox(room: int = 1000) -> tuple[Outbox, trio.MemoryReceiveChannel[Out
     """An outbox that thins nothing, and the sender's end of it."""
     send, receive = trio.open_memory_channel[Outbound](room)
     return Outbox(send, PartialThinner(threshold=room, every=3), Telemetry()), receive
+
+
+class BrokenOnce(Generic[T]):
+    """The sending end of a channel with a bug: it raises instead of sending the first item of one
+    of these kinds, and works from then on."""
+
+    def __init__(self, channel: SendsItems[T], *kinds: type) -> None:
+        self._channel = channel
+        self._kinds = kinds
+
+    async def send(self, value: T, /) -> None:
+        if isinstance(value, self._kinds):
+            self._kinds = ()
+            raise ZeroDivisionError
+        await self._channel.send(value)
