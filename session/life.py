@@ -46,7 +46,7 @@ from ..actors.ranks import Rank
 from ..actors.receiver import Receiver
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
-from ..actors.vad import HearingState, VADActor
+from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
 from ..conversation.endpointer import Endpointer, EndpointerSettings
@@ -56,6 +56,7 @@ from ..conversation.events import (
     Disconnected,
     Watcher,
 )
+from ..conversation.hearing import HearingState
 from ..conversation.memory import ConversationMemory
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import Spoken
