@@ -1,21 +1,25 @@
-"""Receiver: frames in, commands out. One per session, significant: when the peer is gone the
-session ends.
+"""Receiver: frames in, commands out. One per session, transient and significant: when the peer is
+gone the session ends.
 
 Audio goes to the VAD in the order of its arrival, with the microphone's opening and closing among
-it; `cancel` goes to the dialogue directly. A breach of the dialect is answered here.
+it; `cancel` goes to the dialogue directly. A breach of the dialect is answered here. A bug crashes
+it: the restart passes on what was on its way, and takes the frame up again, if nothing of it was
+done yet. A frame over which it crashed twice is left out.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import trio
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
+from ..conversation.attempts import Attempts
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..protocol import close_codes
 from ..protocol.codes import Breach, Violation
@@ -53,6 +57,25 @@ PIECE_BYTES = 64 * 1024
 """How much of a frame is one message in the channel: two seconds at 16 kHz."""
 
 
+@dataclass(slots=True)
+class ReceivingState:
+    """What must survive a restart of the actor. Owned by the session."""
+
+    started: bool = False
+    """Whether the microphone was ever open."""
+    open: bool = False
+    """Whether it is open now."""
+    ignored_told: bool = False
+    """Whether the client has been told that its audio is left out."""
+    resampler: Resampler | None = None
+    closing: bool = False
+    """Whether the peer is being closed: what it sends is read and left out."""
+    frame: Attempts[Frame] = field(default_factory=Attempts)
+    """The newest frame, until something of it was done."""
+    on_its_way: deque[Heard] = field(default_factory=deque)
+    """What is passed on to the VAD actor, until it has it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Receiver:
     transport: Transport
@@ -64,20 +87,21 @@ class Receiver:
     telemetry: Telemetry
     watch_audio: Callable[[bytes], None] | None = None
     """Told of the audio that is passed on, where somebody watches."""
-
-    _started: bool = False
-    _open: bool = False
-    _ignored_told: bool = False
-    _resampler: Resampler | None = None
+    state: ReceivingState = field(default_factory=ReceivingState)
 
     async def run(self) -> None:
+        state = self.state
         try:
-            while (frame := await self._next()) is not None:
-                try:
+            await self._pass_on()
+            while not state.closing:
+                frame = state.frame.item
+                if frame is None and (frame := await self._next()) is not None:
+                    state.frame.take(frame)
+                if frame is None:
+                    state.closing = True
+                elif not state.frame.spent:
                     await self._frame(frame)
-                except Violation as violation:
-                    if await self._answer(violation):
-                        break
+                state.frame.put_down()
             # The sender closes behind what it still has to say. Until then keep reading: a peer
             # that is not read cannot close either.
             while True:
@@ -95,8 +119,24 @@ class Receiver:
 
     async def _frame(self, frame: Frame) -> None:
         received_s = current_time()
-        for command in self.codec.decode(frame):
-            await self._obey(command, received_s)
+        self.state.frame.attempt()
+        try:
+            for command in self.codec.decode(frame):
+                await self._obey(command, received_s)
+                self.state.frame.put_down()
+        except Violation as violation:
+            self.state.closing = await self._answer(violation)
+
+    async def _pass_on(self, *messages: Heard) -> None:
+        """To the VAD actor. Each is on its way until it is there, so that a crash neither loses nor
+        doubles it; and the frame that it came of is not taken up again."""
+        if messages:
+            self.state.frame.put_down()
+        way = self.state.on_its_way
+        way.extend(messages)
+        while way:
+            await self.heard.send(way[0])
+            way.popleft()
 
     async def _obey(self, command: Command, received_s: float) -> None:
         match command:
@@ -108,7 +148,7 @@ class Receiver:
                 await self._stop()
             case CancelReply():
                 await self.reports.send(CancelRequested())
-                await self.heard.send(HearingCancelled())
+                await self._pass_on(HearingCancelled())
             case Interrupt():
                 await self.reports.send(InterruptRequested())
             case Played():
@@ -127,46 +167,51 @@ class Receiver:
                 assert_never(command)
 
     async def _start(self, command: StartListening) -> None:
-        if self._open:
+        state = self.state
+        if state.open:
             raise Violation(Breach.OUT_OF_ORDER, "start: already started; send stop first")
-        self._resampler = None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
-        self._started = True
-        self._open = True
-        self._ignored_told = False
-        await self.heard.send(MicrophoneOpened())
+        state.resampler = None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
+        state.started = True
+        state.open = True
+        state.ignored_told = False
+        await self._pass_on(MicrophoneOpened())
 
     async def _stop(self) -> None:
-        if not self._open:
+        state = self.state
+        if not state.open:
             raise Violation(Breach.OUT_OF_ORDER, "stop: nothing was started")
-        if self._resampler is not None and (rest := self._resampler.flush()):
-            await self.heard.send(Sound(pcm16=rest, received_s=current_time()))
-        self._open = False
-        await self.heard.send(MicrophoneClosed())
+        # Used up: were its last samples to crash this, the microphone must close all the same.
+        resampler, state.resampler = state.resampler, None
+        rest = resampler.flush() if resampler is not None else b""
+        state.open = False
+        sounds = [Sound(pcm16=rest, received_s=current_time())] if rest else []
+        await self._pass_on(*sounds, MicrophoneClosed())
 
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
         profile = self.codec.profile
-        if not self._open and not self._started:
+        state = self.state
+        if not state.open and not state.started:
             if profile.needs_start:
                 raise Violation(Breach.AUDIO_BEFORE_START, "audio before start")
             (rate_hz,) = profile.rates_hz
             await self._start(StartListening(rate_hz=rate_hz))
-        if not self._open:
+        if not state.open:
             # A browser's last frames cross the stop on their way.
             self.telemetry.dropped("audio_after_stop")
-            if not self._ignored_told:
-                self._ignored_told = True
+            if not state.ignored_told:
+                state.ignored_told = True
                 await self.outbox.send(Info(message="audio after stop is left out until a start"))
             return
         self.telemetry.count("audio_bytes_in", len(pcm16))
         # A frame may hold minutes; in the channel each second counts for itself.
         for start in range(0, len(pcm16), PIECE_BYTES):
             piece = pcm16[start : start + PIECE_BYTES]
-            if self._resampler is not None:
-                piece = self._resampler.push(piece)
+            if state.resampler is not None:
+                piece = state.resampler.push(piece)
             if piece:
                 if self.watch_audio is not None:
                     self.watch_audio(piece)
-                await self.heard.send(Sound(pcm16=piece, received_s=received_s))
+                await self._pass_on(Sound(pcm16=piece, received_s=received_s))
 
     async def _remark(self, remark: Remark) -> None:
         self.telemetry.breach(remark.breach)

@@ -5,7 +5,7 @@
     ├─ dialogue           significant: decides, begins turns and cancels them
     ├─ asr                permanent
     ├─ vad                permanent
-    ├─ receiver           significant: when the peer is gone the session ends
+    ├─ receiver           transient, significant: when the peer is gone the session ends
     ├─ drain              temporary: waits for the server's wish to stop
     ├─ warmer             temporary: readies the language model when speech begins
     ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
@@ -43,7 +43,7 @@ from ..actors.messages import DrainRequested, Heard, Report
 from ..actors.outbox import Outbox, PartialThinner
 from ..actors.pauses import Pauses, window_ms
 from ..actors.ranks import Rank
-from ..actors.receiver import Receiver
+from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
 from ..actors.vad import VADActor
@@ -178,6 +178,7 @@ class Session:
         self._transcriber = self._engines.transcriber(self.id)
         # What outlives a restart of the actor that uses it.
         self._utterance = UtteranceInHand()
+        self._receiving = ReceivingState()
         self._hearing = HearingState()
         self._pauses = Pauses()
         self._speech_heard = Bell()
@@ -240,7 +241,7 @@ class Session:
                 Child(
                     "receiver",
                     run=functools.partial(run_ranked, Rank.RECEIVER, self._run_receiver),
-                    restart=Restart.TEMPORARY,
+                    restart=Restart.TRANSIENT,
                     significant=True,
                 ),
                 Child(
@@ -287,6 +288,7 @@ class Session:
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
             watch_audio=self._watch_audio if self._watchers else None,
+            state=self._receiving,
         ).run()
 
     async def _run_vad(self) -> None:
@@ -494,5 +496,5 @@ class Session:
             child=event.child,
             error=repr(event.error),
         )
-        if event.child in ("sender", "dialogue", "receiver"):
+        if event.child in ("sender", "dialogue"):
             self._broken = event.error
