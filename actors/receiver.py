@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-import trio
-
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
 from ..conversation.attempts import Attempts
@@ -80,7 +78,7 @@ class ReceivingState:
 class Receiver:
     transport: Transport
     codec: Codec
-    heard: trio.MemorySendChannel[Heard]
+    heard: SendsItems[Heard]
     reports: SendsItems[Report]
     outbox: Outbox
     idle_s: float
