@@ -1,8 +1,10 @@
 """ASRActor: an utterance's audio in, partials and one final out. One per session, permanent.
 
-A restart goes on with the utterance in hand: the recognizer is fed again from its audio, and the
-client notices at most a delay. After the second failure on one utterance it is given up with
-ASR_FAIL or ASR_TIMEOUT, and the next utterance gets its chance.
+A recognizer that fails is fed again here, in the actor, from the audio of the utterance in hand,
+and the client notices at most a delay. After the second failure on one utterance it is given up
+with ASR_FAIL or ASR_TIMEOUT, and the next utterance gets its chance. However many utterances fail,
+the actor does not crash. A bug does crash it: the restart goes on with the utterance and the marker
+in hand, and counts the crash as one of the utterance's attempts.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import trio
 
 from ..audio.pcm import BYTES_PER_MS
 from ..conversation.spoken import Spoken, UtteranceEnded
-from ..conversation.utterance import UtteranceInHand
+from ..conversation.utterance import Failed, UtteranceInHand
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
@@ -64,8 +66,7 @@ class ASRActor:
 
     async def run(self) -> None:
         await self.transcriber.abandon()
-        if self.utterance.present:
-            await self._resume()
+        await self._resume()
         while True:
             message: Spoken | None = None
             with move_on_at(self._withheld_until_s(), "partial"):
@@ -90,32 +91,44 @@ class ASRActor:
                 return
 
     async def _resume(self) -> None:
-        self.utterance.feed_again()
-        if self.utterance.spent:
-            await self._give_up(EngineFailure("the recognizer crashed twice on this utterance"))
+        """Go on with what an incarnation before this one had in hand when it crashed."""
+        utterance = self.utterance
+        if utterance.present:
+            utterance.feed_again()
+            if utterance.spent and not utterance.given_up and not utterance.dropped:
+                self._give_up(EngineFailure("the recognizer crashed twice on this utterance"))
         await self._work()
 
     async def _work(self) -> None:
         utterance = self.utterance
-        if utterance.present:
+        while utterance.present and not utterance.given_up:
             try:
                 await self._decode()
+                break
             except EngineFailure as failure:
                 self.telemetry.engine_failed("asr", failure)
-                if failure.retryable and not utterance.spent:
-                    raise
-                await self._give_up(failure)
+                await self.transcriber.abandon()
+                utterance.feed_again()
+                if not failure.retryable or utterance.spent:
+                    await turn()  # all that came at this moment is there now
+                    self._absorb_waiting()
+                    self._give_up(failure)
+        if utterance.failure is not None:
+            await self._tell_failure(utterance.failure)
         if utterance.complete:
-            marker = utterance.marker
             utterance.clear()
-            if marker is not None:
-                await self.reports.send(marker)
+            await self._pass_marker_on()
+
+    async def _pass_marker_on(self) -> None:
+        """It is in hand until the dialogue has it."""
+        utterance = self.utterance
+        if utterance.marker is not None:
+            await self.reports.send(utterance.marker)
+            utterance.marker = None
 
     async def _decode(self) -> None:
         """Feed what is there, ask for a hypothesis, and finish where the end is known."""
         utterance = self.utterance
-        if utterance.given_up and not utterance.dropped:
-            return
         while True:
             await self._void_what_was_foreseen()
             if not utterance.dropped:
@@ -357,14 +370,18 @@ class ASRActor:
                 )
             )
 
-    async def _give_up(self, failure: EngineFailure) -> None:
-        self.utterance.give_up()
-        await self.transcriber.abandon()
+    def _give_up(self, failure: EngineFailure) -> None:
+        """Nothing more is heard of this utterance. Its end is told once: as failed, unless it was
+        dropped meanwhile, and the VAD actor has told of that."""
+        self.utterance.give_up(Failed(code=_code_of(failure), message=str(failure)))
+
+    async def _tell_failure(self, failure: Failed) -> None:
+        """It is in hand until the dialogue has it."""
+        utterance = self.utterance
         await self.reports.send(
-            UtteranceFailed(
-                number=self.utterance.number, code=_code_of(failure), message=str(failure)
-            )
+            UtteranceFailed(number=utterance.number, code=failure.code, message=failure.message)
         )
+        utterance.failure = None
 
 
 def _code_of(failure: EngineFailure) -> Code:

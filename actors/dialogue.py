@@ -109,6 +109,8 @@ class Dialogue:
     how much of it was played."""
     _finals: int = field(default=0, init=False)
     _finals_since_start: int = field(default=0, init=False)
+    _untold: UtteranceFailed | None = field(default=None, init=False)
+    """The failure to hear a sound that was not certainly speech."""
     _completing: bool = field(default=False, init=False)
     """Whether the client stopped and was not yet told that everything is done."""
 
@@ -184,6 +186,9 @@ class Dialogue:
                 self._speech_began(report)
             case SpeechConfirmed():
                 floor.confirmed(report.number, now_s)
+                if self._untold is not None and self._untold.number == report.number:
+                    failed, self._untold = self._untold, None
+                    await self._tell_failure(failed, spoken=False)
                 if self.turns.live is None and floor.is_open(report.number):
                     self._go(Trigger.SPEECH)
                 elif self.turns.live is not None:
@@ -220,7 +225,8 @@ class Dialogue:
             case HearingCancelled():
                 self.machines.cancelling -= 1
             case ReplyAudible():
-                if self.turns.is_live(report.turn):
+                # Of a reply that was suspended meanwhile it is told again when it goes on.
+                if self.turns.is_live(report.turn) and not self.machines.reply.suspended:
                     self._interrupted = None
                     self.machines.reply.audible()
                     self._go(Trigger.AUDIO)
@@ -321,10 +327,16 @@ class Dialogue:
         await self.outbox.send(Decode(runs=transcript.runs, ms=decode_ms, rtf=rtf))
 
     async def _not_heard(self, report: UtteranceFailed) -> None:
-        spoken = self.machines.floor.is_open(report.number)
-        if not self.machines.floor.failed(report.number):
-            self.telemetry.count("false_alarms")
+        floor = self.machines.floor
+        spoken, unsure = floor.is_open(report.number), floor.is_unsure(report.number)
+        floor.failed(report.number)
+        if unsure:
+            # Nobody hears of it, unless it turns out to be speech.
+            self._untold = report
             return
+        await self._tell_failure(report, spoken=spoken)
+
+    async def _tell_failure(self, report: UtteranceFailed, *, spoken: bool) -> None:
         failure = Failure.of(report.code, report.message)
         await self.outbox.send(failure)
         self._finals_since_start += 1
@@ -466,8 +478,7 @@ class Dialogue:
                 heard = record.ledger.heard(current_time())
                 self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
             self.telemetry.count("cancellations")
-            if self.state in (State.THINKING, State.RESPONDING):
-                self._go(Trigger.REPLY_OVER)
+            self._reply_over()
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
         if record is not None:
             await self._tell_latency(record)
@@ -489,13 +500,18 @@ class Dialogue:
             self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
         await self._tell_latency(record)
         self.turns.ended_by_itself()
-        self._go(Trigger.REPLY_OVER)
+        self._reply_over()
         if report.error is not None:
             self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))
             await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
             await self._close(close_codes.INTERNAL_ERROR, "internal error")
         else:
             await self._close_if_draining()
+
+    def _reply_over(self) -> None:
+        """A suspended reply has left these states already."""
+        if self.state in (State.THINKING, State.RESPONDING):
+            self._go(Trigger.REPLY_OVER)
 
     async def _tell_latency(self, record: TurnRecord) -> None:
         """The turn is over. The client was told with the first audio, if there was any."""

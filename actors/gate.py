@@ -85,5 +85,5 @@ class ReplyGate:
         self._writing = None
         if isinstance(event, ReplyAudio):
             self.last_seq = event.seq
-        if self._live is not None and event.turn == self._live.turn:
+        if self._live is not None:
             self._live.left(event, now_s)

@@ -1,7 +1,9 @@
 """LLMActor: a conversation in, tokens out. One per turn, transient.
 
-It fails over to a second attempt only while nothing of the reply has left; after that the reply
-ends where it is, with LLM_FAIL or LLM_TIMEOUT, and what was phrased is still spoken.
+A language model that fails is asked once more here, in the actor, but only while nothing of the
+reply has left; after that the reply ends where it is, with LLM_FAIL or LLM_TIMEOUT, and what was
+phrased is still spoken. A failure of the model never crashes the actor. A bug does: the restart
+begins the reply again by the same rule, and counts the crash as one of its attempts.
 """
 
 from __future__ import annotations
@@ -48,36 +50,37 @@ class LLMActor:
     telemetry: Telemetry
 
     async def run(self) -> None:
-        if self.record.written:
-            await self._end()
-            return
-        if self.hand.spent:
-            await self._fail(EngineFailure("the language model crashed twice on this reply"))
-            return
-        if self.record.text:
-            # Only an incarnation before this one can have said something.
-            await self._fail(EngineFailure("the language model crashed in the middle of a reply"))
-            return
-        self.hand.attempt()
-        try:
-            await self._stream()
-        except EngineFailure as failure:
-            self.telemetry.engine_failed("llm", failure)
-            if self._may_retry(failure):
-                raise
-            await self._fail(failure)
-        else:
+        if not self.record.written:
+            failure = await self._attempt()
             self.record.written = True
-            await self._end()
+            if failure is not None:
+                await self._tell(failure)
+        await self._end()
+
+    async def _attempt(self) -> EngineFailure | None:
+        """Write the reply, in as many attempts as there are left. Gives why it is not whole, or
+        None."""
+        failure = EngineFailure("the language model crashed twice on this reply")
+        if self.record.text and not self.hand.spent:
+            # Only an incarnation before this one can have said something.
+            return EngineFailure("the language model crashed in the middle of a reply")
+        while not self.hand.spent:
+            self.hand.attempt()
+            try:
+                await self._stream()
+            except EngineFailure as error:
+                self.telemetry.engine_failed("llm", error)
+                failure = error
+                if not self._may_retry(failure):
+                    break
+            else:
+                return None
+        return failure
 
     def _may_retry(self, failure: EngineFailure) -> bool:
         """Another attempt would say the beginning twice, or make the person wait twice."""
-        return (
-            failure.retryable
-            and not isinstance(failure, EngineTimeout)
-            and not self.record.text
-            and not self.hand.spent
-        )
+        timed_out = isinstance(failure, EngineTimeout)
+        return failure.retryable and not timed_out and not self.record.text
 
     async def _stream(self) -> None:
         left_s = self.deadlines.total_s
@@ -107,15 +110,13 @@ class LLMActor:
         await self.outbox.send(Token(text=token, turn=record.turn))
         await self.pieces.send(TextPiece(text=token))
 
-    async def _fail(self, failure: EngineFailure) -> None:
+    async def _tell(self, failure: EngineFailure) -> None:
         self.record.failed = True
-        self.record.written = True
         code = Code.LLM_TIMEOUT if isinstance(failure, EngineTimeout) else Code.LLM_FAIL
         # A missing model costs this reply, not the session: it stays usable for transcripts.
         await self.outbox.send(
             Failure(code=code, message=str(failure), recoverable=True, turn=self.record.turn)
         )
-        await self._end()
 
     async def _end(self) -> None:
         await self.reports.send(ReplyWritten(turn=self.record.turn))

@@ -41,6 +41,7 @@ class Playlist:
     """The synthesizer has given the last phrase."""
     told_generation: int = -1
     """In which generation of the reply its first audio was reported."""
+    latency_told: bool = False
 
     def unheard(self) -> list[tuple[Entry, Speech]]:
         """What may be left to play, where nothing is being played. What was heard before the reply
@@ -115,6 +116,8 @@ class Playout:
     async def _play(self, entry: Entry, speech: Speech) -> None:
         """What is left of a phrase."""
         ledger, reply_exit = self.record.ledger, self.reply_exit
+        # Until then the client may still tell how much of it was heard.
+        await self.gate.wait_open()
         position = round(entry.position_s * speech.rate_hz) * 2
         rest = Speech(pcm16=speech.pcm16[position:], rate_hz=speech.rate_hz)
         if not rest.pcm16:
@@ -143,12 +146,12 @@ class Playout:
         """The first audio has left, of the reply or since it was given back."""
         record, out = self.record, self.reply_exit.outbox
         self.playlist.told_generation = self.reply_exit.generation
-        first = record.first_audio_s is None
-        if first:
+        if record.first_audio_s is None:
             record.first_audio_s = current_time()
             self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
         await self.reply_exit.reports.send(ReplyAudible(turn=record.turn))
-        if first:
+        if not self.playlist.latency_told:
+            self.playlist.latency_told = True
             await out.send(self.timings.latency(record))
             if (times := self.timings.times(record)) is not None:
                 self.telemetry.turn(times)

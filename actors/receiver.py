@@ -1,23 +1,24 @@
-"""Receiver: frames in, commands out. One per session, significant: when the peer is gone the
-session ends.
+"""Receiver: frames in, commands out. One per session, transient and significant: when the peer is
+gone the session ends.
 
 Audio goes to the VAD in the order of its arrival, with the microphone's opening and closing among
 it; `cancel` goes to the dialogue directly. A breach of the dialect is answered here, or only
 counted where the dialect's profile says so. Opening a microphone that is open, or closing one that
-is closed, is no breach.
+is closed, is no breach. A bug crashes it: the restart passes on what was on its way, and takes the
+frame up again, if nothing of it was done yet. A frame over which it crashed twice is left out.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-import trio
-
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
+from ..conversation.attempts import Attempts
 from ..conversation.late_audio import LateAudio
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..protocol import close_codes
@@ -56,37 +57,56 @@ PIECE_BYTES = 64 * 1024
 """How much of a frame is one message in the channel: two seconds at 16 kHz."""
 
 
+@dataclass(slots=True)
+class ReceivingState:
+    """What must survive a restart of the actor. Owned by the session."""
+
+    started: bool = False
+    """Whether the microphone was ever open."""
+    open: bool = False
+    """Whether it is open now."""
+    cancelled: bool = False
+    """Whether the client cancelled since it opened the microphone: its next start begins anew."""
+    ignored_told: bool = False
+    """Whether the client has been told, once in the session, that something of it is left out."""
+    rate_hz: int = 0
+    """The rate that was started; 0 while the microphone is closed."""
+    late: LateAudio = field(default_factory=LateAudio)
+    resampler: Resampler | None = None
+    closing: bool = False
+    """Whether the peer is being closed: what it sends is read and left out."""
+    frame: Attempts[Frame] = field(default_factory=Attempts)
+    """The newest frame, until something of it was done."""
+    on_its_way: deque[Heard] = field(default_factory=deque)
+    """What is passed on to the VAD actor, until it has it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Receiver:
     transport: Transport
     codec: Codec
-    heard: trio.MemorySendChannel[Heard]
+    heard: SendsItems[Heard]
     reports: SendsItems[Report]
     outbox: Outbox
     idle_s: float
     telemetry: Telemetry
     watch_audio: Callable[[bytes], None] | None = None
     """Told of the audio that is passed on, where somebody watches."""
-
-    _started: bool = False
-    _open: bool = False
-    _cancelled: bool = False
-    """Whether the client cancelled since it opened the microphone: its next start begins anew."""
-    _ignored_told: bool = False
-    """Whether the client has been told, once in the session, that something of it is left out."""
-    _rate_hz: int = 0
-    """The rate that was started; 0 while the microphone is closed."""
-    _resampler: Resampler | None = None
-    _late: LateAudio = field(default_factory=LateAudio)
+    state: ReceivingState = field(default_factory=ReceivingState)
 
     async def run(self) -> None:
+        state = self.state
         try:
-            while (frame := await self._next()) is not None:
-                try:
+            await self._pass_on()
+            while not state.closing:
+                frame = state.frame.item
+                if frame is None and (frame := await self._next()) is not None:
+                    state.frame.take(frame)
+                if frame is None:
+                    state.closing = True
+                elif not state.frame.spent:
                     await self._frame(frame)
-                except Violation as violation:
-                    if await self._answer(violation):
-                        break
+                state.frame.put_down()
             # The sender closes behind what it still has to say. Until then keep reading: a peer
             # that is not read cannot close either.
             while True:
@@ -104,8 +124,24 @@ class Receiver:
 
     async def _frame(self, frame: Frame) -> None:
         received_s = current_time()
-        for command in self.codec.decode(frame):
-            await self._obey(command, received_s)
+        self.state.frame.attempt()
+        try:
+            for command in self.codec.decode(frame):
+                await self._obey(command, received_s)
+                self.state.frame.put_down()
+        except Violation as violation:
+            self.state.closing = await self._answer(violation)
+
+    async def _pass_on(self, *messages: Heard) -> None:
+        """To the VAD actor. Each is on its way until it is there, so that a crash neither loses nor
+        doubles it; and the frame that it came of is not taken up again."""
+        if messages:
+            self.state.frame.put_down()
+        way = self.state.on_its_way
+        way.extend(messages)
+        while way:
+            await self.heard.send(way[0])
+            way.popleft()
 
     async def _obey(self, command: Command, received_s: float) -> None:
         match command:
@@ -116,9 +152,9 @@ class Receiver:
             case StopListening():
                 await self._stop()
             case CancelReply():
-                self._cancelled = True
+                self.state.cancelled = True
                 await self.reports.send(CancelRequested())
-                await self.heard.send(HearingCancelled())
+                await self._pass_on(HearingCancelled())
             case Interrupt():
                 await self.reports.send(InterruptRequested())
             case Played():
@@ -137,41 +173,43 @@ class Receiver:
                 assert_never(command)
 
     async def _start(self, command: StartListening) -> None:
-        again = self._open and not self._cancelled
-        if command.rate_hz != self._rate_hz:
-            await self._flush()
-            self._rate_hz = command.rate_hz
-            self._resampler = (
+        again = self.state.open and not self.state.cancelled
+        if command.rate_hz != self.state.rate_hz:
+            await self._pass_on(*self._rest())
+            self.state.rate_hz = command.rate_hz
+            self.state.resampler = (
                 None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
             )
-        self._started = self._open = True
-        self._cancelled = False
-        self._left_out(self._late.leave_out())
+        self.state.started = self.state.open = True
+        self.state.cancelled = False
+        self._left_out(self.state.late.leave_out())
         if again and not self.codec.profile.start_resets:
             # The hearing goes on undisturbed; only the dialogue counts from a new start.
             await self.reports.send(MicrophoneOpened())
         else:
-            await self.heard.send(MicrophoneOpened())
+            await self._pass_on(MicrophoneOpened())
         if again:
             await self.outbox.send(MicrophoneTold(listening=True))
 
     async def _stop(self) -> None:
-        self._left_out(self._late.stop())
-        if not self._open:
+        self._left_out(self.state.late.stop())
+        if not self.state.open:
             await self.outbox.send(MicrophoneTold(listening=False))
             return
-        await self._flush()
-        self._open, self._rate_hz, self._resampler = False, 0, None
-        await self.heard.send(MicrophoneClosed())
+        rest = self._rest()
+        self.state.open, self.state.rate_hz = False, 0
+        await self._pass_on(*rest, MicrophoneClosed())
 
-    async def _flush(self) -> None:
-        """Pass on what the resampler still holds."""
-        if self._resampler is not None and (rest := self._resampler.flush()):
-            await self.heard.send(Sound(pcm16=rest, received_s=current_time()))
+    def _rest(self) -> list[Sound]:
+        """What the resampler still holds. It is used up: were its last samples to crash this, the
+        microphone must close all the same."""
+        resampler, self.state.resampler = self.state.resampler, None
+        rest = resampler.flush() if resampler is not None else b""
+        return [Sound(pcm16=rest, received_s=current_time())] if rest else []
 
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
-        if self._open:
-            await self._pass_on(pcm16, received_s)
+        if self.state.open:
+            await self._sound(pcm16, received_s)
         elif self.codec.profile.needs_start:
             await self._unasked()
         else:
@@ -179,32 +217,32 @@ class Receiver:
 
     async def _unasked(self) -> None:
         """Audio outside of a start and its stop, where only what is between them counts."""
-        if not self._started:
+        if not self.state.started:
             raise Violation(Breach.AUDIO_BEFORE_START, "audio before start")
         self._left_out(True)  # a browser's last frames cross the stop on their way
         await self._tell_ignored("audio after stop is left out until a start")
 
     async def _open_by_audio(self, pcm16: bytes, received_s: float) -> None:
         (rate_hz,) = self.codec.profile.rates_hz
-        if heard := self._late.push(pcm16, rate_hz):
+        if heard := self.state.late.push(pcm16, rate_hz):
             await self._start(StartListening(rate_hz=rate_hz))
-            await self._pass_on(heard, received_s)
+            await self._sound(heard, received_s)
 
     def _left_out(self, some: bool) -> None:
         if some:
             self.telemetry.dropped("audio_after_stop")
 
-    async def _pass_on(self, pcm16: bytes, received_s: float) -> None:
+    async def _sound(self, pcm16: bytes, received_s: float) -> None:
         self.telemetry.count("audio_bytes_in", len(pcm16))
         # A frame may hold minutes; in the channel each second counts for itself.
         for start in range(0, len(pcm16), PIECE_BYTES):
             piece = pcm16[start : start + PIECE_BYTES]
-            if self._resampler is not None:
-                piece = self._resampler.push(piece)
+            if self.state.resampler is not None:
+                piece = self.state.resampler.push(piece)
             if piece:
                 if self.watch_audio is not None:
                     self.watch_audio(piece)
-                await self.heard.send(Sound(pcm16=piece, received_s=received_s))
+                await self._pass_on(Sound(pcm16=piece, received_s=received_s))
 
     async def _answer(self, violation: Violation) -> bool:
         """Tell the peer, where its dialect has it told. True when this breach ends the session."""
@@ -230,6 +268,6 @@ class Receiver:
 
     async def _tell_ignored(self, what: str) -> None:
         """What is left out, once in a session."""
-        if not self._ignored_told:
-            self._ignored_told = True
+        if not self.state.ignored_told:
+            self.state.ignored_told = True
             await self.outbox.send(Info(message=what))

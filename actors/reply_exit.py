@@ -114,8 +114,8 @@ class ReplyExit:
 
     def left(self, event: Event, now_s: float) -> None:
         """The transport took it."""
-        self._queued.pop(id(event), None)
-        if isinstance(event, ReplyAudio) and event.generation == self.generation:
+        mine = self._queued.pop(id(event), None) is not None
+        if mine and isinstance(event, ReplyAudio):
             self.ledger.sent(now_s)
             self._news.set()
             self._news = trio.Event()
@@ -134,7 +134,8 @@ class ReplyExit:
         self.generation += 1
         for event in reversed(self._queued.values()):
             made_again = isinstance(event, ReplyAudio | PhraseDone | ReplyComplete)
-            if event is not writing and not made_again:
+            # What bears no turn (latencies) is not void, and leaves all the same.
+            if event is not writing and not made_again and event.turn:
                 self._held.appendleft(HeldEvent(event))  # type: ignore[arg-type]
         self._queued.clear()
         self._playing.cancel()

@@ -1,8 +1,10 @@
 """TTSActor: phrases in, speech out. One per turn, transient; the turn's end is its end.
 
-A restart goes on with the phrase in hand. A phrase whose synthesis fails twice, or overruns its
-deadline, is reported (TTS_FAIL) and skipped. So is every phrase where no voice can be loaded at all
-(MODEL_LOAD_FAIL): the reply is then there to read, and the session goes on.
+A synthesizer that fails is asked once more here, in the actor. A phrase whose synthesis fails
+twice, or overruns its deadline, is reported (TTS_FAIL) and skipped. So is every phrase where no
+voice can be loaded at all (MODEL_LOAD_FAIL): the reply is then there to read, and the session goes
+on. However many phrases fail, the actor does not crash. A bug does crash it: the restart goes on
+with the phrase in hand, and counts the crash as one of its attempts.
 """
 
 from __future__ import annotations
@@ -43,20 +45,27 @@ class TTSActor:
         await self.speech.send(EndOfReply())
 
     async def _phrase(self, phrase: Phrase) -> None:
-        if self.hand.spent:
-            await self._skip(phrase, EngineFailure("the synthesizer crashed twice on a phrase"))
-        else:
+        failure = await self._attempt(phrase)
+        if failure is not None:
+            await self._skip(phrase, failure)
+        self.hand.put_down()
+
+    async def _attempt(self, phrase: Phrase) -> EngineFailure | None:
+        """Speak it, in as many attempts as there are left. Gives why it is not spoken, or None."""
+        failure = EngineFailure("the synthesizer crashed twice on a phrase")
+        while not self.hand.spent:
             self.hand.attempt()
             try:
                 await self._speak(phrase)
-            except EngineFailure as failure:
-                self.telemetry.engine_failed("tts", failure)
+            except EngineFailure as error:
+                self.telemetry.engine_failed("tts", error)
+                failure = error
                 # A phrase that overran has taken its time; a second try would double the pause.
-                timed_out = isinstance(failure, EngineTimeout)
-                if failure.retryable and not timed_out and not self.hand.spent:
-                    raise
-                await self._skip(phrase, failure)
-        self.hand.put_down()
+                if isinstance(failure, EngineTimeout) or not failure.retryable:
+                    break
+            else:
+                return None
+        return failure
 
     async def _speak(self, phrase: Phrase) -> None:
         began_s = current_time()

@@ -1,8 +1,9 @@
 """VADActor: sound in, utterances out. One per session, permanent.
 
-It frames the audio, asks the detector, and lets the endpointer decide. A restart loses at most
-the utterance that was being framed: its end is then told when the next one begins, by the ASR
-actor, which keeps the audio.
+It frames the audio, asks the detector, and lets the endpointer decide. What it has in hand, audio
+or a marker, is the session's: after a crash, which is a bug, the restart ends the utterance that
+was being framed and goes on with the rest. A frame over which the detector crashed is judged once
+more by the next detector; after a second crash it counts as silence. No audio is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from ..audio.levels import rms
 from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer
+from ..conversation.hearing import HearingState
 from ..conversation.spoken import (
+    HearingCancelled,
     Marker,
     MicrophoneClosed,
     Spoken,
@@ -54,22 +57,6 @@ SPEECH_WITHOUT_AUDIO_S = 3.0
 """An utterance ends when no audio has come for so long. Networks stall for a second or two."""
 
 
-@dataclass(slots=True)
-class HearingState:
-    """What must survive a restart of the actor: the audio clock and the utterance's number."""
-
-    heard_bytes: int = 0
-    utterance: int = 0
-    open: bool = False
-    """Whether the ASR actor has been told of a beginning and not yet of its end."""
-    last_sample_s: float = 0.0
-    """When the newest frame of speech was received."""
-    long_told: int = 0
-    """The utterance of which it was told last that it is long."""
-    sounding: bool = False
-    """Whether the dialogue has been told of a sound, and not yet what became of it."""
-
-
 @dataclass(slots=True, kw_only=True)
 class VADActor:
     """Frames of 10-30 ms are judged one by one; what was said is passed on once per client frame,
@@ -91,17 +78,8 @@ class VADActor:
     """How long a silence must last that ends a turn, of how likely the turn is over. Asked where
     the endpointer is undecided."""
 
-    _unframed: bytearray = field(default_factory=bytearray)
-    _before: bytearray = field(default_factory=bytearray)
-    """Audio before a possible onset: the padding that a recognizer needs to hear it whole."""
-    _pending: bytearray = field(default_factory=bytearray)
-    """Audio of the utterance that was not passed on yet."""
-    _shed_told: bool = False
-
     async def run(self) -> None:
-        await self._quiet()
-        if self.state.open:
-            await self._end(too_long=False)
+        await self._go_on()
         while True:
             message: Heard | None = None
             try:
@@ -132,45 +110,60 @@ class VADActor:
             await self._end(too_long=False, unsure=edge is Edge.FALSE_ALARM)
         await self._quiet()
 
+    async def _go_on(self) -> None:
+        """Go on with what an incarnation before this one had in hand when it crashed. Detector and
+        endpointer are new, so the utterance in hand ends here and the rest is the next one's."""
+        marker = self.state.marker
+        await self._quiet()
+        if self.state.open and isinstance(marker, HearingCancelled):
+            await self._drop()
+        elif self.state.open:
+            if marker is not None:
+                self._take_last_piece()
+            await self._end(too_long=False)
+        if marker is not None:
+            await self._pass_marker_on(marker)
+        else:
+            await self._frames()
+
     async def _sound(self, sound: Sound) -> None:
         # Counted here and nowhere else, so that neither a crash nor a stop makes the clock late.
         self.state.heard_bytes += len(sound.pcm16)
         if current_time() - sound.received_s > AUDIO_MAX_AGE_S:
             await self._shed(sound)
             return
-        self._shed_told = False
-        self._unframed += sound.pcm16
+        self.state.shed_told = False
+        self.state.take_in(sound.pcm16, sound.received_s)
+        await self._frames()
+
+    async def _frames(self) -> None:
         frame_bytes = self.detector.frame_samples * 2
-        while len(self._unframed) >= frame_bytes:
-            frame = bytes(self._unframed[:frame_bytes])
-            del self._unframed[:frame_bytes]
-            await self._frame(frame, sound.received_s)
+        while len(self.state.unframed) >= frame_bytes:
+            await self._frame(bytes(self.state.unframed[:frame_bytes]))
         await self._pass_on()
 
     async def _shed(self, sound: Sound) -> None:
         """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""
         self.telemetry.dropped("audio")
-        if not self._shed_told:
-            self._shed_told = True
+        if not self.state.shed_told:
+            self.state.shed_told = True
             await self.outbox.send(
                 Info(message="the recognizer cannot keep up; the oldest audio is left out")
             )
 
-    async def _frame(self, frame: bytes, received_s: float) -> None:
-        voiced = self.detector.is_speech(frame)
-        if voiced:
-            # What is not framed yet came behind it.
-            self.state.last_sample_s = received_s - len(self._unframed) / BYTES_PER_MS / 1000
+    async def _frame(self, frame: bytes) -> None:
+        state = self.state
+        voiced = state.attempt_frame() and self.detector.is_speech(frame)
         inside = self.endpointer.in_utterance
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
-        if self.state.open:
-            self._pending += frame
+        keep_before = (self.pad_ms + self._onset_ms) * BYTES_PER_MS
+        state.frame_judged(len(frame), keep_before=keep_before)
+        if state.open:
             await self._mind_the_length()
-        else:
-            self._before += frame
-            surplus = len(self._before) - (self.pad_ms + self._onset_ms) * BYTES_PER_MS
-            if surplus > 0:
-                del self._before[:surplus]
+        received_s = state.received_s
+        if voiced:
+            # What is not framed yet came behind it.
+            state.last_sample_s = received_s - len(state.unframed) / BYTES_PER_MS / 1000
         match edge:
             case Edge.SOUND:
                 self.state.sounding = True
@@ -209,15 +202,16 @@ class VADActor:
 
     @property
     def _audio_ms(self) -> int:
-        return (self.state.heard_bytes - len(self._unframed)) // BYTES_PER_MS
+        return (self.state.heard_bytes - len(self.state.unframed)) // BYTES_PER_MS
 
     async def _begin(self, received_s: float) -> None:
         self.state.sounding = False
         self.state.utterance += 1
         self.state.open = True
-        self._pending[:] = self._before
-        self._before.clear()
-        not_framed_ms = len(self._unframed) // BYTES_PER_MS
+        pending = self.state.pending
+        pending[:] = self.state.before
+        self.state.before.clear()
+        not_framed_ms = len(self.state.unframed) // BYTES_PER_MS
         onset_ms = self._audio_ms - self._onset_ms
         await self.spoken.send(
             UtteranceBegan(
@@ -229,7 +223,7 @@ class VADActor:
         await self.reports.send(
             SpeechBegan(number=self.state.utterance, during_reply=not self.endpointer.confirmed)
         )
-        energy = rms(bytes(self._pending[-self._onset_ms * BYTES_PER_MS :]))
+        energy = rms(bytes(pending[-self._onset_ms * BYTES_PER_MS :]))
         await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
 
     async def _mind_the_length(self) -> None:
@@ -240,17 +234,16 @@ class VADActor:
             await self.reports.send(SpeechLong(number=number))
 
     async def _pass_on(self) -> None:
-        if self._pending and self.state.open:
-            pcm16 = bytes(self._pending)
-            self._pending.clear()
+        if self.state.pending and self.state.open:
+            pcm16 = bytes(self.state.pending)
             await self.spoken.send(
                 UtteranceAudio(number=self.state.utterance, pcm16=pcm16, audio_ms=self._audio_ms)
             )
+            self.state.pending.clear()
 
     async def _end(self, *, too_long: bool, unsure: bool = False) -> None:
         """`unsure`: it was too short for certain speech. Its words will say what it was."""
         await self._pass_on()
-        self.state.open = False
         await self.spoken.send(
             UtteranceEnded(
                 number=self.state.utterance,
@@ -261,39 +254,44 @@ class VADActor:
                 decided_s=current_time(),
             )
         )
+        self.state.open = False
         await self.reports.send(SpeechOver(number=self.state.utterance))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 
     async def _drop(self) -> None:
-        self.state.open = False
-        self._pending.clear()
-        self.telemetry.count("utterances_cancelled")
+        self.state.pending.clear()
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
+        self.state.open = False
+        self.telemetry.count("utterances_cancelled")
         await self.reports.send(SpeechDropped(number=self.state.utterance))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 
     async def _marker(self, marker: Marker) -> None:
+        self.state.marker = marker
         edge = self.endpointer.flush() if isinstance(marker, MicrophoneClosed) else None
         if edge is not None and self.state.open:
-            # The last piece is shorter than a frame, but it may hold the end of a word.
-            self._pending += self._unframed
-            self._unframed.clear()
+            self._take_last_piece()
             await self._end(too_long=False, unsure=edge is Edge.FALSE_ALARM)
         elif self.state.open:
             await self._drop()
         await self._quiet()
-        self._forget()
+        self.endpointer.reset()
+        self.detector.reset()
+        await self._pass_marker_on(marker)
+
+    def _take_last_piece(self) -> None:
+        """It is shorter than a frame, but it may hold the end of a word."""
+        self.state.pending += self.state.unframed
+        self.state.unframed.clear()
+
+    async def _pass_marker_on(self, marker: Marker) -> None:
+        """It is in hand until the ASR actor has it."""
+        self.state.forget_audio()
         await self.spoken.send(marker)
+        self.state.marker = None
 
     async def _quiet(self) -> None:
         """A sound that was told of was nothing, or will not be followed any more."""
         if self.state.sounding:
             self.state.sounding = False
             await self.reports.send(SoundPassed())
-
-    def _forget(self) -> None:
-        self._unframed.clear()
-        self._before.clear()
-        self._pending.clear()
-        self.endpointer.reset()
-        self.detector.reset()

@@ -183,17 +183,13 @@ class Floor:
         """It is forgotten: no words will come."""
         self._utterances.pop(number, None)
 
-    def failed(self, number: int) -> bool:
-        """The recognizer gave it up. Whether anybody should hear of that: nobody does of a sound
-        that was never sure."""
+    def failed(self, number: int) -> None:
+        """The recognizer gave it up: there will be no words."""
         u = self._utterances.get(number)
-        if u is None:
-            return True
-        if u.over_s is not None:
-            del self._utterances[number]
-            return u.sure
-        u.lost = True
-        return True
+        if u is not None:
+            u.lost = True
+            if u.over_s is not None:
+                del self._utterances[number]
 
     def words(self, number: int, text: str, spoken_ms: int, now_s: float) -> Meaning:
         """A hypothesis. It means WORDS only where the final can hardly say otherwise."""

@@ -120,6 +120,8 @@ class Ledger:
 
     def cut(self, now_s: float) -> None:
         """The reply fell silent: nothing more of this part is heard, however much had left."""
+        if not self._queued and not any(entry.pieces for entry in self._entries):
+            return  # it was silent already
         until_s = self.until(now_s)
         self._last_part = []
         for entry in self._entries:

@@ -43,7 +43,6 @@ class Timings:
             token_ms=since(record.first_token_s),
             phrase_ms=since(record.first_phrase_s),
             audio_ms=since(record.first_audio_s),
-            turn=record.turn,
         )
 
     @staticmethod

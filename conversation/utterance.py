@@ -1,7 +1,9 @@
-"""The utterance being heard: its audio and how much of it the recognizer has been given.
+"""The utterance being heard: its audio, how much of it the recognizer has been given, and what the
+dialogue must still be told.
 
-Owned by the session, so that an ASR actor that is restarted feeds its recognizer again from here.
-Bounded: an utterance ends at STREAM_MAX_UTTERANCE_MS.
+Owned by the session, so that an ASR actor that is restarted feeds its recognizer again from here,
+and tells what the one before it had not told yet. Bounded: an utterance ends at
+STREAM_MAX_UTTERANCE_MS.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..audio.pcm import BYTES_PER_MS
+from ..protocol.codes import Code
 from .agreement import Agreement, Shown
 from .attempts import MAX_ATTEMPTS
 from .spoken import (
@@ -27,6 +30,14 @@ SLICE_BYTES = 1000 * BYTES_PER_MS
 session's audio gets its turn in between."""
 
 NOTHING = Shown("", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Why the recognizer gave an utterance up, in words for the client."""
+
+    code: Code
+    message: str
 
 
 @dataclass(slots=True)
@@ -55,6 +66,8 @@ class UtteranceInHand:
     finalizing_told: bool = False
     attempts: int = 0
     given_up: bool = False
+    failure: Failed | None = None
+    """Why it was given up, until the dialogue has been told."""
     pause: int = 0
     """The number of the short silence that goes on now; 0: there is none."""
     pause_judged: bool = False
@@ -67,7 +80,8 @@ class UtteranceInHand:
     slow: int = 0
     """How many utterances in a row took longer to transcribe than to say; `clear` leaves it."""
     marker: Marker | None = None
-    """A marker that came before the end was told; it must not overtake the utterance."""
+    """A marker that came, until the dialogue has it. It must not overtake the utterance, so `clear`
+    leaves it."""
 
     @property
     def present(self) -> bool:
@@ -136,9 +150,11 @@ class UtteranceInHand:
         """The recognizer forgot it: everything is to be fed from the start."""
         self.fed = 0
 
-    def give_up(self) -> None:
-        """Keep its number, to know its end by, and let go of its audio."""
+    def give_up(self, failure: Failed) -> None:
+        """Keep its number, to know its end by, and let go of its audio. The dialogue is told of
+        `failure`, unless the utterance was dropped: then the VAD actor has told its end."""
         self.given_up = True
+        self.failure = None if self.dropped else failure
         self.hypothesis = Shown(self.last_partial, 0)
         self.audio.clear()
         self.fed = 0
@@ -157,10 +173,10 @@ class UtteranceInHand:
         self.finalizing_told = False
         self.attempts = 0
         self.given_up = False
+        self.failure = None
         self.pause = 0
         self.pause_judged = False
         self.paused_at = 0
         self.foreseen = False
         self.ended = None
         self.dropped = False
-        self.marker = None

@@ -5,7 +5,7 @@
     ├─ dialogue           significant: decides, begins turns and cancels them
     ├─ asr                permanent
     ├─ vad                permanent
-    ├─ receiver           significant: when the peer is gone the session ends
+    ├─ receiver           transient, significant: when the peer is gone the session ends
     ├─ drain              temporary: waits for the server's wish to stop
     ├─ warmer             temporary: readies the language model when speech begins
     ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
@@ -43,11 +43,11 @@ from ..actors.messages import DrainRequested, Heard, Report
 from ..actors.outbox import Outbox, PartialThinner
 from ..actors.pauses import Pauses, window_ms
 from ..actors.ranks import Rank
-from ..actors.receiver import Receiver
+from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
 from ..actors.turns import Turns
-from ..actors.vad import HearingState, VADActor
+from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
 from ..conversation.early_reply import EarlyReply
@@ -60,6 +60,7 @@ from ..conversation.events import (
     Watcher,
 )
 from ..conversation.floor import Floor
+from ..conversation.hearing import HearingState
 from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
@@ -91,7 +92,8 @@ from .events import Watchers
 from .turn import Turn
 
 MAX_RESTARTS = 10
-"""Per period. An utterance may take its recognizer down twice; a person speaks a few utterances
+"""Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
+bug may crash an actor twice on one thing (an utterance, a frame); a person speaks a few utterances
 in ten seconds at most. Above that something is broken that restarting does not mend."""
 RESTART_PERIOD_S = 10.0
 
@@ -184,6 +186,7 @@ class Session:
         self._transcriber = self._engines.transcriber(self.id)
         # What outlives a restart of the actor that uses it.
         self._utterance = UtteranceInHand()
+        self._receiving = ReceivingState()
         self._hearing = HearingState()
         self._pauses = Pauses()
         self._speech_heard = Bell()
@@ -257,7 +260,7 @@ class Session:
                 Child(
                     "receiver",
                     run=functools.partial(run_ranked, Rank.RECEIVER, self._run_receiver),
-                    restart=Restart.TEMPORARY,
+                    restart=Restart.TRANSIENT,
                     significant=True,
                 ),
                 Child(
@@ -304,6 +307,7 @@ class Session:
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
             watch_audio=self._watch_audio if self._watchers else None,
+            state=self._receiving,
         ).run()
 
     async def _run_vad(self) -> None:
@@ -511,5 +515,5 @@ class Session:
             child=event.child,
             error=repr(event.error),
         )
-        if event.child in ("sender", "dialogue", "receiver"):
+        if event.child in ("sender", "dialogue"):
             self._broken = event.error

@@ -41,8 +41,8 @@ from ..telemetry import Telemetry
 from ..turnstile import run_ranked
 
 MAX_RESTARTS = 6
-"""Per period: each of llm and tts may fail twice on one thing, and a lane that is being restarted
-takes two phrases with it at most. More than that is no bad luck."""
+"""Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
+bug may crash an actor twice on one thing; more than three such things are no bad luck."""
 RESTART_PERIOD_S = 10.0
 
 

@@ -395,9 +395,6 @@ async def test_a_suspended_reply_that_goes_on_is_audible_again(autojump_clock: C
     assert stage.record.first_audio_s == 0.0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: latencies, which bear no turn, are never noted as left"
-)
 async def test_the_latencies_are_told_once_however_often_a_reply_is_suspended(
     autojump_clock: Clock,
 ) -> None:
@@ -454,7 +451,6 @@ async def test_a_reply_that_is_suspended_while_its_link_is_stalled_loses_nothing
     assert stage.audio[stray:] == samples(1, 1.0)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: what the client threw away is told too late")
 async def test_what_the_client_threw_away_counts_until_the_reply_goes_on(
     autojump_clock: Clock,
 ) -> None:
@@ -476,7 +472,6 @@ async def test_what_the_client_threw_away_counts_until_the_reply_goes_on(
     assert stage.ledger.heard(trio.current_time()) == "phrase 1"
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: the latencies are lost where the dialogue is busy")
 async def test_the_latencies_are_told_though_the_reply_is_suspended_before_they_are(
     autojump_clock: Clock,
 ) -> None:

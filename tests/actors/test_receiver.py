@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 import trio
@@ -15,34 +17,84 @@ from parley.actors.messages import (
     Report,
     Sound,
 )
-from parley.actors.receiver import Receiver
-from parley.conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
+from parley.actors.receiver import Receiver, ReceivingState
+from parley.audio.resampler import Resampler
+from parley.conversation.spoken import (
+    HearingCancelled,
+    Marker,
+    MicrophoneClosed,
+    MicrophoneOpened,
+)
 from parley.protocol.codes import Code
-from parley.protocol.dialect import Codec
+from parley.protocol.commands import Command
+from parley.protocol.dialect import Codec, Frame
 from parley.protocol.events import Closing, Expired, Failure, Info, MicrophoneTold
 from parley.protocol.io_speech import IoSpeechCodec
 from parley.protocol.prompt_voice import PromptVoiceCodec
 from parley.telemetry import Telemetry
 from parley.transport import memory_pair
-from support.channels import drain, open_outbox
+from support.channels import BrokenOnce, drain, open_outbox
+
+
+class FaultyCodec(PromptVoiceCodec):
+    """Has a bug with the frames that are named, each as often as it is."""
+
+    def __init__(self, faults: Sequence[str | bytes]) -> None:
+        super().__init__(lambda: 0)
+        self._faults = list(faults)
+
+    def decode(self, frame: Frame) -> Sequence[Command]:
+        if frame in self._faults:
+            self._faults.remove(frame)
+            raise ZeroDivisionError
+        return super().decode(frame)
 
 
 class Ear:
-    def __init__(self, *, idle_s: float = 0, room: int = 100, codec: Codec | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        idle_s: float = 0,
+        room: int = 100,
+        codec: Codec | None = None,
+        faults: Sequence[str | bytes] = (),
+        broken_once: Sequence[type] = (),
+    ) -> None:
+        """`faults` are frames that the codec crashes over; `broken_once` kinds of messages of which
+        the first meets a bug where it is passed on."""
         self.transport, self.client = memory_pair(1000)
         heard, self.heard = trio.open_memory_channel[Heard](room)
-        reports, self.reports = trio.open_memory_channel[Report](100)
-        outbox, self.out = open_outbox()
+        self._passes_on = BrokenOnce(heard, *broken_once)
+        self._reports, self.reports = trio.open_memory_channel[Report](100)
+        self.outbox, self.out = open_outbox()
         self.telemetry = Telemetry()
-        self.receiver = Receiver(
+        self.state = ReceivingState()
+        self._codec = codec or FaultyCodec(faults)
+        self._idle_s = idle_s
+        self.receiver = self.incarnation()
+
+    def incarnation(self) -> Receiver:
+        return Receiver(
             transport=self.transport,
-            codec=codec or PromptVoiceCodec(lambda: 0),
-            heard=heard,
-            reports=reports,
-            outbox=outbox,
-            idle_s=idle_s,
+            codec=self._codec,
+            heard=self._passes_on,
+            reports=self._reports,
+            outbox=self.outbox,
+            idle_s=self._idle_s,
             telemetry=self.telemetry,
+            state=self.state,
         )
+
+    async def crashing_with(self, *frames: str | bytes) -> int:
+        """The same with a supervisor: gives how often the receiver crashed."""
+        for frame in frames:
+            await self.client.send(frame)
+        await self.client.close()
+        for crashes in range(100):
+            with suppress(ZeroDivisionError):
+                await self.incarnation().run()
+                return crashes
+        raise AssertionError("it crashes for ever")
 
     async def run_with(self, *frames: str | bytes) -> None:
         """Give it frames, then hang up."""
@@ -287,3 +339,89 @@ async def test_it_keeps_reading_after_a_fatal_breach_so_that_the_peer_can_close(
     ear = Ear()
     await ear.run_with("{}", *[b"\1\0"] * 500)
     assert len(drain(ear.out)) == 2
+
+
+# Bugs and restarts
+
+
+async def test_a_frame_over_which_the_codec_crashed_once_is_taken_up_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(faults=[STOP])
+    assert await ear.crashing_with(START, b"\1\0", STOP, START) == 1
+    assert [type(m) for m in drain(ear.heard)] == [
+        *(MicrophoneOpened, Sound, MicrophoneClosed, MicrophoneOpened)
+    ]
+    assert drain(ear.out) == []
+
+
+async def test_a_frame_over_which_the_codec_crashed_twice_costs_that_frame_alone(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(faults=[b"\2\0"] * 2)
+    assert await ear.crashing_with(START, b"\1\0", b"\2\0", b"\3\0", STOP) == 2
+    heard = drain(ear.heard)
+    assert [m.pcm16 for m in heard if isinstance(m, Sound)] == [b"\1\0", b"\3\0"]
+    assert heard[-1] == MicrophoneClosed()
+
+
+@pytest.mark.parametrize(
+    ("marker", "frame"),
+    [(MicrophoneOpened(), START), (MicrophoneClosed(), STOP), (HearingCancelled(), CANCEL)],
+)
+async def test_a_marker_that_was_being_passed_on_is_neither_lost_nor_doubled(
+    autojump_clock: trio.testing.MockClock, marker: Marker, frame: str
+) -> None:
+    ear = Ear(broken_once=[type(marker)])
+    frames: list[str | bytes] = [START, b"\1\0"]
+    frames += [] if frame == START else [frame]
+    frames += [b"\1\0"]
+    assert await ear.crashing_with(*frames) == 1
+    heard = drain(ear.heard)
+    assert heard.count(marker) == 1
+    assert heard.index(marker) == (0 if frame == START else 2)
+    assert len(drain(ear.reports)) == (frame == CANCEL)
+
+
+async def test_after_a_crash_the_microphone_is_as_open_as_it_was(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(faults=["x"] * 2)
+    assert await ear.crashing_with(START, "x", START, b"\1\0", STOP, b"\1\0") == 2
+    (failure, info) = drain(ear.out)
+    assert isinstance(failure, Failure) and "already started" in failure.message
+    assert isinstance(info, Info)
+    assert [type(m) for m in drain(ear.heard)] == [MicrophoneOpened, Sound, MicrophoneClosed]
+
+
+async def test_a_resampler_goes_on_after_a_crash_without_losing_a_sample(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(faults=["x"] * 2)
+    frames = [bytes(9600) for _ in range(10)]
+    start = json.dumps({"type": "start", "sample_rate": 48_000})
+    assert await ear.crashing_with(start, *frames[:5], "x", *frames[5:], STOP) == 2
+    samples = sum(len(m.pcm16) // 2 for m in drain(ear.heard) if isinstance(m, Sound))
+    assert samples == 16_000
+
+
+async def test_a_resampler_that_crashes_at_its_end_does_not_keep_the_microphone_open(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flush(self: Resampler) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Resampler, "flush", flush)
+    ear = Ear()
+    start = json.dumps({"type": "start", "sample_rate": 48_000})
+    assert await ear.crashing_with(start, STOP) == 1
+    assert drain(ear.heard) == [MicrophoneOpened(), MicrophoneClosed()]
+
+
+async def test_after_a_fatal_breach_a_restart_obeys_nothing_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    ear.state.closing = True
+    await ear.run_with(START, b"\1\0")
+    assert drain(ear.heard) == []

@@ -176,11 +176,20 @@ async def test_what_is_half_written_is_not_said_twice(autojump_clock: Clock) -> 
 
 async def test_audio_is_not_kept_for_it_is_made_again(autojump_clock: Clock) -> None:
     reply_exit, out, _ = open_exit()
-    latency = Latency(t0=None, t1=None, t2=None, t3=None, t4=None, turn=1)
-    for event in (audio(), latency, PhraseDone(seq=1, turn=1), ReplyComplete(turn=1)):
+    for event in (audio(), token("a"), PhraseDone(seq=1, turn=1), ReplyComplete(turn=1)):
         await reply_exit.outbox.send(event)
     suspend(reply_exit)
     drain(out)
+    await let_out(reply_exit)
+    assert [type(event) for event in drain(out)] == [Token]
+
+
+async def test_what_bears_no_turn_is_never_void_and_so_is_not_said_twice(
+    autojump_clock: Clock,
+) -> None:
+    reply_exit, out, _ = open_exit()
+    await reply_exit.outbox.send(Latency(t0=None, t1=None, t2=None, t3=None, t4=None))
+    suspend(reply_exit)
     await let_out(reply_exit)
     assert [type(event) for event in drain(out)] == [Latency]
 

@@ -9,13 +9,14 @@ import trio
 import trio.testing
 
 from parley.actors.gate import ReplyGate
+from parley.actors.messages import Report
+from parley.actors.reply_exit import ReplyExit
 from parley.actors.sender import Sender
 from parley.conversation.ledger import Ledger
 from parley.protocol.events import Closing, Info, Outbound, ReplyAudio, Token
 from parley.protocol.prompt_voice import PromptVoiceCodec
 from parley.telemetry import Telemetry
 from parley.transport import PeerGone, memory_pair
-from support.channels import open_exit
 
 
 class Desk:
@@ -37,13 +38,14 @@ class Desk:
 
     def begin(self, turn: int) -> None:
         """A reply is live."""
-        reply_exit, _, _ = open_exit(turn, self.ledger)
-        self.gate.begin(reply_exit)
+        reports, _ = trio.open_memory_channel[Report](100)
+        self.exit = ReplyExit(turn, self.events, reports, self.ledger)
+        self.gate.begin(self.exit)
 
-    async def queue_audio(self, turn: int, seconds: float) -> None:
+    async def queue_audio(self, seconds: float) -> None:
         self.ledger.queued(self.ledger.begin("words", seconds), seconds)
         pcm16 = bytes(int(seconds * 16_000) * 2)
-        await self.events.send(ReplyAudio(seq=1, pcm16=pcm16, rate_hz=16_000, turn=turn))
+        await self.exit.send(ReplyAudio(seq=1, pcm16=pcm16, rate_hz=16_000, turn=self.exit.turn))
 
     async def read_texts(self) -> list[str]:
         found = []
@@ -163,7 +165,7 @@ async def test_audio_counts_as_said_when_the_transport_took_it(
     desk = Desk(capacity=1)
     desk.begin(1)
     await desk.events.send(Info(message="in the way"))
-    await desk.queue_audio(1, 1.0)
+    await desk.queue_audio(1.0)
     desk.events.close()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(desk.sender.run)
@@ -179,7 +181,7 @@ async def test_audio_that_a_stalled_peer_never_took_was_not_said(
     desk = Desk(capacity=1)
     desk.begin(1)
     await desk.events.send(Info(message="in the way"))
-    await desk.queue_audio(1, 1.0)
+    await desk.queue_audio(1.0)
     await desk.sender.run()
     assert desk.ledger.said() == ""
 
@@ -187,7 +189,7 @@ async def test_audio_that_a_stalled_peer_never_took_was_not_said(
 async def test_audio_that_is_void_was_not_said(autojump_clock: trio.testing.MockClock) -> None:
     desk = Desk()
     desk.begin(1)
-    await desk.queue_audio(1, 1.0)
+    await desk.queue_audio(1.0)
     desk.gate.suspend(0.0)
     desk.events.close()
     await desk.sender.run()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -24,9 +26,10 @@ from parley.actors.messages import (
     SpeechConfirmed,
     SpeechDropped,
 )
-from parley.actors.vad import HearingState, VADActor
+from parley.actors.vad import VADActor
 from parley.audio.pcm import BYTES_PER_MS
 from parley.conversation.endpointer import Endpointer, EndpointerSettings
+from parley.conversation.hearing import HearingState
 from parley.conversation.spoken import (
     HearingCancelled,
     Marker,
@@ -442,6 +445,137 @@ class Fragile(ScriptedDetector):
         return super().is_speech(pcm16)
 
 
+class FailsOn(ScriptedDetector):
+    """Raises when it is given some of the frames for the first time, counted from 1 over all
+    detectors of its session, each as often as it is named; and at the first so many resets."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__()
+        self.faults = faults
+
+    def is_speech(self, pcm16: bytes) -> bool:
+        if self.faults.frames and self.faults.judged + 1 == self.faults.frames[0]:
+            self.faults.frames.pop(0)
+            raise ZeroDivisionError
+        self.faults.judged += 1
+        return super().is_speech(pcm16)
+
+    def reset(self) -> None:
+        if self.faults.resets:
+            self.faults.resets -= 1
+            raise ZeroDivisionError
+        super().reset()
+
+
+@dataclass
+class Faults:
+    frames: list[int] = field(default_factory=list)
+    resets: int = 0
+    judged: int = 0
+
+
+async def live(ear: Ear, *messages: Heard) -> int:
+    """A session's hearing with a supervisor: gives how often the actor crashed."""
+    send, inbox = trio.open_memory_channel[Heard](len(messages))
+    for message in messages:
+        send.send_nowait(message)
+    send.close()
+    for crashes in range(100):
+        with suppress(ZeroDivisionError):
+            await ear.actor(inbox).run()
+            return crashes
+    raise AssertionError("it crashes for ever")
+
+
+@pytest.mark.parametrize("frames", [[41], [41, 41], [3], [44, 44]])
+async def test_after_a_crash_over_a_frame_no_audio_is_lost_and_the_clock_is_right(
+    autojump_clock: Clock, frames: list[int]
+) -> None:
+    faults = Faults(list(frames))
+    ear = Ear(detector=lambda: FailsOn(faults))
+    pcm16 = distinct(0, 32_000, 16_000)
+    crashes = await live(ear, *sounds(pcm16, [1600]))
+    assert crashes == len(frames)
+    told = drain(ear.spoken)
+    ends = [m for m in told if isinstance(m, UtteranceEnded)]
+    heard = b"".join(audio_of(told, m.number) for m in ends)
+    assert heard == pcm16[: len(heard)]
+    # Two seconds of speech, then the silence that ended it.
+    assert ends[-1].audio_ms == 2700
+    assert len(heard) == 2700 * BYTES_PER_MS
+    crashed_at_ms = (frames[0] - 1) * 20
+    assert [m.audio_ms for m in ends] == ([crashed_at_ms] if frames[0] > 5 else []) + [2700]
+
+
+async def test_a_frame_over_which_it_crashed_twice_counts_as_silence(
+    autojump_clock: Clock,
+) -> None:
+    faults = Faults([4, 4])
+    ear = Ear(detector=lambda: FailsOn(faults))
+    # Five frames of speech would be an onset. The fourth is not one of them any more.
+    assert await live(ear, sound(speech(100) + silence(500))) == 2
+    assert drain(ear.spoken) == []
+
+
+async def test_a_frame_over_which_it_crashed_once_is_judged_again(autojump_clock: Clock) -> None:
+    faults = Faults([1])
+    ear = Ear(detector=lambda: FailsOn(faults))
+    assert await live(ear, sound(speech(100))) == 1
+    assert kinds(drain(ear.spoken)) == [UtteranceBegan, UtteranceAudio]
+
+
+@pytest.mark.parametrize("resets", [1, 5])
+@pytest.mark.parametrize("marker", [MicrophoneOpened(), MicrophoneClosed(), HearingCancelled()])
+async def test_a_detector_that_crashes_at_a_marker_does_not_cost_the_marker(
+    autojump_clock: Clock, marker: Marker, resets: int
+) -> None:
+    ear = Ear(detector=lambda: FailsOn(faults))
+    faults = Faults(resets=resets)
+    markers = [marker] * resets
+    assert await live(ear, *markers, sound(speech(300) + silence(800))) == resets
+    told = drain(ear.spoken)
+    assert told[:resets] == markers
+    assert kinds(told[resets:]) == [UtteranceBegan, UtteranceAudio, UtteranceEnded]
+
+
+@pytest.mark.parametrize(
+    ("marker", "end"),
+    [(MicrophoneClosed(), UtteranceEnded), (HearingCancelled(), UtteranceDropped)],
+)
+async def test_a_marker_that_crashes_it_still_comes_behind_the_end_of_the_utterance(
+    autojump_clock: Clock, marker: Marker, end: type
+) -> None:
+    faults = Faults(resets=1)
+    ear = Ear(detector=lambda: FailsOn(faults))
+    pcm16 = distinct(0, 8112, 0)
+    assert await live(ear, *sounds(pcm16, [1600]), marker, sound(silence(1000))) == 1
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, end, type(marker)]
+    if end is UtteranceEnded:
+        assert audio_of(told) == pcm16
+
+
+@pytest.mark.parametrize(
+    ("marker", "end"),
+    [(MicrophoneClosed(), UtteranceEnded), (HearingCancelled(), UtteranceDropped)],
+)
+async def test_a_crash_before_the_end_that_a_marker_brings_costs_neither(
+    autojump_clock: Clock, marker: Marker, end: type
+) -> None:
+    ear = Ear()
+    pcm16 = distinct(0, 8112, 0)
+    await ear.hear(*sounds(pcm16, [1600]))
+    ear.state.marker = marker  # the endpointer crashed over it
+    await ear.hear()
+    told = drain(ear.spoken)
+    assert kinds(told) == [UtteranceBegan, UtteranceAudio, end, type(marker)]
+    if end is UtteranceEnded:
+        assert audio_of(told) == pcm16
+    assert ear.state == HearingState(
+        heard_bytes=len(pcm16), utterance=1, last_sample_s=ear.state.last_sample_s
+    )
+
+
 async def test_a_detector_that_raises_crashes_the_actor_and_the_next_one_goes_on(
     autojump_clock: Clock,
 ) -> None:
@@ -453,7 +587,7 @@ async def test_a_detector_that_raises_crashes_the_actor_and_the_next_one_goes_on
     assert ended == [1, 2]
 
 
-async def test_the_audio_clock_counts_what_was_lost_in_a_crash(autojump_clock: Clock) -> None:
+async def test_the_audio_clock_goes_on_after_a_crash(autojump_clock: Clock) -> None:
     ear = Ear(detector=Fragile)
     with pytest.raises(ZeroDivisionError):
         await ear.hear(sound(silence(1000)))

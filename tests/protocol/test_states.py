@@ -37,6 +37,23 @@ def test_an_interruption_captures(state: State) -> None:
     assert next_state(state, Trigger.INTERRUPT) is State.CAPTURING
 
 
+@pytest.mark.parametrize("state", [State.THINKING, State.RESPONDING])
+def test_an_interruption_that_was_nothing_brings_the_reply_back(state: State) -> None:
+    interrupted = next_state(state, Trigger.INTERRUPT)
+    assert next_state(interrupted, Trigger.RESUME) is State.THINKING
+
+
+def test_a_reply_comes_back_though_the_microphone_was_closed_meanwhile() -> None:
+    closed = next_state(State.CAPTURING, Trigger.STOP)
+    assert next_state(closed, Trigger.RESUME) is State.THINKING
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.THINKING, State.RESPONDING])
+def test_a_reply_that_was_not_interrupted_does_not_come_back(state: State) -> None:
+    with pytest.raises(IllegalTransition):
+        next_state(state, Trigger.RESUME)
+
+
 def test_a_start_speech_or_typed_words_leave_idle() -> None:
     assert [trigger for state, trigger in TABLE if state is State.IDLE] == [
         Trigger.START,

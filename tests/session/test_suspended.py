@@ -141,7 +141,7 @@ async def test_a_long_hum_while_the_model_writes_begins_the_reply_again(
     dialect: str, autojump_clock: Clock
 ) -> None:
     """Its stream is not held for ever, and the question is answered all the same."""
-    writes = ["One two three four five six. ", HANG]
+    writes: list[Step] = ["One two three four five six. ", HANG]
     cast = Cast(dialect, "", replies=[writes], reply=["Seven eight."], stream_llm_gap_s=30)
     async with cast.talk() as (session, peer):
         await peer.say(1000, 700 + 900, 8000, 2000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import trio
 
@@ -12,6 +12,7 @@ from parley.actors.reply_exit import ReplyExit
 from parley.conversation.ledger import Ledger
 from parley.protocol.events import Outbound
 from parley.telemetry import Telemetry
+from parley.turnstile import SendsItems
 
 T = TypeVar("T")
 
@@ -37,3 +38,18 @@ def open_exit(
     outbox, out = open_outbox(room)
     tell, reports = trio.open_memory_channel[Report](100)
     return ReplyExit(turn, outbox, tell, ledger or Ledger(), held=held), out, reports
+
+
+class BrokenOnce(Generic[T]):
+    """The sending end of a channel with a bug: it raises instead of sending the first item of one
+    of these kinds, and works from then on."""
+
+    def __init__(self, channel: SendsItems[T], *kinds: type) -> None:
+        self._channel = channel
+        self._kinds = kinds
+
+    async def send(self, value: T, /) -> None:
+        if isinstance(value, self._kinds):
+            self._kinds = ()
+            raise ZeroDivisionError
+        await self._channel.send(value)

@@ -365,35 +365,27 @@ async def test_a_session_that_ends_ends_its_request(
 # With its actor, which owns the second attempt.
 
 
-async def run_actor(transcriber: Transcriber, timeout_s: float = 2.0) -> tuple[Report, int]:
-    """One utterance through an actor that is restarted as its supervisor would: what it reports,
-    and how often it crashed."""
+async def run_actor(transcriber: Transcriber, timeout_s: float = 2.0) -> Report:
+    """One utterance through an actor: what it reports."""
     say, spoken = trio.open_memory_channel[Spoken](10)
     report, reports = trio.open_memory_channel[Report](10)
     outbox, _ = open_outbox(10)
-    utterance = UtteranceInHand()
     say.send_nowait(UtteranceBegan(number=1, first_sample_s=0.0, audio_ms=0))
     say.send_nowait(UtteranceAudio(number=1, pcm16=SECOND, audio_ms=1000))
     say.send_nowait(UtteranceEnded(number=1, audio_ms=1000))
     say.close()
-    for crashes in range(3):
-        actor = ASRActor(
-            inbox=spoken,
-            reports=report,
-            outbox=outbox,
-            transcriber=transcriber,
-            utterance=utterance,
-            timeout_s=timeout_s,
-            partial_interval_s=1.0,
-            partial_min_gap_s=0.1,
-            telemetry=Telemetry(),
-        )
-        try:
-            await actor.run()
-        except EngineFailure:
-            continue
-        return reports.receive_nowait(), crashes
-    raise AssertionError("three crashes on one utterance")
+    await ASRActor(
+        inbox=spoken,
+        reports=report,
+        outbox=outbox,
+        transcriber=transcriber,
+        utterance=UtteranceInHand(),
+        timeout_s=timeout_s,
+        partial_interval_s=1.0,
+        partial_min_gap_s=0.1,
+        telemetry=Telemetry(),
+    ).run()
+    return reports.receive_nowait()
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -401,9 +393,9 @@ async def test_an_error_that_may_pass_is_met_with_one_more_attempt(
     server: LLMServer, transcriber: OpenAITranscriber, status: int
 ) -> None:
     server.script(wire.refuse(status))
-    heard, crashes = await run_actor(transcriber)
+    heard = await run_actor(transcriber)
     assert isinstance(heard, UtteranceHeard)
-    assert (heard.transcript.text, heard.transcript.audio_ms, crashes) == ("Hello, Zoë.", 1000, 1)
+    assert (heard.transcript.text, heard.transcript.audio_ms) == ("Hello, Zoë.", 1000)
     assert len(server.requests) == 2
 
 
@@ -423,7 +415,7 @@ async def test_an_error_that_lasts_costs_this_utterance_and_no_more(
     requests: int,
 ) -> None:
     server.script(*[behaviour] * requests)
-    failed, _ = await run_actor(transcriber, 0.3 if code is Code.ASR_TIMEOUT else 2.0)
+    failed = await run_actor(transcriber, 0.3 if code is Code.ASR_TIMEOUT else 2.0)
     assert isinstance(failed, UtteranceFailed)
     assert failed.code is code
     assert len(server.requests) == requests
