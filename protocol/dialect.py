@@ -58,7 +58,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Breaches that end the session. The others are reported, and it goes on."""
     ignored: frozenset[Breach]
     """Breaches that the protocol's own server takes without a word. They are counted; the first of
-    a session is told as an `Info`, and none is ever told as a `Failure`."""
+    a session is told as an `Info`, and none as a `Failure`; but before a start that is needed every
+    breach is told, because that server takes nothing then."""
 
 
 class Codec(Protocol):

@@ -171,6 +171,8 @@ async def test_audio_after_stop_is_left_out_and_told_once_a_session(
         ("[]", True),
         ("{}", True),
         ('{"type":"dance"}', True),
+        (b"", False),
+        (b"\1", False),
         (bytes(65538), True),
         ('{"type":"start","sample_rate":7999}', False),
     ],

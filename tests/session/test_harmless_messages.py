@@ -102,6 +102,8 @@ CASES = [
     for state in STATES
     for name, frame in frames.items()
     if not (state == "stopped" and dialect not in STOP)
+    # Before its start the first protocol takes no audio at all.
+    if not (state == "new" and dialect == "A" and isinstance(frame, bytes))
 ]
 
 
@@ -245,7 +247,7 @@ async def test_what_is_ignored_is_told_once_a_session_whatever_it_is(
                 await caller.send(frame)
         await trio.testing.wait_all_tasks_blocked()
 
-    client, telemetry = await converse(dialect, "new", talk)
+    client, telemetry = await converse(dialect, "listening", talk)
     infos = [m for m in client.of("info") if m["message"] != "Session created"]
     assert len(infos) == 1
     counted = telemetry.exposition().decode()
