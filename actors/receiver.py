@@ -249,7 +249,7 @@ class Receiver:
         profile = self.codec.profile
         fatal = violation.breach in profile.fatal
         self.telemetry.breach(violation.breach)
-        may_ignore = self._started or not profile.needs_start
+        may_ignore = self.state.started or not profile.needs_start
         if may_ignore and violation.breach in profile.ignored:
             await self._tell_ignored(violation.message)
             return False

@@ -167,7 +167,8 @@ class Turns:
         await self.end()
         if not heard:
             self._begin(
-                self.new_record(record.user_text, None), self.items.request(record.user_text or GO_ON)
+                self.new_record(record.user_text, None),
+                self.items.request(record.user_text or GO_ON),
             )
             return
         self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)

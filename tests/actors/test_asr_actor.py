@@ -222,14 +222,14 @@ async def test_finalizing_is_told_before_the_final_is_made(autojump_clock: Clock
 
 
 async def test_a_second_of_audio_at_most_is_fed_at_once(autojump_clock: Clock) -> None:
-    desk = Desk(ScriptedTranscriber([MANY]))
+    desk = Desk(ScriptedTranscriber([MANY], shortest_ms=0))
     desk.said(1, 2500)
     await desk.run_to_the_end()
     assert desk.transcriber.calls["feed"] == 3
 
 
 async def test_a_slow_recognizer_makes_fewer_and_larger_calls(autojump_clock: Clock) -> None:
-    desk = Desk(ScriptedTranscriber([MANY], delays_s={"feed": 0.5}))
+    desk = Desk(ScriptedTranscriber([MANY], delays_s={"feed": 0.5}, shortest_ms=0))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(desk.run)
         await desk.talk(1, 3000)
@@ -246,7 +246,7 @@ async def test_a_slow_recognizer_makes_fewer_and_larger_calls(autojump_clock: Cl
 async def test_partials_come_every_100_ms_where_the_words_come_faster(
     autojump_clock: Clock,
 ) -> None:
-    desk = Desk(ScriptedTranscriber([MANY], word_ms=20))
+    desk = Desk(ScriptedTranscriber([MANY], word_ms=20, shortest_ms=0))
     times = [at for at, _ in await timed_partials(desk, [(n * 0.02, 20) for n in range(1, 26)])]
     assert times == [about(0.02 + n * 0.1) for n in range(6)]
 
@@ -254,7 +254,7 @@ async def test_partials_come_every_100_ms_where_the_words_come_faster(
 async def test_a_withheld_partial_is_told_by_a_timer_when_nothing_more_comes(
     autojump_clock: Clock,
 ) -> None:
-    desk = Desk(ScriptedTranscriber([MANY], word_ms=20))
+    desk = Desk(ScriptedTranscriber([MANY], word_ms=20, shortest_ms=0))
     assert await timed_partials(desk, [(0.5, 20), (0.54, 40)]) == [
         (0.5, "w1"),
         (about(0.6), "w1 w2 w3"),
@@ -264,23 +264,23 @@ async def test_a_withheld_partial_is_told_by_a_timer_when_nothing_more_comes(
 async def test_a_hypothesis_that_changed_back_is_not_told_by_the_timer(
     autojump_clock: Clock,
 ) -> None:
-    desk = Desk(ScriptedTranscriber([["a", "b", "a"]], word_ms=20))
+    desk = Desk(ScriptedTranscriber([["a", "b", "a"]], word_ms=20, shortest_ms=0))
     assert await timed_partials(desk, [(0.5, 20), (0.52, 20), (0.54, 20)]) == [(0.5, "a")]
 
 
 async def test_an_unchanged_partial_is_refreshed_after_the_interval(autojump_clock: Clock) -> None:
-    desk = Desk(ScriptedTranscriber([["one"]], word_ms=100))
+    desk = Desk(ScriptedTranscriber([["one"]], word_ms=100, shortest_ms=0))
     told = await timed_partials(desk, [(n / 10, 100) for n in range(1, 26)])
     assert told == [(about(at), "one") for at in (0.1, 1.1, 2.1)]
 
 
 async def test_nothing_is_told_while_there_are_no_words(autojump_clock: Clock) -> None:
-    desk = Desk(ScriptedTranscriber([[""]], word_ms=100))
+    desk = Desk(ScriptedTranscriber([[""]], word_ms=100, shortest_ms=0))
     assert await timed_partials(desk, [(n / 10, 100) for n in range(1, 26)]) == []
 
 
 async def test_no_partial_comes_behind_the_end(autojump_clock: Clock) -> None:
-    desk = Desk(ScriptedTranscriber([MANY], word_ms=20, delays_s={"finish": 2.0}))
+    desk = Desk(ScriptedTranscriber([MANY], word_ms=20, delays_s={"finish": 2.0}, shortest_ms=0))
     desk.said(1, 20, 20)
     await desk.run_to_the_end()
     assert drain(desk.out) == [Finalizing()]

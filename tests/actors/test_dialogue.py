@@ -1024,12 +1024,6 @@ async def test_what_was_really_played_is_believed_of_a_suspended_reply(
         assert table.items.exchanges()[0] == ("hi", "aaaa")
 
 
-LATE = pytest.mark.xfail(
-    strict=True, reason="BUG: the second cut of the ledger forgets what the client may correct"
-)
-
-
-@LATE
 async def test_what_was_really_played_corrects_the_memory(autojump_clock: Clock) -> None:
     async with at_the_table() as table:
         await table.ask(1, "hi")
@@ -1043,7 +1037,6 @@ async def test_what_was_really_played_corrects_the_memory(autojump_clock: Clock)
         assert table.items.exchanges() == [("hi", "aaaa")], "told once"
 
 
-@LATE
 async def test_what_was_really_played_corrects_the_memory_when_the_next_reply_is_made_already(
     autojump_clock: Clock,
 ) -> None:

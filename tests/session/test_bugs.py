@@ -53,7 +53,7 @@ def open_with(
         responder=ScriptedResponder(then=["Fine."]),
         synthesizer=ScriptedSynthesizer(ms_per_char=10),
     )
-    dialect = msgspec.structs.replace(DIALECT, codec=lambda now_ms: codec)
+    dialect = msgspec.structs.replace(DIALECT, codec=lambda now_ms, choices: codec)
     return open_session(engines, settings=Settings.defaults(), dialect=dialect)
 
 
@@ -120,7 +120,7 @@ async def test_a_detector_that_crashes_at_a_marker_does_not_cost_the_marker(
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "vad") == 1
-        assert session._dialogue._cancelling == 0
+        assert session._machines.cancelling == 0
         assert session._dialogue.listening
 
 
@@ -164,7 +164,7 @@ async def test_a_crash_of_the_asr_actor_with_a_marker_in_hand_does_not_cost_it(
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "asr") == 1
-        assert session._dialogue._cancelling == 0
+        assert session._machines.cancelling == 0
 
 
 @pytest.mark.parametrize("name", MARKERS)
@@ -178,7 +178,7 @@ async def test_a_crash_of_the_receiver_with_a_marker_on_its_way_does_not_cost_it
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "receiver") == 1
-        assert session._dialogue._cancelling == 0
+        assert session._machines.cancelling == 0
 
 
 @pytest.mark.parametrize("crashes", [1, 2])
