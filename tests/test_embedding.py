@@ -32,8 +32,8 @@ Clock = trio.testing.MockClock
 
 def own(*replies: Sequence[str]) -> OwnEngines:
     return OwnEngines(
-        detector=ScriptedDetector,
-        transcriber=lambda session_id: ScriptedTranscriber(["hello there", "stop it"]),
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(["hello there", "stop it"]),
         responder=ScriptedResponder(replies, then=["Fine."]),
         synthesizer=ScriptedSynthesizer(),
     )
@@ -45,10 +45,10 @@ async def test_a_server_without_a_socket_holds_a_conversation_in_memory(
     async with open_server(own=own()) as server, server.connect() as client:
         await server.until_ready()
         await client.start()
-        await client.hear(speech(600) + silence(800))
+        await client.speak(speech(600) + silence(800))
         final = await client.wait_for("final_transcript")
         await client.wait_for("tts_complete")
-        assert server.status()["clients"] == 1
+        assert server.status().clients == 1
     assert final["text"] == "hello there"
 
 
@@ -64,8 +64,8 @@ async def test_an_engine_of_ones_own_answers(autojump_clock: Clock) -> None:
             yield tokens()
 
     engines = OwnEngines(
-        detector=ScriptedDetector,
-        transcriber=lambda session_id: ScriptedTranscriber(["hello"]),
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(["hello"]),
         responder=Shouting(),
         synthesizer=ScriptedSynthesizer(),
     )
@@ -81,9 +81,9 @@ async def test_watchers_see_who_comes_says_what_and_goes(autojump_clock: Clock) 
     async with open_server(own=engines, watchers=[seen.append]) as server:
         async with server.connect() as client:
             await client.start()
-            await client.hear(speech(600) + silence(800))
+            await client.speak(speech(600) + silence(800))
             await client.wait_for("tts_chunk")
-            await client.hear(speech(600) + silence(800))
+            await client.speak(speech(600) + silence(800))
             await client.wait_for("tts_complete")
         audio = [event for event in seen if isinstance(event, AudioHeard)]
         assert b"".join(event.pcm16 for event in audio) == (speech(600) + silence(800)) * 2
@@ -148,10 +148,10 @@ async def test_status_tells_the_clients_and_the_limits(autojump_clock: Clock) ->
     async with open_server(settings, own=own()) as server, server.connect() as client:
         await client.wait_for("info")
         status = server.status()
-    assert (status["running"], status["ready"], status["clients"]) == (True, True, 1)
-    assert status["limits"]["max_connections"] == 7
-    assert status["sessions"][0]["dialect"] == "prompt-voice"
-    assert server.status()["running"] is False
+    assert (status.running, status.ready, status.clients) == (True, True, 1)
+    assert status.limits.max_connections == 7
+    assert status.sessions[0].dialect == "prompt-voice"
+    assert server.status().running is False
 
 
 async def test_a_path_that_nothing_is_served_at_is_named(autojump_clock: Clock) -> None:

@@ -35,8 +35,8 @@ class Cast:
         self.responder = ScriptedResponder(replies, then=["Fine, thank you."])
         self.synthesizer = ScriptedSynthesizer(rate_hz=22_050)
         self.engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: ScriptedTranscriber(words),
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: ScriptedTranscriber(words),
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
