@@ -3,17 +3,15 @@
     connections           dynamic, temporary children: one crash never touches another
     └─ connection-<n>     an HTTP request, a WebSocket with its session, or a session in memory
 
-All of them are counted against `max_connections`, told when the server stops, and cut where they
-are not over within the drain's deadline. What a session's own engines raise while it is built
-costs that session: its client sees a close with 1011.
+Sessions are counted against `max_connections`, told when the server stops, and cut where they are
+not over within the drain's deadline. What a session's own engines raise while it is built costs
+that session: its client sees a close with 1011.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -28,6 +26,7 @@ from ..session.life import Session
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, Transport, memory_pair
+from .connection import Connection, current_connection
 from .http.front import Front, HttpHandler, WebSocketRoute
 from .http.head import Head
 from .http.upgrade import BadUpgrade
@@ -44,37 +43,6 @@ MEMORY_FRAMES = 64
 class SessionRefused(Exception):
     """No session is begun: every place is taken, or the server is stopping. The message says
     which."""
-
-
-@dataclass(slots=True)
-class _Connection:
-    """One connection: its scope, and the session that grew from it, if one did."""
-
-    name: str
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    session: Session | None = None
-    over: trio.Event = field(default_factory=trio.Event)
-
-    async def run(
-        self, serve: Callable[[], Awaitable[object]], *, task_status: trio.TaskStatus[None]
-    ) -> None:
-        _current_connection.set(self)
-        try:
-            with self.scope:
-                task_status.started()
-                await serve()
-        finally:
-            self.over.set()
-
-    def drain(self) -> None:
-        """A session says goodbye; anything else is dropped."""
-        if self.session is not None:
-            self.session.drain()
-        else:
-            self.scope.cancel()
-
-
-_current_connection: ContextVar[_Connection] = ContextVar("_current_connection")
 
 
 class Connections:
@@ -198,7 +166,7 @@ class Connections:
             await transport.close(close_codes.INTERNAL_ERROR, "internal error")
         finally:
             transport.abort()
-            self._in_memory.discard(_current_connection.get().name)
+            self._in_memory.discard(current_connection().name)
 
     # Both
 
@@ -213,9 +181,9 @@ class Connections:
             return f"all {limit} connections are taken; try again later"
         return None
 
-    def _child(self, serve: Callable[[], Awaitable[object]]) -> tuple[Child, _Connection]:
+    def _child(self, serve: Callable[[], Awaitable[object]]) -> tuple[Child, Connection]:
         self._accepted += 1
-        connection = _Connection(f"connection-{self._accepted}")
+        connection = Connection(f"connection-{self._accepted}")
         child = Child(
             connection.name,
             run=functools.partial(connection.run, serve),
@@ -246,7 +214,7 @@ class Connections:
             record=record,
             settings=settings or self._settings,
         ) as session:
-            connection = _current_connection.get()
+            connection = current_connection()
             connection.session = session
             self.sessions[session.id] = session
             self._names[session.id] = connection.name

@@ -422,12 +422,14 @@ class Session:
             if self._broken is not None:
                 await self._say_internal()
         finally:
-            with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
-                await self._transcriber.abandon()
-            self._transport.abort()
-            for end in self._channels.outbox:
-                end.close()  # whoever still waits to play something learns that it is over
-            self._announcer.end()
+            try:
+                with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
+                    await self._transcriber.abandon()
+            finally:  # an embedder's may raise
+                self._transport.abort()
+                for end in self._channels.outbox:
+                    end.close()  # whoever still waits to play something learns that it is over
+                self._announcer.end()
             self._log.info("session_closed", **self._figures())
             self._watchers.tell(Disconnected(session_id=self.id))
 

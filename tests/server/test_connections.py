@@ -100,6 +100,24 @@ async def test_a_factory_that_gives_no_transcriber_costs_its_session(autojump_cl
         assert (await client.wait_closed()).code == close_codes.INTERNAL_ERROR
 
 
+async def test_a_transcriber_that_raises_at_the_end_keeps_no_broadcast_waiting(
+    tmp_path: Path,
+) -> None:
+    class Spiteful(ScriptedTranscriber):
+        async def abandon(self) -> None:
+            raise ZeroDivisionError
+
+    settings = Settings.defaults(stream_record_dir=str(tmp_path))
+    engines = own(transcriber=lambda session: Spiteful(["hello"]))
+    with trio.fail_after(20):
+        async with open_server(settings, own=engines) as server, trio.open_nursery() as nursery:
+            async with server.connect("/engine") as client:
+                await client.wait_for("info")
+                nursery.start_soon(server.broadcast_audio, silence(60_000), 16_000)
+                await client.wait_for("binary")
+            assert server.status().clients == 0
+
+
 async def test_a_session_that_cannot_be_built_leaves_its_recording_closed(tmp_path: Path) -> None:
     settings = Settings.defaults(stream_record_dir=str(tmp_path))
     with trio.fail_after(10):
