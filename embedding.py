@@ -1,36 +1,109 @@
-"""Parley in your own process: a whole server as one `async with`, or a session without a socket.
+"""Parley in your own process: a whole server as one `async with`, and sessions without a socket.
 
     async with open_server(port=0) as server:
         async with server.connect("/engine") as client:
             ...
 
 The server is the one that `parley serve` runs, on the same actors; leaving the block drains it.
+Everything that an embedder imports is here; `parley.testing` has what tests want besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import multiprocessing
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl
 
 import trio
 
 from .client.in_memory import InMemoryClient
-from .config import Settings
-from .conversation.events import Watcher
-from .engines.kit import OwnEngines
+from .config import Settings, load_settings
+from .conversation.events import (
+    AudioHeard,
+    BargedIn,
+    Connected,
+    Disconnected,
+    SessionEvent,
+    TextHeard,
+    Watcher,
+)
+from .engines.asr.interface import Hypothesis, Transcriber, Transcript
+from .engines.failures import (
+    EngineBusy,
+    EngineFailure,
+    EngineTimeout,
+    EngineUnavailable,
+    LaneLost,
+)
+from .engines.kit import Engines, OwnEngines, SessionInfo
+from .engines.llm.interface import ChatMessage, Responder, Warms
 from .engines.room import NO_OWN_ENGINES, open_engine_room
+from .engines.tts.interface import ManyVoices, Speech, Synthesizer
+from .engines.turn.interface import Pause, TurnEndEngine
+from .engines.vad.interface import Detector
+from .nurseries import plain_nursery
+from .protocol.codes import Code
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
-from .server.tree import Server, open_listeners
-from .transport import memory_pair
+from .protocol.states import State
+from .server.connections import SessionRefused
+from .server.status import Limits, ServerStatus, SessionStatus
+from .server.tree import PortInUse, Server, open_listeners
+from .transport import PeerGone
 
-MEMORY_FRAMES = 64
-"""Frames that may wait on an in-memory connection, each way: as much as a socket's buffers hold."""
+__all__ = [
+    "DIALECTS",
+    "AudioHeard",
+    "BargedIn",
+    "ChatMessage",
+    "Code",
+    "Connected",
+    "Detector",
+    "Dialect",
+    "Disconnected",
+    "EngineBusy",
+    "EngineFailure",
+    "EngineTimeout",
+    "EngineUnavailable",
+    "Engines",
+    "Hypothesis",
+    "InMemoryClient",
+    "LaneLost",
+    "Limits",
+    "ManyVoices",
+    "OwnEngines",
+    "Pause",
+    "PeerGone",
+    "PortInUse",
+    "Responder",
+    "RunningServer",
+    "ServerStatus",
+    "SessionEvent",
+    "SessionInfo",
+    "SessionRefused",
+    "SessionStatus",
+    "Settings",
+    "Speech",
+    "State",
+    "Synthesizer",
+    "TextHeard",
+    "Transcriber",
+    "Transcript",
+    "TurnEndEngine",
+    "Warms",
+    "Watcher",
+    "load_settings",
+    "open_server",
+]
 
 READY_POLL_S = 0.02
+
+NO_GUARD = (
+    "a server is being opened while a worker process imports this script; put what starts the "
+    'server under `if __name__ == "__main__":`'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,54 +114,70 @@ class RunningServer:
     port: int
     """0 where it has no socket."""
     _server: Server
-    _nursery: trio.Nursery
 
     def url(self, path: str = "/ws") -> str:
-        return f"ws://{self.host}:{self.port}{path}"
+        """Where a WebSocket client connects. Raises ValueError for a path that nothing is served
+        at, and where the server has no socket."""
+        _dialect_at(path)
+        if not self.port:
+            raise ValueError("this server has no socket: open it with a port, 0 for a free one")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}{path}"
 
-    def status(self) -> dict[str, Any]:
-        """Running, ready, clients, limits, and a line per session."""
+    def status(self) -> ServerStatus:
+        """Running, ready, clients, limits, and each session."""
         return self._server.status()
 
+    async def until_ready(self) -> None:
+        """Wait until the engines can talk. Raises EngineUnavailable where one cannot be loaded,
+        with the reason, and RuntimeError where the server has stopped."""
+        while not (status := self.status()).ready:
+            if errors := self._server.load_errors():
+                raise EngineUnavailable("; ".join(errors))
+            if not status.running:
+                raise RuntimeError("the server is not running")
+            await trio.sleep(READY_POLL_S)
+        await trio.lowlevel.checkpoint()
+
     async def broadcast_audio(
-        self, pcm16: bytes, rate_hz: int, *, exclude: Sequence[str] = ()
+        self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
     ) -> int:
         """Send PCM16 mono to every client but those whose session ids are in `exclude`. Returns
-        to how many."""
+        to how many, when it has left for the slowest. Raises ValueError for what is no PCM16."""
         return await self._server.broadcast_audio(pcm16, rate_hz, exclude=exclude)
 
-    async def until_ready(self) -> None:
-        """Wait until the engines can talk."""
-        while not self.status()["ready"]:  # noqa: ASYNC110 (a lane tells nobody)
-            await trio.sleep(READY_POLL_S)
+    async def close_session(self, session_id: str) -> None:
+        """Have one session say goodbye: its reply finishes, and its connection closes with 1001.
+        Returns when it is gone, within STREAM_DRAIN_S. Raises LookupError for an unknown id."""
+        await self._server.close_session(session_id)
 
     @asynccontextmanager
     async def connect(
         self, path: str = "/ws", *, settings: Settings | None = None
     ) -> AsyncIterator[InMemoryClient]:
         """A client in memory, in the dialect of `path`, which may have a query with the dialect's
-        options (`/stream?events=document`); `settings` for this session alone (see
-        `Server.converse`). Leaving the block hangs up. Raises ValueError for a path that nothing
-        is served at, or an option's value that does not exist."""
+        options (`/stream?events=document`); `settings` for this session alone (those that a
+        session reads, and the voice). Leaving the block hangs up.
+
+        Its session is supervised like one from a socket: it counts against the limit of
+        connections, and what goes wrong in it is seen by its client alone, as a close with 1011.
+        Raises ValueError for a path that nothing is served at, or an option's value that does
+        not exist; SessionRefused where every place is
+        taken or the server is stopping.
+        """
         dialect = _dialect_at(path)
-        server_end, client_end = memory_pair(MEMORY_FRAMES)
-        client = InMemoryClient(client_end)
-        over = trio.Event()
-
-        async def converse() -> None:
-            try:
-                await self._server.converse(server_end, dialect, settings=settings)
-            finally:
-                over.set()
-
-        self._nursery.start_soon(converse)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.read)
-            try:
-                yield client
-            finally:
-                client_end.abort()
-        await over.wait()
+        _check_settings(settings)
+        transport, over = await self._server.connect(dialect, settings=settings)
+        client = InMemoryClient(transport, dialect)
+        try:
+            async with plain_nursery() as nursery:
+                nursery.start_soon(client.read)
+                try:
+                    yield client
+                finally:
+                    transport.abort()
+        finally:
+            await over.wait()
 
 
 @asynccontextmanager
@@ -100,19 +189,30 @@ async def open_server(
     own: OwnEngines = NO_OWN_ENGINES,
     watchers: Sequence[Watcher] = (),
 ) -> AsyncIterator[RunningServer]:
-    """A running server. Raises PortInUse, and EngineUnavailable for engines that cannot work.
+    """A running server.
 
     `port` None: no socket, clients `connect` in memory; 0: a free one. `own` are your engines in
     the place of the configured ones; `watchers` are told what happens.
-    Leaving the block stops it gracefully: replies finish within STREAM_DRAIN_S.
+    Leaving the block stops it gracefully: replies finish within STREAM_DRAIN_S. Where the block
+    raises, everything ends at once, and what it raised comes out as it is.
+
+    Raises ValueError for arguments that cannot be meant, PortInUse, EngineUnavailable for engines
+    that cannot work, and RuntimeError where a script forgot its `if __name__ == "__main__":`.
     """
+    _check_main_guard()
+    _check_settings(settings)
+    _check_arguments(host, own, watchers)
     settings = settings or Settings.defaults()
-    listeners = [] if port is None else await open_listeners(host, port)
-    bound = listeners[0].socket.getsockname()[1] if listeners else 0
-    async with open_engine_room(settings, own) as room, trio.open_nursery() as nursery:
+    async with AsyncExitStack() as opened:
+        listeners = [] if port is None else await open_listeners(host, port)
+        for listener in listeners:
+            opened.push_async_callback(listener.aclose)
+        room = await opened.enter_async_context(open_engine_room(settings, own))
         server = Server(settings, room, watchers=watchers)
+        bound = listeners[0].socket.getsockname()[1] if listeners else 0
+        nursery = await opened.enter_async_context(plain_nursery())
         await nursery.start(server.run, listeners)
-        yield RunningServer(host=host, port=bound, _server=server, _nursery=nursery)
+        yield RunningServer(host=host, port=bound, _server=server)
         server.stop()
 
 
@@ -123,3 +223,25 @@ def _dialect_at(path: str) -> Dialect:
             return dialect.with_choices(dict(parse_qsl(query)))
     known = ", ".join(path for dialect in DIALECTS for path in dialect.paths)
     raise ValueError(f"nothing is served at {path!r}; known: {known}")
+
+
+def _check_settings(settings: object) -> None:
+    if settings is not None and not isinstance(settings, Settings):
+        raise ValueError(
+            f"settings are Settings.defaults(...) or load_settings(), not {settings!r}"
+        )
+
+
+def _check_arguments(host: object, own: object, watchers: object) -> None:
+    if not isinstance(own, OwnEngines):
+        raise ValueError(f"own is an OwnEngines(...), not {own!r}")
+    if not isinstance(watchers, Sequence) or not all(callable(one) for one in watchers):
+        raise ValueError(f"watchers are a list of functions of one event, not {watchers!r}")
+    if not isinstance(host, str) or not host:
+        raise ValueError(f"host is an address or a name, not {host!r}")
+
+
+def _check_main_guard() -> None:
+    """A worker imports the script that started the server; it must not start another."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(NO_GUARD)

@@ -31,6 +31,7 @@ from ..engines.asr.admission import Admission, Expected
 from ..engines.asr.whisper import LEAST_WINDOW_S, PARTIAL_MARGIN_S, Ear, WhisperTranscriber
 from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
 from ..engines.asr.whisper_worker import Pass, decode, load
+from ..engines.kit import SessionInfo
 from ..engines.lanes.lane import Lane, LanePool
 from ..engines.room import open_engine_room
 from ..wallclock import utc_now
@@ -256,7 +257,7 @@ async def _engine(
     rtfs, finals_ms = [], []
     async with open_engine_room(settings) as room, trio.open_nursery() as nursery:
         await nursery.start(room.supervisor().run)
-        transcriber = room.engines.transcriber("bench")
+        transcriber = room.engines.transcriber(SessionInfo.outside("bench", settings.hearing))
         for recording in recordings:
             await transcriber.begin()
             step = int(FRAME_S * RATE_BYTES)

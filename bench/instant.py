@@ -16,7 +16,7 @@ import trio
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..engines.asr.interface import Hypothesis, Transcript
-from ..engines.kit import OwnEngines
+from ..engines.kit import OwnEngines, SessionInfo
 from ..engines.tts.interface import Speech
 from ..protocol.chat import ChatMessage
 
@@ -65,7 +65,7 @@ class InstantDetector:
 class InstantTranscriber:
     """Hears numbers. A partial is "frame N", a final is what `heard_words` says."""
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session: SessionInfo) -> None:
         self._reset()
 
     def _reset(self) -> None:
@@ -140,7 +140,7 @@ class InstantSynthesizer:
 
 def instant_engines() -> OwnEngines:
     return OwnEngines(
-        detector=InstantDetector,
+        detector=lambda session: InstantDetector(),
         transcriber=InstantTranscriber,
         responder=InstantResponder(),
         synthesizer=InstantSynthesizer(),

@@ -1,4 +1,4 @@
-"""A client without a socket: the peer of a session in memory."""
+"""A client without a socket: the peer of a session in memory, in any dialect."""
 
 from __future__ import annotations
 
@@ -9,36 +9,77 @@ from typing import Any
 
 import trio
 
-from ..audio.pcm import BYTES_PER_MS
+from ..audio.pcm import HEARING_RATE_HZ, check_pcm16
+from ..audio.resampler import Resampler
+from ..protocol.dialect import Dialect
+from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from ..transport import MemoryTransport, PeerGone
+from .tongue import Tongue
 
 
 @dataclass(slots=True)
 class InMemoryClient:
-    """The peer of a session in memory. `start` and `hear` speak dialect A, `say` any.
+    """The peer of a session in memory, or of one behind another transport.
+
+    It speaks `dialect`: `start`, `speak`, `stop`, `interrupt` and `type_text` are said in that
+    dialect's words, and a ValueError where it has none. `say` sends any JSON message, and
+    `transport.send` any frame at all.
 
     `received` holds every message that came, as (seconds of Trio's clock, message); a binary frame
     is a message of the type `binary`.
     """
 
     transport: MemoryTransport
+    dialect: Dialect = PROMPT_VOICE
     received: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     closed: PeerGone | None = None
     _news: trio.Event = field(default_factory=trio.Event)
+    _tongue: Tongue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tongue = Tongue(self.dialect.profile.name)
 
     async def start(self, **fields: Any) -> None:
-        await self.say(type="start", **({"sample_rate": 16000} | fields))
+        """Open the microphone; `fields` are added to the message (`audio_clock=True`, or in
+        dialect A another `sample_rate`, at which `speak` then sends)."""
+        await self.transport.send(self._tongue.start(fields))
+
+    async def stop(self) -> None:
+        """Close the microphone. Dialect C has no word for it."""
+        await self.transport.send(self._tongue.stop())
+
+    async def interrupt(self) -> None:
+        """Cut the reply. In dialect A this is `cancel`, which also takes the turn out of the
+        conversation's memory."""
+        await self.transport.send(self._tongue.interrupt())
+
+    async def type_text(self, text: str) -> None:
+        """Type words, which are answered like speech. Dialect C alone has a word for it."""
+        await self.transport.send(self._tongue.typed(text))
 
     async def say(self, **message: Any) -> None:
+        """Send a JSON message of your own."""
         await self.transport.send(json.dumps(message))
 
-    async def hear(self, pcm16: bytes, *, chunk_ms: int = 100, speed: float = 1.0) -> None:
-        """Send audio as a microphone does: a chunk when it has been spoken."""
-        step = chunk_ms * BYTES_PER_MS
+    async def speak(self, pcm16: bytes, *, chunk_ms: int = 100, speed: float = 1.0) -> None:
+        """Send audio as a microphone does: a chunk when it has been spoken.
+
+        PCM16 mono at 16 kHz; it is sent at the dialect's rate, in its frames. `speed` is in times
+        real time. Raises ValueError for what is no PCM16.
+        """
+        check_pcm16(pcm16, HEARING_RATE_HZ)
+        if not (chunk_ms >= 1 and speed > 0):
+            raise ValueError(f"chunk_ms is 1 or more and speed over 0, not {chunk_ms} and {speed}")
+        rate_hz = self._tongue.rate_hz
+        if rate_hz != HEARING_RATE_HZ:
+            resampler = Resampler(HEARING_RATE_HZ, rate_hz)
+            pcm16 = resampler.push(pcm16) + resampler.flush()
+        step = rate_hz * chunk_ms // 1000 * 2
         for start in range(0, len(pcm16), step):
             chunk = pcm16[start : start + step]
-            await trio.sleep(len(chunk) / BYTES_PER_MS / 1000 / speed)
-            await self.transport.send(chunk)
+            await trio.sleep(len(chunk) / (rate_hz * 2 / 1000) / 1000 / speed)
+            at_ms = round(trio.current_time() * 1000)
+            await self.transport.send(self._tongue.audio(chunk, at_ms))
 
     async def read(self) -> None:
         """Read until the session closes; run it as a task."""

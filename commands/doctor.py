@@ -21,7 +21,7 @@ from ..audio.resampler import Resampler
 from ..config import Settings
 from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
 from ..engines.failures import EngineFailure
-from ..engines.kit import Engines
+from ..engines.kit import SessionInfo
 from ..engines.room import TURN_LANE, EngineRoom, hearings, open_engine_room
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
@@ -110,7 +110,7 @@ async def _engines(settings: Settings) -> list[Check]:
         checks = [
             _vad(room, settings),
             await _turn_end(room),
-            *await _voice_and_ear(room),
+            *await _voice_and_ear(room, SessionInfo.outside("doctor", settings.hearing)),
             await _llm(room),
         ]
         nursery.cancel_scope.cancel()
@@ -119,8 +119,8 @@ async def _engines(settings: Settings) -> list[Check]:
 
 def _vad(room: EngineRoom, settings: Settings) -> Check:
     frames_ms = []
-    for _, hearing in hearings(settings):
-        detector = room.engines.detector(hearing)
+    for path, hearing in hearings(settings):
+        detector = room.engines.detector(SessionInfo.outside(path, hearing))
         detector.is_speech(bytes(detector.frame_samples * 2))
         frames_ms.append(detector.frame_samples * 1000 // detector.rate_hz)
     lengths = " or ".join(str(length) for length in dict.fromkeys(frames_ms))
@@ -148,7 +148,7 @@ async def _turn_end(room: EngineRoom) -> Check:
     return Check(name="turn", ok=True, detail=f"{name}: {likely:.2f} sure that a phrase is over")
 
 
-async def _voice_and_ear(room: EngineRoom) -> list[Check]:
+async def _voice_and_ear(room: EngineRoom, asked: SessionInfo) -> list[Check]:
     name = room.chosen["tts"]
     try:
         with trio.fail_after(ANSWER_S):
@@ -161,21 +161,20 @@ async def _voice_and_ear(room: EngineRoom) -> list[Check]:
                 detail=f"{name}: {_words(error)}",
                 advice=_advice(VOICE_ADVICE, name),
             ),
-            await _asr(
-                room.engines, room.chosen["asr"], Speech(pcm16=bytes(32_000), rate_hz=16_000)
-            ),
+            await _asr(room, asked, Speech(pcm16=bytes(32_000), rate_hz=16_000)),
         ]
     detail = f"{name}: {speech.duration_s:.1f} s of speech at {speech.rate_hz} Hz"
     return [
         Check(name="tts", ok=bool(speech.pcm16), detail=detail, advice="the voice is silent"),
-        await _asr(room.engines, room.chosen["asr"], speech),
+        await _asr(room, asked, speech),
     ]
 
 
-async def _asr(engines: Engines, name: str, speech: Speech) -> Check:
+async def _asr(room: EngineRoom, asked: SessionInfo, speech: Speech) -> Check:
+    name = room.chosen["asr"]
     resampler = Resampler(speech.rate_hz)
     pcm16 = resampler.push(speech.pcm16) + resampler.flush()
-    transcriber = engines.transcriber("doctor")
+    transcriber = room.engines.transcriber(asked)
     try:
         with trio.fail_after(ANSWER_S):
             await transcriber.begin()

@@ -29,13 +29,19 @@ from ..supervisor import Child, Observer, Restart, Supervisor
 from .asr import pocketsphinx, whisper
 from .asr.admission import Admission
 from .asr.choice import choose_ear
-from .asr.interface import Transcriber
 from .asr.model_store import models_folder, ready_model
 from .asr.pocketsphinx_worker import DECODERS_MAX
 from .asr.pocketsphinx_worker import load as load_pocketsphinx
 from .asr.whisper_worker import load_named as load_whisper
 from .failures import EngineFailure
-from .kit import Engines, OwnEngines
+from .kit import (
+    Engines,
+    MakeTranscriber,
+    OwnEngines,
+    SessionInfo,
+    checked_transcriber,
+    fitted_detector,
+)
 from .lanes.lane import Lane, LanePool
 from .llm.interface import Responder, Warms
 from .llm.local import LocalResponder
@@ -57,8 +63,6 @@ from .vad.newspeech import NewSpeechDetector
 from .vad.silero import SileroDetector
 from .vad.webrtc import WebRtcDetector
 
-MakeTranscriber = Callable[[str], Transcriber]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ear:
@@ -68,8 +72,6 @@ class _Ear:
     lanes: tuple[Lane, ...] = ()
     admission: Admission | None = None
 
-
-"""Given the session's id."""
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
@@ -132,16 +134,25 @@ class EngineRoom:
 
         One ready lane of each kind is enough: the others only add room.
         """
+        return [f"{kind}: {error or 'loading'}" for kind, error in self._not_ready().items()]
+
+    def load_errors(self) -> list[str]:
+        """Of what the server waits for, what will not come by waiting: engines that cannot be
+        loaded, with the reason."""
+        return [f"{kind}: {error}" for kind, error in self._not_ready().items() if error]
+
+    def _not_ready(self) -> dict[str, str | None]:
+        """Kind of lane to its load error, if it has one."""
         kinds: dict[str, list[Lane]] = {}
         for lane in self.lanes:
             if lane is self.media_lane or (lane.name == TURN_LANE and lane.load_error):
                 continue  # no conversation waits for it; the words decide
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
-        return [
-            f"{kind}: {next((lane.load_error for lane in lanes if lane.load_error), 'loading')}"
+        return {
+            kind: next((lane.load_error for lane in lanes if lane.load_error), None)
             for kind, lanes in kinds.items()
             if not any(lane.ready for lane in lanes)
-        ]
+        }
 
 
 @asynccontextmanager
@@ -153,10 +164,12 @@ async def open_engine_room(
     Raises EngineUnavailable for a setting that cannot work (an unusable key). Lanes start when
     their supervisor runs; an engine that the embedder brings has none here.
     """
-    if own.detector is None:
-        for _, hearing in hearings(settings):
-            # One is made now: a model is loaded, or is missing in words, before anybody calls.
-            chosen_detector(hearing)
+    detector = fitted_detector(own.detector) if own.detector else chosen_detector
+    for path, hearing in hearings(settings):
+        # One is made now: a model is loaded, or is missing in words, before anybody calls.
+        detector(SessionInfo.outside(path, hearing))
+        if own.detector:
+            break  # it may cost something, and hears alike everywhere
     media_lane = Lane("media-1", load_media)
     async with (
         _open_ear(settings, own.transcriber) as ear,
@@ -166,7 +179,7 @@ async def open_engine_room(
         turn_end, turn_lanes = _turn_end(settings.turning, own.turn_end)
         yield EngineRoom(
             engines=Engines(
-                detector=_own_detector(own.detector) if own.detector else chosen_detector,
+                detector=detector,
                 transcriber=ear.make,
                 responder=responder,
                 synthesizer=synthesizer,
@@ -212,14 +225,9 @@ def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
     )
 
 
-def chosen_detector(hearing: Hearing) -> Detector:
-    """A new detector of the kind that the slice asks for. Raises EngineUnavailable."""
-    return DETECTORS[hearing.vad_engine](hearing)
-
-
-def _own_detector(make: Callable[[], Detector]) -> Callable[[Hearing], Detector]:
-    """An embedder's detector hears everywhere, and knows nothing of our settings."""
-    return lambda hearing: make()
+def chosen_detector(session: SessionInfo) -> Detector:
+    """A new detector of the kind that the session's settings ask for. Raises EngineUnavailable."""
+    return DETECTORS[session.hearing.vad_engine](session.hearing)
 
 
 def _lanes(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:
@@ -231,7 +239,7 @@ async def _open_ear(settings: Settings, own: MakeTranscriber | None) -> AsyncIte
     transcribing = settings.transcribing
     engine = choose_ear(transcribing).engine
     if own is not None:
-        yield _Ear(make=own)
+        yield _Ear(make=checked_transcriber(own))
     elif engine == "openai":
         from .asr.openai import open_openai_asr  # the SDK; see _open_responder
 
@@ -243,7 +251,7 @@ async def _open_ear(settings: Settings, own: MakeTranscriber | None) -> AsyncIte
             base_url=transcribing.base_url,
             api_key=_text(transcribing.api_key),
         ) as ear:
-            yield _Ear(make=ear)
+            yield _Ear(make=lambda session: ear(session.session_id))
     elif engine == "whisper":
         yield _whisper_ear(transcribing)
     else:
@@ -251,8 +259,8 @@ async def _open_ear(settings: Settings, own: MakeTranscriber | None) -> AsyncIte
         admission = Admission(len(lanes), pocketsphinx.EXPECTED, most=len(lanes) * DECODERS_MAX)
         pool = LanePool(lanes)
         yield _Ear(
-            make=lambda session_id: pocketsphinx.PocketsphinxTranscriber(
-                pool, session_id, admission
+            make=lambda session: pocketsphinx.PocketsphinxTranscriber(
+                pool, session.session_id, admission
             ),
             lanes=lanes,
             admission=admission,
@@ -273,7 +281,7 @@ def _whisper_ear(transcribing: Transcribing) -> _Ear:
         beam=transcribing.beam,
     )
     return _Ear(
-        make=lambda session_id: whisper.WhisperTranscriber(ear), lanes=lanes, admission=admission
+        make=lambda session: whisper.WhisperTranscriber(ear), lanes=lanes, admission=admission
     )
 
 

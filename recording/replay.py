@@ -16,11 +16,11 @@ from typing import Any
 import trio
 import trio.testing
 
-from ..config import Hearing, Settings
+from ..config import Settings
 from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
-from ..engines.kit import Engines
+from ..engines.kit import Engines, SessionInfo
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
@@ -274,10 +274,10 @@ async def replay(
     script = _Script(turnstile, entries)
     replayed = Replayed()
 
-    def detector(hearing: Hearing) -> Detector:
+    def detector(session: SessionInfo) -> Detector:
         return _Detector(script, frame_samples)
 
-    def transcriber(session_id: str) -> Transcriber:
+    def transcriber(session: SessionInfo) -> Transcriber:
         return _Transcriber(script)
 
     session = Session(

@@ -13,10 +13,9 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from ..config import Hearing
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
-from ..engines.kit import Engines
+from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import Responder, warm
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause, TurnEndEngine
@@ -261,11 +260,11 @@ class TappedSynthesizer:
 def tapped(engines: Engines, tap: Tap) -> Engines:
     """The same engines, with a tap on each. For one session."""
 
-    def detector(hearing: Hearing) -> Detector:
-        return TappedDetector(engines.detector(hearing), tap)
+    def detector(session: SessionInfo) -> Detector:
+        return TappedDetector(engines.detector(session), tap)
 
-    def transcriber(session_id: str) -> Transcriber:
-        return TappedTranscriber(engines.transcriber(session_id), tap)
+    def transcriber(session: SessionInfo) -> Transcriber:
+        return TappedTranscriber(engines.transcriber(session), tap)
 
     return replace(
         engines,

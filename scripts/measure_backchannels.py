@@ -34,11 +34,11 @@ async def over_a_reply(live: LiveServer, said: Said) -> float | None:
     """Milliseconds from the sound's beginning to the interruption; None: there was none."""
     async with open_client(live.url()) as client:
         await client.start()
-        await client.hear(WEATHER.pcm16 + silence(1000), chunk_ms=20)
+        await client.speak(WEATHER.pcm16 + silence(1000), chunk_ms=20)
         await client.wait_for("tts_chunk")
-        await client.hear(silence(600), chunk_ms=20)
+        await client.speak(silence(600), chunk_ms=20)
         began_s = trio.current_time()
-        await client.hear(said.pcm16 + silence(1800), chunk_ms=20)
+        await client.speak(said.pcm16 + silence(1800), chunk_ms=20)
         cuts = [at for at, m in client.received if m["type"] == "barge_in"]
         return (cuts[0] - began_s) * 1000 if cuts else None
 

@@ -65,7 +65,7 @@ async def talk(live: LiveServer, seed: int, wrong: list[str]) -> int:
         for _ in range(TURNS_EACH):
             recording = chance.choice(list(RECORDINGS.values()))
             heard = len(client.of("tts_complete"))
-            await client.hear(with_pauses(recording.pcm16, chance), chunk_ms=20)
+            await client.speak(with_pauses(recording.pcm16, chance), chunk_ms=20)
             with trio.move_on_after(10):
                 await client.wait_for("tts_complete", count=heard + 1)
                 await live.until_quiet(client)

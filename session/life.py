@@ -48,6 +48,7 @@ from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
 from ..actors.turns import Turns
 from ..actors.vad import VADActor
+from ..audio.pcm import check_pcm16
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
 from ..conversation.early_reply import EarlyReply
@@ -68,7 +69,7 @@ from ..conversation.reply import Reply
 from ..conversation.spoken import Spoken
 from ..conversation.timings import Timings
 from ..conversation.utterance import UtteranceInHand
-from ..engines.kit import Engines
+from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import Warms
 from ..protocol import close_codes
 from ..protocol.chat import ChatMessage
@@ -148,6 +149,9 @@ class Session:
         self._opened_ms = opened_ms
         self._watchers = Watchers(watchers, telemetry)
         self._hearing_settings = settings.hearing_for(dialect.profile.name)
+        self._info = SessionInfo(
+            session_id=self.id, dialect=dialect.profile.name, hearing=self._hearing_settings
+        )
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(
             session_id=self.id
         )
@@ -183,7 +187,6 @@ class Session:
             settings.answering.memory_turns,
             settings.answering.interruption_mark,
         )
-        self._transcriber = self._engines.transcriber(self.id)
         # What outlives a restart of the actor that uses it.
         self._utterance = UtteranceInHand()
         self._receiving = ReceivingState()
@@ -277,6 +280,8 @@ class Session:
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
             observers=self._observers,
         )
+        # Last: a session that cannot be built leaves no transcriber open.
+        self._transcriber = self._engines.transcriber(self._info)
 
     def _warmer(self) -> tuple[Child, ...]:
         responder = self._engines.responder
@@ -312,7 +317,7 @@ class Session:
 
     async def _run_vad(self) -> None:
         hearing = self._hearing_settings
-        detector = self._engines.detector(hearing)
+        detector = self._engines.detector(self._info)
         looks = self._engines.turn_end is not None
         await VADActor(
             inbox=self._channels.heard[1],
@@ -440,12 +445,14 @@ class Session:
             if self._broken is not None:
                 await self._say_internal()
         finally:
-            with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
-                await self._transcriber.abandon()
-            self._transport.abort()
-            for end in self._channels.outbox:
-                end.close()  # whoever still waits to play something learns that it is over
-            self._announcer.end()
+            try:
+                with trio.CancelScope(deadline=trio.current_time() + LAST_WORDS_S, shield=True):
+                    await self._transcriber.abandon()
+            finally:  # an embedder's may raise
+                self._transport.abort()
+                for end in self._channels.outbox:
+                    end.close()  # whoever still waits to play something learns that it is over
+                self._announcer.end()
             self._log.info("session_closed", **self._figures())
             self._watchers.tell(Disconnected(session_id=self.id))
 
@@ -456,12 +463,15 @@ class Session:
         """Send audio of your own to the client: PCM16 mono, as the dialect sends reply audio.
 
         It belongs to no turn: nothing paces it, an interruption does not cut it, and the memory
-        does not know it. Waits while the client's outbox is full.
+        does not know it. Waits while the client's outbox is full. Raises ValueError for what is
+        no PCM16.
         """
+        check_pcm16(pcm16, rate_hz)
         await self._announcer.play(pcm16, rate_hz)
 
     def queue_audio(self, pcm16: bytes, rate_hz: int) -> None:
         """The same without waiting, in a session with a turnstile."""
+        check_pcm16(pcm16, rate_hz)
         self._announcer.queue(pcm16, rate_hz)
 
     def drain(self) -> None:

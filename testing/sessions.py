@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-
-import trio
+from dataclasses import replace
 
 from ..audio.pcm import BYTES_PER_MS
 from ..client.in_memory import InMemoryClient
 from ..config import Settings
 from ..conversation.events import Watcher
-from ..engines.kit import Engines
+from ..engines.kit import Engines, checked_transcriber, fitted_detector
+from ..nurseries import plain_nursery
 from ..protocol.dialect import Dialect
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from ..session.life import Session
@@ -50,8 +50,16 @@ async def open_session(
     """A running session and its client. Leaving the block hangs up and waits for its end.
 
     `capacity` is how many frames the way holds in each direction; with `reading=False` the client
-    reads only when it is told to (`client.read`).
+    reads only when it is told to (`client.read`). What the block raises comes out as it is, and
+    ends the session at once. Raises ValueError for engines that are none.
     """
+    if not isinstance(engines, Engines):
+        raise ValueError(f"engines are an Engines(...), not {engines!r}")
+    engines = replace(
+        engines,
+        detector=fitted_detector(engines.detector),
+        transcriber=checked_transcriber(engines.transcriber),
+    )
     server_end, client_end = memory_pair(capacity)
     session = Session(
         transport=server_end,
@@ -62,8 +70,8 @@ async def open_session(
         session_id="test",
         watchers=watchers,
     )
-    client = InMemoryClient(client_end)
-    async with trio.open_nursery() as nursery:
+    client = InMemoryClient(client_end, dialect)
+    async with plain_nursery() as nursery:
         nursery.start_soon(session.run)
         if reading:
             nursery.start_soon(client.read)

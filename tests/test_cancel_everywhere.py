@@ -49,8 +49,8 @@ class Conversation:
         self.frames = []
         server_end, client_end = memory_pair(8)
         engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: self.transcriber,
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
             turn_end=ScriptedTurnEnd([0.3, 0.9], delay_s=0.01) if self.early else None,

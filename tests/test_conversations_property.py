@@ -434,8 +434,8 @@ class _Run:
     async def _converse(self) -> None:
         script = self.script
         engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: self.transcriber,
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
             turn_end=self._turn_end(),

@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
 
 import pytest
 import trio
 import trio.testing
 
-from parley.config import Settings
-from parley.conversation.events import (
+from parley import embedding, testing
+from parley.embedding import (
     AudioHeard,
     BargedIn,
+    ChatMessage,
     Connected,
     Disconnected,
+    EngineUnavailable,
+    OwnEngines,
     SessionEvent,
+    Settings,
     TextHeard,
+    open_server,
 )
-from parley.embedding import open_server
-from parley.engines.asr.scripted import ScriptedTranscriber
-from parley.engines.kit import OwnEngines
-from parley.engines.llm.scripted import ScriptedResponder
-from parley.engines.tts.scripted import ScriptedSynthesizer
-from parley.engines.vad.scripted import ScriptedDetector
-from parley.protocol.chat import ChatMessage
-from parley.testing import silence, speech
+from parley.engines.room import EngineRoom
+from parley.recording.mcap_file import read_recording
+from parley.testing import (
+    ScriptedDetector,
+    ScriptedResponder,
+    ScriptedSynthesizer,
+    ScriptedTranscriber,
+    silence,
+    speech,
+)
+from support.live_server import open_files, request_http
 
 Clock = trio.testing.MockClock
 
 
 def own(*replies: Sequence[str]) -> OwnEngines:
     return OwnEngines(
-        detector=ScriptedDetector,
-        transcriber=lambda session_id: ScriptedTranscriber(["hello there", "stop it"]),
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(["hello there", "stop it"]),
         responder=ScriptedResponder(replies, then=["Fine."]),
         synthesizer=ScriptedSynthesizer(),
     )
@@ -46,10 +60,10 @@ async def test_a_server_without_a_socket_holds_a_conversation_in_memory(
     async with open_server(own=own()) as server, server.connect() as client:
         await server.until_ready()
         await client.start()
-        await client.hear(speech(600) + silence(800))
+        await client.speak(speech(600) + silence(800))
         final = await client.wait_for("final_transcript")
         await client.wait_for("tts_complete")
-        assert server.status()["clients"] == 1
+        assert server.status().clients == 1
     assert final["text"] == "hello there"
 
 
@@ -82,8 +96,8 @@ async def test_an_engine_of_ones_own_answers(autojump_clock: Clock) -> None:
             yield tokens()
 
     engines = OwnEngines(
-        detector=ScriptedDetector,
-        transcriber=lambda session_id: ScriptedTranscriber(["hello"]),
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(["hello"]),
         responder=Shouting(),
         synthesizer=ScriptedSynthesizer(),
     )
@@ -99,9 +113,9 @@ async def test_watchers_see_who_comes_says_what_and_goes(autojump_clock: Clock) 
     async with open_server(own=engines, watchers=[seen.append]) as server:
         async with server.connect() as client:
             await client.start()
-            await client.hear(speech(600) + silence(800))
+            await client.speak(speech(600) + silence(800))
             await client.wait_for("tts_chunk")
-            await client.hear(speech(600) + silence(800))
+            await client.speak(speech(600) + silence(800))
             await client.wait_for("tts_complete")
         audio = [event for event in seen if isinstance(event, AudioHeard)]
         assert b"".join(event.pcm16 for event in audio) == (speech(600) + silence(800)) * 2
@@ -166,10 +180,10 @@ async def test_status_tells_the_clients_and_the_limits(autojump_clock: Clock) ->
     async with open_server(settings, own=own()) as server, server.connect() as client:
         await client.wait_for("info")
         status = server.status()
-    assert (status["running"], status["ready"], status["clients"]) == (True, True, 1)
-    assert status["limits"]["max_connections"] == 7
-    assert status["sessions"][0]["dialect"] == "prompt-voice"
-    assert server.status()["running"] is False
+    assert (status.running, status.ready, status.clients) == (True, True, 1)
+    assert status.limits.max_connections == 7
+    assert status.sessions[0].dialect == "prompt-voice"
+    assert server.status().running is False
 
 
 async def test_a_path_that_nothing_is_served_at_is_named(autojump_clock: Clock) -> None:
@@ -188,3 +202,228 @@ async def test_with_a_port_it_is_a_server_for_everybody() -> None:
                 answer = b"".join([part async for part in stream])
     assert answer.startswith(b"HTTP/1.1 200")
     assert server.url("/engine") == f"ws://127.0.0.1:{server.port}/engine"
+
+
+# At the door
+
+
+@pytest.mark.parametrize("door", [embedding, testing])
+def test_every_public_name_is_there(door: ModuleType) -> None:
+    assert [name for name in door.__all__ if not hasattr(door, name)] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"settings": {"stream_vad_silence_ms": 400}},
+        {"own": None},
+        {"own": {"responder": None}},
+        {"watchers": None},
+        {"watchers": [None]},
+        {"port": -1},
+        {"port": 65_536},
+        {"port": "8084"},
+        {"port": True},
+        {"host": None, "port": 0},
+    ],
+)
+async def test_arguments_that_cannot_be_meant_are_refused(given: dict[str, Any]) -> None:
+    with trio.fail_after(10), pytest.raises(ValueError, match=r"\w"):
+        async with open_server(**({"own": own()} | given)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine", "why"),
+    [
+        ("detector", ScriptedDetector(), "is a factory"),
+        ("detector", ScriptedDetector, "takes"),
+        ("transcriber", lambda: ScriptedTranscriber(["hi"]), "takes"),
+        ("transcriber", 5, "cannot be called"),
+        ("responder", ScriptedSynthesizer(), "'reply'"),
+        ("synthesizer", ScriptedResponder(), "'speak'"),
+        ("turn_end", ScriptedResponder(), "'likelihood'"),
+    ],
+)
+def test_what_is_no_engine_of_its_kind_is_refused_in_words(
+    kind: str, engine: object, why: str
+) -> None:
+    given: dict[str, Any] = {kind: engine}
+    with pytest.raises(ValueError, match=why):
+        OwnEngines(**given)
+
+
+@pytest.mark.parametrize("path", ["", "ws", "/nowhere", None, 7])
+async def test_a_bad_path_is_a_value_error(path: Any, autojump_clock: Clock) -> None:
+    async with open_server(own=own()) as server:
+        with pytest.raises(ValueError, match="nothing is served at"):
+            async with server.connect(path):
+                pass
+        with pytest.raises(ValueError, match="nothing is served at"):
+            server.url(path)
+
+
+async def test_a_server_without_a_socket_has_no_url(autojump_clock: Clock) -> None:
+    async with open_server(own=own()) as server:
+        with pytest.raises(ValueError, match="no socket"):
+            server.url("/ws")
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    ("pcm16", "rate_hz"),
+    [
+        (b"odd", 16_000),
+        (bytes(320), 0),
+        (bytes(320), -16_000),
+        (bytes(320), 16_000.0),
+        (bytes(320), None),
+        ("text", 16_000),
+        (None, 16_000),
+    ],
+)
+async def test_audio_that_is_none_is_refused_and_the_next_broadcast_is_heard(
+    pcm16: Any, rate_hz: Any, recorded: bool, tmp_path: Path
+) -> None:
+    settings = Settings.defaults(stream_record_dir=str(tmp_path) if recorded else None)
+    with trio.fail_after(20):
+        async with open_server(settings, own=own()) as server, server.connect("/engine") as client:
+            await client.wait_for("info")
+            assert server.status().sessions[0].recording is recorded
+            with pytest.raises(ValueError, match=r"audio|sample rate"):
+                await server.broadcast_audio(pcm16, rate_hz)
+            assert await server.broadcast_audio(speech(80), 16_000) == 1
+            await client.wait_for("binary")
+
+
+async def test_an_id_is_no_list_of_ids(autojump_clock: Clock) -> None:
+    async with open_server(own=own()) as server:
+        with pytest.raises(ValueError, match="list of session ids"):
+            await server.broadcast_audio(bytes(320), 16_000, exclude="abc")
+
+
+def recorded_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.mcap"))
+
+
+class Telephone(ScriptedDetector):
+    """A detector that wants 8 kHz, in frames of 20 ms."""
+
+    rate_hz = 8_000
+    frames_heard: ClassVar[list[int]] = []
+
+    def is_speech(self, pcm16: bytes) -> bool:
+        self.frames_heard.append(len(pcm16) // 2)
+        return super().is_speech(pcm16)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+async def test_a_detector_that_wants_8_khz_gets_8_khz(recorded: bool, tmp_path: Path) -> None:
+    Telephone.frames_heard.clear()
+    engines = replace(own(), detector=lambda session: Telephone())
+    settings = Settings.defaults(stream_record_dir=str(tmp_path) if recorded else None)
+    with trio.fail_after(20):
+        async with open_server(settings, own=engines) as server, server.connect() as client:
+            await client.start()
+            await client.speak(silence(400) + speech(600) + silence(1000), speed=4)
+            await client.wait_for("final_transcript")
+    assert set(Telephone.frames_heard) == {160}
+    assert len(Telephone.frames_heard) == pytest.approx(100, abs=1)
+    for path in recorded_files(tmp_path):
+        assert read_recording(path).header.detector_frame_samples == 320
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "frame_samples"),
+    [(0, 160), (8_000.0, 160), (None, 160), (11_025, 160), (8_000, 0), (8_000, 8_000)],
+)
+async def test_a_detector_that_cannot_be_fitted_is_refused_at_the_door(
+    rate_hz: Any, frame_samples: Any
+) -> None:
+    def detector(session: object) -> ScriptedDetector:
+        made = ScriptedDetector()
+        made.rate_hz, made.frame_samples = rate_hz, frame_samples
+        return made
+
+    with pytest.raises(ValueError, match="ScriptedDetector"):
+        async with open_server(own=replace(own(), detector=detector)):
+            pass
+
+
+# Engines that cannot work
+
+
+async def test_until_ready_raises_what_is_wrong(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_server(own=own()) as server:
+        monkeypatch.setattr(EngineRoom, "_not_ready", lambda room: {"asr": "no such model"})
+        with pytest.raises(EngineUnavailable, match="asr: no such model"):
+            await server.until_ready()
+
+
+async def test_until_ready_waits_while_an_engine_is_loading(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_server(own=own()) as server:
+        monkeypatch.setattr(EngineRoom, "_not_ready", lambda room: {"asr": None})
+        with trio.move_on_after(5) as waited:
+            await server.until_ready()
+        assert waited.cancelled_caught
+        monkeypatch.undo()
+        await server.until_ready()
+
+
+async def test_until_ready_does_not_wait_for_a_server_that_has_stopped(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_server(own=own()) as server:
+        pass
+    monkeypatch.setattr(EngineRoom, "_not_ready", lambda room: {"asr": None})
+    with pytest.raises(RuntimeError, match="not running"):
+        await server.until_ready()
+
+
+async def test_no_listener_stays_open_where_engines_cannot_be_opened() -> None:
+    def broken(session: object) -> ScriptedDetector:
+        raise EngineUnavailable("no model here")
+
+    before = open_files()
+    for _ in range(5):
+        with pytest.raises(EngineUnavailable, match="no model here"):
+            async with open_server(port=0, own=replace(own(), detector=broken)):
+                pass
+    assert open_files() == before
+
+
+async def test_status_is_typed_and_what_sessions_tells_over_http() -> None:
+    with trio.fail_after(10):
+        async with open_server(port=0, own=own()) as server, server.connect("/engine") as client:
+            await client.wait_for("info")
+            answer = await request_http(server.port, b"GET /sessions HTTP/1.1\r\nHost: a\r\n\r\n")
+            (told,) = answer.json()["sessions"]
+            (status,) = server.status().sessions
+    assert told.keys() == asdict(status).keys()
+    assert told["session_id"] == status.session_id
+    assert (status.dialect, status.state, status.recording) == ("newspeech", "idle", False)
+
+
+@pytest.mark.slow
+def test_a_script_without_its_guard_is_told_what_to_do(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import trio\n"
+        "from parley.embedding import open_server\n"
+        "async def main():\n"
+        "    async with open_server() as server:\n"
+        "        await server.until_ready()\n"
+        "trio.run(main)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "EngineUnavailable" in last
+    assert 'if __name__ == "__main__":' in last
+    assert "a server is being opened while a worker process imports this script" in ended.stderr

@@ -36,6 +36,11 @@ worker must not die for a job that began a moment ago, it carries other sessions
 LOAD_LIMIT_S = 120.0
 """Loading takes 0.3 s (a decoder) to many seconds (a large model from a cold disk)."""
 
+WORKER_DIED = (
+    "the worker died while loading; what it printed says why. (Where a script starts a server, it "
+    'does so under `if __name__ == "__main__":`, because every worker imports the script.)'
+)
+
 GRACE_S = 0.5
 """An idle worker ends within 0.1 s of its pipe's end; what takes longer is killed."""
 
@@ -190,7 +195,7 @@ class Lane:
                 self._loaded_s = trio.current_time()
                 return True
         except trio_parallel.BrokenWorkerError:
-            error = "the worker died while loading"
+            error = WORKER_DIED
         except EngineFailure as failure:
             error = str(failure)
         except (OSError, RuntimeError) as refusal:  # no process to be had, or no main guard

@@ -25,7 +25,7 @@ from ...config import Settings
 from ...conversation.items import Items
 from ...engines.deadline import engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
-from ...engines.kit import Engines
+from ...engines.kit import Engines, SessionInfo
 from ...engines.lanes.lane import Lane
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
 from ...telemetry import Telemetry
@@ -90,6 +90,7 @@ class SpeechEndpoints:
     ) -> None:
         self._engines = engines
         self._hear = settings.transcribing
+        self._caller = SessionInfo.outside("http", settings.hearing)
         self._answering = settings.answering
         self._speaking = settings.speaking
         self._limit_ms = settings.stream_max_utterance_ms * AUDIO_LIMIT_UTTERANCES
@@ -192,7 +193,7 @@ class SpeechEndpoints:
 
     async def _transcript(self, pcm16: bytes) -> str:
         """One utterance, a second of audio per call, so that sessions get in between."""
-        transcriber = self._engines.transcriber("http")
+        transcriber = self._engines.transcriber(self._caller)
         limit_s = self._hear.timeout_s
         try:
             with self._call("asr", limit_s, "opening the recognizer"):

@@ -64,7 +64,7 @@ def caller_in(
     dialect: str, line: Line, synthesizer: InstantSynthesizer | None = None, end_after_s: float = 0
 ) -> Caller:
     engines = Engines(
-        detector=lambda hearing: InstantDetector(),
+        detector=lambda session: InstantDetector(),
         transcriber=InstantTranscriber,
         responder=InstantResponder(),
         synthesizer=synthesizer or InstantSynthesizer(),

@@ -7,6 +7,8 @@ import pytest
 from parley.audio.resampler import Resampler
 from parley.bench.instant import MOST, InstantTranscriber, heard_words, number_of, sample_of
 from parley.bench.lines import frame_of_partial, numbered_line
+from parley.config import Settings
+from parley.engines.kit import SessionInfo
 
 
 def test_a_sample_says_its_number_and_silence_says_none() -> None:
@@ -32,7 +34,7 @@ def test_a_frame_that_is_missing_ends_the_count() -> None:
 async def test_a_line_is_heard_as_what_it_says(rate_hz: int) -> None:
     line = numbered_line(41, 20, rate_hz=rate_hz, frame_ms=100)
     resampler = Resampler(rate_hz) if rate_hz != 16_000 else None
-    transcriber = InstantTranscriber("s")
+    transcriber = InstantTranscriber(SessionInfo.outside("s", Settings.defaults().hearing))
     await transcriber.begin()
     partials = []
     for frame in line.frames:

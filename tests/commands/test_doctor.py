@@ -48,8 +48,8 @@ def room_with(
     """Let the doctor find these engines."""
     room = EngineRoom(
         engines=Engines(
-            detector=lambda hearing: detector(),
-            transcriber=lambda session_id: transcriber or ScriptedTranscriber(["hello world"]),
+            detector=lambda session: detector(),
+            transcriber=lambda session: transcriber or ScriptedTranscriber(["hello world"]),
             responder=ScriptedResponder([reply]),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),

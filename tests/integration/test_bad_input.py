@@ -128,7 +128,7 @@ OPENINGS: list[Callable[[int], Awaitable[None]]] = [
 async def test_bad_input_is_answered_and_disturbs_nobody_else() -> None:
     async with open_live_server() as live, open_client(live.url()) as other:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(other.speak, UMBRELLA)
+            nursery.start_soon(other.utter, UMBRELLA)
             await other.wait_for("partial_transcript")
             for data, errors, code in FRAMES.values():
                 with trio.fail_after(5):

@@ -50,11 +50,11 @@ async def test_a_session_hears_one_utterance_after_the_other_and_remembers() -> 
             # The microphone stays open for two: silence in the audio ends each. Then a new start.
             await client.start()
             for number, recording in enumerate((WEATHER, LIGHTS), 1):
-                await client.hear(recording.pcm16, speed=FAST)
+                await client.speak(recording.pcm16, speed=FAST)
                 await client.wait_for("tts_complete", count=number)
                 await live.until_quiet(client)
             await client.say(type="stop")
-            await client.speak(TIMER)
+            await client.utter(TIMER)
             await client.wait_for("tts_complete", count=3)
         finals = [final["text"] for final in client.of("final_transcript")]
         assert finals == [WEATHER.spoken, LIGHTS.spoken, TIMER.spoken]
@@ -77,9 +77,9 @@ async def test_speech_over_a_reply_cuts_it_and_is_answered() -> None:
         open_client(live.url()) as client,
     ):
         await client.start()
-        await client.hear(WEATHER.pcm16, speed=FAST)
+        await client.speak(WEATHER.pcm16, speed=FAST)
         await client.wait_for("tts_chunk")
-        await client.hear(LIGHTS.pcm16, speed=FAST)
+        await client.speak(LIGHTS.pcm16, speed=FAST)
         assert await client.final(2) == LIGHTS.spoken
         await client.wait_for("llm_token", where=lambda m: "kitchen" in m["text"])
     kinds = client.kinds
@@ -119,6 +119,6 @@ async def test_six_times_faster_than_real_time_brings_the_same_transcript() -> N
 
 async def _spoken(live: LiveServer, recording: Recording, speed: float) -> LiveClient:
     async with open_client(live.url()) as client:
-        await client.speak(recording, speed=speed)
+        await client.utter(recording, speed=speed)
         await client.wait_for("llm_token", where=lambda m: bool(m["done"]))
         return client

@@ -35,17 +35,17 @@ async def test_a_recognizer_killed_in_mid_utterance_loses_no_word() -> None:
     async with open_live_server() as live, open_client(live.url()) as client:
         await client.start()
         half = len(UMBRELLA.pcm16) // 4 * 2
-        await client.hear(UMBRELLA.pcm16[:half], speed=3)
+        await client.speak(UMBRELLA.pcm16[:half], speed=3)
         await client.wait_for("partial_transcript")
         killed = kill(live, "asr")
-        await client.hear(UMBRELLA.pcm16[half:], speed=3)
+        await client.speak(UMBRELLA.pcm16[half:], speed=3)
         await client.say(type="stop")
         assert await client.final() == UMBRELLA.spoken
         await client.wait_for("llm_token", where=lambda m: bool(m["done"]))
         assert all(error["recoverable"] for error in client.of("error"))
 
         await client.say(type="cancel")
-        await client.speak(LIGHTS)
+        await client.utter(LIGHTS)
         assert await client.final(2) == LIGHTS.spoken
         assert live.lane("asr").pid not in (None, killed)
 
@@ -57,7 +57,7 @@ async def test_a_synthesizer_killed_in_mid_reply_still_speaks_every_phrase() -> 
             open_live_server(openai_base_url=llm.base_url, stream_reply_lead_ms=1000) as live,
             open_client(live.url()) as client,
         ):
-            await client.speak(WEATHER)
+            await client.utter(WEATHER)
             await client.wait_for("tts_chunk")
             killed = kill(live, "tts")
             await client.wait_for("tts_complete")
@@ -66,7 +66,7 @@ async def test_a_synthesizer_killed_in_mid_reply_still_speaks_every_phrase() -> 
             assert client.codes == []
 
             await live.until_quiet(client)
-            await client.speak(LIGHTS)
+            await client.utter(LIGHTS)
             assert await client.final(2) == LIGHTS.spoken
             await client.wait_for("tts_complete", count=2)
             assert len(client.speech_s()) == 6

@@ -63,7 +63,7 @@ async def _fail_and_go_on(live: LiveServer, llm: LLMServer, name: str) -> None:
     llm.script(*[behaviour] * (2 if name in RETRIED else 1), tell("Still", " here", "."))
     before = len(llm.requests)
     async with open_client(live.url()) as client:
-        await client.speak(SHORT, speed=30)
+        await client.utter(SHORT, speed=30)
         error = await client.wait_for("error")
         assert (error["code"], error["recoverable"]) == (code, True), (name, error)
         await client.wait_for("tts_complete")
@@ -72,7 +72,7 @@ async def _fail_and_go_on(live: LiveServer, llm: LLMServer, name: str) -> None:
         assert len(client.speech_s()) == bool(said), name
 
         await client.say(type="cancel")
-        await client.speak(SHORT, speed=30)
+        await client.utter(SHORT, speed=30)
         await client.wait_for("llm_token", where=lambda m: bool(m["done"]))
         await client.wait_for("tts_complete", count=2)
         assert client.reply == f"{said}Still here.", name

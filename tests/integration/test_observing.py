@@ -50,7 +50,7 @@ async def test_sessions_and_metrics_show_a_conversation() -> None:
         idle = await figures(live)
         async with open_client(live.url()) as client:
             await client.start()
-            await client.hear(LIGHTS.pcm16[: 32 * 1500], speed=3)
+            await client.speak(LIGHTS.pcm16[: 32 * 1500], speed=3)
             await client.wait_for("partial_transcript")
             [talking] = await live.sessions()
             assert talking["session_id"] == await client.session_id()
@@ -58,7 +58,7 @@ async def test_sessions_and_metrics_show_a_conversation() -> None:
             assert (talking["state"], talking["vad_state"]) == ("capturing", "speech")
             assert talking["buffer_size"] > 16_000
             assert talking["reply"] is None
-            await client.hear(LIGHTS.pcm16[32 * 1500 :], speed=3)
+            await client.speak(LIGHTS.pcm16[32 * 1500 :], speed=3)
             await client.wait_for("tts_complete")
             [answering] = await live.sessions()
             assert (answering["is_speaking"], answering["turns"]) == (True, 1)
@@ -90,9 +90,9 @@ async def test_the_key_is_shown_nowhere() -> None:
                 stream_log_transcripts=True,
             ) as live:
                 async with open_client(live.url()) as client:
-                    await client.speak(WEATHER)
+                    await client.utter(WEATHER)
                     await client.wait_for("tts_complete")
-                    await client.speak(LIGHTS)
+                    await client.utter(LIGHTS)
                     await client.wait_for("tts_complete", count=2)
                     told = str(client.received)
                 config = await live.get("/api/stream_config")
@@ -134,7 +134,7 @@ async def test_the_latency_of_a_turn_is_logged_with_its_number() -> None:
             ) as live:
                 async with open_client(live.url()) as client:
                     for number, recording in enumerate((WEATHER, LIGHTS), 1):
-                        await client.speak(recording)
+                        await client.utter(recording)
                         await client.wait_for("tts_complete", count=number)
                         await live.until_quiet(client)
                 session_id = await client.session_id()

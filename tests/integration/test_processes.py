@@ -97,7 +97,7 @@ async def until_all_gone(pids: set[int]) -> None:
 
 
 async def until_it_replies(client: LiveClient) -> None:
-    await client.speak(WEATHER)
+    await client.utter(WEATHER)
     await client.wait_for("tts_chunk")
 
 
@@ -163,7 +163,7 @@ async def test_lanes_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
         children = children_of(served.process.pid)
         async with open_client(served.url) as client:
             await client.start()
-            await client.hear(WEATHER.pcm16, speed=6)
+            await client.speak(WEATHER.pcm16, speed=6)
             served.process.kill()
             with trio.fail_after(2):
                 await until_all_gone(children)
@@ -176,9 +176,9 @@ async def kill_in_mid_session(folder: Path, recordings: Path) -> None:
         serving(folder, STREAM_RECORD_DIR=str(recordings)) as served,
         open_client(served.url) as client,
     ):
-        await client.speak(WEATHER)
+        await client.utter(WEATHER)
         await client.wait_for("tts_complete")
-        await client.speak(WEATHER)
+        await client.utter(WEATHER)
         await client.wait_for("tts_chunk", count=4)
         await trio.sleep(1.5)
         served.process.kill()

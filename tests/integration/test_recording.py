@@ -40,8 +40,8 @@ LIMIT_S = 30.0
 
 def own() -> OwnEngines:
     return OwnEngines(
-        detector=ScriptedDetector,
-        transcriber=lambda session_id: ScriptedTranscriber(
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(
             ["hello there", "stop it"], delays_s={"feed": 0.003, "finish": 0.02}
         ),
         responder=ScriptedResponder(then=["It ", 0.02, "is ", "fine. ", 0.05, "Is ", "it?"]),
@@ -60,7 +60,7 @@ async def recorded(folder: Path | None, **settings: object) -> AsyncIterator[Run
 
 async def spoken(client: InMemoryClient) -> None:
     await client.start()
-    await client.hear(speech(600) + silence(900), speed=4)
+    await client.speak(speech(600) + silence(900), speed=4)
     await client.wait_for("tts_complete")
 
 
@@ -77,7 +77,7 @@ async def two_things(server: RunningServer) -> None:
             nursery.start_soon(typed, second)
             await trio.sleep(0.3)
             await server.broadcast_audio(speech(200), 16_000)
-        assert [line["recording"] for line in server.status()["sessions"]] == [True, True]
+        assert [line.recording for line in server.status().sessions] == [True, True]
 
 
 def files(folder: Path) -> list[Path]:
@@ -151,7 +151,7 @@ async def test_nothing_is_recorded_unless_it_is_asked_for(
 ) -> None:
     async with recorded(None) as server, server.connect("/engine") as client:
         await typed(client)
-        assert [line["recording"] for line in server.status()["sessions"]] == [False]
+        assert [line.recording for line in server.status().sessions] == [False]
 
 
 async def test_a_share_of_none_records_none(
@@ -162,7 +162,7 @@ async def test_a_share_of_none_records_none(
         server.connect("/engine") as client,
     ):
         await typed(client)
-        assert [line["recording"] for line in server.status()["sessions"]] == [False]
+        assert [line.recording for line in server.status().sessions] == [False]
     assert files(tmp_path) == []
 
 
@@ -258,7 +258,7 @@ async def unharmed(folder: Path, spoil: Callable[[], object]) -> list[dict[str, 
                 spoil()
                 await spoken(client)
                 await trio.sleep(0.7)
-                assert [line["recording"] for line in server.status()["sessions"]] == [False]
+                assert [line.recording for line in server.status().sessions] == [False]
             async with server.connect("/engine") as client:
                 await typed(client)
                 assert client.of("error") == []

@@ -50,7 +50,7 @@ async def test_two_who_talk_at_once_get_one_answer(engine: str) -> None:
         open_client(live.url()) as client,
     ):
         await client.start()
-        await client.hear(pcm16 + quiet(TAIL_MS), chunk_ms=20)
+        await client.speak(pcm16 + quiet(TAIL_MS), chunk_ms=20)
         await client.wait_for("tts_complete")
         await client.say(type="stop")
         await trio.sleep(0.3)
@@ -66,7 +66,7 @@ async def test_who_never_stops_is_cut_at_the_longest_utterance() -> None:
         open_client(live.url()) as client,
     ):
         await client.start()
-        await client.hear(second * 12, speed=FAST, chunk_ms=20)
+        await client.speak(second * 12, speed=FAST, chunk_ms=20)
         await client.say(type="stop")
         await client.wait_for("final_transcript", count=2)
         await trio.sleep(1)
@@ -79,8 +79,8 @@ async def test_what_is_no_speech_leaves_the_next_turn_whole(kind: str) -> None:
     async with open_live_server() as live, open_client(live.url()) as client:
         await client.start()
         sound = laughter() if kind == "laughter" else music()
-        await client.hear(quiet(300) + sound + quiet(4000), chunk_ms=20)
-        await client.hear(LIGHTS.pcm16 + quiet(TAIL_MS), chunk_ms=20)
+        await client.speak(quiet(300) + sound + quiet(4000), chunk_ms=20)
+        await client.speak(LIGHTS.pcm16 + quiet(TAIL_MS), chunk_ms=20)
         # What it took for words before has taught it another voice.
         ends = " ".join((LIGHTS.spoken or "").split()[-4:])
         await client.wait_for("final_transcript", where=lambda m: m["text"].endswith(ends))
@@ -106,7 +106,7 @@ async def test_a_word_alone_is_answered_soon() -> None:
     word = UMBRELLA.pcm16
     async with open_live_server() as live, open_client(live.url()) as client:
         await client.start()
-        await client.hear(word[: len(word) // 3] + quiet(TAIL_MS), chunk_ms=20)
+        await client.speak(word[: len(word) // 3] + quiet(TAIL_MS), chunk_ms=20)
         await client.wait_for("final_transcript")
         await client.say(type="stop")
     assert client.codes == []
@@ -119,7 +119,7 @@ async def test_a_model_that_is_none_leaves_it_to_the_words(tmp_path: Path) -> No
         open_live_server(stream_turn_engine="smart-turn", stream_turn_model=str(broken)) as live,
         open_client(live.url()) as client,
     ):
-        await client.speak(LIGHTS)
+        await client.utter(LIGHTS)
         await client.wait_for("tts_complete")
     assert finals(client) == [LIGHTS.spoken]
     assert client.codes == []

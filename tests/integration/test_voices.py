@@ -53,7 +53,7 @@ async def test_a_voice_service_that_fails_skips_phrases_and_spoils_no_further_tu
             open_client(live.url()) as client,
         ):
             for turn in (1, 2, 3):
-                await client.speak(WEATHER)
+                await client.utter(WEATHER)
                 await client.wait_for("tts_complete", count=turn)
             assert set(client.codes) <= {"TTS_FAIL"}
             assert "check OPENAI_TTS_API_KEY" in client.of("error")[0]["message"]
@@ -86,7 +86,7 @@ async def test_a_voice_that_cannot_be_loaded_leaves_the_reply_to_be_read() -> No
         assert "no voice 'nobody'" in ready.json()["waiting_for"][0]
         async with open_client(live.url()) as client:
             for turn in (1, 2):
-                await client.speak(WEATHER)
+                await client.utter(WEATHER)
                 await client.wait_for("tts_complete", count=turn)
             assert client.reply
             assert client.speech_s() == []

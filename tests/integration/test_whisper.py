@@ -41,7 +41,7 @@ async def test_a_conversation_is_heard_and_answered() -> None:
         async with open_client(live.url()) as client:
             await client.start(audio_clock=True)
             for number, recording in enumerate(SPOKEN[:3], 1):
-                await client.hear(recording.pcm16, speed=2)
+                await client.speak(recording.pcm16, speed=2)
                 assert await client.final(number) == recording.spoken
                 await client.wait_for("tts_complete", count=number)
             partials = client.of("partial_transcript")
@@ -58,13 +58,13 @@ async def test_the_lane_is_killed_in_mid_decode_and_the_words_come_all_the_same(
     async with open_live_server(**WHISPER) as live, open_client(live.url()) as client:
         await client.start()
         half = len(recording.pcm16) // 4 * 2
-        await client.hear(recording.pcm16[:half], speed=2)
+        await client.speak(recording.pcm16[:half], speed=2)
         await client.wait_for("partial_transcript")
         pid = live.lane("asr").pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         killed_s = trio.current_time()
-        await client.hear(recording.pcm16[half:], speed=2)
+        await client.speak(recording.pcm16[half:], speed=2)
         assert await client.final() == recording.spoken
         assert trio.current_time() - killed_s < 20
         assert all(error["recoverable"] for error in client.of("error"))
@@ -77,7 +77,7 @@ async def test_several_talk_at_once_and_each_hears_its_own_words() -> None:
         async def talk(recording: Recording) -> None:
             async with open_client(live.url()) as client:
                 await client.start()
-                await client.hear(recording.pcm16, speed=2)
+                await client.speak(recording.pcm16, speed=2)
                 assert await client.final() == recording.spoken
                 assert client.codes == []
 
@@ -91,7 +91,7 @@ async def test_a_model_that_is_not_there_is_a_load_failure_and_the_server_goes_o
         async with open_client(live.url()) as client:
             await client.start()
             with contextlib.suppress(PeerGone):
-                await client.hear(SPOKEN[0].pcm16, speed=6)
+                await client.speak(SPOKEN[0].pcm16, speed=6)
             await client.wait_closed()
             assert "MODEL_LOAD_FAIL" in client.codes
             assert "/nowhere/model" in client.of("error")[0]["message"]

@@ -36,7 +36,7 @@ TOKEN = "abcdefghijklmnop"
 async def a_turn(client: LiveClient) -> int:
     """An utterance with a long silence behind it; how much audio its final transcript covers."""
     await client.start(audio_clock=True)
-    await client.hear(WEATHER.pcm16 + silence(2500), speed=FAST)
+    await client.speak(WEATHER.pcm16 + silence(2500), speed=FAST)
     final = await client.wait_for("final_transcript")
     await client.wait_for("tts_complete")
     assert final["text"] == WEATHER.spoken

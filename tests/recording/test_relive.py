@@ -25,8 +25,8 @@ Clock = trio.testing.MockClock
 
 def engines(*words: str) -> Engines:
     return Engines(
-        detector=lambda hearing: ScriptedDetector(),
-        transcriber=lambda session_id: ScriptedTranscriber(words, delays_s={"finish": 0.06}),
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(words, delays_s={"finish": 0.06}),
         responder=ScriptedResponder(then=REPLY),
         synthesizer=ScriptedSynthesizer(delay_s=0.08, ms_per_char=40, rate_hz=8000),
     )

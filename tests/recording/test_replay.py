@@ -66,8 +66,8 @@ def test_what_a_variable_was_before_it_existed_is_a_variable_and_a_value_it_take
 
 def engines(*, fail: bool = False) -> Engines:
     return Engines(
-        detector=lambda hearing: ScriptedDetector(),
-        transcriber=lambda session_id: ScriptedTranscriber(
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(
             ["turn the light off", "stop that now please", "thank you"],
             delays_s={"feed": 0.013, "finish": 0.07},
             fail_on={("feed", 4): LaneLost("gone")} if fail else {},
@@ -130,9 +130,9 @@ async def again(entries: Sequence[Entry], dialect: Dialect) -> Replayed:
 
 async def two_turns(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(900) + silence(1200))
+    await client.speak(speech(900) + silence(1200))
     await client.wait_for("tts_complete")
-    await client.hear(speech(700) + silence(1000))
+    await client.speak(speech(700) + silence(1000))
     await client.wait_for("tts_complete", count=2)
     await client.say(type="stop")
     await trio.sleep(1)
@@ -140,8 +140,8 @@ async def two_turns(client: InMemoryClient, session: Session) -> None:
 
 async def interruption(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(900) + silence(1400), chunk_ms=20)
-    await client.hear(speech(800) + silence(1200), chunk_ms=20)
+    await client.speak(speech(900) + silence(1400), chunk_ms=20)
+    await client.speak(speech(800) + silence(1200), chunk_ms=20)
     await trio.sleep(3)
     await client.say(type="cancel")
     session.drain()

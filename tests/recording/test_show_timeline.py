@@ -208,7 +208,7 @@ async def test_only_deadlines_that_came_too_late_are_marked(autojump_clock: Cloc
 
 async def _cancelled(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(900) + silence(1400))
+    await client.speak(speech(900) + silence(1400))
     await client.say(type="cancel")
     await trio.sleep(1)
 

@@ -30,8 +30,8 @@ class Cast:
         self.synthesizer = ScriptedSynthesizer(ms_per_char=60)
         self.telemetry = Telemetry()
         self.engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: self.transcriber,
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
@@ -44,9 +44,9 @@ class Cast:
             client,
         ):
             await client.start()
-            await client.hear(speech(1000) + silence(1000), chunk_ms=20)
+            await client.speak(speech(1000) + silence(1000), chunk_ms=20)
             await client.wait_for("tts_chunk")
-            await client.hear(silence(500) + speech(ms) + silence(3000), chunk_ms=20)
+            await client.speak(silence(500) + speech(ms) + silence(3000), chunk_ms=20)
             await trio.sleep(15)
             return client, session._items.exchanges()
 

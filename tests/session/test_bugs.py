@@ -77,7 +77,7 @@ def restarts(session: Session, child: str) -> int:
 
 
 async def say(client: InMemoryClient) -> None:
-    await client.hear(speech(600) + silence(900))
+    await client.speak(speech(600) + silence(900))
 
 
 async def send_every_marker(client: InMemoryClient) -> None:
@@ -141,7 +141,7 @@ async def test_a_detector_that_crashes_over_a_frame_costs_no_audio(
     transcriber = ScriptedTranscriber([f"words {n}" for n in range(1, 9)])
     async with open_with(Fragile, transcriber) as (session, client):
         await client.start()
-        await client.hear(speech(2000) + silence(1000))
+        await client.speak(speech(2000) + silence(1000))
         await client.wait_for("tts_complete")
         await say(client)
         await client.wait_for("tts_complete", count=2)

@@ -35,8 +35,8 @@ class Cast:
         self.responder = ScriptedResponder(replies, then=["Fine, thank you."])
         self.synthesizer = ScriptedSynthesizer(rate_hz=22_050)
         self.engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: ScriptedTranscriber(words),
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: ScriptedTranscriber(words),
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
@@ -277,9 +277,9 @@ async def test_prompt_voice_a_second_start_loses_nothing_that_is_being_said(
 ) -> None:
     async with Cast(prompt_voice.DIALECT).session() as (_, client):
         await client.start()
-        await client.hear(speech(600))
+        await client.speak(speech(600))
         await client.start()
-        await client.hear(speech(300) + silence(1000))
+        await client.speak(speech(300) + silence(1000))
         await client.wait_for("tts_complete")
     assert [m["text"] for m in client.of("final_transcript")] == ["hello there"]
     assert client.of("error") == []
@@ -291,12 +291,12 @@ async def test_prompt_voice_a_second_start_owes_its_stop_a_final(
 ) -> None:
     async with Cast(prompt_voice.DIALECT).session() as (_, client):
         await client.start()
-        await client.hear(speech(600) + silence(1000))
+        await client.speak(speech(600) + silence(1000))
         await client.wait_for("tts_complete")
         for kind in between:
             await client.say(type=kind)
         await client.start()
-        await client.hear(silence(300))
+        await client.speak(silence(300))
         await client.say(type="stop")
         await client.wait_for("final_transcript", count=2)
     assert [m["text"] for m in client.of("final_transcript")] == ["hello there", ""]
@@ -307,13 +307,13 @@ async def test_prompt_voice_speech_goes_on_at_the_rate_of_a_second_start(
 ) -> None:
     async with Cast(prompt_voice.DIALECT).session() as (_, client):
         await client.start()
-        await client.hear(speech(500))
+        await client.speak(speech(500))
         await client.start(sample_rate=48_000)
         for _ in range(5):
             await trio.sleep(0.1)
             await client.transport.send(LOUD * 4_800)
         await client.start(audio_clock=True)
-        await client.hear(silence(1000))
+        await client.speak(silence(1000))
         final = await client.wait_for("final_transcript")
     assert final["text"] == "hello there"
     assert final["audio_ms"] == pytest.approx(1000 + 700, abs=60)

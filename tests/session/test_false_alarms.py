@@ -59,7 +59,7 @@ async def converse(
     responder = ScriptedResponder([[thinking_s, REPLY], ["Good."]])
     engines = Engines(
         detector=chosen_detector,
-        transcriber=lambda session_id: transcriber,
+        transcriber=lambda session: transcriber,
         responder=responder,
         synthesizer=ScriptedSynthesizer(rate_hz=22_050),
     )

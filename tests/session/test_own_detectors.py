@@ -10,9 +10,9 @@ import trio
 import trio.testing
 
 from parley.client.in_memory import InMemoryClient
-from parley.config import Settings
+from parley.config import Hearing, Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
-from parley.engines.kit import Engines, OwnEngines
+from parley.engines.kit import Engines, OwnEngines, SessionInfo
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import chosen_detector, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -32,7 +32,7 @@ async def heard(dialect: Dialect, pcm16: bytes, **settings: Any) -> InMemoryClie
     """Say this (16 kHz) to a session that hears as its settings say."""
     engines = Engines(
         detector=chosen_detector,
-        transcriber=lambda session_id: ScriptedTranscriber(["hello"]),
+        transcriber=lambda session: ScriptedTranscriber(["hello"]),
         responder=ScriptedResponder(then=["Fine."]),
         synthesizer=ScriptedSynthesizer(),
     )
@@ -43,6 +43,10 @@ async def heard(dialect: Dialect, pcm16: bytes, **settings: Any) -> InMemoryClie
         await voice.say(at_rate(pcm16, 16_000, voice.rate_hz))
         await trio.sleep(1)
     return client
+
+
+def asking(hearing: Hearing) -> SessionInfo:
+    return SessionInfo.outside("test", hearing)
 
 
 def replies(client: InMemoryClient) -> int:
@@ -113,7 +117,11 @@ async def test_the_engine_room_gives_each_endpoint_its_own() -> None:
     settings = Settings.defaults(vad_engine="energy", parley_engine_vad="newspeech")
     async with open_engine_room(settings) as room:
         made = [
-            type(room.engines.detector(settings.hearing_for(dialect.DIALECT.profile.name)))
+            type(
+                room.engines.detector(
+                    SessionInfo.outside("s", settings.hearing_for(dialect.DIALECT.profile.name))
+                )
+            )
             for dialect in (prompt_voice, io_speech, newspeech)
         ]
     assert made == [WebRtcDetector, EnergyDetector, NewSpeechDetector]
@@ -122,7 +130,9 @@ async def test_the_engine_room_gives_each_endpoint_its_own() -> None:
 
 async def test_an_embedders_detector_hears_everywhere() -> None:
     settings = Settings.defaults(vad_engine="energy")
-    async with open_engine_room(settings, OwnEngines(detector=ScriptedDetector)) as room:
+    async with open_engine_room(
+        settings, OwnEngines(detector=lambda session: ScriptedDetector())
+    ) as room:
         for hearing in (settings.hearing, settings.hearing_io_speech):
-            assert isinstance(room.engines.detector(hearing), ScriptedDetector)
+            assert isinstance(room.engines.detector(asking(hearing)), ScriptedDetector)
     assert room.chosen["vad"] == "own"

@@ -48,8 +48,8 @@ class Cast:
         self.responder = ScriptedResponder(replies, then=["Fine, thank you."])
         self.synthesizer = synthesizer or ScriptedSynthesizer()
         self.engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: self.transcriber,
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
@@ -60,7 +60,7 @@ class Cast:
 
 
 async def say(client: InMemoryClient, ms: int = 1000, pause_ms: int = 1000) -> None:
-    await client.hear(speech(ms) + silence(pause_ms))
+    await client.speak(speech(ms) + silence(pause_ms))
 
 
 def codes(client: InMemoryClient) -> list[str]:
@@ -162,7 +162,7 @@ async def test_latencies_are_told_once_a_turn_and_in_order(autojump_clock: Clock
     cast = Cast(replies=[[0.5, "Fine."]], synthesizer=ScriptedSynthesizer(delay_s=0.25))
     async with cast.session() as (_, client):
         await client.start()
-        await client.hear(silence(500) + speech(1000) + silence(1000))
+        await client.speak(silence(500) + speech(1000) + silence(1000))
         await client.wait_for("tts_complete")
     (latency,) = [m for m in client.of("metrics") if m["event"] == "latency"]
     t0, t1, t2, t3, t4 = (latency[f"t{n}"] for n in range(5))
@@ -189,7 +189,7 @@ async def test_partials_come_at_most_every_100_ms(autojump_clock: Clock) -> None
     transcriber = ScriptedTranscriber([" ".join("word" for _ in range(60))], word_ms=20)
     async with Cast(transcriber=transcriber).session() as (_, client):
         await client.start()
-        await client.hear(speech(1000) + silence(1000), chunk_ms=20)
+        await client.speak(speech(1000) + silence(1000), chunk_ms=20)
         await client.wait_for("final_transcript")
     times = [at for at, m in client.received if m["type"] == "partial_transcript"]
     gaps = [b - a for a, b in itertools.pairwise(times)]
@@ -203,7 +203,7 @@ async def test_a_talker_waits_for_a_fresh_partial_no_longer_than_the_interval(
     transcriber = ScriptedTranscriber([["one"]], word_ms=300)
     async with Cast(transcriber=transcriber).session() as (_, client):
         await client.start()
-        await client.hear(speech(5000) + silence(1000))
+        await client.speak(speech(5000) + silence(1000))
         await client.wait_for("final_transcript")
     times = [at for at, m in client.received if m["type"] == "partial_transcript"]
     assert all(1.0 <= b - a <= 1.1 for a, b in itertools.pairwise(times))
@@ -213,7 +213,7 @@ async def test_a_talker_waits_for_a_fresh_partial_no_longer_than_the_interval(
 async def test_transcripts_carry_the_audio_clock_for_those_who_ask(autojump_clock: Clock) -> None:
     async with Cast().session() as (_, client):
         await client.start(audio_clock=True)
-        await client.hear(speech(1000) + silence(1000))
+        await client.speak(speech(1000) + silence(1000))
         final = await client.wait_for("final_transcript")
     partials = [m["audio_ms"] for m in client.of("partial_transcript")]
     assert partials == sorted(partials)
@@ -226,7 +226,7 @@ async def test_transcripts_carry_the_audio_clock_for_those_who_ask(autojump_cloc
 async def test_stop_finalizes_at_once_without_waiting_for_silence(autojump_clock: Clock) -> None:
     async with Cast(["half a sentence"]).session() as (_, client):
         await client.start()
-        await client.hear(speech(1000))
+        await client.speak(speech(1000))
         await client.say(type="stop")
         stopped = trio.current_time()
         await client.wait_for("final_transcript")
@@ -240,7 +240,7 @@ async def test_stop_without_speech_brings_an_empty_final_and_no_reply(
     cast = Cast()
     async with cast.session() as (session, client):
         await client.start()
-        await client.hear(silence(1000))
+        await client.speak(silence(1000))
         await client.say(type="stop")
         await client.wait_for("final_transcript")
         await trio.sleep(5)
@@ -265,7 +265,7 @@ async def test_the_same_connection_may_start_again_after_stop(autojump_clock: Cl
     async with Cast(["one", "two"]).session() as (_, client):
         for turn in (1, 2):
             await client.start()
-            await client.hear(speech(600))
+            await client.speak(speech(600))
             await client.say(type="stop")
             await client.wait_for("tts_complete", count=turn)
             await trio.sleep(5)
@@ -293,7 +293,7 @@ async def test_a_client_six_times_faster_than_real_time_is_heard_the_same(
         cast = Cast(["first part", "second part"])
         async with cast.session() as (_, client):
             await client.start()
-            await client.hear(speech(1500) + silence(800) + speech(900), speed=speed)
+            await client.speak(speech(1500) + silence(800) + speech(900), speed=speed)
             await client.say(type="stop")
             await client.wait_for("final_transcript", count=2)
         assert cast.transcriber.heard[0] != b""
@@ -325,9 +325,9 @@ async def test_cancel_forgets_the_utterance_that_is_being_spoken(autojump_clock:
     cast = Cast(["second"])
     async with cast.session() as (_, client):
         await client.start()
-        await client.hear(speech(800))
+        await client.speak(speech(800))
         await client.say(type="cancel")
-        await client.hear(silence(1500))
+        await client.speak(silence(1500))
         assert texts(client, "final_transcript") == []
         await say(client)
         await client.wait_for("tts_complete")
@@ -416,7 +416,7 @@ async def test_an_utterance_that_is_too_long_is_finalized_with_what_was_heard(
     cast = Cast(["a very long story", "and its end"], stream_max_utterance_ms=2000)
     async with cast.session() as (_, client):
         await client.start()
-        await client.hear(speech(3000) + silence(1000))
+        await client.speak(speech(3000) + silence(1000))
         await client.wait_for("tts_complete")
     assert texts(client, "final_transcript") == ["a very long story", "and its end"]
     order = [m["type"] for m in client.of("error", "final_transcript")]
@@ -438,10 +438,10 @@ async def test_speech_over_the_reply_interrupts_it_when_it_has_lasted(
         await say(client)
         await client.wait_for("tts_chunk")
         began = trio.current_time()
-        await client.hear(speech(320), chunk_ms=20)
+        await client.speak(speech(320), chunk_ms=20)
         await client.wait_for("barge_in")
         assert trio.current_time() - began == pytest.approx(0.32, abs=0.03)
-        await client.hear(speech(500) + silence(800))
+        await client.speak(speech(500) + silence(800))
         await client.wait_for("tts_complete")
     assert client.of("barge_in") == [{"type": "barge_in", "seq": 1}]
     assert texts(client, "final_transcript") == ["first", "second"]
@@ -457,9 +457,9 @@ async def test_after_an_interruption_the_memory_holds_what_was_heard(
         await client.wait_for("tts_chunk")
         # The reply lasts 1 s and has 17 letters. It began 0.3 s ago, when the silence that ended
         # the question was long enough: by 0.7 s two words and most of a third were due.
-        await client.hear(silence(80) + speech(320), chunk_ms=20)
+        await client.speak(silence(80) + speech(320), chunk_ms=20)
         await client.wait_for("barge_in")
-        await client.hear(speech(300) + silence(800))
+        await client.speak(speech(300) + silence(800))
         await client.wait_for("tts_complete")
     asked = [(m.role, m.text) for m in cast.responder.conversations[1] if m.role != "system"]
     assert asked == [
@@ -477,7 +477,7 @@ async def test_nothing_of_an_interrupted_reply_comes_after_barge_in(
         await client.start()
         await say(client)
         await client.wait_for("tts_chunk", count=2)
-        await client.hear(speech(1000) + silence(1000), chunk_ms=20)
+        await client.speak(speech(1000) + silence(1000), chunk_ms=20)
         await client.wait_for("tts_complete")
     kinds = client.kinds
     after = kinds[kinds.index("barge_in") :]
@@ -493,7 +493,7 @@ async def test_a_cough_does_not_cost_the_reply_anything(autojump_clock: Clock) -
         await client.start()
         await say(client)
         await client.wait_for("tts_chunk")
-        await client.hear(silence(200) + speech(150) + silence(1500), chunk_ms=20)
+        await client.speak(silence(200) + speech(150) + silence(1500), chunk_ms=20)
         await client.wait_for("tts_complete")
     assert client.of("barge_in") == []
     assert texts(client, "final_transcript") == ["first"]
@@ -541,7 +541,7 @@ async def test_speech_that_goes_on_before_the_answer_is_answered_together(
     cast = Cast(transcriber=transcriber)
     async with cast.session() as (_, client):
         await client.start()
-        await client.hear(speech(600) + silence(750) + speech(600) + silence(1000))
+        await client.speak(speech(600) + silence(750) + speech(600) + silence(1000))
         await client.wait_for("tts_complete")
     assert texts(client, "final_transcript") == ["i want", "a pizza"]
     (asked,) = cast.responder.conversations
@@ -651,7 +651,7 @@ async def test_a_recognizer_that_cannot_be_loaded_ends_the_session_in_words(
     async with Cast(transcriber=transcriber).session() as (_, client):
         await client.start()
         with suppress(PeerGone):
-            await client.hear(speech(500))
+            await client.speak(speech(500))
         gone = await client.wait_closed()
     (error,) = client.of("error")
     assert (error["code"], error["recoverable"]) == ("MODEL_LOAD_FAIL", False)
@@ -767,7 +767,7 @@ async def test_a_detector_that_crashes_is_made_anew_and_the_next_utterance_works
 
     cast = Cast(["first half", "second"])
     engines = Engines(
-        detector=lambda hearing: Fragile(),
+        detector=lambda session: Fragile(),
         transcriber=cast.engines.transcriber,
         responder=cast.responder,
         synthesizer=cast.synthesizer,
@@ -844,7 +844,7 @@ async def test_a_bug_in_the_heart_of_a_session_is_told_as_internal(
             session._items, "request", lambda text: (_ for _ in ()).throw(KeyError("bug"))
         )
         with suppress(PeerGone):
-            await client.hear(speech(500) + silence(1000))
+            await client.speak(speech(500) + silence(1000))
         gone = await client.wait_closed()
     (error,) = client.of("error")
     assert (error["code"], error["recoverable"]) == ("INTERNAL", False)
@@ -875,7 +875,7 @@ async def test_partials_thin_out_for_a_slow_client_and_finals_do_not(
         await client.start()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.hear, speech(15_000) + silence(1000))
+            nursery.start_soon(client.speak, speech(15_000) + silence(1000))
             while "final_transcript" not in client.kinds:
                 await trio.sleep(0.25 if trio.current_time() < 15 else 0)
                 await client.read_one()

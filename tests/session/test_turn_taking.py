@@ -49,8 +49,8 @@ class Cast:
         self.telemetry = Telemetry()
         self.turn_end = turn_end
         self.engines = Engines(
-            detector=lambda hearing: ScriptedDetector(),
-            transcriber=lambda session_id: self.transcriber,
+            detector=lambda session: ScriptedDetector(),
+            transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
             turn_end=turn_end,
@@ -72,7 +72,7 @@ async def say(
     """Speech and silence in turn, in real time."""
     for index, ms in enumerate(parts_ms):
         audio = speech(ms) if index % 2 == 0 else silence(ms)
-        await client.hear(audio, chunk_ms=chunk_ms, speed=speed)
+        await client.speak(audio, chunk_ms=chunk_ms, speed=speed)
 
 
 def since_speech(client: InMemoryClient, kind: str, spoken_s: float) -> float:

@@ -56,8 +56,8 @@ class Scene:
 
 async def _interrupt(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(600) + silence(1500), chunk_ms=20)
-    await client.hear(speech(500) + silence(1000), chunk_ms=20)
+    await client.speak(speech(600) + silence(1500), chunk_ms=20)
+    await client.speak(speech(500) + silence(1000), chunk_ms=20)
     await trio.sleep(2)
 
 
@@ -68,7 +68,7 @@ async def _cough(client: InMemoryClient, session: Session) -> None:
 
 async def _two_turns(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(700) + silence(900))
+    await client.speak(speech(700) + silence(900))
     await client.wait_for("tts_complete")
     await client.say(type="stop")
     await trio.sleep(0.5)
@@ -98,14 +98,14 @@ async def _typed(client: InMemoryClient, session: Session) -> None:
 
 async def _drained(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(500) + silence(900))
+    await client.speak(speech(500) + silence(900))
     session.drain()
     await client.wait_closed()
 
 
 async def _no_answer(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(500) + silence(900))
+    await client.speak(speech(500) + silence(900))
     await client.wait_for("error")
     await trio.sleep(1)
 
@@ -164,8 +164,8 @@ async def record(name: str) -> tuple[Recording, list[str | bytes]]:
     delays_s = {"feed": 0.012, "conclude": 0.06, "finish": 0.0 if scene.turn_end else 0.06}
     asr: dict[str, Any] = {"delays_s": delays_s, "word_ms": 150}
     engines = Engines(
-        detector=lambda hearing: ScriptedDetector(),
-        transcriber=lambda session_id: ScriptedTranscriber(
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(
             ["turn the light off", "stop that now", "thank you"], **(asr | scene.asr)
         ),
         responder=ScriptedResponder(then=scene.reply),

@@ -72,11 +72,11 @@ class _WireTransport:
 class LiveClient(InMemoryClient):
     """The harness' client, over a socket."""
 
-    async def speak(self, recording: Recording, *, speed: float = FAST) -> None:
+    async def utter(self, recording: Recording, *, speed: float = FAST) -> None:
         """One utterance between a `start` and a `stop`."""
         await self.start()
-        await self.hear(recording.pcm16, speed=speed)
-        await self.say(type="stop")
+        await self.speak(recording.pcm16, speed=speed)
+        await self.stop()
 
     async def session_id(self) -> str:
         return str((await self.wait_for("info"))["session_id"])
@@ -181,7 +181,7 @@ class LiveServer:
     async def converse(self, recording: Recording = WEATHER, path: str = "/ws") -> LiveClient:
         """A whole conversation of one utterance; everything that the client got."""
         async with open_client(self.url(path)) as client:
-            await client.speak(recording)
+            await client.utter(recording)
             await client.wait_for("tts_complete")
             return client
 

@@ -46,8 +46,8 @@ AUDIO = Path(__file__).resolve().parents[2] / "examples/audio"
 
 def engines(*, fail: bool = False) -> Engines:
     return Engines(
-        detector=lambda hearing: ScriptedDetector(),
-        transcriber=lambda session_id: ScriptedTranscriber(
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(
             ["turn the light off", "stop that now please", "thank you"],
             delays_s={"feed": 0.013, "finish": 0.07},
             fail_on={("feed", 4): LaneLost("gone")} if fail else {},
@@ -120,9 +120,9 @@ def made(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
 
 async def two_turns(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(900) + silence(1200))
+    await client.speak(speech(900) + silence(1200))
     await client.wait_for("tts_complete")
-    await client.hear(speech(700) + silence(1000))
+    await client.speak(speech(700) + silence(1000))
     await client.wait_for("tts_complete", count=2)
     await client.say(type="stop")
     await trio.sleep(1)
@@ -130,8 +130,8 @@ async def two_turns(client: InMemoryClient, session: Session) -> None:
 
 async def interruption(client: InMemoryClient, session: Session) -> None:
     await client.start()
-    await client.hear(speech(900) + silence(1400), chunk_ms=20)
-    await client.hear(speech(800) + silence(1200), chunk_ms=20)
+    await client.speak(speech(900) + silence(1400), chunk_ms=20)
+    await client.speak(speech(800) + silence(1200), chunk_ms=20)
     await trio.sleep(3)
     await client.say(type="cancel")
     session.drain()
@@ -221,8 +221,8 @@ def lively_engines() -> Engines:
         _reply("I will remind you at nine. Anything else for tomorrow?"),
     ]
     return Engines(
-        detector=lambda hearing: WebRtcDetector(2),
-        transcriber=lambda session_id: ScriptedTranscriber(
+        detector=lambda session: WebRtcDetector(2),
+        transcriber=lambda session: ScriptedTranscriber(
             said,
             word_ms=290,
             delays_s={"feed": 0.02, "finish": 0.09},

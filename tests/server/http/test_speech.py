@@ -157,8 +157,8 @@ class Desk:
         self.tts = tts or ScriptedSynthesizer()
         self.endpoints = SpeechEndpoints(
             Engines(
-                detector=lambda hearing: EnergyDetector(hearing.energy_threshold),
-                transcriber=lambda session_id: self.asr,
+                detector=lambda session: EnergyDetector(session.hearing.energy_threshold),
+                transcriber=lambda session: self.asr,
                 responder=self.llm,
                 synthesizer=self.tts,
             ),

@@ -1,0 +1,268 @@
+"""Connections: sockets and clients in memory alike, each a supervised child with its session.
+
+    connections           dynamic, temporary children: one crash never touches another
+    └─ connection-<n>     an HTTP request, a WebSocket with its session, or a session in memory
+
+Sessions are counted against `max_connections`, told when the server stops, and cut where they are
+not over within the drain's deadline. What a session's own engines raise while it is built costs
+that session: its client sees a close with 1011.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+import structlog
+import trio
+
+from ..audio.pcm import check_pcm16
+from ..childspec import Observer
+from ..config import BadWish, Settings, wished
+from ..engines.room import EngineRoom
+from ..protocol import close_codes
+from ..protocol.dialect import BadChoice, Dialect
+from ..session.life import Session
+from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
+from ..telemetry import Telemetry
+from ..transport import MemoryTransport, Transport, memory_pair
+from .connection import Connection, current_connection
+from .http.front import Front, HttpHandler, WebSocketRoute
+from .http.head import Head
+from .http.upgrade import BadUpgrade
+from .http.websocket import WebSocketTransport
+from .session_opener import SessionOpener
+
+CLEANUP_S = 2.0
+"""How long a connection that was cancelled may take to let go of its socket."""
+
+MEMORY_FRAMES = 64
+"""Frames that may wait on a connection in memory, each way: as much as a socket's buffers hold."""
+
+
+class SessionRefused(Exception):
+    """No session is begun: every place is taken, or the server is stopping. The message says
+    which."""
+
+
+class Connections:
+    """One per server. `child` is its place in the server's tree."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        room: EngineRoom,
+        opener: SessionOpener,
+        telemetry: Telemetry,
+        *,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.stopping = False
+        self.sessions: dict[str, Session] = {}
+        self._settings = settings
+        self._room = room
+        self._opener = opener
+        self._telemetry = telemetry
+        self._log = structlog.get_logger()
+        self._supervisor = Supervisor("connections", observers=observers)
+        self._fronts: list[Front] = []
+        self._names: dict[str, str] = {}  # a session's id to its connection's name
+        self._accepted = 0
+        self._in_memory: set[str] = set()  # names of connections, from their admission on
+
+    def child(self) -> Child:
+        return Child(
+            "connections",
+            run=self._supervisor.run,
+            ready=True,
+            stop=self._supervisor.stop,
+            shutdown_s=self._settings.serving.drain_s + CLEANUP_S,
+        )
+
+    # Sockets
+
+    def front(
+        self,
+        routes: Mapping[tuple[str, str], HttpHandler],
+        dialects: Mapping[str, Dialect],
+    ) -> Front:
+        """A door for sockets: HTTP by `routes`, and WebSockets by their paths' dialects."""
+        front = Front(
+            routes=routes,
+            websocket_routes={path: self._route(dialect) for path, dialect in dialects.items()},
+            admit=self._refusal,
+            log=self._log,
+        )
+        self._fronts.append(front)
+        return front
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """What `trio.serve_listeners` needs of a nursery: a connection that was accepted."""
+        self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])
+
+    def _route(self, dialect: Dialect) -> WebSocketRoute:
+        return WebSocketRoute(
+            on_websocket=functools.partial(self._on_websocket, dialect),
+            max_message_bytes=dialect.profile.max_message_bytes,
+            check=functools.partial(self._check, dialect),
+        )
+
+    async def _on_websocket(
+        self, dialect: Dialect, transport: WebSocketTransport, head: Head
+    ) -> None:
+        serving = self._settings.serving
+        pings = functools.partial(
+            transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
+        )
+        keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        await self._converse(
+            transport,
+            _as_chosen(dialect, head),
+            (keepalive,),
+            record=head.query.get("record"),
+            settings=self._wished(head),
+        )
+
+    def _check(self, dialect: Dialect, head: Head) -> None:
+        """Raises BadUpgrade for an address that asks for what cannot be."""
+        self._wished(head)
+        _as_chosen(dialect, head)
+
+    def _wished(self, head: Head) -> Settings:
+        """The settings of the session that this upgrade asks for. Raises BadUpgrade."""
+        try:
+            return wished(self._settings, head.query, self._room.voice_setting)
+        except BadWish as problem:
+            raise BadUpgrade(400, str(problem)) from None
+
+    # Memory
+
+    async def connect(
+        self, dialect: Dialect, *, settings: Settings | None = None
+    ) -> tuple[MemoryTransport, trio.Event]:
+        """A session in memory: its client's end, and what is set when it is over.
+
+        `settings` are the session's own; of them count those that a session reads, and the voice.
+        Raises SessionRefused.
+        """
+        refusal = self._refusal()
+        if refusal is not None:
+            raise SessionRefused(refusal)
+        server_end, client_end = memory_pair(MEMORY_FRAMES)
+        serve = functools.partial(self._in_memory_session, server_end, dialect, settings)
+        child, connection = self._child(serve)
+        self._in_memory.add(connection.name)
+        try:
+            await self._supervisor.start_child(child)
+        except BaseException as error:
+            self._in_memory.discard(connection.name)
+            if isinstance(error, SupervisorStopped):
+                raise SessionRefused("the server is not running") from None
+            raise
+        return client_end, connection.over
+
+    async def _in_memory_session(
+        self, transport: MemoryTransport, dialect: Dialect, settings: Settings | None
+    ) -> None:
+        try:
+            await self._converse(transport, dialect, settings=settings)
+        except Exception as error:  # like a socket's: it costs its own connection
+            self._log.error("connection_failed", peer=transport.peer, exc_info=error)
+            await transport.close(close_codes.INTERNAL_ERROR, "internal error")
+        finally:
+            transport.abort()
+            self._in_memory.discard(current_connection().name)
+
+    # Both
+
+    def _refusal(self) -> str | None:
+        """Why nobody can be let in now; None where somebody can."""
+        limit = self._settings.serving.max_connections
+        if self.stopping:
+            self._telemetry.refused("stopping")
+            return "the server is shutting down"
+        if sum(front.websockets for front in self._fronts) + len(self._in_memory) >= limit:
+            self._telemetry.refused("full")
+            return f"all {limit} connections are taken; try again later"
+        return None
+
+    def _child(self, serve: Callable[[], Awaitable[object]]) -> tuple[Child, Connection]:
+        self._accepted += 1
+        connection = Connection(f"connection-{self._accepted}")
+        child = Child(
+            connection.name,
+            run=functools.partial(connection.run, serve),
+            ready=True,
+            restart=Restart.TEMPORARY,
+            stop=connection.drain,
+            shutdown_s=self._settings.serving.drain_s,
+        )
+        return child, connection
+
+    async def _converse(
+        self,
+        transport: Transport,
+        dialect: Dialect,
+        companions: Sequence[Child] = (),
+        *,
+        record: str | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Hold one conversation over `transport`. Returns when it is over.
+
+        `record` is the token by which the client wants to fetch the session's recording.
+        """
+        with self._opener.open(
+            transport,
+            dialect,
+            companions=companions,
+            record=record,
+            settings=settings or self._settings,
+        ) as session:
+            connection = current_connection()
+            connection.session = session
+            self.sessions[session.id] = session
+            self._names[session.id] = connection.name
+            try:
+                await session.run()
+            finally:
+                del self.sessions[session.id], self._names[session.id]
+
+    # What an embedder may do to sessions
+
+    async def close_session(self, session_id: str) -> None:
+        """Have one session say goodbye, as when the server stops: the reply finishes, the
+        connection closes with 1001. Returns when it is gone, within the drain's deadline. Raises
+        LookupError where there is none with this id."""
+        name = self._names.get(session_id)
+        if name is None:
+            raise LookupError(f"there is no session {session_id!r}")
+        await self._supervisor.stop_child(name)
+
+    async def broadcast_audio(
+        self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
+    ) -> int:
+        """Send audio to every client, but for the sessions whose ids are in `exclude`.
+
+        PCM16 mono; each client gets it at its dialect's rate. It is no reply: it is not paced, and
+        an interruption does not cut it. Returns how many clients it was sent to, when it has left
+        for the slowest of them (one that reads nothing is disconnected after a while). Raises
+        ValueError for what is no PCM16.
+        """
+        check_pcm16(pcm16, rate_hz)
+        if isinstance(exclude, str):
+            raise ValueError("exclude is a list of session ids, not one of them")
+        pcm16 = bytes(pcm16)  # what the caller does with its buffer meanwhile is its own affair
+        audience = [s for s in self.sessions.values() if s.id not in exclude]
+        async with trio.open_nursery() as nursery:
+            for session in audience:
+                nursery.start_soon(session.play, pcm16, rate_hz)
+        return len(audience)
+
+
+def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
+    """The dialect with the options of this upgrade's address. Raises BadUpgrade."""
+    try:
+        return dialect.with_choices(head.query)
+    except BadChoice as problem:
+        raise BadUpgrade(400, str(problem)) from None

@@ -1,0 +1,127 @@
+"""What a session is opened with: its id, its voice, and its recording where it has one.
+
+Whoever opens a session runs it inside the block. At the end of the block, and where the session
+could not be built, what was opened for it is closed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from ..config import Settings
+from ..conversation.events import Watcher
+from ..engines.kit import Engines, SessionInfo
+from ..engines.room import EngineRoom
+from ..engines.tts.interface import ManyVoices
+from ..engines.turn.interface import TurnEndEngine
+from ..protocol.dialect import Dialect
+from ..recording.recordings import Recordings
+from ..recording.tap import Tap, TappedTransport, tapped
+from ..session.life import Session
+from ..supervisor import Child
+from ..telemetry import Telemetry
+from ..transport import Transport
+from ..turnstile import Turnstile
+from ..wallclock import unix_ms
+
+
+class SessionOpener:
+    """One per server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        room: EngineRoom,
+        recordings: Recordings,
+        telemetry: Telemetry,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        self._settings = settings
+        self._room = room
+        self._recordings = recordings
+        self._telemetry = telemetry
+        self._watchers = tuple(watchers)
+        self._frames: dict[str, int] = {}  # a dialect's name to its detector's frame
+
+    @contextmanager
+    def open(
+        self,
+        transport: Transport,
+        dialect: Dialect,
+        *,
+        settings: Settings,
+        companions: Sequence[Child] = (),
+        record: str | None = None,
+    ) -> Iterator[Session]:
+        """A session that was not run yet.
+
+        `record` is the token by which the client wants to fetch the session's recording.
+        `settings` are the session's own: of them count those that a session reads, and the voice;
+        engines were chosen, and lanes began, with the server's. Raises what a factory of own
+        engines raises.
+        """
+        engines = self._voiced(settings)
+        session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
+        turnstile = None
+        token = record if self._recordings.grants(record) else None
+        with ExitStack() as opened:
+            if token is not None or self._recordings.takes(session_id):
+                recorder = self._recordings.start(
+                    session_id,
+                    dialect,
+                    opened_ms=opened_ms,
+                    frame_samples=self._frame_samples(dialect),
+                    settings=settings,
+                    turn_end=_looks_at(engines.turn_end),
+                    token=token,
+                )
+                if recorder is not None:
+                    opened.callback(recorder.close)
+                    turnstile = Turnstile()
+                    tap = Tap(turnstile, recorder)
+                    transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
+            yield Session(
+                transport=transport,
+                dialect=dialect,
+                engines=engines,
+                settings=settings,
+                telemetry=self._telemetry,
+                session_id=session_id,
+                opened_ms=opened_ms,
+                watchers=self._watchers,
+                companions=companions,
+                turnstile=turnstile,
+            )
+
+    def _voiced(self, settings: Settings) -> Engines:
+        """The engines, with the voice that these settings name where it is not the server's."""
+        engines, name = self._room.engines, self._room.voice_setting
+        if name is None or not isinstance(engines.synthesizer, ManyVoices):
+            return engines
+        voice: str | None = getattr(settings, name)
+        if voice is None or voice == getattr(self._settings, name):
+            return engines
+        return replace(engines, synthesizer=engines.synthesizer.with_voice(voice))
+
+    def _frame_samples(self, dialect: Dialect) -> int:
+        """How the detector cuts audio: a replay has none that it could ask. 0 where it cannot be
+        made; the session will say so itself."""
+        name = dialect.profile.name
+        if name not in self._frames:
+            asked = SessionInfo.outside(name, self._settings.hearing_for(name))
+            try:
+                detector = self._room.engines.detector(asked)
+            except Exception:
+                return 0
+            self._frames[name] = detector.frame_samples
+        return self._frames[name]
+
+
+def _looks_at(engine: TurnEndEngine | None) -> str:
+    """For a recording's header."""
+    if engine is None:
+        return ""
+    return "text" if engine.needs_text else "audio"

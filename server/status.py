@@ -1,0 +1,206 @@
+"""What a server tells of itself: typed for embedders, over HTTP for load balancers and people.
+
+GET /health, /healthz         it runs
+GET /ready, /readyz           it can talk, or what it waits for (503)
+GET /metrics                  for Prometheus
+GET /sessions                 a line per session
+GET /api/stream_config        the settings, without secrets
+GET /recordings/TOKEN         the file of one's own session
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import trio
+
+from .. import __version__
+from ..config import Settings
+from ..engines.room import EngineRoom
+from ..recording.recordings import Recordings
+from ..telemetry import Telemetry
+from .connections import Connections
+from .http.front import ANY_PATH, HttpHandler
+from .http.head import Head
+from .http.responses import Response, error_response, json_response, text_response
+
+SERVICE = "parley"
+"""The name that `/health` tells."""
+
+PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStatus:
+    """How one session stands. GET /sessions has the same fields."""
+
+    session_id: str
+    dialect: str
+    state: str
+    """idle, capturing, thinking, responding or complete."""
+    is_listening: bool
+    is_speaking: bool
+    vad_state: str
+    """speech or silence."""
+    buffer_size: int
+    """Bytes of the utterance that is open."""
+    outbox: int
+    """Messages that wait to be sent."""
+    turns: int
+    uptime_seconds: float
+    reply: Mapping[str, Any] | None
+    """How much of the newest reply was said and heard; None before the first turn."""
+    recording: bool
+    """Whether it is being recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    max_connections: int
+    idle_timeout_s: float
+    """0: a client may be silent for ever."""
+    ping_interval_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatus:
+    """Whether a server runs, for whom, and within which limits."""
+
+    running: bool
+    ready: bool
+    """Whether the engines can talk."""
+    waiting_for: tuple[str, ...]
+    """Which engines cannot yet, and why where that is known; empty when ready."""
+    clients: int
+    limits: Limits
+    sessions: tuple[SessionStatus, ...]
+
+
+_FIELDS = frozenset(field.name for field in fields(SessionStatus))
+
+
+class Status:
+    """One per server. `routes` are for a Front."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        room: EngineRoom,
+        connections: Connections,
+        recordings: Recordings,
+        telemetry: Telemetry,
+    ) -> None:
+        self._settings = settings
+        self._room = room
+        self._connections = connections
+        self._recordings = recordings
+        self._telemetry = telemetry
+        self._gauges()
+
+    @property
+    def routes(self) -> dict[tuple[str, str], HttpHandler]:
+        return {
+            ("GET", "/health"): self._health,
+            ("GET", "/healthz"): self._health,
+            ("GET", "/ready"): self._ready,
+            ("GET", "/readyz"): self._ready,
+            ("GET", "/metrics"): self._metrics,
+            ("GET", "/sessions"): self._list_sessions,
+            ("GET", "/api/stream_config"): self._stream_config,
+            ("GET", f"/recordings/{ANY_PATH}"): self._fetch_recording,
+        }
+
+    def of_server(self, *, running: bool) -> ServerStatus:
+        serving, missing = self._settings.serving, self._room.not_ready()
+        sessions = self.of_sessions()
+        return ServerStatus(
+            running=running,
+            ready=not missing,
+            waiting_for=tuple(missing),
+            clients=len(sessions),
+            limits=Limits(
+                max_connections=serving.max_connections,
+                idle_timeout_s=serving.idle_timeout_s,
+                ping_interval_s=serving.ping_interval_s,
+            ),
+            sessions=sessions,
+        )
+
+    def of_sessions(self) -> tuple[SessionStatus, ...]:
+        return tuple(
+            SessionStatus(
+                recording=self._recordings.records(session.id),
+                **{name: value for name, value in session.status().items() if name in _FIELDS},
+            )
+            for session in self._connections.sessions.values()
+        )
+
+    def _gauges(self) -> None:
+        gauge, lanes = self._telemetry.gauge, self._room.lanes
+        sessions = self._connections.sessions
+        gauge("open_sessions", "Sessions open now", lambda: len(sessions))
+        gauge(
+            "live_tasks",
+            "Tasks alive in the server",
+            lambda: trio.lowlevel.current_statistics().tasks_living,
+        )
+        gauge(
+            "lanes_ready",
+            "Worker processes that are ready",
+            lambda: sum(lane.ready for lane in lanes),
+        )
+        if (admission := self._room.admission) is not None:
+            gauge("asr_talking", "Utterances being transcribed now", lambda: admission.talking)
+            gauge(
+                "asr_places", "How many the recognizers can keep up with", lambda: admission.places
+            )
+            gauge("asr_rtf", "Work per second of speech, newest utterances", lambda: admission.rtf)
+
+    # HTTP
+
+    async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
+        sessions = len(self._connections.sessions)
+        return json_response(
+            {
+                "ok": True,
+                "status": "ok",
+                "service": SERVICE,
+                "version": __version__,
+                "sessions": sessions,
+            }
+        )
+
+    async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
+        missing = self._room.not_ready()
+        body = {"ok": not missing, "ready": not missing, "waiting_for": missing}
+        return json_response(body, status=503 if missing else 200)
+
+    async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
+        return text_response(self._telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)
+
+    async def _list_sessions(self, head: Head, stream: trio.abc.Stream) -> Response:
+        sessions = [asdict(session) for session in self.of_sessions()]
+        return json_response({"ok": True, "count": len(sessions), "sessions": sessions})
+
+    async def _stream_config(self, head: Head, stream: trio.abc.Stream) -> Response:
+        config: dict[str, Any] = {
+            **self._settings.public(),
+            "engines": self._room.chosen,
+            "recordings_on_request": self._recordings.on_request,
+            "voices": self._room.voices,
+        }
+        return json_response(config)
+
+    async def _fetch_recording(self, head: Head, stream: trio.abc.Stream) -> Response:
+        """The file of one's own session, for whoever knows its token."""
+        found = await self._recordings.fetch(head.path.rsplit("/", 1)[1])
+        if found is None:
+            return error_response(404, "no recording was asked for by this token, or it is gone")
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": 'attachment; filename="parley.mcap"',
+            "Cache-Control": "no-store",
+        }
+        return Response(200, headers, found)
