@@ -73,7 +73,7 @@ async def memory_is_right(port: int, ear: Ear, first: int, cut_s: float) -> bool
     for phrase in session["reply"]["phrases"]:
         here_s = min(heard_s, phrase["said_s"])
         heard_s -= here_s
-        entry = Entry(phrase["said"], phrase["said_s"], [(0.0, here_s)])
+        entry = Entry(phrase["said"], phrase["said_s"])
         words += entry.heard_text(here_s).split()
     # The network is a few milliseconds, a word a few hundred: at a word's very end one may differ.
     return abs(len(words) - len(session["reply"]["heard"].split())) <= 1 and (

@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -73,9 +73,16 @@ class Imported:
 
 
 @cache
-def own_modules() -> dict[str, ast.Module]:
-    """By their syntax trees alone: module (`parley.actors.vad`) to its syntax tree."""
-    return {_module(path): ast.parse(path.read_text(), str(path)) for path in files()}
+def own_modules() -> dict[str, Path]:
+    """Module (`parley.actors.vad`) to its file."""
+    return {_module(path): path for path in files()}
+
+
+@lru_cache(maxsize=1)
+def tree(module: str) -> ast.Module:
+    """Its syntax tree. One at a time: those of all modules are 40 MB."""
+    path = own_modules()[module]
+    return ast.parse(path.read_text(), str(path))
 
 
 def _module(path: Path) -> str:
@@ -89,9 +96,14 @@ def _is_package(module: str) -> bool:
     return ROOT.joinpath(*module.split(".")[1:], "__init__.py").is_file()
 
 
-def imports(module: str) -> Iterator[Imported]:
+@cache
+def imports(module: str) -> tuple[Imported, ...]:
     """Everything that a module imports, wherever in it."""
-    for node in ast.walk(own_modules()[module]):
+    return tuple(_imports(module))
+
+
+def _imports(module: str) -> Iterator[Imported]:
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Imported(module, alias.name, node.lineno)
@@ -271,13 +283,7 @@ def test_nobody_imports_the_measurements_but_the_command_line() -> None:
 
 
 def test_there_is_no_circle_of_imports_at_the_top_of_modules() -> None:
-    graph = {
-        module: {
-            found.name for found in imports(module) if ours(found) and found.line in _top(module)
-        }
-        - {module}
-        for module in own_modules()
-    }
+    graph = {module: _imports_at_the_top(module) - {module} for module in own_modules()}
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
@@ -291,12 +297,11 @@ def test_there_is_no_circle_of_imports_at_the_top_of_modules() -> None:
         visit(module, ())
 
 
-def _top(module: str) -> set[int]:
-    return {
-        node.lineno
-        for node in own_modules()[module].body
-        if isinstance(node, ast.Import | ast.ImportFrom)
+def _imports_at_the_top(module: str) -> set[str]:
+    lines = {
+        node.lineno for node in tree(module).body if isinstance(node, ast.Import | ast.ImportFrom)
     }
+    return {found.name for found in imports(module) if ours(found) and found.line in lines}
 
 
 # Time
@@ -305,7 +310,7 @@ def _top(module: str) -> set[int]:
 def clocks(module: str) -> Iterator[str]:
     """What of clocks and schedulers beside Trio's a module uses."""
     named = {found.name for found in imports(module)}
-    for node in ast.walk(own_modules()[module]):
+    for node in ast.walk(tree(module)):
         match node:
             case ast.Import():
                 for alias in node.names:
@@ -340,11 +345,10 @@ def test_who_may_have_a_clock_stands_at_the_edge_and_makes_use_of_it() -> None:
 @pytest.mark.parametrize("module", own_modules())
 def test_no_assert_stands_for_an_error(module: str) -> None:
     """Bad input is a typed error: `python -O` leaves asserts out."""
-    asserts = [n.lineno for n in ast.walk(own_modules()[module]) if isinstance(n, ast.Assert)]
+    asserts = [n.lineno for n in ast.walk(tree(module)) if isinstance(n, ast.Assert)]
     assert asserts == []
 
 
 @pytest.mark.parametrize("module", own_modules())
 def test_every_module_says_what_it_is(module: str) -> None:
-    tree = own_modules()[module]
-    assert ast.get_docstring(tree) or not tree.body
+    assert ast.get_docstring(tree(module)) or not tree(module).body

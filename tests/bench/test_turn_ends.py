@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +24,7 @@ from parley.bench.turn_set import LABELS, Labelled, TurnSet, audio_of, turn_set
 from parley.engines.asr import pocketsphinx_worker as sphinx
 from parley.engines.turn.interface import Pause
 from parley.engines.vad.webrtc import FRAME_MS, WebRtcDetector
+from support.memory import give_memory_back
 
 EXAMPLES = Path(__file__).parents[2] / "examples/audio"
 NOTHING = Pause(text="", pcm16=b"")
@@ -162,13 +164,16 @@ async def test_a_set_that_is_there_is_read(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def recognizer() -> None:
-    if sphinx.counts()[1] == 0:
-        sphinx.load()
+def recognizers() -> Iterator[None]:
+    """What is loaded into this process is gone afterwards: a recognizer has some 100 MB."""
+    yield
+    sphinx._idle.clear()
+    give_memory_back()
 
 
-@pytest.mark.usefixtures("recognizer")
+@pytest.mark.usefixtures("recognizers")
 def test_silences_are_met_as_the_server_meets_them() -> None:
+    sphinx.load()
     pcm16 = read_wav(EXAMPLES / "3-timer.wav").pcm16
     found = silences_in(pcm16, WebRtcDetector(2), pause_ms=150, pad_ms=300)
     assert found[-1].heard.text == "set a timer for ten minutes"
@@ -184,6 +189,7 @@ def test_other_recordings_end_where_it_gets_quiet() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("recognizers")
 def test_the_measurement_has_a_row_for_each_engine_and_a_plot(tmp_path: Path) -> None:
     from rich.console import Console
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import av
 import numpy as np
@@ -20,14 +21,21 @@ def recorded(pcm16: bytes, container: str, codec: str, rate_hz: int = 48_000) ->
         assert isinstance(stream, av.AudioStream)
         stream.layout = "mono"
         resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate_hz)
-        whole = av.AudioFrame.from_ndarray(
-            np.frombuffer(pcm16, "<i2")[None, :], format="s16", layout="mono"
-        )
-        whole.sample_rate = 16_000
-        for frame in (*resampler.resample(whole), *resampler.resample(None)):
-            output.mux(stream.encode(frame))
+        for piece in (*_seconds(pcm16), None):
+            for frame in resampler.resample(piece):
+                output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return target.getvalue()
+
+
+def _seconds(pcm16: bytes) -> Iterator[av.AudioFrame]:
+    """The audio one second after the other: a bomb of an hour would need it all several times."""
+    samples = np.frombuffer(pcm16, "<i2")
+    for start in range(0, len(samples), 16_000):
+        piece = samples[None, start : start + 16_000]
+        frame = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        yield frame
 
 
 def form(content: bytes, name: str = "file") -> bytes:
