@@ -35,6 +35,7 @@ from ..protocol.events import (
     Finalizing,
     Info,
     Latency,
+    ReplyResumed,
     SessionOpened,
     StateChanged,
     Token,
@@ -426,6 +427,7 @@ class Dialogue:
         """Nobody said anything after all: the reply goes on from what was not heard."""
         self.telemetry.count("resumptions")
         self._go(Trigger.RESUME)
+        await self.outbox.send(ReplyResumed())
         if self.turns.live is not None:
             self.tell_watchers(Resumed(session_id=self.session_id, turn=self.turns.live.turn))
         if self.machines.reply.cut_off:

@@ -150,11 +150,16 @@ class Failure(Event, frozen=True, kw_only=True):
 
 
 class BargeIn(Event, frozen=True, kw_only=True):
-    """The person spoke over the reply and it was cut; `seq` is the last phrase sent (0: none),
-    `heard` the words that the memory keeps of it."""
+    """The person spoke over the reply and it fell silent; `seq` is the last phrase of which
+    audio left (0: none), `heard` the words that were heard of it. A ReplyResumed may follow."""
 
     seq: int
     heard: str = ""
+
+
+class ReplyResumed(Event, frozen=True, kw_only=True):
+    """Nobody said anything after all: the reply that fell silent goes on, from what was not
+    heard of it. Its audio follows as if it were another reply's."""
 
 
 class Pong(Event, frozen=True, kw_only=True):
@@ -193,6 +198,7 @@ Outbound: TypeAlias = (
     | Info
     | Failure
     | BargeIn
+    | ReplyResumed
     | Pong
     | Expired
     | Closing

@@ -213,7 +213,8 @@ class IoSpeechCodec:
             case events.Expired():
                 return [{"type": "error", "code": "session_expired", "message": event.message}]
             case (
-                events.Finalizing()
+                events.ReplyResumed()
+                | events.Finalizing()
                 | events.Token()
                 | events.PhraseDone()
                 | events.ReplyComplete()

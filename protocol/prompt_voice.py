@@ -3,7 +3,8 @@
 JSON control messages and binary PCM16 in; JSON out, with a whole WAV per phrase. Source: wire
 facts of dialect A. One thing is Parley's own: a client whose `start` has `"audio_clock": true`
 gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover, and `heard`
-with an interruption, the words of the reply that it cut, and the times of each turn.
+with an interruption, the words that were heard of the reply, `reply_resumed` where a reply goes on
+after all, and the times of each turn.
 """
 
 from __future__ import annotations
@@ -151,7 +152,8 @@ class PromptVoiceCodec:
         return [as_json(message) for message in self._messages(event)]
 
     def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
-        if isinstance(event, events.TurnTimes) and not self._audio_clock:
+        for_those_who_ask = isinstance(event, events.TurnTimes | events.ReplyResumed)
+        if for_those_who_ask and not self._audio_clock:
             return []
         messages = plain_messages(event)
         if self._audio_clock and isinstance(event, events.Partial | events.Final):
@@ -221,6 +223,8 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             ]
         case events.BargeIn():
             return [{"type": "barge_in", "seq": event.seq}]
+        case events.ReplyResumed():
+            return [{"type": "reply_resumed"}]
         case events.Pong():
             return [{"type": "pong"}]
         case events.TurnTimes():

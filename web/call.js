@@ -14,7 +14,7 @@ import { Speaker } from "./speaker.js";
 
 const CLIENT_EVENTS = [
   "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
-  "audio", "phrasedone", "replydone", "interrupted", "latency", "info", "failure", "close",
+  "audio", "phrasedone", "replydone", "interrupted", "resumed", "latency", "info", "failure", "close",
 ];
 /** All that a call tells. */
 export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "offline", "online"];

@@ -16,6 +16,7 @@
  *   phrasedone   {seq}                       dialect A
  *   replydone                                all audio of the reply was sent (A and C)
  *   interrupted  {seq, heard}                the reply was cut: stop playing; what was heard of it
+ *   resumed                                  nobody said anything after all: the reply goes on
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}
  *   failure      {code, message, recoverable, advice}

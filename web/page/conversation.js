@@ -9,6 +9,7 @@ export class Conversation {
     this._words = null;
     this._reply = null;
     this._text = "";
+    this._cut = null;
   }
 
   partial(text, stableChars) {
@@ -37,6 +38,7 @@ export class Conversation {
     if (text) {
       if (!this._reply) {
         this._reply = this._say("parley", "Parley");
+        this._cut = null;
         this._text = "";
       }
       this._text += text;
@@ -58,7 +60,17 @@ export class Conversation {
     const cut = document.createElement("del");
     cut.textContent = after;
     this._reply.replaceChildren(before, ...(after ? [cut] : []));
+    this._cut = { reply: this._reply, text: this._text };
     this._reply = null;
+  }
+
+  /** Nobody said anything after all: the reply that was cut goes on. */
+  resumed() {
+    if (!this._cut) return;
+    this._reply = this._cut.reply;
+    this._text = this._cut.text;
+    this._reply.textContent = this._text;
+    this._cut = null;
   }
 
   answer(transcript, reply) {

@@ -126,6 +126,10 @@ const REACTIONS = {
     conversation.interrupted(heard);
     mark("interrupted");
   },
+  resumed: () => {
+    conversation.resumed();
+    mark("resumed");
+  },
   info: ({ message }) => mark(message),
   failure: ({ code, message, advice }) => alarm(`${code}: ${message}`, advice),
 };
