@@ -557,12 +557,12 @@ class _Run:
             await self.client.wait_closed()
         if self.client.closed is not None:
             return
-        dialogue = self.session._dialogue
-        assert self.session._machines.at_rest
+        dialogue = self.session.parts.dialogue
+        assert self.session.parts.machines.at_rest
         assert self._count("speculations_dropped") <= self._count("speculations")
-        assert not self.session._gate.reply_live
-        assert self.session._gate.is_open
-        assert not self.session._hearing.open
+        assert not self.session.parts.gate.reply_live
+        assert self.session.parts.gate.is_open
+        assert not self.session.parts.hearing.open
         assert dialogue.state.value in ("idle", "capturing", "complete")
         assert dialogue.listening == self.opens
         self._check_at_rest()
@@ -581,7 +581,7 @@ class _Run:
         assert self.client.closed is None or self.client.closed.code != 1011
 
     def _check_at_rest(self) -> None:
-        utterances = self.session._hearing.utterance
+        utterances = self.session.parts.hearing.utterance
         dropped = self._count("false_alarms") + self._count("utterances_cancelled")
         heard = self._count("utterances")
         failed = len([m for m in self.client.of("error") if m["code"].startswith("ASR_")])
@@ -599,7 +599,7 @@ class _Run:
             assert finals + failed >= self.stops
         # What was said is answered, or remembered.
         asked = " ".join(m.text for c in self.responder.conversations for m in c)
-        asked += " ".join(user for user, _ in self.session._items.exchanges())
+        asked += " ".join(user for user, _ in self.session.parts.items.exchanges())
         for text in self.typed:
             assert text in asked
         if self.script.dialect != "A" or not self.cancels:
@@ -655,7 +655,7 @@ class _Run:
 
     def _check_memory(self) -> None:
         """The memory holds of each reply a beginning, and of one that was cut what was due."""
-        remembered = [a for _, a in self.session._items.exchanges()]
+        remembered = [a for _, a in self.session.parts.items.exchanges()]
         for conversation in self.responder.conversations:
             # A reply that was begun again is one message with what was heard of it before.
             for message in conversation:
@@ -688,7 +688,7 @@ class _Run:
                 done = True
             elif message.get("code") == "CANCELLED" and not done:
                 done = True
-                exchanges = self.session._items.exchanges()
+                exchanges = self.session.parts.items.exchanges()
                 assert not [a for _, a in exchanges if a.startswith(f"r{current}w")]
 
     def _plan(self, number: int) -> tuple[str | float, ...]:
@@ -714,7 +714,7 @@ class _Run:
             for conversation, start in zip(self.responder.conversations, began, strict=True)
             if start > cut_s
         ]
-        for texts in [*later, [a for _, a in self.session._items.exchanges()]]:
+        for texts in [*later, [a for _, a in self.session.parts.items.exchanges()]]:
             for text in texts:
                 if text.startswith(f"r{number}w"):
                     letters = sum(map(len, text.split()))

@@ -48,7 +48,7 @@ class Cast:
             await client.wait_for("tts_chunk")
             await client.speak(silence(500) + speech(ms) + silence(3000), chunk_ms=20)
             await trio.sleep(15)
-            return client, session._items.exchanges()
+            return client, session.parts.items.exchanges()
 
     @property
     def backchannels(self) -> float | None:

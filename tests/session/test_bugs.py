@@ -120,8 +120,8 @@ async def test_a_detector_that_crashes_at_a_marker_does_not_cost_the_marker(
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "vad") == 1
-        assert session._machines.cancelling == 0
-        assert session._dialogue.listening
+        assert session.parts.machines.cancelling == 0
+        assert session.parts.dialogue.listening
 
 
 @pytest.mark.parametrize("frame", [1, 6, 40, 41])
@@ -148,7 +148,7 @@ async def test_a_detector_that_crashes_over_a_frame_costs_no_audio(
         assert restarts(session, "vad") == 1
         assert client.closed is None
         await trio.sleep(1)
-        assert session._hearing.heard_bytes == (3000 + 1500) * BYTES_PER_MS
+        assert session.parts.hearing.heard_bytes == (3000 + 1500) * BYTES_PER_MS
     # In one utterance or in two, of what was said first every sample was heard, once.
     assert b"".join(transcriber.heard[:-1]).startswith(speech(2000))
     assert transcriber.heard[-1].lstrip(b"\0").startswith(speech(600))
@@ -160,11 +160,11 @@ async def test_a_crash_of_the_asr_actor_with_a_marker_in_hand_does_not_cost_it(
     autojump_clock: Clock, name: str
 ) -> None:
     async with open_with() as (session, client):
-        session._reports._channel = BrokenOnce(session._reports._channel, MARKERS[name])
+        session.parts.reports._channel = BrokenOnce(session.parts.reports._channel, MARKERS[name])
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "asr") == 1
-        assert session._machines.cancelling == 0
+        assert session.parts.machines.cancelling == 0
 
 
 @pytest.mark.parametrize("name", MARKERS)
@@ -173,12 +173,12 @@ async def test_a_crash_of_the_receiver_with_a_marker_on_its_way_does_not_cost_it
 ) -> None:
     async with open_with() as (session, client):
         # No actor has begun yet: the channel that the receiver is given has the bug.
-        send, receive = session._channels.heard
-        session._channels.heard = (BrokenOnce(send, MARKERS[name]), receive)
+        send, receive = session.parts.channels.heard
+        session.parts.channels.heard = (BrokenOnce(send, MARKERS[name]), receive)
         await send_every_marker(client)
         check_whole(client)
         assert restarts(session, "receiver") == 1
-        assert session._machines.cancelling == 0
+        assert session.parts.machines.cancelling == 0
 
 
 @pytest.mark.parametrize("crashes", [1, 2])
@@ -195,7 +195,7 @@ async def test_a_codec_that_crashes_over_a_frame_costs_that_frame_at_most(
         assert restarts(session, "receiver") == crashes
         assert client.of("error") == []
         heard_ms = 1500 + (10 if crashes == 1 else 0)
-        assert session._hearing.heard_bytes == heard_ms * BYTES_PER_MS
+        assert session.parts.hearing.heard_bytes == heard_ms * BYTES_PER_MS
 
 
 async def test_a_codec_that_crashes_over_every_frame_ends_the_session_as_a_bug(

@@ -114,7 +114,7 @@ async def test_a_voice_that_fails_on_every_phrase_of_a_reply_costs_no_more_than_
         code = "MODEL_LOAD_FAIL" if name == "unavailable" else "TTS_FAIL"
         assert codes(client) == [code] * phrases
         assert [m["text"] for m in client.of("llm_token")] == [*words, ""]
-        assert session._items.exchanges() == [("hello there", "".join(words).strip())]
+        assert session.parts.items.exchanges() == [("hello there", "".join(words).strip())]
         await say(client)
         await client.wait_for("tts_chunk")
         await client.wait_for("tts_complete", count=2)

@@ -841,7 +841,7 @@ async def test_a_bug_in_the_heart_of_a_session_is_told_as_internal(
     async with Cast().session() as (session, client):
         await client.start()
         monkeypatch.setattr(
-            session._items, "request", lambda text: (_ for _ in ()).throw(KeyError("bug"))
+            session.parts.items, "request", lambda text: (_ for _ in ()).throw(KeyError("bug"))
         )
         with suppress(PeerGone):
             await client.speak(speech(500) + silence(1000))
@@ -921,4 +921,4 @@ async def test_a_resampled_phrase_that_was_heard_is_remembered_to_its_last_word(
         await trio.sleep(1.25)
         await client.say(type="control", action="cancel_tts")
         await client.wait_for("barge_in")
-        assert session._items.exchanges() == [("first", words)]
+        assert session.parts.items.exchanges() == [("first", words)]

@@ -89,7 +89,11 @@ listening = pytest.mark.parametrize("backchannels", [True, False])
 
 def rests(session: Session) -> bool:
     """Whether nothing goes on any more, and a reply could be heard."""
-    return session._machines.at_rest and session._gate.is_open and not session._gate.reply_live
+    return (
+        session.parts.machines.at_rest
+        and session.parts.gate.is_open
+        and not session.parts.gate.reply_live
+    )
 
 
 # (a) A hum without words
@@ -106,7 +110,7 @@ async def test_a_hum_while_the_model_thinks_costs_no_answer(
         await peer.say(1000, 700 + 400, hum_ms, 2000)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
     assert len(cast.responder.conversations) == 1
     assert peer.audio_s() == pytest.approx(SPOKEN_S, abs=0.1)
     tokens = [m["text"] for m in peer.client.of("llm_token")]
@@ -126,9 +130,9 @@ async def test_a_hum_during_a_reply_lets_it_go_on_where_it_stopped(
         await peer.say(hum_ms, 2000)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
-        assert session._turns.latest is not None
-        assert session._turns.latest.ledger.heard(trio.current_time()) == SPOKEN
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.turns.latest is not None
+        assert session.parts.turns.latest.ledger.heard(trio.current_time()) == SPOKEN
     assert 0 < before_s < SPOKEN_S
     assert len(cast.responder.conversations) == 1
     # What was thrown away at the client is played again, and no more than that.
@@ -147,7 +151,7 @@ async def test_a_long_hum_while_the_model_writes_begins_the_reply_again(
         await peer.say(1000, 700 + 900, 8000, 2000)
         await trio.sleep(20)
         assert rests(session)
-        first, second = session._items.exchanges()
+        first, second = session.parts.items.exchanges()
         assert first[0] == "the question"
         assert first[1] and SPOKEN.startswith(first[1])
         assert second == ("", "Seven eight.")
@@ -166,7 +170,7 @@ async def test_a_long_hum_before_a_word_was_heard_asks_the_question_again(
         await peer.say(1000, 700 + 400, 8000, 2000)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
     assert [c[-1].text for c in cast.responder.conversations] == ["the question"] * 2
 
 
@@ -182,7 +186,7 @@ async def test_a_reply_survives_one_hum_after_the_other(
             await peer.say(500, 1100)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
     assert cast.count("resumptions") == times
 
 
@@ -195,7 +199,7 @@ async def test_words_end_the_suspended_reply_and_are_answered(
         await peer.say(1000, 700 + 900, 800, 1500)
         await trio.sleep(20)
         assert rests(session)
-        cut, answered = session._items.exchanges()
+        cut, answered = session.parts.items.exchanges()
     assert cut[0] == "the question"
     assert cut[1] and SPOKEN.startswith(cut[1]) and cut[1] != SPOKEN
     assert answered == ("something else", SPOKEN)
@@ -228,7 +232,7 @@ async def test_a_short_word_over_a_reply_is_not_lost(
         await peer.say(1000, 700 + 900, 220, 1500)
         await trio.sleep(20)
         assert rests(session)
-        assert [said for said, _ in session._items.exchanges()] == ["the question", word]
+        assert [said for said, _ in session.parts.items.exchanges()] == ["the question", word]
     assert len(peer.barge_ins) == 1
 
 
@@ -241,7 +245,7 @@ async def test_a_short_word_right_after_ones_own_sentence_is_not_lost(
         await peer.say(1000, 700 + 200, 220, 1500)
         await trio.sleep(20)
         assert rests(session)
-        assert [said for said, _ in session._items.exchanges()] == ["the question", "no"]
+        assert [said for said, _ in session.parts.items.exchanges()] == ["the question", "no"]
     assert cast.responder.conversations[-1][-1].text == "the question\nno"
 
 
@@ -255,7 +259,7 @@ async def test_a_short_sound_that_says_nothing_costs_the_reply_nothing(
         await peer.say(1000, 700 + 900, 220, 1500)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
     assert peer.barge_ins == []
     assert peer.finals == ["the question"]
     assert peer.audio_s() == pytest.approx(SPOKEN_S, abs=0.01)
@@ -274,7 +278,7 @@ async def test_a_short_yes_behind_the_last_word_of_a_question_is_an_answer(
         await peer.say(220, 1500)
         await trio.sleep(20)
         assert rests(session)
-        assert [said for said, _ in session._items.exchanges()] == ["the question", "yes"]
+        assert [said for said, _ in session.parts.items.exchanges()] == ["the question", "yes"]
 
 
 # (b) A link that takes nothing
@@ -298,7 +302,7 @@ async def test_only_what_the_transport_took_was_said(
             await read_for(2.3)
         taken_s = peer.audio_s()
         await peer.say(0, int(stalled_s * 1000))
-        latest = session._turns.latest
+        latest = session.parts.turns.latest
         assert latest is not None
         # The reader is stuck: one frame waits in the link, and one is half written.
         on_the_way_s = 2 * (SPOKEN_S if dialect == "prompt-voice" else 0.1)
@@ -311,7 +315,7 @@ async def test_only_what_the_transport_took_was_said(
         cut_s = client.when("barge_in")
         before = [m for at, m in client.received if at <= cut_s]
         told = peer.barge_ins[0]
-        heard = session._items.exchanges()[0][1]
+        heard = session.parts.items.exchanges()[0][1]
         arrived_s = sum(e for e in (peer.audio_s() - peer.audio_s(after_s=cut_s),))
         letters = sum(len(word) for word in heard.split())
         assert letters / len(SPOKEN.replace(" ", "")) * SPOKEN_S <= arrived_s + 0.15
@@ -338,7 +342,7 @@ async def test_a_click_before_a_muted_microphone_holds_the_reply_for_a_moment_on
                 await peer.say(click_ms)
             await trio.sleep(60)
             assert rests(session)
-            assert session._items.exchanges() == [("the question", SPOKEN)]
+            assert session.parts.items.exchanges() == [("the question", SPOKEN)]
             times = [at for at, m in peer.client.received if m["type"] != "metrics"]
             assert peer.audio_s() == pytest.approx(SPOKEN_S, abs=0.01)
             return max(times) - min(times)
@@ -355,8 +359,8 @@ async def test_a_microphone_that_vanishes_while_somebody_speaks_brings_the_sessi
         await peer.say(1000, 700 + 900, 900)
         await trio.sleep(60)
         assert rests(session)
-        assert not session._hearing.open
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert not session.parts.hearing.open
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
 
 
 @dialects
@@ -368,7 +372,7 @@ async def test_a_microphone_that_vanishes_in_mid_sentence_is_answered_as_far_as_
         await peer.say(1000)
         await trio.sleep(60)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
 
 
 # (d) A recognizer that gives up
@@ -390,7 +394,7 @@ async def test_an_utterance_that_the_recognizer_gave_up_gives_the_reply_back(
         await peer.say(900, 2000)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
 
 
 # (f) Roles alternate whatever failed
@@ -434,7 +438,7 @@ async def test_two_backchannels_and_a_slow_recognizer_interrupt_nothing(
         await peer.say(400, 400, 400, 3000)
         await trio.sleep(20)
         assert rests(session)
-        assert session._items.exchanges() == [("the question", SPOKEN)]
+        assert session.parts.items.exchanges() == [("the question", SPOKEN)]
     assert peer.barge_ins == []
     assert len(cast.responder.conversations) == 1
 
@@ -482,4 +486,4 @@ async def test_a_late_word_on_playback_leaves_the_order_of_the_memory(
             await trio.sleep(0.2)
         await client.say(type="played", ms=0, flushed=True)
         await trio.sleep(20)
-        assert [said for said, _ in session._items.exchanges()] == ["c", "d"]
+        assert [said for said, _ in session.parts.items.exchanges()] == ["c", "d"]

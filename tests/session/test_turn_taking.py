@@ -245,9 +245,9 @@ async def test_what_was_begun_in_vain_leaves_no_trace(autojump_clock: Clock, see
             await say(client, *parts_ms, chunk_ms=chunk_ms)
             await trio.sleep(10)
             children = [child.id for child in session._supervisor.children()]
-            memory = session._items.exchanges()
+            memory = session.parts.items.exchanges()
             assert not [child for child in children if child.startswith("turn")]
-            assert not session._machines.early.begun
+            assert not session.parts.machines.early.begun
         assert cast.responder.active == 0
         found.append((told(client), memory))
         if turn_end is not None:
@@ -281,7 +281,7 @@ async def test_a_reply_that_says_much_waits_with_the_rest_of_it(autojump_clock: 
     async with cast.session() as (session, client):
         await client.start()
         await say(client, 1000, 4500)
-        way = session._machines.early._begun.exit
+        way = session.parts.machines.early._begun.exit
         assert len(way) <= 128
         await say(client, 0, 1000)
         await client.wait_for("final_transcript")
@@ -325,16 +325,16 @@ async def test_cancel_stop_and_the_end_of_the_session_drop_what_was_begun(
         async with cast.session() as (session, client):
             await client.start()
             await say(client, 1000, 500)
-            assert session._machines.early.begun
+            assert session.parts.machines.early.begun
             if last is not None:
                 await client.say(type=last)
                 await trio.sleep(1)
-                assert not session._machines.early.begun
+                assert not session.parts.machines.early.begun
         if last == "stop":
             assert [m["text"] for m in client.of("final_transcript")] == ["hello there"]
         else:
             assert client.of("final_transcript") == []
-            assert session._items.exchanges() == []
+            assert session.parts.items.exchanges() == []
 
 
 async def test_a_recognizer_that_fails_while_it_foresees_is_fed_again(

@@ -1,0 +1,294 @@
+"""What a session is made of: its channels, its actors, and what outlives a restart of them.
+
+Everything that an actor needs is handed to it here: channel ends, engines, its slice of the
+settings. Which of them run, and what happens when one ends, is said in `session.life`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from ..actors.announcer import Announcer
+from ..actors.asr import ASRActor
+from ..actors.bell import Bell
+from ..actors.dialogue import Dialogue
+from ..actors.gate import ReplyGate
+from ..actors.limits import (
+    HEARD_CAPACITY,
+    OUTBOX_CAPACITY,
+    REPORTS_CAPACITY,
+    SPOKEN_CAPACITY,
+)
+from ..actors.messages import Heard, Report
+from ..actors.outbox import Outbox, PartialThinner
+from ..actors.pauses import Pauses, window_ms
+from ..actors.ranks import Rank
+from ..actors.receiver import Receiver, ReceivingState
+from ..actors.reply_exit import ReplyExit
+from ..actors.sender import Sender
+from ..actors.turns import StopTurn, Turns
+from ..actors.vad import VADActor
+from ..config import Settings
+from ..conversation.backchannel_words import table_for
+from ..conversation.early_reply import EarlyReply
+from ..conversation.ending import EndingState
+from ..conversation.endpointer import Endpointer, EndpointerSettings
+from ..conversation.events import (
+    AudioHeard,
+)
+from ..conversation.floor import Floor
+from ..conversation.hearing import HearingState
+from ..conversation.items import Items
+from ..conversation.machines import Machines
+from ..conversation.record import TurnRecord
+from ..conversation.reply import Reply
+from ..conversation.spoken import Spoken
+from ..conversation.timings import Timings
+from ..conversation.utterance import UtteranceInHand
+from ..engines.kit import Engines, SessionInfo
+from ..protocol.chat import ChatMessage
+from ..protocol.dialect import Dialect
+from ..protocol.events import Outbound
+from ..supervisor import (
+    Child,
+    Observer,
+    Restart,
+)
+from ..telemetry import Telemetry
+from ..transport import Transport
+from ..turnstile import Merged, Turnstile, run_ranked
+from .events import Watchers
+from .turn import Turn
+
+
+@dataclass(slots=True, kw_only=True)
+class Channels:
+    heard: tuple[trio.MemorySendChannel[Heard], trio.MemoryReceiveChannel[Heard]]
+    spoken: tuple[trio.MemorySendChannel[Spoken], trio.MemoryReceiveChannel[Spoken]]
+    reports: tuple[trio.MemorySendChannel[Report], trio.MemoryReceiveChannel[Report]]
+    outbox: tuple[trio.MemorySendChannel[Outbound], trio.MemoryReceiveChannel[Outbound]]
+
+
+class Assembly:
+    """The parts of one session. `run_receiver`, `run_vad` and `run_asr` are bodies of children:
+    each call is a new incarnation of the actor, which is given what it must know of the one
+    before."""
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        transport: Transport,
+        dialect: Dialect,
+        engines: Engines,
+        settings: Settings,
+        telemetry: Telemetry,
+        log: structlog.typing.FilteringBoundLogger,
+        watchers: Watchers,
+        turnstile: Turnstile | None,
+        timings: Timings,
+        now_ms: Callable[[], int],
+        spawn_turn: Callable[[Child], None],
+        stop_turn: StopTurn,
+        observers: Sequence[Observer],
+    ) -> None:
+        """`now_ms` tells the time of day, `spawn_turn` starts a turn's child and `stop_turn`
+        ends it. Raises what an engine's factory raises; then nothing is left open."""
+        self._session_id = session_id
+        self._transport = transport
+        self._dialect = dialect
+        self._engines = engines
+        self._settings = settings
+        self._telemetry = telemetry
+        self._log = log
+        self._watchers = watchers
+        self._turnstile = turnstile
+        self._timings = timings
+        self._spawn_turn = spawn_turn
+        self._observers = observers
+        self._hearing_settings = settings.hearing_for(dialect.profile.name)
+        self._info = SessionInfo(
+            session_id=session_id, dialect=dialect.profile.name, hearing=self._hearing_settings
+        )
+        self.channels = Channels(
+            heard=trio.open_memory_channel(HEARD_CAPACITY),
+            spoken=trio.open_memory_channel(SPOKEN_CAPACITY),
+            reports=trio.open_memory_channel(REPORTS_CAPACITY),
+            outbox=trio.open_memory_channel(OUTBOX_CAPACITY),
+        )
+        self.reports = Merged(self.channels.reports[0])
+        self.codec = self._dialect.new_codec(now_ms)
+        self.gate = ReplyGate()
+        self.outbox = Outbox(
+            self.channels.outbox[0],
+            PartialThinner(
+                threshold=settings.backpressure.threshold,
+                every=settings.backpressure.skip_frames,
+            ),
+            self._telemetry,
+        )
+        self.items = Items(
+            settings.answering.system_prompt,
+            settings.answering.memory_turns,
+            settings.answering.interruption_mark,
+        )
+        # What outlives a restart of the actor that uses it.
+        self.utterance = UtteranceInHand()
+        self.receiving = ReceivingState()
+        self.hearing = HearingState()
+        self.pauses = Pauses()
+        self.speech_heard = Bell()
+        turning = settings.turning
+        words = table_for(turning.language)
+        self.machines: Machines[ReplyExit] = Machines(
+            floor=Floor(words if turning.backchannels else None, words),
+            reply=Reply(),
+            early=EarlyReply(self._max_early),
+            ending=EndingState(),
+        )
+        self.turns = Turns(
+            machines=self.machines,
+            gate=self.gate,
+            items=self.items,
+            start_turn=self._start_turn,
+            stop_turn=stop_turn,
+            telemetry=self._telemetry,
+        )
+        self.dialogue = Dialogue(
+            session_id=self._session_id,
+            inbox=self.channels.reports[1],
+            outbox=self.outbox,
+            machines=self.machines,
+            turns=self.turns,
+            timings=self._timings,
+            telemetry=self._telemetry,
+            log=self._log,
+            tell_watchers=self._watchers.tell,
+            final_on_stop=self._dialect.profile.final_on_stop,
+            completes_on_stop=self._dialect.profile.completes_on_stop,
+            log_latency=settings.observing.log_latency,
+            log_transcripts=settings.observing.log_transcripts,
+            speech_heard=self.speech_heard,
+        )
+        self.announcer = Announcer(
+            outbox=self.outbox,
+            next_seq=self.dialogue.next_seq,
+            profile=self._dialect.profile,
+            turnstile=self._turnstile,
+        )
+        self.sender = Sender(
+            inbox=self.channels.outbox[1],
+            transport=self._transport,
+            codec=self.codec,
+            gate=self.gate,
+            stall_s=settings.serving.send_stall_s,
+            telemetry=self._telemetry,
+            log=self._log,
+        )
+        # Last: a session that cannot be built leaves no transcriber open.
+        self.transcriber = engines.transcriber(self._info)
+
+    # Actors
+
+    async def run_receiver(self) -> None:
+        await Receiver(
+            transport=self._transport,
+            codec=self.codec,
+            heard=self.channels.heard[0],
+            reports=self.reports,
+            outbox=self.outbox,
+            idle_s=self._settings.serving.idle_timeout_s,
+            telemetry=self._telemetry,
+            watch_audio=self._watch_audio if self._watchers else None,
+            state=self.receiving,
+        ).run()
+
+    async def run_vad(self) -> None:
+        hearing = self._hearing_settings
+        detector = self._engines.detector(self._info)
+        looks = self._engines.turn_end is not None
+        await VADActor(
+            inbox=self.channels.heard[1],
+            spoken=self.channels.spoken[0],
+            reports=self.reports,
+            outbox=self.outbox,
+            detector=detector,
+            endpointer=Endpointer(
+                EndpointerSettings(
+                    frame_ms=detector.frame_samples * 1000 // detector.rate_hz,
+                    silence_ms=hearing.silence_ms,
+                    min_speech_ms=hearing.min_speech_ms,
+                    max_utterance_ms=hearing.max_utterance_ms,
+                    onset_ms=hearing.onset_ms,
+                    pause_ms=hearing.pause_ms if looks else None,
+                    floor_ms=min(hearing.floor_ms, hearing.silence_ms) if looks else None,
+                )
+            ),
+            pad_ms=hearing.speech_pad_ms,
+            reply_live=lambda: self.gate.reply_live,
+            telemetry=self._telemetry,
+            state=self.hearing,
+            pauses=self.pauses,
+            window_ms=functools.partial(
+                window_ms,
+                floor_ms=hearing.floor_ms,
+                ordinary_ms=hearing.silence_ms,
+                ceiling_ms=hearing.ceiling_ms,
+            ),
+        ).run()
+
+    async def run_asr(self) -> None:
+        hearing = self._hearing_settings
+        await ASRActor(
+            inbox=self.channels.spoken[1],
+            reports=self.reports,
+            outbox=self.outbox,
+            transcriber=self.transcriber,
+            utterance=self.utterance,
+            timeout_s=self._settings.transcribing.timeout_s,
+            partial_interval_s=hearing.partial_interval_ms / 1000,
+            partial_min_gap_s=hearing.partial_min_gap_ms / 1000,
+            telemetry=self._telemetry,
+            turn_end=self._engines.turn_end,
+            pauses=self.pauses,
+            foresees=self._max_early > 0,
+            tells_words=lambda: self.gate.reply_live,
+        ).run()
+
+    @property
+    def _max_early(self) -> int:
+        return self._settings.answering.speculations if self._engines.turn_end else 0
+
+    def _watch_audio(self, pcm16: bytes) -> None:
+        self._watchers.tell(AudioHeard(session_id=self._session_id, pcm16=pcm16))
+
+    # Turns
+
+    def _start_turn(
+        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
+    ) -> ReplyExit:
+        reply_exit = ReplyExit(record.turn, self.outbox, self.reports, record.ledger, held=held)
+        turn = Turn(
+            record=record,
+            conversation=conversation,
+            responder=self._engines.responder,
+            synthesizer=self._engines.synthesizer,
+            reply_exit=reply_exit,
+            gate=self.gate,
+            next_seq=self.dialogue.next_seq,
+            profile=self._dialect.profile,
+            answering=self._settings.answering,
+            speaking=self._settings.speaking,
+            timings=self._timings,
+            telemetry=self._telemetry,
+            observers=self._observers,
+        )
+        run = functools.partial(run_ranked, Rank.TURN, turn.run)
+        child = Child(f"turn-{record.turn}", run=run, restart=Restart.TEMPORARY)
+        self._spawn_turn(child)
+        return reply_exit
