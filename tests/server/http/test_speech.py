@@ -152,7 +152,7 @@ class Desk:
         media: Exception | None = None,
         **settings: object,
     ) -> None:
-        self.asr = asr or ScriptedTranscriber(["what is it"])
+        self.asr = asr or ScriptedTranscriber(["what is it"], shortest_ms=0)
         self.llm = ScriptedResponder(then=["It is ", "fine. ", "Really."] if llm is None else llm)
         self.tts = tts or ScriptedSynthesizer()
         self.endpoints = SpeechEndpoints(
@@ -218,7 +218,7 @@ async def test_the_id_by_which_a_client_traces_its_request_comes_back_in_every_a
         503: ("/speech/stt", b"{" + field + b'"audio": "' + audio + b'"}'),
     }
     for status, (path, body) in asked.items():
-        busy = ScriptedTranscriber(["x"], fail_on={("begin", 1): EngineBusy("full")})
+        busy = ScriptedTranscriber(["x"], shortest_ms=0, fail_on={("begin", 1): EngineBusy("full")})
         answer = await Desk(asr=busy).ask(post(path, body, "application/json", *headers))
         assert answer.status == status
         if echoed is not None:
@@ -262,7 +262,7 @@ async def test_voice_hears_answers_and_speaks(autojump_clock: Any) -> None:
 
 
 async def test_nothing_said_is_not_answered(autojump_clock: Any) -> None:
-    desk = Desk(asr=ScriptedTranscriber([""]))
+    desk = Desk(asr=ScriptedTranscriber([""], shortest_ms=0))
     answer = told(await desk.voice())
     assert (answer["transcript"], answer["reply"], answer["audio_b64"]) == ("", "", "")
     assert not desk.llm.conversations
@@ -302,11 +302,18 @@ async def test_a_body_that_does_not_come_is_408(autojump_clock: Any) -> None:
 
 FAILING = [
     (
-        Desk(asr=ScriptedTranscriber(["a"], fail_on={("feed", 2): EngineFailure("asr gone")})),
+        Desk(
+            asr=ScriptedTranscriber(
+                ["a"], shortest_ms=0, fail_on={("feed", 2): EngineFailure("asr gone")}
+            )
+        ),
         "gone",
     ),
-    (Desk(asr=ScriptedTranscriber(["a"], delays_s={"begin": math.inf})), "opening"),
-    (Desk(asr=ScriptedTranscriber(["a"], delays_s={"finish": math.inf})), "final decode"),
+    (Desk(asr=ScriptedTranscriber(["a"], shortest_ms=0, delays_s={"begin": math.inf})), "opening"),
+    (
+        Desk(asr=ScriptedTranscriber(["a"], shortest_ms=0, delays_s={"finish": math.inf})),
+        "final decode",
+    ),
     (Desk(llm=[EngineFailure("llm gone")]), "llm gone"),
     (Desk(llm=[HANG]), "took longer than 5 s"),
     (Desk(llm=["It ", HANG]), "took longer than 4 s"),
@@ -333,7 +340,7 @@ async def test_an_engine_that_is_missing_asks_for_no_retry() -> None:
 
 
 async def test_a_recognizer_that_has_no_room_is_a_503_that_says_when_to_come_again() -> None:
-    asr = ScriptedTranscriber(["a"], fail_on={("begin", 1): EngineBusy("9 people")})
+    asr = ScriptedTranscriber(["a"], shortest_ms=0, fail_on={("begin", 1): EngineBusy("9 people")})
     answer = await Desk(asr=asr).voice()
     assert answer.status == 503
     assert "9 people" in answer.body.decode()
@@ -341,7 +348,7 @@ async def test_a_recognizer_that_has_no_room_is_a_503_that_says_when_to_come_aga
 
 
 async def test_a_cancelled_request_leaves_nothing_open(autojump_clock: Any) -> None:
-    desk = Desk(asr=ScriptedTranscriber(["a"], delays_s={("feed", 2): math.inf}))
+    desk = Desk(asr=ScriptedTranscriber(["a"], shortest_ms=0, delays_s={("feed", 2): math.inf}))
     with trio.move_on_after(1) as scope:
         await desk.voice()
     assert scope.cancelled_caught
