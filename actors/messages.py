@@ -39,14 +39,6 @@ class TextPiece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phrase:
-    """A piece of the reply that is spoken at once. `number` counts a turn's phrases from 1."""
-
-    number: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenPhrase:
     number: int
     text: str

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import trio
 
 from ..conversation.attempts import Attempts
+from ..conversation.phrases import Phrase
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
 from ..engines.tts.interface import Synthesizer
@@ -21,7 +22,7 @@ from ..protocol.codes import Code
 from ..protocol.events import Failure, Outbound
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time
-from .messages import EndOfReply, Phrase, SpokenPhrase
+from .messages import EndOfReply, SpokenPhrase
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,14 +22,20 @@ import trio
 from ..actors.gate import ReplyGate
 from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
 from ..actors.llm import LLMActor, LLMDeadlines
-from ..actors.messages import EndOfReply, Phrase, SpokenPhrase, TextPiece, TurnOver
-from ..actors.phraser import PhraserActor, PhraseSplitter
+from ..actors.messages import (
+    EndOfReply,
+    SpokenPhrase,
+    TextPiece,
+    TurnOver,
+)
+from ..actors.phraser import PhraserActor
 from ..actors.playout import Playlist, Playout
 from ..actors.ranks import Rank
 from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
 from ..config import Answering, Speaking
 from ..conversation.attempts import Attempts
+from ..conversation.phrases import Phrase, PhraseSplitter
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
 from ..engines.llm.interface import Responder

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import msgspec
 
-from ...actors.phraser import PhraseSplitter
 from ...audio.pcm import HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
+from ...conversation.phrases import PhraseSplitter
 from ...engines.tts.interface import Speech
 from .head import BadRequest
 from .multipart import form_field, is_form_data

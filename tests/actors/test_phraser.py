@@ -10,8 +10,9 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.actors.messages import EndOfReply, Phrase, TextPiece
-from parley.actors.phraser import PhraserActor, PhraseSplitter
+from parley.actors.messages import EndOfReply, TextPiece
+from parley.actors.phraser import PhraserActor
+from parley.conversation.phrases import Phrase, PhraseSplitter
 
 
 def phrases(tokens: list[str], max_chars: int = 60, first_chars: int = 0) -> list[str]:

@@ -8,9 +8,10 @@ import pytest
 import trio
 import trio.testing
 
-from parley.actors.messages import EndOfReply, Phrase, SpokenPhrase
+from parley.actors.messages import EndOfReply, SpokenPhrase
 from parley.actors.tts import TTSActor
 from parley.conversation.attempts import Attempts
+from parley.conversation.phrases import Phrase
 from parley.engines.failures import (
     EngineBusy,
     EngineFailure,

@@ -463,7 +463,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import trio
 from support import lane_jobs
-from parley.engines.lane import Lane
+from parley.engines.lanes.lane import Lane
 
 async def main():
     lane = Lane("lane", lane_jobs.nothing)
