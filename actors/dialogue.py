@@ -286,6 +286,8 @@ class Dialogue:
         if meaning is Meaning.WORDS and self.turns.live is not None:
             await self._interrupt(self.turns.live)
         final_s = current_time()
+        if unsure:
+            await self.outbox.send(Finalizing())
         await self._tell_final(report)
         if text:
             self._watch_text(text, typed=False)

@@ -22,9 +22,10 @@ from ..config import Settings
 from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
 from ..engines.failures import EngineFailure
 from ..engines.kit import SessionInfo
-from ..engines.room import TURN_LANE, EngineRoom, hearings, open_engine_room
+from ..engines.room import EngineRoom, hearings, open_engine_room
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
+from ..engines.turn.open import TURN_LANE
 from ..protocol.chat import ChatMessage
 
 PHRASE = "hello world"

@@ -26,7 +26,7 @@ from parley.engines.asr.pocketsphinx_worker import load as load_pocketsphinx
 from parley.engines.asr.whisper import Ear, WhisperTranscriber
 from parley.engines.asr.whisper_worker import load as load_whisper
 from parley.engines.lanes.lane import Lane, LanePool
-from parley.engines.room import DETECTORS
+from parley.engines.vad.open import DETECTORS
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEECH_S = 1.2

@@ -673,8 +673,11 @@ class _Run:
             else:
                 rest = iter(said)
                 assert all(word in rest for word in words)
-        for at in self._cuts():
-            self._check_heard(at)
+        cuts = self._cuts()
+        for at, following in zip(cuts, [*cuts[1:], math.inf], strict=True):
+            # A reply that went on is in the memory as far as it was heard in the end.
+            if not any(at <= resumed <= following for resumed in self.resumed):
+                self._check_heard(at)
 
     def _check_cancelled(self) -> None:
         """A reply that was cancelled before it was done leaves nothing."""

@@ -293,3 +293,8 @@ class LanePool:
         )
         self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
         return lane
+
+
+def lanes_of(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:
+    """So many lanes of one kind, numbered from 1."""
+    return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))

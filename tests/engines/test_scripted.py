@@ -19,7 +19,7 @@ MS_100 = bytes(3200)
 
 
 async def test_words_are_heard_as_their_audio_is_fed() -> None:
-    transcriber: Transcriber = ScriptedTranscriber(["turn it off"], word_ms=300)
+    transcriber: Transcriber = ScriptedTranscriber(["turn it off"], shortest_ms=0, word_ms=300)
     await transcriber.begin()
     heard = [await transcriber.feed(MS_100) for _ in range(10)]
     assert heard == ["", "", *["turn"] * 3, *["turn it"] * 3, *["turn it off"] * 2]
@@ -29,14 +29,14 @@ async def test_words_are_heard_as_their_audio_is_fed() -> None:
 
 
 async def test_hypotheses_may_be_spelled_out_and_the_last_is_final() -> None:
-    transcriber = ScriptedTranscriber([["ten", "turn it", "turn it off"]], word_ms=100)
+    transcriber = ScriptedTranscriber([["ten", "turn it", "turn it off"], shortest_ms=0], word_ms=100)
     await transcriber.begin()
     assert [await transcriber.feed(MS_100) for _ in range(2)] == ["ten", "turn it"]
     assert (await transcriber.finish()).text == "turn it off"
 
 
 async def test_the_script_moves_on_when_an_utterance_is_finished() -> None:
-    transcriber = ScriptedTranscriber(["one", "two"])
+    transcriber = ScriptedTranscriber(["one", "two"], shortest_ms=0)
     for expected in ("one", "two"):
         await transcriber.begin()
         await transcriber.feed(SECOND)
@@ -54,13 +54,13 @@ async def test_the_script_moves_on_when_an_utterance_is_finished() -> None:
 
 
 async def test_an_utterance_without_audio_has_no_text() -> None:
-    transcriber = ScriptedTranscriber(["one"])
+    transcriber = ScriptedTranscriber(["one"], shortest_ms=0)
     await transcriber.begin()
     assert (await transcriber.finish()).text == ""
 
 
 async def test_an_empty_entry_is_never_a_word() -> None:
-    transcriber = ScriptedTranscriber(["", []])
+    transcriber = ScriptedTranscriber(["", [], shortest_ms=0])
     for _ in range(2):
         await transcriber.begin()
         assert await transcriber.feed(SECOND) == ""
@@ -83,7 +83,7 @@ async def test_calls_take_their_time_exactly(autojump_clock: MockClock) -> None:
 
 async def test_a_call_fails_where_the_script_says_so_and_loses_the_utterance() -> None:
     failure = EngineFailure("gone")
-    transcriber = ScriptedTranscriber(["one"], fail_on={("feed", 2): failure})
+    transcriber = ScriptedTranscriber(["one"], shortest_ms=0, fail_on={("feed", 2): failure})
     await transcriber.begin()
     await transcriber.feed(SECOND)
     with pytest.raises(EngineFailure) as caught:
@@ -97,7 +97,7 @@ async def test_a_call_fails_where_the_script_says_so_and_loses_the_utterance() -
 
 
 async def test_a_cancelled_call_loses_the_utterance(autojump_clock: MockClock) -> None:
-    transcriber = ScriptedTranscriber(["one"], delays_s={("feed", 1): math.inf})
+    transcriber = ScriptedTranscriber(["one"], shortest_ms=0, delays_s={("feed", 1): math.inf})
     await transcriber.begin()
     with trio.move_on_after(3) as scope:
         await transcriber.feed(SECOND)

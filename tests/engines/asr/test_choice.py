@@ -10,8 +10,9 @@ import structlog.testing
 
 from parley.config import Settings
 from parley.engines.asr.choice import EarChoice, choose_ear
+from parley.engines.asr.open import fetch_model
 from parley.engines.asr.whisper import lane_threads
-from parley.engines.room import choices, fetch_model, open_engine_room
+from parley.engines.room import choices, open_engine_room
 from support.whisper_folder import write_model
 
 
