@@ -217,7 +217,7 @@ async def open_server(
 
 
 def _dialect_at(path: str) -> Dialect:
-    bare, _, query = path.partition("?")
+    bare, _, query = path.partition("?") if isinstance(path, str) else (path, "", "")
     for dialect in DIALECTS:
         if bare in dialect.paths:
             return dialect.with_choices(dict(parse_qsl(query)))

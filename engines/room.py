@@ -28,6 +28,7 @@ from .media.decode_worker import load as load_media
 from .tts.choice import choose_voice
 from .tts.interface import ManyVoices
 from .tts.open import open_synthesizer
+from .turn.choice import choose_turn_end
 from .turn.open import TURN_LANE, open_turn_end
 from .vad.open import chosen_detector
 

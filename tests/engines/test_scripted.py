@@ -29,7 +29,9 @@ async def test_words_are_heard_as_their_audio_is_fed() -> None:
 
 
 async def test_hypotheses_may_be_spelled_out_and_the_last_is_final() -> None:
-    transcriber = ScriptedTranscriber([["ten", "turn it", "turn it off"], shortest_ms=0], word_ms=100)
+    transcriber = ScriptedTranscriber(
+        [["ten", "turn it", "turn it off"]], word_ms=100, shortest_ms=0
+    )
     await transcriber.begin()
     assert [await transcriber.feed(MS_100) for _ in range(2)] == ["ten", "turn it"]
     assert (await transcriber.finish()).text == "turn it off"
@@ -60,7 +62,7 @@ async def test_an_utterance_without_audio_has_no_text() -> None:
 
 
 async def test_an_empty_entry_is_never_a_word() -> None:
-    transcriber = ScriptedTranscriber(["", [], shortest_ms=0])
+    transcriber = ScriptedTranscriber(["", []], shortest_ms=0)
     for _ in range(2):
         await transcriber.begin()
         assert await transcriber.feed(SECOND) == ""
@@ -69,7 +71,7 @@ async def test_an_empty_entry_is_never_a_word() -> None:
 
 async def test_calls_take_their_time_exactly(autojump_clock: MockClock) -> None:
     transcriber = ScriptedTranscriber(
-        ["one"], delays_s={"feed": 0.25, ("feed", 2): 1.5, "finish": 0.125}
+        ["one"], shortest_ms=0, delays_s={"feed": 0.25, ("feed", 2): 1.5, "finish": 0.125}
     )
     began_s = trio.current_time()
     await transcriber.begin()
