@@ -216,7 +216,7 @@ async def open_server(
         server.stop()
 
 
-def _dialect_at(path: str) -> Dialect:
+def _dialect_at(path: object) -> Dialect:
     bare, _, query = path.partition("?") if isinstance(path, str) else (path, "", "")
     for dialect in DIALECTS:
         if bare in dialect.paths:

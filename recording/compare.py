@@ -91,14 +91,16 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
                 voiced_s = entry.at_s
             case "asr.finish" if "transcript" in entry.data:
                 text = entry.data["transcript"]["text"]
+                found.false_interruptions += interrupted and not text
+                interrupted = False
+                if not text:
+                    continue  # a noise: nobody is answered
                 found.finals.append(text)
                 # A reply that was begun before the end was certain counts when it is taken up.
                 found.turns += bool(early) and early.endswith(text)
                 foreseen, early = False, ""
                 last_final_s = entry.at_s
                 answered_s = voiced_s
-                found.false_interruptions += interrupted and not text
-                interrupted = False
             case "llm.reply" if foreseen and entry.data.get("conversation"):
                 early = str(entry.data["conversation"][-1]["text"])
             case "llm.reply":

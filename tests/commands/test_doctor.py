@@ -49,7 +49,9 @@ def room_with(
     room = EngineRoom(
         engines=Engines(
             detector=lambda session: detector(),
-            transcriber=lambda session: transcriber or ScriptedTranscriber(["hello world"]),
+            transcriber=lambda session: (
+                transcriber or ScriptedTranscriber(["hello world"], shortest_ms=0)
+            ),
             responder=ScriptedResponder([reply]),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
@@ -107,7 +109,7 @@ async def test_detectors_that_differ_between_endpoints_are_all_tried() -> None:
 async def test_the_recognizer_hears_what_the_synthesizer_said(
     autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transcriber = ScriptedTranscriber(["hello world"])
+    transcriber = ScriptedTranscriber(["hello world"], shortest_ms=0)
     room_with(monkeypatch, transcriber=transcriber)
     await engines()
     seconds = len(transcriber.heard[0]) / 32_000

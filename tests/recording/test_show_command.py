@@ -142,7 +142,7 @@ async def test_a_conversation_reads_like_one(autojump_clock: Clock) -> None:
         "(first audio 1143 ms, final words 783 ms, first token 983 ms)",
         "00:02.893  parley   holds back for 150 ms",
         "00:03.560  caller   “stop that now please”  "
-        "(4 partials, final 783 ms after the last sound)",
+        "(3 partials, final 783 ms after the last sound)",
     ]
 
 
