@@ -193,8 +193,7 @@ class Turnstile:
             if first is None or trio.current_time() < self._zero_s + first.at_s:
                 continue
             await self.admit(f"deadline {first.name}")
-            # In whole nanoseconds it may be a hair too early, and whoever waited would wait again.
-            self.now_s = max(self.now_s, math.ceil(first.at_s * 1e9) / 1e9)
+            self.now_s = max(self.now_s, _not_before(first.at_s))
             if first in self._deadlines:
                 self._pass(first)
                 self.note(f"deadline {first.name}")
@@ -202,6 +201,14 @@ class Turnstile:
     def _pass(self, deadline: Deadline) -> None:
         self._deadlines.remove(deadline)
         deadline.scope.cancel()
+
+
+def _not_before(at_s: float) -> float:
+    """The first whole nanosecond that is not before a moment: were the time a hair too early,
+    whoever waited for the moment would wait again, for ever."""
+    nanoseconds = math.ceil(at_s * 1e9)
+    # The product is rounded, and may have lost the hair.
+    return (nanoseconds + (nanoseconds / 1e9 < at_s)) / 1e9
 
 
 @dataclass(eq=False, slots=True)

@@ -176,3 +176,25 @@ async def test_a_deadline_that_passes_has_passed(autojump_clock: Clock) -> None:
         nursery.cancel_scope.cancel()
 
     await in_a_session(body)
+
+
+async def test_a_deadline_that_passed_is_never_a_hair_ahead(autojump_clock: Clock) -> None:
+    """In binary fractions some moments are lost in whole nanoseconds, and would be waited for
+    again and again."""
+
+    async def body(nursery: trio.Nursery, turnstile: Turnstile) -> None:
+        keeper = trio.CancelScope()
+
+        async def keep_time() -> None:
+            with keeper:
+                await turnstile.keep_time()
+
+        nursery.start_soon(keep_time)
+        for hair in range(1000):
+            at_s = 5.262 + 0.001 * hair + 9e-16
+            with ts.move_on_at(at_s, "moment"):
+                await trio.sleep_forever()
+            assert ts.current_time() >= at_s
+        keeper.cancel()
+
+    await in_a_session(body)

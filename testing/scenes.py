@@ -1,0 +1,206 @@
+"""The table of scenes: every scripted session that tests run, record, replay and cancel.
+
+`SCENES` has them by name. Those that are `kept` have a recording in `tests/recordings`, made by
+`scripts/make_corpus.py`, so their times and words stay as they are. A scene that is added to the
+table is replayed under many schedules, written to a file and read again, and cancelled at its
+steps, by the tests that iterate over it: `tests/recording/test_replay.py`,
+`tests/recording/test_corpus.py`, `tests/test_cancel_everywhere.py` and
+`tests/test_conversations_property.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..engines.failures import LaneLost
+from ..engines.llm.scripted import HANG, Step
+from ..protocol.io_speech import DIALECT as IO_SPEECH
+from ..protocol.newspeech import DIALECT as NEWSPEECH
+from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from . import peers
+from .scene import Action, Say, Scene, Send, Wait
+
+REPLY: tuple[Step, ...] = (
+    *(0.15, "The ", 0.04, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?"),
+)
+_ASR = {"delays_s": {"feed": 0.012, "conclude": 0.06, "finish": 0.06}, "word_ms": 150}
+_ASR_BEGUN_EARLY = _ASR | {"delays_s": {"feed": 0.012, "conclude": 0.06, "finish": 0.0}}
+
+_KEPT = Scene(
+    name="barge-in",
+    dialect=PROMPT_VOICE,
+    peer=peers.interrupts,
+    words=("turn the light off", "stop that now", "thank you"),
+    asr=_ASR,
+    reply=REPLY,
+    tts={"delay_s": 0.08, "ms_per_char": 40, "rate_hz": 8000},
+    kept=True,
+)
+
+KEPT = (
+    _KEPT,
+    replace(_KEPT, name="false-alarm", dialect=NEWSPEECH, peer=peers.coughs),
+    replace(
+        _KEPT,
+        name="recognizer-crashes",
+        peer=peers.asks_and_stops,
+        asr=_ASR | {"fail_on": {("feed", 3): LaneLost("gone")}},
+    ),
+    replace(
+        _KEPT,
+        name="backpressure",
+        peer=peers.asks_and_stops,
+        settings={"stream_backpressure_threshold": 2, "stream_partial_min_gap_ms": 20},
+        capacity=1,
+        slow_s=0.12,
+    ),
+    replace(
+        _KEPT,
+        name="llm-timeout",
+        peer=peers.waits_for_an_error,
+        reply=("Well ", HANG),
+        settings={"stream_llm_gap_s": 0.5},
+    ),
+    replace(_KEPT, name="io-speech", dialect=IO_SPEECH, peer=peers.asks_in_base64),
+    replace(_KEPT, name="typed", dialect=NEWSPEECH, peer=peers.types_and_says_goodbye),
+    replace(_KEPT, name="drain", peer=peers.is_drained),
+    replace(
+        _KEPT,
+        name="begun-early",
+        peer=peers.asks_and_stops,
+        asr=_ASR_BEGUN_EARLY,
+        turn_end=(0.9,),
+    ),
+    replace(
+        _KEPT,
+        name="begun-in-vain",
+        dialect=NEWSPEECH,
+        peer=peers.hesitates,
+        asr=_ASR_BEGUN_EARLY,
+        turn_end=(0.1, 0.2, 1.0),
+    ),
+    # A reply is suspended by every interruption, and ended only by words.
+    replace(
+        _KEPT,
+        name="hum-while-thinking",
+        peer=(Send("start"), Say(700, 700 + 400, 20), Say(800, 1200, 20), Wait(4)),
+        words=("turn the light off", ""),
+        reply=(2.0, *REPLY),
+    ),
+    replace(
+        _KEPT,
+        name="hum-during-reply",
+        dialect=IO_SPEECH,
+        peer=(Send("start"), Say(700, 700 + 600, 20), Say(800, 1200, 20), Wait(4)),
+        words=("turn the light off", ""),
+    ),
+    replace(
+        _KEPT,
+        name="short-no",
+        peer=(Send("start"), Say(700, 700 + 800, 20), Say(220, 1500, 20), Wait(4)),
+        words=("turn the light off", "no"),
+        asr=_ASR | {"shortest_ms": 0},
+    ),
+)
+
+_REPLAYED = Scene(
+    name="two-turns",
+    dialect=PROMPT_VOICE,
+    peer=peers.asks_twice,
+    words=("turn the light off", "stop that now please", "thank you"),
+    asr={"delays_s": {"feed": 0.013, "finish": 0.07}},
+    reply=(0.2, "The ", 0.05, *REPLY[3:]),
+    tts={"delay_s": 0.11},
+)
+
+_HEARD = ("two-turns", "interruption", "in-base64")
+"""Of the scenes in `_PLAIN`, those whose peer speaks."""
+
+_PLAIN = (
+    _REPLAYED,
+    replace(_REPLAYED, name="interruption", peer=peers.interrupts_and_cancels),
+    replace(_REPLAYED, name="typed-twice", dialect=NEWSPEECH, peer=peers.types),
+    replace(_REPLAYED, name="in-base64", dialect=IO_SPEECH, peer=peers.clicks_and_interrupts),
+    replace(_REPLAYED, name="broadcast-newspeech", dialect=NEWSPEECH, peer=peers.is_played_to),
+    replace(_REPLAYED, name="broadcast-io-speech", dialect=IO_SPEECH, peer=peers.is_played_to),
+)
+
+DOCUMENT_EVENTS = replace(
+    _REPLAYED,
+    name="document-events",
+    dialect=IO_SPEECH.with_choices({"events": "document"}),
+    peer=(Say(700, 900), Wait(3)),
+)
+
+
+def _lane_lost(scene: Scene) -> Scene:
+    """The same conversation; the fourth piece of audio costs the recognizer its process."""
+    asr = {**scene.asr, "fail_on": {("feed", 4): LaneLost("gone")}}
+    return replace(scene, name=f"{scene.name}-lane-lost", asr=asr)
+
+
+_LEFT = replace(
+    _REPLAYED,
+    name="left-in-a-reply",
+    peer=peers.leaves_in_a_reply,
+    words=("go on", "stop that please"),
+    asr={"delays_s": {"feed": 0.01, "finish": 0.03}},
+    reply=("One. ", 0.05, "Two. ", 0.4, "Three."),
+    tts={"delay_s": 0.02, "ms_per_char": 100},
+    capacity=8,
+)
+_LEFT_EARLY = replace(
+    _LEFT,
+    name="left-in-a-reply-begun-early",
+    peer=peers.hesitates_and_leaves,
+    turn_end=(0.3, 0.9),
+)
+
+LEFT = (
+    replace(_LEFT, name="drained-in-a-reply", peer=peers.is_drained_in_a_reply),
+    _LEFT,
+    replace(
+        _LEFT_EARLY,
+        name="drained-in-a-reply-begun-early",
+        peer=peers.hesitates_and_is_drained,
+    ),
+    _LEFT_EARLY,
+)
+"""Sessions that end in the middle: the server's wish, or a connection that is lost."""
+
+INTERRUPTIONS: dict[str, tuple[Action, ...]] = {
+    "over-a-reply": (Say(600, 900), Wait(0.4), Say(700, 1200)),
+    "while-thinking": (Say(600, 720), Say(500, 1200)),
+    "by-nothing-then-speech": (Say(600, 900), Say(120, 400), Say(600, 1200)),
+    "by-the-client": (Say(600, 900), Wait(0.5), Send("cancel"), Say(600, 1200)),
+}
+
+
+def _interrupted() -> Iterator[Scene]:
+    for name, actions in INTERRUPTIONS.items():
+        for dialect in (PROMPT_VOICE, IO_SPEECH, NEWSPEECH):
+            yield replace(
+                _REPLAYED,
+                name=f"interrupted-{name}-{dialect.profile.name}",
+                dialect=dialect,
+                peer=(Send("start"), *actions, Wait(3)),
+                asr={"delays_s": {"feed": 0.01, "finish": 0.06}},
+                tts={"delays_s": {1: 0.1, 2: 0.1}},
+            )
+
+
+INTERRUPTED = tuple(_interrupted())
+"""Interruptions of every kind, in every dialect; what their peers do is data."""
+
+SCENES: dict[str, Scene] = {
+    scene.name: scene
+    for scene in (
+        *KEPT,
+        *_PLAIN,
+        *(_lane_lost(scene) for scene in _PLAIN if scene.name in _HEARD),
+        DOCUMENT_EVENTS,
+        *LEFT,
+        *INTERRUPTED,
+    )
+}
