@@ -30,7 +30,8 @@ from parley.client.server_process import server_process
 from parley.client.wire import open_wire
 from parley.embedding import open_server
 from parley.engines.kit import OwnEngines
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.tts.interface import Speech, Synthesizer
 from parley.engines.tts.pyttsx3 import Pyttsx3Synthesizer, loader
 from parley.supervisor import Child, Supervisor

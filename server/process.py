@@ -8,8 +8,9 @@ import structlog
 import trio
 
 from ..config import Settings
+from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
-from ..engines.room import NO_OWN_ENGINES, fetch_model, open_engine_room
+from ..engines.room import NO_OWN_ENGINES, open_engine_room
 from .logs import configure_logging
 from .tree import PortInUse, Server, open_listeners
 

@@ -13,18 +13,22 @@ So they stay young, and the final still has its whole tail.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
 
+from ...config import Hearing, Transcribing
 from ..failures import EngineFailure, EngineUnavailable, LaneLost
-from ..lanes.lane import LanePool
+from ..lanes.pool import LanePool, numbered_lanes
 from .admission import Admission, Expected
 from .interface import Hypothesis, Transcript
+from .recognizer import Recognizer
 from .whisper_guards import Decoded, Guard, guard_of
 from .whisper_window import (
     FULL_FRAMES,
@@ -34,7 +38,7 @@ from .whisper_window import (
     seconds_of,
     token_cap,
 )
-from .whisper_worker import Pass, decode
+from .whisper_worker import Pass, decode, load_named
 
 TAIL_S = 12.0
 """The most that a partial looks at; of more, the beginning is settled."""
@@ -67,7 +71,7 @@ ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ear:
+class Shared:
     """What the transcribers of a server share."""
 
     pool: LanePool
@@ -168,16 +172,16 @@ def lane_threads(wanted: int, lanes: int) -> int:
 class WhisperTranscriber:
     """One per session."""
 
-    def __init__(self, ear: Ear, session_id: str = "") -> None:
-        self._ear = ear
-        self._language = ear.language
+    def __init__(self, shared: Shared, session_id: str = "") -> None:
+        self._shared = shared
+        self._language = shared.language
         self._open: _Open | None = None
 
     async def begin(self) -> None:
         await self.abandon()
-        if self._ear.pool.load_error is not None:
-            raise EngineUnavailable(self._ear.pool.load_error)
-        self._ear.admission.enter()
+        if self._shared.pool.load_error is not None:
+            raise EngineUnavailable(self._shared.pool.load_error)
+        self._shared.admission.enter()
         self._open = _Open()
 
     async def feed(self, pcm16: bytes) -> None:
@@ -238,7 +242,7 @@ class WhisperTranscriber:
         utterance = self._utterance()
         try:
             transcript = await self.conclude()
-            self._ear.admission.learn(
+            self._shared.admission.learn(
                 work_s=utterance.sure_ms / 1000,
                 final_s=utterance.final_ms / 1000,
                 audio_s=utterance.audio_s,
@@ -256,9 +260,11 @@ class WhisperTranscriber:
     def _due(self, utterance: _Open) -> bool:
         """Whether another partial is worth its time, for this talker and beside the others."""
         fresh_s = seconds_of(len(utterance.audio) - utterance.asked_bytes)
-        ear = self._ear
+        shared = self._shared
         # The more people talk, the longer each waits, so that all partials fit in their share.
-        fair_s = utterance.partial_s * max(1, ear.admission.talking) / len(ear.pool.lanes) / SHARE
+        fair_s = (
+            utterance.partial_s * max(1, shared.admission.talking) / len(shared.pool.lanes) / SHARE
+        )
         wait_s = max(PARTIAL_GAP_S, min(fair_s, PARTIAL_LIMIT_S))
         return fresh_s >= PARTIAL_GAP_S / 2 and trio.current_time() >= utterance.asked_s + wait_s
 
@@ -273,10 +279,10 @@ class WhisperTranscriber:
 
         # Windows of about one size share a call; another would be padded to the widest.
         alike = ("partial", int(utterance.looked_s // 2), len(utterance.agreed))
-        decoded = await self._ear.pool.pick().call_late(decode, newest, alike=alike)
+        decoded = await self._shared.pool.pick().call_late(decode, newest, alike=alike)
         self._note(utterance, decoded)
         utterance.partial_ms = decoded.ms
-        if guard := self._ear.guard(decoded):
+        if guard := self._shared.guard(decoded):
             utterance.doubts[guard.value] += 1
             utterance.forget()  # perhaps that was the trap
             return None
@@ -297,9 +303,9 @@ class WhisperTranscriber:
         looked = bytes(utterance.audio[utterance.looked_from :])
         at = quiet_point(looked, least_s, utterance.looked_s - rest_s)
         job = self._pass(looked[:at], PARTIAL_MARGIN_S, beam=1)
-        decoded = await self._ear.pool.pick().call_late(decode, lambda: job)
+        decoded = await self._shared.pool.pick().call_late(decode, lambda: job)
         self._note(utterance, decoded)
-        if guard := self._ear.guard(decoded):
+        if guard := self._shared.guard(decoded):
             utterance.doubts[guard.value] += 1
             utterance.partial_ms = 0.0  # another place, when the next partial was slow
             return
@@ -327,18 +333,18 @@ class WhisperTranscriber:
         window that the model was trained on, and if that is not believed either, it is nothing or
         the likelier of the two."""
         first = await self._careful(utterance, pcm16, None, urgent)
-        guard = self._ear.guard(first)
+        guard = self._shared.guard(first)
         if guard is None:
             return self._believed(utterance, first)
         utterance.doubts[guard.value] += 1
         if guard is Guard.SILENCE:
             return ""
         second = await self._careful(utterance, pcm16, FULL_FRAMES, urgent)
-        guard = self._ear.guard(second)
+        guard = self._shared.guard(second)
         if guard is None:
             return self._believed(utterance, second)
         utterance.doubts[f"{guard.value}, padded"] += 1
-        unsure = [d for d in (first, second) if self._ear.guard(d) is Guard.UNSURE]
+        unsure = [d for d in (first, second) if self._shared.guard(d) is Guard.UNSURE]
         if not unsure:
             return ""  # loops and silence: nobody said that
         return self._believed(utterance, max(unsure, key=lambda d: d.log_probability))
@@ -346,10 +352,10 @@ class WhisperTranscriber:
     async def _careful(
         self, utterance: _Open, pcm16: bytes, frames: int | None, urgent: bool
     ) -> Decoded:
-        job = self._pass(pcm16, FINAL_MARGIN_S, beam=self._ear.beam, frames=frames)
+        job = self._pass(pcm16, FINAL_MARGIN_S, beam=self._shared.beam, frames=frames)
         for attempt in range(ATTEMPTS):
             try:
-                lane = self._ear.pool.pick()
+                lane = self._shared.pool.pick()
                 decoded = await lane.call_late(decode, lambda: job, urgent=urgent)
                 break
             except LaneLost:
@@ -375,7 +381,7 @@ class WhisperTranscriber:
             pcm16=pcm16,
             frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
             beam=beam,
-            tokens=self._ear.tokens(audio_s),
+            tokens=self._shared.tokens(audio_s),
             language=self._language,
             begins=begins,
         )
@@ -399,7 +405,7 @@ class WhisperTranscriber:
     def _let_go(self) -> None:
         if self._open is not None:
             self._open = None
-            self._ear.admission.leave()
+            self._shared.admission.leave()
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
@@ -408,3 +414,23 @@ def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
         if a != b:
             return one[:index]
     return min(one, other, key=len)
+
+
+@asynccontextmanager
+async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[Recognizer]:
+    """The recognizer as the settings describe it. Nothing can fail here: its lanes load it."""
+    threads = lane_threads(transcribing.threads, transcribing.lanes)
+    load = functools.partial(
+        load_named, transcribing.whisper_model, transcribing.models_dir, threads
+    )
+    lanes = numbered_lanes("asr", transcribing.lanes, load)
+    admission = Admission(len(lanes), expected(transcribing.whisper_model))
+    shared = Shared(
+        pool=LanePool(lanes),
+        admission=admission,
+        language="" if transcribing.language == "auto" else transcribing.language,
+        beam=transcribing.beam,
+    )
+    yield Recognizer(
+        make=lambda session: WhisperTranscriber(shared), lanes=lanes, admission=admission
+    )

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import trio
 
+from ...config import Answering
 from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure
+from ..services.keys import plain_text
 from ..services.openai_client import Blame, Client, open_client
 
 if TYPE_CHECKING:
@@ -199,3 +201,16 @@ async def open_openai(
             limits["temperature"] = temperature
         _ = client.sdk.chat.completions.with_streaming_response  # its imports now, not at a reply
         yield OpenAIResponder(client=client, model=model, limits=limits)
+
+
+@asynccontextmanager
+async def opened(answering: Answering) -> AsyncIterator[OpenAIResponder]:
+    """The responder as the settings describe it. Raises EngineUnavailable."""
+    async with open_openai(
+        model=answering.model,
+        max_tokens=answering.max_tokens,
+        temperature=answering.temperature,
+        base_url=answering.base_url,
+        api_key=plain_text(answering.api_key),
+    ) as responder:
+        yield responder

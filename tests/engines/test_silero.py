@@ -13,8 +13,8 @@ import pytest
 from parley.audio.wav import read_wav
 from parley.config import Settings
 from parley.engines.failures import EngineUnavailable
-from parley.engines.room import DETECTORS
 from parley.engines.vad import silero
+from parley.engines.vad.open import DETECTORS
 from parley.engines.vad.silero import FRAME_SAMPLES, SileroDetector, model_path, shared_session
 
 RECORDING = Path(__file__).parents[2] / "examples/audio/2-umbrella.wav"

@@ -20,8 +20,8 @@ from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
-from parley.engines.room import chosen_detector
 from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.vad.open import chosen_detector
 from parley.protocol import io_speech, newspeech, prompt_voice
 from parley.protocol.chat import ChatMessage
 from parley.telemetry import Telemetry

@@ -14,10 +14,11 @@ from parley.config import Hearing, Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines, OwnEngines, SessionInfo
 from parley.engines.llm.scripted import ScriptedResponder
-from parley.engines.room import chosen_detector, open_engine_room
+from parley.engines.room import open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.energy import EnergyDetector
 from parley.engines.vad.newspeech import NewSpeechDetector
+from parley.engines.vad.open import chosen_detector
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.engines.vad.webrtc import WebRtcDetector
 from parley.protocol import io_speech, newspeech, prompt_voice

@@ -20,8 +20,9 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
-from parley.engines.lanes.lane import FAIR_RUN_S, Lane, LanePool
+from parley.engines.lanes.lane import FAIR_RUN_S, Lane
 from parley.engines.lanes.life import WorkerLife
+from parley.engines.lanes.pool import LanePool
 from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue
 from parley.engines.lanes.worker import WorkerReplaced, warm, work
 from support import lane_jobs as jobs  # spawned workers inherit sys.path

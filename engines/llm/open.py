@@ -1,0 +1,45 @@
+"""Which responder the settings ask for, and how it is opened.
+
+A further responder is one file in this folder, with an `opened` of its own, and one line in
+RESPONDERS (and its name in the settings' `LlmEngine`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from ...config import Answering, Settings
+from .interface import Responder
+from .local import LocalResponder
+
+
+def _openai(answering: Answering) -> AbstractAsyncContextManager[Responder]:
+    from .openai import opened  # its SDK takes a second to import; only who uses it pays for that
+
+    return opened(answering)
+
+
+RESPONDERS: dict[str, Callable[[Answering], AbstractAsyncContextManager[Responder]]] = {
+    "local": lambda answering: nullcontext(LocalResponder()),
+    "openai": _openai,
+}
+
+
+def open_responder(
+    settings: Settings, own: Responder | None = None
+) -> AbstractAsyncContextManager[Responder]:
+    """The responder for as long as the context lasts: the embedder's own, or the one of the
+    settings. Entering raises EngineUnavailable for a setting that cannot work."""
+    if own is not None:
+        return nullcontext(own)
+    return RESPONDERS[settings.answering.engine](settings.answering)
+
+
+def chosen_name(settings: Settings) -> str:
+    """The responder's name, and why it was chosen where the settings left that open."""
+    engine = settings.answering.engine
+    if settings.stream_llm_engine != "auto":
+        return engine
+    reason = "an API key or base URL is set" if engine == "openai" else "no OPENAI_API_KEY"
+    return f"{engine} (auto: {reason})"

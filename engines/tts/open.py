@@ -1,0 +1,46 @@
+"""Which voice the settings ask for, and how it is opened.
+
+A further voice is one file in this folder, with an `opened` of its own, and one line in VOICES
+(and its name in the settings' `TtsEngine`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from ...config import Settings, Speaking
+from . import piper, pyttsx3
+from .choice import choose_voice
+from .interface import Synthesizer
+from .voice import Voice
+
+
+def _openai(speaking: Speaking) -> AbstractAsyncContextManager[Voice]:
+    from .openai import opened  # its SDK takes a second to import; only who uses it pays for that
+
+    return opened(speaking)
+
+
+VOICES: dict[str, Callable[[Speaking], AbstractAsyncContextManager[Voice]]] = {
+    "pyttsx3": lambda speaking: nullcontext(pyttsx3.opened(speaking)),
+    "piper": lambda speaking: nullcontext(piper.opened(speaking)),
+    "openai": _openai,
+}
+
+
+def open_voice(
+    settings: Settings, own: Synthesizer | None = None
+) -> AbstractAsyncContextManager[Voice]:
+    """The voice for as long as the context lasts: the embedder's own, or the one of the settings.
+    Entering raises EngineUnavailable for a setting that cannot work."""
+    if own is not None:
+        return nullcontext(Voice(synthesizer=own))
+    engine, _ = choose_voice(settings.speaking)
+    return VOICES[engine](settings.speaking)
+
+
+def chosen_name(settings: Settings) -> str:
+    """The voice's engine, and why it was chosen where the settings left that open."""
+    engine, why = choose_voice(settings.speaking)
+    return f"{engine} ({why})" if why else engine
