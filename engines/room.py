@@ -6,7 +6,6 @@ here they are only put together.
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from .asr.open import chosen_name as chosen_recognizer
 from .asr.open import open_recognizer
 from .kit import Engines, OwnEngines
 from .lanes.lane import Lane
+from .lanes.supervisor import LanesSupervisor
 from .llm.interface import Warms
 from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
@@ -59,21 +59,15 @@ class EngineRoom:
         return list(voice.voices) if isinstance(voice, ManyVoices) else []
 
     def supervisor(self, observers: Sequence[Observer] = ()) -> Supervisor:
-        """The supervisor of all lanes. Without intensity: a lane paces its own restarts, and an
-        engine that cannot be kept alive must not take the server down with it.
+        """The supervisor of all lanes; see LanesSupervisor.
 
         Beside them the connection to a service that answers is opened, once, so that the first
         reply need not wait for it. Nothing waits for that, and it fails in a line of the log."""
-        children = [Child(lane.name, run=lane.run, ready=True) for lane in self.lanes]
         responder = self.engines.responder
+        beside = []
         if isinstance(responder, Warms):
-            children.insert(0, Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
-        return Supervisor(
-            "lanes",
-            children,
-            max_restarts=math.inf,
-            observers=observers,
-        )
+            beside.append(Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
+        return LanesSupervisor(self.lanes, beside=beside, observers=observers)
 
     def not_ready(self) -> list[str]:
         """What the server still waits for before it can talk; empty when it can.

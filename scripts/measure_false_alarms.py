@@ -66,7 +66,9 @@ async def serve(port: int) -> None:
     voice = SameVoice(Pyttsx3Synthesizer(LanePool([lane])))
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
-            await nursery.start(Supervisor("voice", [Child(lane.name, run=lane.run)]).run)
+            await nursery.start(
+                Supervisor("voice", [Child(lane.name, run=lane.run, ready=True)]).run
+            )
             async with open_server(port=port, own=OwnEngines(synthesizer=voice)):
                 await anext(aiter(signals))
             nursery.cancel_scope.cancel()

@@ -34,10 +34,10 @@ class LanePool:
 
     def pick(self) -> Lane:
         """The least loaded: of the ready ones, else of those that may become ready. Equals take
-        turns."""
+        turns. Where no lane can serve, the caller learns it from the lane."""
         lane = min(
             self.lanes[self._next :] + self.lanes[: self._next],
-            key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load),
+            key=lambda lane: (not lane.ready, lane.refusal is not None, lane.load),
         )
         self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
         return lane

@@ -14,8 +14,9 @@ from parley.engines.failures import EngineFailure, EngineTimeout
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.scripted import ScriptedSynthesizer
 
-SECOND = bytes(32_000)
-MS_100 = bytes(3200)
+MS_100 = b"\x00\x10" * 1600
+"""Loud enough to be sound: silence would be a noise without words."""
+SECOND = MS_100 * 10
 
 
 async def test_words_are_heard_as_their_audio_is_fed() -> None:
@@ -29,7 +30,9 @@ async def test_words_are_heard_as_their_audio_is_fed() -> None:
 
 
 async def test_hypotheses_may_be_spelled_out_and_the_last_is_final() -> None:
-    transcriber = ScriptedTranscriber([["ten", "turn it", "turn it off"]], word_ms=100)
+    transcriber = ScriptedTranscriber(
+        [["ten", "turn it", "turn it off"]], word_ms=100, shortest_ms=0
+    )
     await transcriber.begin()
     assert [await transcriber.feed(MS_100) for _ in range(2)] == ["ten", "turn it"]
     assert (await transcriber.finish()).text == "turn it off"
