@@ -28,7 +28,8 @@ from ..client.recording import Recording, load_folder
 from ..client.report import normalized_words, word_errors
 from ..config import Settings
 from ..engines.asr.admission import Admission, Expected
-from ..engines.asr.whisper import LEAST_WINDOW_S, PARTIAL_MARGIN_S, Shared, WhisperTranscriber
+from ..engines.asr.whisper import Shared, WhisperTranscriber
+from ..engines.asr.whisper_utterance import LEAST_WINDOW_S, PARTIAL_MARGIN_S
 from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
 from ..engines.asr.whisper_worker import Pass, decode, load
 from ..engines.kit import SessionInfo
