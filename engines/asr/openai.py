@@ -21,6 +21,7 @@ from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
 from ...config import Hearing, Transcribing
 from ..failures import EngineFailure, LaneLost
+from ..services.json_answer import parse_json
 from ..services.keys import plain_text
 from ..services.openai_client import Client, SettingNames, open_client
 from .interface import Hypothesis, Transcript
@@ -161,8 +162,8 @@ class OpenAITranscriber:
     def _text(self, body: bytes) -> str:
         blame = self._client.blame
         try:
-            answer = msgspec.json.decode(body, type=_Answer)
-        except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are ValueErrors
+            answer = parse_json(body, _Answer)
+        except ValueError:
             began = blame.clean(body[:80].decode("utf-8", "replace"))
             raise EngineFailure(
                 f"{blame.place} answered with no transcript but {began!r}", retryable=False

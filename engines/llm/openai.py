@@ -22,6 +22,7 @@ import trio
 from ...config import Answering
 from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure
+from ..services.json_answer import parse_json
 from ..services.keys import plain_text
 from ..services.openai_client import Blame, Client, open_client
 
@@ -113,8 +114,8 @@ class _Tokens:
             self._end("[DONE]")
             return ""
         try:
-            chunk = msgspec.json.decode(event, type=_Chunk)
-        except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are ValueErrors
+            chunk = parse_json(event, _Chunk)
+        except ValueError:
             raise EngineFailure(f"{self._blame.place} sent an event that is no JSON") from None
         if chunk.error and self._finish is None:
             raise self._blame.for_status(None, chunk.error)
@@ -164,7 +165,9 @@ class OpenAIResponder:
 
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
-        said = [{"role": message.role, "content": message.text} for message in conversation]
+        said = [
+            {"role": message.role, "content": _encodable(message.text)} for message in conversation
+        ]
         request = self.client.sdk.chat.completions.with_streaming_response.create(
             model=self.model,
             messages=cast("list[ChatCompletionMessageParam]", said),
@@ -177,6 +180,12 @@ class OpenAIResponder:
     async def warm(self) -> None:
         """Have a connection open for the next reply; see warmth.py."""
         await self.client.warmer.warm()
+
+
+def _encodable(text: str) -> str:
+    """With a question mark for each half of a character (a lone surrogate), which has no UTF-8.
+    A setting from an environment that is no UTF-8 holds such."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @asynccontextmanager

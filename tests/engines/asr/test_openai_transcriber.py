@@ -281,6 +281,7 @@ async def test_a_status_tells_whether_to_try_again_and_what_to_do(
         (answer(b'{"text": "Hel'), "no transcript", False),
         (answer(b""), "no transcript", False),
         (answer(b'{"text": "\xff"}'), "no transcript", False),
+        (answer(b'{"error": ' + b"[" * 10_000), "no transcript", False),
         (tell_json({"text": 5}), "no transcript", False),
         (tell_json(["Hello"]), "no transcript", False),
         (tell_json({"words": []}), "without a text", False),
