@@ -66,7 +66,7 @@ def parse_wav(data: bytes, *, name: str | Path = "upload") -> Wav:
         with wave.open(io.BytesIO(_plain(data)), "rb") as reader:
             channels, width, rate_hz = reader.getparams()[:3]
             raw = reader.readframes(reader.getnframes())
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk with a mad size
         raise NotAWav(name, _why_unreadable(data, error)) from None
     if width != 2:
         raise NotAWav(name, f"holds {8 * width} bit samples; {_SUPPORTED}")

@@ -28,11 +28,13 @@ from ..client.recording import Recording, load_folder
 from ..client.report import normalized_words, word_errors
 from ..config import Settings
 from ..engines.asr.admission import Admission, Expected
-from ..engines.asr.whisper import LEAST_WINDOW_S, PARTIAL_MARGIN_S, Ear, WhisperTranscriber
+from ..engines.asr.whisper import Shared, WhisperTranscriber
+from ..engines.asr.whisper_utterance import LEAST_WINDOW_S, PARTIAL_MARGIN_S
 from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
 from ..engines.asr.whisper_worker import Pass, decode, load
 from ..engines.kit import SessionInfo
-from ..engines.lanes.lane import Lane, LanePool
+from ..engines.lanes.lane import Lane
+from ..engines.lanes.pool import LanePool
 from ..engines.room import open_engine_room
 from ..wallclock import utc_now
 from .asr_worker import stock
@@ -205,7 +207,7 @@ async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[s
 
 def _alone(lane: Lane) -> WhisperTranscriber:
     """One that has the lane for itself."""
-    ear = Ear(
+    shared = Shared(
         pool=LanePool([lane]),
         admission=Admission(99, Expected(rtf=0.1, final_s=0.1)),
         language="en",
@@ -213,7 +215,7 @@ def _alone(lane: Lane) -> WhisperTranscriber:
         guard=lambda decoded: None,  # random weights say nothing that could be believed
         tokens=lambda audio_s: math.ceil(audio_s * TOKENS_PER_S),  # nor do they come to an end
     )
-    return WhisperTranscriber(ear)
+    return WhisperTranscriber(shared)
 
 
 async def _lag(name: str, lane: Lane, speech: bytes) -> dict[str, Any]:

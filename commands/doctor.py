@@ -22,10 +22,11 @@ from ..config import Settings
 from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
 from ..engines.failures import EngineFailure
 from ..engines.kit import SessionInfo
-from ..engines.room import EngineRoom, hearings, open_engine_room
+from ..engines.room import EngineRoom, open_engine_room
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
 from ..engines.turn.open import TURN_LANE
+from ..engines.vad.open import hearings
 from ..protocol.chat import ChatMessage
 
 PHRASE = "hello world"
@@ -41,7 +42,7 @@ VOICE_ADVICE = {
     "piper": "mend STREAM_PIPER_VOICE, or set STREAM_TTS_ENGINE=pyttsx3",
     "openai": SERVICE_ADVICE.format("OPENAI_TTS") + "; or set STREAM_TTS_ENGINE=pyttsx3",
 }
-EAR_ADVICE = {
+RECOGNIZER_ADVICE = {
     "pocketsphinx": "reinstall pocketsphinx (make clean run)",
     "whisper": "see `parley models list`; or set STREAM_ASR_ENGINE=pocketsphinx",
     "openai": SERVICE_ADVICE.format("OPENAI_ASR") + "; or set STREAM_ASR_ENGINE=pocketsphinx",
@@ -111,7 +112,7 @@ async def _engines(settings: Settings) -> list[Check]:
         checks = [
             _vad(room, settings),
             await _turn_end(room),
-            *await _voice_and_ear(room, SessionInfo.outside("doctor", settings.hearing)),
+            *await _voice_and_recognizer(room, SessionInfo.outside("doctor", settings.hearing)),
             await _llm(room),
         ]
         nursery.cancel_scope.cancel()
@@ -149,7 +150,7 @@ async def _turn_end(room: EngineRoom) -> Check:
     return Check(name="turn", ok=True, detail=f"{name}: {likely:.2f} sure that a phrase is over")
 
 
-async def _voice_and_ear(room: EngineRoom, asked: SessionInfo) -> list[Check]:
+async def _voice_and_recognizer(room: EngineRoom, asked: SessionInfo) -> list[Check]:
     name = room.chosen["tts"]
     try:
         with trio.fail_after(ANSWER_S):
@@ -186,7 +187,7 @@ async def _asr(room: EngineRoom, asked: SessionInfo, speech: Speech) -> Check:
             name="asr",
             ok=False,
             detail=f"{name}: {_words(error)}",
-            advice=_advice(EAR_ADVICE, name),
+            advice=_advice(RECOGNIZER_ADVICE, name),
         )
     return Check(
         name="asr",

@@ -1,36 +1,34 @@
-"""The engine room: which engines the settings ask for, their lanes, and when they are ready.
+"""The engine room: the engines of a server together, their lanes, and when they are ready.
 
-Owned by the server, opened once. Every kind opens itself (`asr.open`, `tts.open` and so on): a
-further engine is one file in its folder and one line in its kind's table. Here they are joined.
+Owned by the server, opened once. Every kind of engine opens itself, by the table in its `open.py`;
+here they are only put together.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ..config import (
-    Hearing,
-    Settings,
-    VoiceSetting,
-)
+from ..config import Settings, VoiceSetting
 from ..supervisor import Child, Observer, Restart, Supervisor
 from .asr.admission import Admission
-from .asr.choice import choose_ear
+from .asr.open import chosen_name as chosen_recognizer
 from .asr.open import open_recognizer
-from .kit import Engines, OwnEngines, SessionInfo, fitted_detector
+from .kit import Engines, OwnEngines
 from .lanes.lane import Lane
+from .lanes.supervisor import LanesSupervisor
 from .llm.interface import Warms
+from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
 from .media.decode_worker import load as load_media
-from .tts.choice import choose_voice
 from .tts.interface import ManyVoices
-from .tts.open import open_synthesizer
-from .turn.choice import choose_turn_end
+from .tts.open import chosen_name as chosen_voice
+from .tts.open import open_voice
 from .turn.open import TURN_LANE, open_turn_end
-from .vad.open import chosen_detector
+from .turn.open import chosen_name as chosen_turn_end
+from .vad.open import chosen_name as chosen_detectors
+from .vad.open import open_detectors
 
 NO_OWN_ENGINES = OwnEngines()
 
@@ -42,7 +40,7 @@ class EngineRoom:
     media_lane: Lane = field(default_factory=lambda: Lane("media-1", load_media))
     """Reads recorded blobs; one of `lanes`, but no conversation waits for it."""
     admission: Admission | None = None
-    """Who may talk; None where somebody else recognizes."""
+    """Who may talk; None where the recognizer is a service or the embedder's."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
 
@@ -61,21 +59,15 @@ class EngineRoom:
         return list(voice.voices) if isinstance(voice, ManyVoices) else []
 
     def supervisor(self, observers: Sequence[Observer] = ()) -> Supervisor:
-        """The supervisor of all lanes. Without intensity: a lane paces its own restarts, and an
-        engine that cannot be kept alive must not take the server down with it.
+        """The supervisor of all lanes; see LanesSupervisor.
 
         Beside them the connection to a service that answers is opened, once, so that the first
         reply need not wait for it. Nothing waits for that, and it fails in a line of the log."""
-        children = [Child(lane.name, run=lane.run, ready=True) for lane in self.lanes]
         responder = self.engines.responder
+        beside = []
         if isinstance(responder, Warms):
-            children.insert(0, Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
-        return Supervisor(
-            "lanes",
-            children,
-            max_restarts=math.inf,
-            observers=observers,
-        )
+            beside.append(Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
+        return LanesSupervisor(self.lanes, beside=beside, observers=observers)
 
     def not_ready(self) -> list[str]:
         """What the server still waits for before it can talk; empty when it can.
@@ -112,62 +104,35 @@ async def open_engine_room(
     Raises EngineUnavailable for a setting that cannot work (an unusable key). Lanes start when
     their supervisor runs; an engine that the embedder brings has none here.
     """
-    detector = fitted_detector(own.detector) if own.detector else chosen_detector
-    for path, hearing in hearings(settings):
-        # One is made now: a model is loaded, or is missing in words, before anybody calls.
-        detector(SessionInfo.outside(path, hearing))
-        if own.detector:
-            break  # it may cost something, and hears alike everywhere
+    detector = open_detectors(settings, own.detector)
+    turn_end = open_turn_end(settings, own.turn_end)
     media_lane = Lane("media-1", load_media)
     async with (
         open_recognizer(settings, own.transcriber) as recognizer,
-        open_synthesizer(settings.speaking, own.synthesizer) as (synthesizer, tts_lanes),
-        open_responder(settings.answering, own.responder) as responder,
+        open_voice(settings, own.synthesizer) as voice,
+        open_responder(settings, own.responder) as responder,
     ):
-        turn_end, turn_lanes = open_turn_end(settings.turning, own.turn_end)
         yield EngineRoom(
             engines=Engines(
                 detector=detector,
                 transcriber=recognizer.make,
                 responder=responder,
-                synthesizer=synthesizer,
-                turn_end=turn_end,
+                synthesizer=voice.synthesizer,
+                turn_end=turn_end.engine,
             ),
             admission=recognizer.admission,
-            lanes=(*recognizer.lanes, *tts_lanes, *turn_lanes, media_lane),
+            lanes=(*recognizer.lanes, *voice.lanes, *turn_end.lanes, media_lane),
             media_lane=media_lane,
             chosen=choices(settings) | own.names(),
         )
 
 
 def choices(settings: Settings) -> dict[str, str]:
-    """Kind to engine, and why where the settings left the choice."""
-    heard_by = choose_ear(settings.transcribing)
-    asr = heard_by.engine + (f" ({heard_by.why})" if heard_by.why else "")
-    voice, why = choose_voice(settings.speaking)
-    llm: str = settings.answering.engine
-    if settings.stream_llm_engine == "auto":
-        reason = "an API key or base URL is set" if llm == "openai" else "no OPENAI_API_KEY"
-        llm += f" (auto: {reason})"
-    elsewhere = [
-        f"{hearing.vad_engine} on {path}"
-        for path, hearing in hearings(settings)
-        if hearing.vad_engine != settings.hearing.vad_engine
-    ]
-    turn, turn_why = choose_turn_end(settings.turning)
+    """Kind of engine to the one that is chosen, and why where the settings left the choice."""
     return {
-        "turn": f"{turn} ({turn_why})" if turn_why else turn,
-        "vad": settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else ""),
-        "asr": asr,
-        "llm": llm,
-        "tts": f"{voice} ({why})" if why else voice,
+        "turn": chosen_turn_end(settings),
+        "vad": chosen_detectors(settings),
+        "asr": chosen_recognizer(settings),
+        "llm": chosen_responder(settings),
+        "tts": chosen_voice(settings),
     }
-
-
-def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
-    """The endpoints that may hear differently, each with its slice."""
-    return (
-        ("/ws", settings.hearing),
-        ("/stream", settings.hearing_io_speech),
-        ("/engine", settings.hearing_newspeech),
-    )

@@ -30,7 +30,8 @@ from parley.client.server_process import server_process
 from parley.client.wire import open_wire
 from parley.embedding import open_server
 from parley.engines.kit import OwnEngines
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.tts.interface import Speech, Synthesizer
 from parley.engines.tts.pyttsx3 import Pyttsx3Synthesizer, loader
 from parley.supervisor import Child, Supervisor
@@ -65,7 +66,9 @@ async def serve(port: int) -> None:
     voice = SameVoice(Pyttsx3Synthesizer(LanePool([lane])))
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
-            await nursery.start(Supervisor("voice", [Child(lane.name, run=lane.run)]).run)
+            await nursery.start(
+                Supervisor("voice", [Child(lane.name, run=lane.run, ready=True)]).run
+            )
             async with open_server(port=port, own=OwnEngines(synthesizer=voice)):
                 await anext(aiter(signals))
             nursery.cancel_scope.cancel()

@@ -23,9 +23,10 @@ from parley.engines.asr.admission import Admission
 from parley.engines.asr.interface import Transcriber
 from parley.engines.asr.pocketsphinx import EXPECTED, PocketsphinxTranscriber
 from parley.engines.asr.pocketsphinx_worker import load as load_pocketsphinx
-from parley.engines.asr.whisper import Ear, WhisperTranscriber
+from parley.engines.asr.whisper import Shared, WhisperTranscriber
 from parley.engines.asr.whisper_worker import load as load_whisper
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.vad.open import DETECTORS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,11 +90,13 @@ def soak_detectors(count: int) -> None:
 async def soak(utterances: int, detectors: int, model: Path | None) -> int:
     soak_detectors(detectors)
     lane = Lane("asr-1", load_pocketsphinx)
-    ear = PocketsphinxTranscriber(LanePool([lane]))
-    await soak_lane("pocketsphinx", lane, ear, utterances)
+    transcriber = PocketsphinxTranscriber(LanePool([lane]))
+    await soak_lane("pocketsphinx", lane, transcriber, utterances)
     if model is not None:
         lane = Lane("asr-1", functools.partial(load_whisper, str(model), "int8", 1))
-        shared = Ear(pool=LanePool([lane]), admission=Admission(9, EXPECTED), language="en", beam=5)
+        shared = Shared(
+            pool=LanePool([lane]), admission=Admission(9, EXPECTED), language="en", beam=5
+        )
         await soak_lane("whisper", lane, WhisperTranscriber(shared), utterances)
     return 0
 

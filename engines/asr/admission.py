@@ -1,8 +1,8 @@
 """Who may begin to talk: refusal instead of decay.
 
-One per server's ear. It watches what utterances really cost and takes another talker only where
-the finals of all who talk would still come in time. What it learns it learns in real time, so a
-machine that is busy with other things takes fewer.
+One per recognizer that has lanes. It watches what utterances really cost and takes another talker
+only where the finals of all who talk would still come in time. What it learns it learns in real
+time, so a machine that is busy with other things takes fewer.
 """
 
 from __future__ import annotations

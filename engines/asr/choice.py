@@ -1,4 +1,4 @@
-"""Which ear hears, and why: the settings' choice, or the best that is there where they leave it."""
+"""Which recognizer is used, and why: the one of the settings, or the best that is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Decided: TypeAlias = Literal["whisper", "pocketsphinx", "openai"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EarChoice:
+class RecognizerChoice:
     engine: Decided
     why: str = ""
     """Of interest where the settings left the choice."""
@@ -23,18 +23,18 @@ class EarChoice:
     """Why Whisper's model is not usable, and what to do."""
 
 
-def choose_ear(transcribing: Transcribing) -> EarChoice:
+def choose_recognizer(transcribing: Transcribing) -> RecognizerChoice:
     """`auto` takes Whisper where its model is on disk and whole, else pocketsphinx, which needs
     none; never a service: what costs money is asked for by name. Touches no network."""
     if transcribing.engine in ("pocketsphinx", "openai"):
-        return EarChoice(engine=transcribing.engine)
+        return RecognizerChoice(engine=transcribing.engine)
     name = transcribing.whisper_model
     try:
         model = ready_model(name, models_folder(transcribing.models_dir))
     except (ModelProblem, ValueError) as problem:
         if transcribing.engine == "whisper":
-            return EarChoice(engine="whisper", problem=str(problem))
+            return RecognizerChoice(engine="whisper", problem=str(problem))
         why = f"auto: Whisper's {name} is not usable here"
-        return EarChoice(engine="pocketsphinx", why=why, problem=str(problem))
+        return RecognizerChoice(engine="pocketsphinx", why=why, problem=str(problem))
     why = f"auto: {name} is on disk" if transcribing.engine == "auto" else name
-    return EarChoice(engine="whisper", why=why, model=model)
+    return RecognizerChoice(engine="whisper", why=why, model=model)

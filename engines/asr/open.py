@@ -1,108 +1,59 @@
-"""Which recognizers there are, and how each is opened. A further one is one file in this folder and
-one line in RECOGNIZERS."""
+"""Which recognizer the settings ask for, and how it is opened.
+
+A further recognizer is one file in this folder, with an `opened` of its own, and one line in
+RECOGNIZERS (and its name in the settings' `AsrEngine`).
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import structlog
 import trio
 
-from ...config import Settings
+from ...config import Hearing, Settings, Transcribing
 from ..failures import EngineFailure
 from ..kit import MakeTranscriber, checked_transcriber
-from ..lanes.lane import Lane, LanePool, lanes_of
-from ..services.keys import plain_key
 from . import pocketsphinx, whisper
-from .admission import Admission
-from .choice import choose_ear
+from .choice import choose_recognizer
 from .model_store import models_folder, ready_model
-from .pocketsphinx_worker import DECODERS_MAX
-from .pocketsphinx_worker import load as load_pocketsphinx
-from .whisper_worker import load_named as load_whisper
+from .recognizer import Recognizer
+
+OpenRecognizer = Callable[[Transcribing, Hearing], AbstractAsyncContextManager[Recognizer]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recognizer:
-    """An open recognizer: what makes a session's transcriber. A service, and an embedder's engine,
-    have no lanes."""
+def _openai(
+    transcribing: Transcribing, hearing: Hearing
+) -> AbstractAsyncContextManager[Recognizer]:
+    from .openai import opened  # its SDK takes a second to import; only who uses it pays for that
 
-    make: MakeTranscriber
-    lanes: tuple[Lane, ...] = ()
-    admission: Admission | None = None
+    return opened(transcribing, hearing)
 
 
-@asynccontextmanager
-async def open_recognizer(
-    settings: Settings, own: MakeTranscriber | None
-) -> AsyncIterator[Recognizer]:
-    """The recognizer that the settings ask for, or the embedder's own. Raises EngineUnavailable."""
-    if own is not None:
-        yield Recognizer(make=checked_transcriber(own))
-        return
-    async with RECOGNIZERS[choose_ear(settings.transcribing).engine](settings) as recognizer:
-        yield recognizer
-
-
-@asynccontextmanager
-async def _pocketsphinx(settings: Settings) -> AsyncIterator[Recognizer]:
-    lanes = lanes_of("asr", settings.transcribing.lanes, load_pocketsphinx)
-    admission = Admission(len(lanes), pocketsphinx.EXPECTED, most=len(lanes) * DECODERS_MAX)
-    pool = LanePool(lanes)
-    yield Recognizer(
-        make=lambda session: pocketsphinx.PocketsphinxTranscriber(
-            pool, session.session_id, admission
-        ),
-        lanes=lanes,
-        admission=admission,
-    )
-
-
-@asynccontextmanager
-async def _whisper(settings: Settings) -> AsyncIterator[Recognizer]:
-    transcribing = settings.transcribing
-    threads = whisper.lane_threads(transcribing.threads, transcribing.lanes)
-    load = functools.partial(
-        load_whisper, transcribing.whisper_model, transcribing.models_dir, threads
-    )
-    lanes = lanes_of("asr", transcribing.lanes, load)
-    admission = Admission(len(lanes), whisper.expected(transcribing.whisper_model))
-    shared = whisper.Ear(
-        pool=LanePool(lanes),
-        admission=admission,
-        language="" if transcribing.language == "auto" else transcribing.language,
-        beam=transcribing.beam,
-    )
-    yield Recognizer(
-        make=lambda session: whisper.WhisperTranscriber(shared), lanes=lanes, admission=admission
-    )
-
-
-@asynccontextmanager
-async def _openai(settings: Settings) -> AsyncIterator[Recognizer]:
-    # The SDK takes a second to import; only those who use it pay for that.
-    from .openai import open_openai_asr
-
-    transcribing = settings.transcribing
-    interval_ms = settings.hearing.partial_interval_ms if transcribing.partials else None
-    async with open_openai_asr(
-        model=transcribing.model,
-        language=None if transcribing.language == "auto" else transcribing.language,
-        partial_interval_ms=interval_ms,
-        base_url=transcribing.base_url,
-        api_key=plain_key(transcribing.api_key),
-    ) as make:
-        yield Recognizer(make=lambda session: make(session.session_id))
-
-
-RECOGNIZERS: dict[str, Callable[[Settings], AbstractAsyncContextManager[Recognizer]]] = {
-    "pocketsphinx": _pocketsphinx,
-    "whisper": _whisper,
+RECOGNIZERS: dict[str, OpenRecognizer] = {
+    "pocketsphinx": pocketsphinx.opened,
+    "whisper": whisper.opened,
     "openai": _openai,
 }
+
+
+def open_recognizer(
+    settings: Settings, own: MakeTranscriber | None = None
+) -> AbstractAsyncContextManager[Recognizer]:
+    """The recognizer for as long as the context lasts: of the embedder's own factory, or the one
+    of the settings. Entering raises EngineUnavailable for a setting that cannot work."""
+    if own is not None:
+        return nullcontext(Recognizer(make=checked_transcriber(own)))
+    chosen = choose_recognizer(settings.transcribing).engine
+    return RECOGNIZERS[chosen](settings.transcribing, settings.hearing)
+
+
+def chosen_name(settings: Settings) -> str:
+    """The recognizer's name, and why it was chosen where the settings left that open."""
+    choice = choose_recognizer(settings.transcribing)
+    return choice.engine + (f" ({choice.why})" if choice.why else "")
 
 
 async def fetch_model(settings: Settings) -> None:
@@ -112,7 +63,7 @@ async def fetch_model(settings: Settings) -> None:
     """
     transcribing = settings.transcribing
     wanted = transcribing.engine in ("auto", "whisper") and transcribing.may_download
-    if not wanted or choose_ear(transcribing).model is not None:
+    if not wanted or choose_recognizer(transcribing).model is not None:
         return
     log = structlog.get_logger()
     name = transcribing.whisper_model

@@ -19,9 +19,13 @@ import trio
 
 from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
+from ...config import Hearing, Transcribing
 from ..failures import EngineFailure, LaneLost
+from ..services.json_answer import parse_json
+from ..services.keys import plain_text
 from ..services.openai_client import Client, SettingNames, open_client
 from .interface import Hypothesis, Transcript
+from .recognizer import Recognizer
 
 NAMES = SettingNames(
     model="OPENAI_ASR_MODEL",
@@ -158,8 +162,8 @@ class OpenAITranscriber:
     def _text(self, body: bytes) -> str:
         blame = self._client.blame
         try:
-            answer = msgspec.json.decode(body, type=_Answer)
-        except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are ValueErrors
+            answer = parse_json(body, _Answer)
+        except ValueError:
             began = blame.clean(body[:80].decode("utf-8", "replace"))
             raise EngineFailure(
                 f"{blame.place} answered with no transcript but {began!r}", retryable=False
@@ -177,7 +181,7 @@ class OpenAITranscriber:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAIEar:
+class OpenAITranscribers:
     """Makes each session's transcriber, all on one client. `partial_interval_ms` is audio between
     two partials; None for none."""
 
@@ -198,9 +202,22 @@ async def open_openai_asr(
     partial_interval_ms: int | None = None,
     base_url: str | None = None,
     api_key: str | None = None,
-) -> AsyncIterator[OpenAIEar]:
+) -> AsyncIterator[OpenAITranscribers]:
     """What makes transcribers for as long as its client is open; see `open_client`.
     Raises EngineUnavailable."""
     async with open_client(model=model, base_url=base_url, api_key=api_key, names=NAMES) as client:
         _ = client.sdk.audio.transcriptions.with_streaming_response  # its imports now
-        yield OpenAIEar(client, model, language, partial_interval_ms)
+        yield OpenAITranscribers(client, model, language, partial_interval_ms)
+
+
+@asynccontextmanager
+async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[Recognizer]:
+    """The recognizer as the settings describe it. Raises EngineUnavailable."""
+    async with open_openai_asr(
+        model=transcribing.model,
+        language=None if transcribing.language == "auto" else transcribing.language,
+        partial_interval_ms=hearing.partial_interval_ms if transcribing.partials else None,
+        base_url=transcribing.base_url,
+        api_key=plain_text(transcribing.api_key),
+    ) as transcriber:
+        yield Recognizer(make=lambda session: transcriber(session.session_id))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
@@ -10,11 +11,15 @@ from typing import Any, TypeVar
 import trio
 
 from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
+from ...config import Hearing, Transcribing
 from ..failures import EngineFailure, LaneLost
-from ..lanes.lane import Lane, LanePool
+from ..kit import SessionInfo
+from ..lanes.lane import Lane
+from ..lanes.pool import LanePool, numbered_lanes
 from . import pocketsphinx_worker as worker
 from .admission import Admission, Expected
 from .interface import Hypothesis, Transcript
+from .recognizer import Recognizer
 
 T = TypeVar("T")
 
@@ -163,3 +168,16 @@ class PocketsphinxTranscriber:
             utterance.lane.held -= 1
             self._admission.leave()
             utterance.lane.post(worker.release, utterance.key, generation=utterance.generation)
+
+
+@asynccontextmanager
+async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[Recognizer]:
+    """The recognizer as the settings describe it. Nothing can fail here: its lanes load it."""
+    lanes = numbered_lanes("asr", transcribing.lanes, worker.load)
+    admission = Admission(len(lanes), EXPECTED, most=len(lanes) * worker.DECODERS_MAX)
+    pool = LanePool(lanes)
+
+    def make(session: SessionInfo) -> PocketsphinxTranscriber:
+        return PocketsphinxTranscriber(pool, session.session_id, admission)
+
+    yield Recognizer(make=make, lanes=lanes, admission=admission)

@@ -41,6 +41,9 @@ WORKER_DIED = (
     'does so under `if __name__ == "__main__":`, because every worker imports the script.)'
 )
 
+NOT_STARTED = "the lane has not been started"
+STOPPED = "the lane is stopped"
+
 GRACE_S = 0.5
 """An idle worker ends within 0.1 s of its pipe's end; what takes longer is killed."""
 
@@ -65,6 +68,7 @@ class Lane:
         self.load_error: str | None = None
         self.pid: int | None = None
         self.generation = 1
+        self._closed: str | None = NOT_STARTED
         self._init = init
         self._deaths = deaths
         self._loads = loads
@@ -82,14 +86,28 @@ class Lane:
         """How many jobs are waiting or running, and utterances held."""
         return len(self._queue) + self._running + self.held
 
+    @property
+    def refusal(self) -> str | None:
+        """Why a call would be refused now; None where it would be served, if only after others or
+        by the next worker."""
+        return self.load_error or self._closed
+
+    def close(self) -> None:
+        """Nobody serves this lane any more: who waits gets LaneLost, and further calls are refused
+        until `run` is called again. Whoever runs a lane again and again says so by this when it
+        stops; a `run` that is cancelled does it by itself."""
+        self._closed = STOPPED
+        self._fail_queued(LaneLost, STOPPED)
+
     async def call(
         self, fn: Callable[..., T], *args: Any, generation: int | None = None, urgent: bool = False
     ) -> T:
         """Run `fn(*args)` in the worker and give what it returns.
 
         The job's time ends with the caller's deadline. Raises EngineUnavailable where the engine
-        could not be loaded, LaneLost where the worker (or the one of `generation`) is gone,
-        EngineTimeout where the job overran, EngineFailure where it failed or the lane is full.
+        could not be loaded or nobody runs this lane, LaneLost where the worker (or the one of
+        `generation`) is gone or the lane is stopped while the job waits, EngineTimeout where the
+        job overran, EngineFailure where it failed or the lane is full.
         """
         if len(self._queue) >= QUEUE_MAX:
             raise EngineFailure(f"lane {self.name} is full")
@@ -128,12 +146,12 @@ class Lane:
     def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
         """Have `fn(*args)` run for its effect, unless the worker of `generation` is gone. Does not
         wait: also a cancelled task can clear up. Not bounded: each ends what a call began."""
-        if generation == self.generation and self.load_error is None:
+        if generation == self.generation and self.refusal is None:
             self._put(Job(fn, args, math.inf, generation))
 
     def _put(self, job: Job) -> Job:
-        if self.load_error is not None:
-            raise EngineUnavailable(f"{self.name}: {self.load_error}")
+        if self.refusal is not None:
+            raise EngineUnavailable(f"{self.name}: {self.refusal}")
         if job.generation not in (None, self.generation):
             raise LaneLost(f"{self.name}: the worker that held this is gone")
         job.deadline = min(job.deadline, trio.current_time() + JOB_LIMIT_S)
@@ -142,7 +160,9 @@ class Lane:
         return job
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled. Raises LaneLost when the worker is gone: run it again."""
+        """Serve until cancelled. Raises LaneLost when the worker is gone: run it again; meanwhile
+        calls wait for the next worker."""
+        self._closed = None
         task_status.started()
         failed_loads = 0
         try:
@@ -151,8 +171,9 @@ class Lane:
                 await self._serve_one_worker()
                 failed_loads += 1
                 await trio.sleep(self._loads.pause_s(failed_loads))
-        except trio.Cancelled:
-            self._fail_queued(LaneLost, "the lane is stopped")
+        except BaseException as end:
+            if not isinstance(end, Exception):  # a cancellation, alone or in a group
+                self.close()
             raise
 
     async def _serve_one_worker(self) -> None:
@@ -164,9 +185,13 @@ class Lane:
             ) as context:
                 if not (loaded := await self._load(context)):
                     return
-                with WorkerLife(self.pid) as life:
-                    while True:
-                        await self._execute(context, await self._next_jobs(life))
+                try:
+                    with WorkerLife(self.pid) as life:
+                        while True:
+                            await self._execute(context, await self._next_jobs(life))
+                except trio.Cancelled:
+                    self.close()  # now: the worker is given some time to end
+                    raise
         except trio_parallel.BrokenWorkerError:  # the context found it dead when it closed
             await trio.lowlevel.checkpoint_if_cancelled()
             if loaded:
@@ -262,39 +287,3 @@ class Lane:
 def _fail(jobs: Sequence[Job], failure: EngineFailure) -> None:
     for job in jobs:
         job.finish(failure=failure)
-
-
-class LanePool:
-    """Lanes with the same engine. Any of them serves a call that needs no state."""
-
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        if not lanes:
-            raise ValueError("a pool has at least one lane")
-        self.lanes = tuple(lanes)
-        self._next = 0
-
-    @property
-    def ready(self) -> bool:
-        """Whether at least one lane serves. With one restarting the server is slower, not down."""
-        return any(lane.ready for lane in self.lanes)
-
-    @property
-    def load_error(self) -> str | None:
-        """Why none of them serves, as far as that is known."""
-        errors = (lane.load_error for lane in self.lanes if lane.load_error is not None)
-        return None if self.ready else next(errors, None)
-
-    def pick(self) -> Lane:
-        """The least loaded: of the ready ones, else of those that may become ready. Equals take
-        turns."""
-        lane = min(
-            self.lanes[self._next :] + self.lanes[: self._next],
-            key=lambda lane: (not lane.ready, lane.load_error is not None, lane.load),
-        )
-        self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
-        return lane
-
-
-def lanes_of(kind: str, count: int, load: Callable[[], object]) -> tuple[Lane, ...]:
-    """So many lanes of one kind, numbered from 1."""
-    return tuple(Lane(f"{kind}-{number}", load) for number in range(1, count + 1))

@@ -1,48 +1,45 @@
-"""Which responders there are, and how each is opened. A further one is one file in this folder and
-one line in RESPONDERS."""
+"""Which responder the settings ask for, and how it is opened.
+
+A further responder is one file in this folder, with an `opened` of its own, and one line in
+RESPONDERS (and its name in the settings' `LlmEngine`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
-from ...config import Answering
-from ..services.keys import plain_key
+from ...config import Answering, Settings
 from .interface import Responder
 from .local import LocalResponder
 
 
-@asynccontextmanager
-async def open_responder(answering: Answering, own: Responder | None) -> AsyncIterator[Responder]:
-    """What answers: as the settings ask for, or the embedder's own. Raises EngineUnavailable."""
-    if own is not None:
-        yield own
-        return
-    async with RESPONDERS[answering.engine](answering) as responder:
-        yield responder
+def _openai(answering: Answering) -> AbstractAsyncContextManager[Responder]:
+    from .openai import opened  # its SDK takes a second to import; only who uses it pays for that
 
-
-@asynccontextmanager
-async def _local(answering: Answering) -> AsyncIterator[Responder]:
-    yield LocalResponder()
-
-
-@asynccontextmanager
-async def _openai(answering: Answering) -> AsyncIterator[Responder]:
-    # The SDK takes a second to import; only those who use it pay for that.
-    from .openai import open_openai
-
-    async with open_openai(
-        model=answering.model,
-        max_tokens=answering.max_tokens,
-        temperature=answering.temperature,
-        base_url=answering.base_url,
-        api_key=plain_key(answering.api_key),
-    ) as responder:
-        yield responder
+    return opened(answering)
 
 
 RESPONDERS: dict[str, Callable[[Answering], AbstractAsyncContextManager[Responder]]] = {
-    "local": _local,
+    "local": lambda answering: nullcontext(LocalResponder()),
     "openai": _openai,
 }
+
+
+def open_responder(
+    settings: Settings, own: Responder | None = None
+) -> AbstractAsyncContextManager[Responder]:
+    """The responder for as long as the context lasts: the embedder's own, or the one of the
+    settings. Entering raises EngineUnavailable for a setting that cannot work."""
+    if own is not None:
+        return nullcontext(own)
+    return RESPONDERS[settings.answering.engine](settings.answering)
+
+
+def chosen_name(settings: Settings) -> str:
+    """The responder's name, and why it was chosen where the settings left that open."""
+    engine = settings.answering.engine
+    if settings.stream_llm_engine != "auto":
+        return engine
+    reason = "an API key or base URL is set" if engine == "openai" else "no OPENAI_API_KEY"
+    return f"{engine} (auto: {reason})"

@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import trio
 
+from ...config import Answering
 from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure
+from ..services.json_answer import parse_json
+from ..services.keys import plain_text
 from ..services.openai_client import Blame, Client, open_client
 
 if TYPE_CHECKING:
@@ -111,8 +114,8 @@ class _Tokens:
             self._end("[DONE]")
             return ""
         try:
-            chunk = msgspec.json.decode(event, type=_Chunk)
-        except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are ValueErrors
+            chunk = parse_json(event, _Chunk)
+        except ValueError:
             raise EngineFailure(f"{self._blame.place} sent an event that is no JSON") from None
         if chunk.error and self._finish is None:
             raise self._blame.for_status(None, chunk.error)
@@ -162,7 +165,9 @@ class OpenAIResponder:
 
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
-        said = [{"role": message.role, "content": message.text} for message in conversation]
+        said = [
+            {"role": message.role, "content": _encodable(message.text)} for message in conversation
+        ]
         request = self.client.sdk.chat.completions.with_streaming_response.create(
             model=self.model,
             messages=cast("list[ChatCompletionMessageParam]", said),
@@ -175,6 +180,12 @@ class OpenAIResponder:
     async def warm(self) -> None:
         """Have a connection open for the next reply; see warmth.py."""
         await self.client.warmer.warm()
+
+
+def _encodable(text: str) -> str:
+    """With a question mark for each half of a character (a lone surrogate), which has no UTF-8.
+    A setting from an environment that is no UTF-8 holds such."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @asynccontextmanager
@@ -199,3 +210,16 @@ async def open_openai(
             limits["temperature"] = temperature
         _ = client.sdk.chat.completions.with_streaming_response  # its imports now, not at a reply
         yield OpenAIResponder(client=client, model=model, limits=limits)
+
+
+@asynccontextmanager
+async def opened(answering: Answering) -> AsyncIterator[OpenAIResponder]:
+    """The responder as the settings describe it. Raises EngineUnavailable."""
+    async with open_openai(
+        model=answering.model,
+        max_tokens=answering.max_tokens,
+        temperature=answering.temperature,
+        base_url=answering.base_url,
+        api_key=plain_text(answering.api_key),
+    ) as responder:
+        yield responder

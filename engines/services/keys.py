@@ -1,10 +1,10 @@
-"""Keys of services, as settings hold them."""
+"""Keys of services, on their way from the settings to a client."""
 
 from __future__ import annotations
 
 from pydantic import SecretStr
 
 
-def plain_key(secret: SecretStr | None) -> str | None:
-    """What the service is sent; None where no key is set."""
+def plain_text(secret: SecretStr | None) -> str | None:
+    """The key itself, which nothing may print."""
     return None if secret is None else secret.get_secret_value()

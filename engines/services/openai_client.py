@@ -144,7 +144,7 @@ class Client:
             self.warmer.idle.left()
             try:
                 response = await stack.enter_async_context(request)
-            except (openai.OpenAIError, HTTPError) as error:
+            except (openai.OpenAIError, HTTPError, UnicodeError) as error:
                 raise self.blame.for_error(error) from None
             chunks = response.http_response.aiter_bytes()
             stack.push_async_callback(_unwind, chunks)

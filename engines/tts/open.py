@@ -1,64 +1,46 @@
-"""Which voices there are, and how each is opened. A further one is one file in this folder and one
-line in SYNTHESIZERS."""
+"""Which voice the settings ask for, and how it is opened.
+
+A further voice is one file in this folder, with an `opened` of its own, and one line in VOICES
+(and its name in the settings' `TtsEngine`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeAlias
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
-from ...config import Speaking
-from ..lanes.lane import Lane, LanePool, lanes_of
-from ..services.keys import plain_key
+from ...config import Settings, Speaking
 from . import piper, pyttsx3
 from .choice import choose_voice
 from .interface import Synthesizer
-
-Voice: TypeAlias = tuple[Synthesizer, tuple[Lane, ...]]
-"""A synthesizer, and its lanes; a service has none."""
+from .voice import Voice
 
 
-@asynccontextmanager
-async def open_synthesizer(speaking: Speaking, own: Synthesizer | None) -> AsyncIterator[Voice]:
-    """The voice that the settings ask for, or the embedder's own. Raises EngineUnavailable."""
-    if own is not None:
-        yield own, ()
-        return
-    engine, _ = choose_voice(speaking)
-    async with SYNTHESIZERS[engine](speaking) as voice:
-        yield voice
+def _openai(speaking: Speaking) -> AbstractAsyncContextManager[Voice]:
+    from .openai import opened  # its SDK takes a second to import; only who uses it pays for that
+
+    return opened(speaking)
 
 
-@asynccontextmanager
-async def _pyttsx3(speaking: Speaking) -> AsyncIterator[Voice]:
-    load = pyttsx3.loader(rate_wpm=speaking.rate_wpm, voice=speaking.voice, volume=speaking.volume)
-    lanes = lanes_of("tts", speaking.workers, load)
-    yield pyttsx3.Pyttsx3Synthesizer(LanePool(lanes)), lanes
-
-
-@asynccontextmanager
-async def _piper(speaking: Speaking) -> AsyncIterator[Voice]:
-    load = piper.loader(speaking.piper_voice or "", volume=speaking.volume)
-    lanes = lanes_of("tts", speaking.workers, load)
-    yield piper.PiperSynthesizer(LanePool(lanes)), lanes
-
-
-@asynccontextmanager
-async def _openai(speaking: Speaking) -> AsyncIterator[Voice]:
-    # The SDK takes a second to import; only those who use it pay for that.
-    from .openai import open_openai_tts
-
-    async with open_openai_tts(
-        model=speaking.model,
-        voice=speaking.model_voice,
-        base_url=speaking.base_url,
-        api_key=plain_key(speaking.api_key),
-    ) as voice:
-        yield voice, ()
-
-
-SYNTHESIZERS: dict[str, Callable[[Speaking], AbstractAsyncContextManager[Voice]]] = {
-    "pyttsx3": _pyttsx3,
-    "piper": _piper,
+VOICES: dict[str, Callable[[Speaking], AbstractAsyncContextManager[Voice]]] = {
+    "pyttsx3": lambda speaking: nullcontext(pyttsx3.opened(speaking)),
+    "piper": lambda speaking: nullcontext(piper.opened(speaking)),
     "openai": _openai,
 }
+
+
+def open_voice(
+    settings: Settings, own: Synthesizer | None = None
+) -> AbstractAsyncContextManager[Voice]:
+    """The voice for as long as the context lasts: the embedder's own, or the one of the settings.
+    Entering raises EngineUnavailable for a setting that cannot work."""
+    if own is not None:
+        return nullcontext(Voice(synthesizer=own))
+    engine, _ = choose_voice(settings.speaking)
+    return VOICES[engine](settings.speaking)
+
+
+def chosen_name(settings: Settings) -> str:
+    """The voice's engine, and why it was chosen where the settings left that open."""
+    engine, why = choose_voice(settings.speaking)
+    return f"{engine} ({why})" if why else engine

@@ -11,10 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from ...audio.wav import NotAWav, parse_wav
+from ...config import Speaking
 from ..failures import EngineFailure
+from ..services.keys import plain_text
 from ..services.openai_client import Client, SettingNames, open_client
 from .interface import Speech
 from .text import speakable
+from .voice import Voice
 
 NAMES = SettingNames(
     model="OPENAI_TTS_MODEL and OPENAI_TTS_VOICE",
@@ -90,3 +93,15 @@ async def open_openai_tts(
     async with open_client(model=model, base_url=base_url, api_key=api_key, names=NAMES) as client:
         _ = client.sdk.audio.speech.with_streaming_response  # its imports now, not at a phrase
         yield OpenAISynthesizer(client=client, model=model, voice=voice)
+
+
+@asynccontextmanager
+async def opened(speaking: Speaking) -> AsyncIterator[Voice]:
+    """The voice as the settings describe it. Raises EngineUnavailable."""
+    async with open_openai_tts(
+        model=speaking.model,
+        voice=speaking.model_voice,
+        base_url=speaking.base_url,
+        api_key=plain_text(speaking.api_key),
+    ) as synthesizer:
+        yield Voice(synthesizer=synthesizer)

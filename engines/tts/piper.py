@@ -10,10 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..lanes.lane import LanePool
+from ...config import Speaking
+from ..lanes.pool import LanePool, numbered_lanes
 from . import piper_worker as worker
 from .interface import Speech
 from .text import speakable
+from .voice import Voice
 
 SILENT_RATE_HZ = 22_050
 """What empty speech says its rate is: that of most voices, so that nobody resamples nothing."""
@@ -50,3 +52,10 @@ class PiperSynthesizer:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
         pcm16, rate_hz = await self._pool.pick().call(worker.speak, text)
         return Speech(pcm16=pcm16, rate_hz=rate_hz)
+
+
+def opened(speaking: Speaking) -> Voice:
+    """The voice as the settings describe it. Nothing can fail here: its lanes load it."""
+    load = loader(speaking.piper_voice or "", volume=speaking.volume)
+    lanes = numbered_lanes("tts", speaking.workers, load)
+    return Voice(synthesizer=PiperSynthesizer(LanePool(lanes)), lanes=lanes)

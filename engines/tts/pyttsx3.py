@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..lanes.lane import LanePool
+from ...config import Speaking
+from ..lanes.pool import LanePool, numbered_lanes
 from . import pyttsx3_worker as worker
 from .interface import Speech
 from .text import speakable
+from .voice import Voice
 
 SILENT_RATE_HZ = 22_050
 """What empty speech says its rate is: espeak's own, so that nobody resamples nothing."""
@@ -43,3 +45,10 @@ class Pyttsx3Synthesizer:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
         pcm16, rate_hz = await self._pool.pick().call(worker.speak, text, self._voice)
         return Speech(pcm16=pcm16, rate_hz=rate_hz or SILENT_RATE_HZ)
+
+
+def opened(speaking: Speaking) -> Voice:
+    """The voice as the settings describe it. Nothing can fail here: its lanes load it."""
+    load = loader(rate_wpm=speaking.rate_wpm, voice=speaking.voice, volume=speaking.volume)
+    lanes = numbered_lanes("tts", speaking.workers, load)
+    return Voice(synthesizer=Pyttsx3Synthesizer(LanePool(lanes)), lanes=lanes)

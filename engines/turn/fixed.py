@@ -1,4 +1,4 @@
-"""The documented rule: so much silence is the end, whatever was said."""
+"""The rule of the protocols' documents: so much silence is the end, whatever was said."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from ..lanes.lane import LanePool
+from ..lanes.pool import LanePool
 from . import smart_turn_worker as worker
 from .interface import Pause
 

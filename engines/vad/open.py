@@ -1,11 +1,15 @@
-"""Which detectors there are. A further one is one file in this folder and one line in DETECTORS."""
+"""Which detector each endpoint's settings ask for.
+
+A further detector is one file in this folder and one line in DETECTORS (and its name in the
+settings' `VadEngine`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...config import Hearing
-from ..kit import SessionInfo
+from ...config import Hearing, Settings
+from ..kit import MakeDetector, SessionInfo, fitted_detector
 from .energy import EnergyDetector
 from .interface import Detector
 from .newspeech import NewSpeechDetector
@@ -20,6 +24,39 @@ DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
 }
 
 
+def open_detectors(settings: Settings, own: MakeDetector | None = None) -> MakeDetector:
+    """What makes the sessions' detectors: the embedder's own factory, or the one of the settings.
+
+    One detector is made now, so that a model is loaded, or is reported as missing, before anybody
+    calls. Raises EngineUnavailable.
+    """
+    make = chosen_detector if own is None else fitted_detector(own)
+    for path, hearing in hearings(settings):
+        make(SessionInfo.outside(path, hearing))
+        if own is not None:
+            break  # it may cost something, and is the same for every endpoint
+    return make
+
+
 def chosen_detector(session: SessionInfo) -> Detector:
     """A new detector of the kind that the session's settings ask for. Raises EngineUnavailable."""
     return DETECTORS[session.hearing.vad_engine](session.hearing)
+
+
+def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
+    """The endpoints that may have different detectors: path and slice of the settings."""
+    return (
+        ("/ws", settings.hearing),
+        ("/stream", settings.hearing_io_speech),
+        ("/engine", settings.hearing_newspeech),
+    )
+
+
+def chosen_name(settings: Settings) -> str:
+    """The detector's name, and which endpoints have another one."""
+    elsewhere = [
+        f"{hearing.vad_engine} on {path}"
+        for path, hearing in hearings(settings)
+        if hearing.vad_engine != settings.hearing.vad_engine
+    ]
+    return settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else "")

@@ -72,6 +72,7 @@ def test_an_extensible_header_of_pcm_is_pcm() -> None:
         (b"", "is empty"),
         (b"OggS" + bytes(60), "is not a WAV file"),
         (b"RIFF\0\0\0\0WAVE", "is a damaged WAV file"),
+        (made(b"\1\0")[:16] + b"\x10\0\0\xff" + made(b"\1\0")[20:], "is a damaged WAV file"),
         (made(b"\1\0")[:30], "is a damaged WAV file"),
         (with_header(3, bits=32), "floating point"),
         (with_header(7, bits=8), "mu-law"),

@@ -49,9 +49,7 @@ def room_with(
     room = EngineRoom(
         engines=Engines(
             detector=lambda session: detector(),
-            transcriber=lambda session: (
-                transcriber or ScriptedTranscriber(["hello world"], shortest_ms=0)
-            ),
+            transcriber=lambda session: transcriber or hears_hello(),
             responder=ScriptedResponder([reply]),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
@@ -65,6 +63,11 @@ def room_with(
         yield room
 
     monkeypatch.setattr(parley.commands.doctor, "open_engine_room", open_room)
+
+
+def hears_hello() -> ScriptedTranscriber:
+    """It takes the scripted voice's silence for speech."""
+    return ScriptedTranscriber(["hello world"], shortest_ms=0)
 
 
 async def engines() -> dict[str, Check]:

@@ -14,8 +14,9 @@ from parley.engines.failures import EngineFailure, EngineTimeout
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.scripted import ScriptedSynthesizer
 
-SECOND = bytes(32_000)
-MS_100 = bytes(3200)
+MS_100 = b"\x00\x10" * 1600
+"""Loud enough to be sound: silence would be a noise without words."""
+SECOND = MS_100 * 10
 
 
 async def test_words_are_heard_as_their_audio_is_fed() -> None:

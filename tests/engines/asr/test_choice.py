@@ -1,4 +1,4 @@
-"""Which ear hears, and why."""
+"""Which recognizer is used, and why."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 import structlog.testing
 
 from parley.config import Settings
-from parley.engines.asr.choice import EarChoice, choose_ear
+from parley.engines.asr.choice import RecognizerChoice, choose_recognizer
 from parley.engines.asr.open import fetch_model
 from parley.engines.asr.whisper import lane_threads
 from parley.engines.room import choices, open_engine_room
 from support.whisper_folder import write_model
 
 
-def choice(**settings: object) -> EarChoice:
-    return choose_ear(Settings.defaults(**settings).transcribing)
+def choice(**settings: object) -> RecognizerChoice:
+    return choose_recognizer(Settings.defaults(**settings).transcribing)
 
 
 def test_auto_takes_whisper_where_its_model_is_on_disk(tmp_path: Path) -> None:

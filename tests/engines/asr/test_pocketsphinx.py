@@ -20,7 +20,8 @@ from parley.engines.asr import pocketsphinx_worker as worker
 from parley.engines.asr.interface import Transcriber, Transcript
 from parley.engines.asr.pocketsphinx import PocketsphinxTranscriber
 from parley.engines.failures import EngineFailure, LaneLost
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 
 AUDIO = Path(__file__).parents[3] / "examples/audio"
 WORDS = dict(line.split("\t") for line in (AUDIO / "words.txt").read_text().splitlines())

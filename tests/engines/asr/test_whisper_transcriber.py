@@ -10,12 +10,12 @@ import pytest
 import trio
 
 from parley.engines.asr.admission import Admission, Expected
-from parley.engines.asr.whisper import Ear, WhisperTranscriber
+from parley.engines.asr.whisper import Shared, WhisperTranscriber
 from parley.engines.asr.whisper_guards import Decoded
 from parley.engines.asr.whisper_window import FULL_FRAMES
 from parley.engines.asr.whisper_worker import Pass
 from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable, LaneLost
-from parley.engines.lanes.lane import LanePool
+from parley.engines.lanes.pool import LanePool
 
 Clock = trio.testing.MockClock
 SECOND = bytes(32_000)
@@ -74,25 +74,25 @@ def numbered(second: int) -> bytes:
 
 
 def transcriber(lanes: Lanes, *, language: str = "en", places: int = 99) -> WhisperTranscriber:
-    ear = Ear(
+    whisper = Shared(
         pool=cast(LanePool, lanes),
         admission=Admission(places, Expected(rtf=0.8, final_s=0.5)),
         language=language,
         beam=5,
     )
-    return WhisperTranscriber(ear)
+    return WhisperTranscriber(whisper)
 
 
 async def test_an_utterance_is_heard_on_its_way_and_at_its_end(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(numbered(1))
-    first = await ear.hypothesis()
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(numbered(1))
+    first = await whisper.hypothesis()
     await trio.sleep(1)
-    await ear.feed(numbered(2))
-    second = await ear.hypothesis()
-    transcript = await ear.finish()
+    await whisper.feed(numbered(2))
+    second = await whisper.hypothesis()
+    transcript = await whisper.finish()
     assert first is not None
     assert second is not None
     assert (first.text, first.audio_bytes) == ("w1", 32_000)
@@ -107,39 +107,39 @@ async def test_an_utterance_is_heard_on_its_way_and_at_its_end(autojump_clock: C
 
 async def test_it_is_not_asked_again_before_anything_is_new(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(numbered(1))
-    assert await ear.hypothesis() is not None
-    assert await ear.hypothesis() is None
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(numbered(1))
+    assert await whisper.hypothesis() is not None
+    assert await whisper.hypothesis() is None
     await trio.sleep(5)
-    assert await ear.hypothesis() is None
+    assert await whisper.hypothesis() is None
     assert len(lanes.passes) == 1
 
 
 async def test_a_decode_that_waited_hears_what_came_meanwhile(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(words_of, takes_s=1.0))
-    await ear.begin()
-    await ear.feed(numbered(1))
+    whisper = transcriber(Lanes(words_of, takes_s=1.0))
+    await whisper.begin()
+    await whisper.feed(numbered(1))
     async with trio.open_nursery() as nursery:
 
         async def more() -> None:
             await trio.sleep(0.5)
-            await ear.feed(numbered(2))
+            await whisper.feed(numbered(2))
 
         nursery.start_soon(more)
-        found = await ear.hypothesis()
+        found = await whisper.hypothesis()
     assert found is not None
     assert (found.text, found.audio_bytes) == ("w1 w2", 64_000)
 
 
 async def test_an_asking_that_is_cancelled_loses_nothing(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(words_of, takes_s=1.0))
-    await ear.begin()
-    await ear.feed(numbered(1))
+    whisper = transcriber(Lanes(words_of, takes_s=1.0))
+    await whisper.begin()
+    await whisper.feed(numbered(1))
     with trio.move_on_after(0.5):
-        await ear.hypothesis()
-    assert (await ear.finish()).text == "w1"
+        await whisper.hypothesis()
+    assert (await whisper.finish()).text == "w1"
 
 
 async def test_the_more_people_talk_the_rarer_are_partials(autojump_clock: Clock) -> None:
@@ -147,15 +147,15 @@ async def test_the_more_people_talk_the_rarer_are_partials(autojump_clock: Clock
 
     async def asked(talking: int) -> int:
         lanes.passes.clear()
-        ear = transcriber(lanes)
-        ear._ear.admission.talking = talking - 1
-        await ear.begin()
+        whisper = transcriber(lanes)
+        whisper._shared.admission.talking = talking - 1
+        await whisper.begin()
         for second in range(1, 11):
             for _ in range(10):
                 await trio.sleep(0.1)
-                await ear.feed(numbered(second)[:3200])
-                await ear.hypothesis()
-        await ear.abandon()
+                await whisper.feed(numbered(second)[:3200])
+                await whisper.hypothesis()
+        await whisper.abandon()
         return len(lanes.passes)
 
     assert await asked(1) > 20
@@ -164,13 +164,13 @@ async def test_the_more_people_talk_the_rarer_are_partials(autojump_clock: Clock
 
 async def test_a_long_utterance_is_settled_from_its_beginning(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
+    whisper = transcriber(lanes)
+    await whisper.begin()
     for second in range(1, 31):
-        await ear.feed(numbered(second))
+        await whisper.feed(numbered(second))
         await trio.sleep(1)
-        await ear.hypothesis()
-    transcript = await ear.finish()
+        await whisper.hypothesis()
+    transcript = await whisper.finish()
     # Nowhere is it quiet, so a cut may fall into a word: that one is heard twice at most.
     heard = [int(word[1:]) for word in transcript.text.split()]
     assert sorted(set(heard)) == list(range(1, 31))
@@ -208,43 +208,43 @@ async def test_partials_of_a_slow_model_look_less_far_back_than_its_final(
     autojump_clock: Clock,
 ) -> None:
     lanes = Lanes(slow, takes_s=0.05)
-    ear = transcriber(lanes)
-    await ear.begin()
+    whisper = transcriber(lanes)
+    await whisper.begin()
     told = []
     for second in range(1, 10):
-        await ear.feed(spoken(second))
+        await whisper.feed(spoken(second))
         await trio.sleep(1)
-        if found := await ear.hypothesis():
+        if found := await whisper.hypothesis():
             told.append((found.text.split()[-1], found.audio_bytes))
     looked = [len(job.pcm16) / 32_000 for job in lanes.passes]
     assert max(looked) <= 4, "one that took 180 ms was the last of its kind"
     assert told == [(f"w{second}", second * 32_000) for second in range(1, 10)]
-    transcript = await ear.finish()
+    transcript = await whisper.finish()
     final = lanes.passes[-1]
     assert (len(final.pcm16) / 32_000, final.beam) == (9, 5), "all of it, with care"
     assert transcript.text == numbers(until=9)
 
 
 async def test_what_partials_keep_is_told_with_them(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(slow, takes_s=0.05))
-    await ear.begin()
+    whisper = transcriber(Lanes(slow, takes_s=0.05))
+    await whisper.begin()
     found = None
     for second in range(1, 8):
-        await ear.feed(spoken(second))
+        await whisper.feed(spoken(second))
         await trio.sleep(1)
-        found = await ear.hypothesis()
+        found = await whisper.hypothesis()
     assert found is not None
     assert found.text == numbers(until=7)
 
 
 async def test_a_fast_model_looks_at_the_whole_tail(autojump_clock: Clock) -> None:
     lanes = Lanes(marked, takes_s=0.05)
-    ear = transcriber(lanes)
-    await ear.begin()
+    whisper = transcriber(lanes)
+    await whisper.begin()
     for second in range(1, 11):
-        await ear.feed(spoken(second))
+        await whisper.feed(spoken(second))
         await trio.sleep(1)
-        await ear.hypothesis()
+        await whisper.hypothesis()
     assert [len(job.pcm16) / 32_000 for job in lanes.passes] == list(range(1, 11))
 
 
@@ -254,18 +254,18 @@ async def test_a_beginning_that_is_not_believed_is_not_kept(autojump_clock: Cloc
         return slow(job) if newest else decoded("a a a a a a a a")
 
     lanes = Lanes(answer, takes_s=0.05)
-    ear = transcriber(lanes)
+    whisper = transcriber(lanes)
     said = bytearray()
-    await ear.begin()
+    await whisper.begin()
     found = None
     for second in range(1, 6):
         said += spoken(second)
-        await ear.feed(spoken(second))
+        await whisper.feed(spoken(second))
         await trio.sleep(1)
-        found = await ear.hypothesis()
+        found = await whisper.hypothesis()
     assert found is not None
     assert found.text == numbers(until=5), "the next partial looks at all of it"
-    assert (await ear.finish()).doubts == {"repetition": 2}
+    assert (await whisper.finish()).doubts == {"repetition": 2}
 
 
 @pytest.mark.parametrize("pause", [True, False])
@@ -273,14 +273,14 @@ async def test_a_slow_model_settles_a_long_utterance_too(
     pause: bool, autojump_clock: Clock
 ) -> None:
     lanes = Lanes(slow, takes_s=0.05)
-    ear = transcriber(lanes)
-    await ear.begin()
+    whisper = transcriber(lanes)
+    await whisper.begin()
     found = None
     for second in range(1, 31):
-        await ear.feed(spoken(second, pause=pause))
+        await whisper.feed(spoken(second, pause=pause))
         await trio.sleep(1)
-        found = await ear.hypothesis() or found
-    transcript = await ear.finish()
+        found = await whisper.hypothesis() or found
+    transcript = await whisper.finish()
     assert found is not None
     assert found.text == numbers(until=30)
     assert transcript.text == numbers(until=30)
@@ -292,11 +292,11 @@ async def test_a_slow_model_settles_a_long_utterance_too(
 
 async def test_one_that_was_never_asked_is_decoded_in_pieces(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
+    whisper = transcriber(lanes)
+    await whisper.begin()
     for second in range(1, 41):
-        await ear.feed(numbered(second))
-    text = (await ear.finish()).text
+        await whisper.feed(numbered(second))
+    text = (await whisper.finish()).text
     assert set(text.split()) == {f"w{second}" for second in range(1, 41)}
     assert max(len(job.pcm16) for job in lanes.passes) / 32_000 <= 14
 
@@ -329,74 +329,74 @@ async def test_what_is_not_believed_is_decoded_again_in_the_full_window(
     autojump_clock: Clock,
 ) -> None:
     lanes = Lanes(lambda job: second if job.frames == FULL_FRAMES else first)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(SECOND)
-    transcript = await ear.finish()
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(SECOND)
+    transcript = await whisper.finish()
     assert (transcript.text, transcript.doubts) == (text, doubts)
 
 
 async def test_a_partial_that_is_not_believed_is_not_told(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(lambda job: decoded("a a a a a a a a")))
-    await ear.begin()
-    await ear.feed(SECOND)
-    assert await ear.hypothesis() is None
+    whisper = transcriber(Lanes(lambda job: decoded("a a a a a a a a")))
+    await whisper.begin()
+    await whisper.feed(SECOND)
+    assert await whisper.hypothesis() is None
 
 
 async def test_a_lane_that_dies_costs_a_decode(autojump_clock: Clock) -> None:
     answers: list[Answer] = [LaneLost("gone"), LaneLost("gone"), "still here"]
-    ear = transcriber(Lanes(lambda job: answers.pop(0)))
-    await ear.begin()
-    await ear.feed(SECOND)
-    assert await ear.hypothesis() is None
-    assert (await ear.finish()).text == "still here"
+    whisper = transcriber(Lanes(lambda job: answers.pop(0)))
+    await whisper.begin()
+    await whisper.feed(SECOND)
+    assert await whisper.hypothesis() is None
+    assert (await whisper.finish()).text == "still here"
 
 
 async def test_a_final_that_fails_for_good_says_so_and_lets_go(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(lambda job: EngineFailure("broken")))
-    await ear.begin()
-    await ear.feed(SECOND)
+    whisper = transcriber(Lanes(lambda job: EngineFailure("broken")))
+    await whisper.begin()
+    await whisper.feed(SECOND)
     with pytest.raises(EngineFailure, match="broken"):
-        await ear.finish()
-    assert ear._ear.admission.talking == 0
+        await whisper.finish()
+    assert whisper._shared.admission.talking == 0
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_at_the_beginning() -> None:
-    ear = transcriber(Lanes(words_of, load_error="no such folder"))
+    whisper = transcriber(Lanes(words_of, load_error="no such folder"))
     with pytest.raises(EngineUnavailable, match="no such folder"):
-        await ear.begin()
-    assert ear._ear.admission.talking == 0
+        await whisper.begin()
+    assert whisper._shared.admission.talking == 0
 
 
 async def test_where_everybody_talks_the_next_one_is_refused(autojump_clock: Clock) -> None:
-    ear = transcriber(Lanes(words_of), places=1)
-    other = WhisperTranscriber(ear._ear)
-    await ear.begin()
+    whisper = transcriber(Lanes(words_of), places=1)
+    other = WhisperTranscriber(whisper._shared)
+    await whisper.begin()
     with pytest.raises(EngineBusy, match="1 people"):
         await other.begin()
-    await ear.feed(SECOND)
-    await ear.finish()
+    await whisper.feed(SECOND)
+    await whisper.finish()
     await other.begin()
     await other.abandon()
-    assert ear._ear.admission.talking == 0
+    assert whisper._shared.admission.talking == 0
 
 
 async def test_a_language_that_was_found_out_is_kept(autojump_clock: Clock) -> None:
     lanes = Lanes(lambda job: decoded("bonjour", language=job.language or "fr"))
-    ear = transcriber(lanes, language="")
+    whisper = transcriber(lanes, language="")
     for _ in range(2):
-        await ear.begin()
-        await ear.feed(SECOND)
-        await ear.finish()
+        await whisper.begin()
+        await whisper.feed(SECOND)
+        await whisper.finish()
     assert [job.language for job in lanes.passes] == ["", "fr"]
 
 
 async def test_next_to_no_audio_costs_no_decode(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(bytes(320))
-    assert (await ear.finish()).text == ""
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(bytes(320))
+    assert (await whisper.finish()).text == ""
     assert lanes.passes == []
 
 
@@ -404,14 +404,14 @@ async def test_what_is_concluded_at_a_pause_is_the_final_unless_more_is_said(
     autojump_clock: Clock,
 ) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(numbered(1))
-    first = await ear.conclude()
-    assert await ear.conclude() == first
-    await ear.feed(numbered(2))
-    second = await ear.conclude()
-    final = await ear.finish()
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(numbered(1))
+    first = await whisper.conclude()
+    assert await whisper.conclude() == first
+    await whisper.feed(numbered(2))
+    second = await whisper.conclude()
+    final = await whisper.finish()
     assert (first.text, second.text, final) == ("w1", "w1 w2", second)
     assert [job.beam for job in lanes.passes] == [5, 5]
     assert lanes.urgent == [True, True]
@@ -420,10 +420,10 @@ async def test_what_is_concluded_at_a_pause_is_the_final_unless_more_is_said(
 
 async def test_a_conclusion_that_is_given_up_loses_nothing(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    ear = transcriber(lanes)
-    await ear.begin()
-    await ear.feed(numbered(1))
+    whisper = transcriber(lanes)
+    await whisper.begin()
+    await whisper.feed(numbered(1))
     with trio.move_on_after(0.05):
-        await ear.conclude()
-    await ear.feed(numbered(2))
-    assert (await ear.finish()).text == "w1 w2"
+        await whisper.conclude()
+    await whisper.feed(numbered(2))
+    assert (await whisper.finish()).text == "w1 w2"

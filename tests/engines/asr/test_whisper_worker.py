@@ -14,13 +14,12 @@ import trio
 from parley.client.recording import Recording
 from parley.engines.asr import whisper_worker
 from parley.engines.asr.admission import Admission, Expected
-from parley.engines.asr.whisper import Ear, WhisperTranscriber
+from parley.engines.asr.whisper import Shared, WhisperTranscriber
 from parley.engines.asr.whisper_guards import Decoded, Guard, guard_of
 from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, seconds_of, token_cap
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
-from parley.engines.lanes.lane import LanePool
-from support.memory import give_memory_back
+from parley.engines.lanes.pool import LanePool
 from support.whisper_folder import write_model
 from support.words_model import WORDS, recordings
 
@@ -74,7 +73,7 @@ class Here:
 def transcriber(language: str = "en") -> WhisperTranscriber:
     pool = cast(LanePool, Here())
     admission = Admission(9, Expected(rtf=0.1, final_s=0.1))
-    return WhisperTranscriber(Ear(pool=pool, admission=admission, language=language, beam=5))
+    return WhisperTranscriber(Shared(pool=pool, admission=admission, language=language, beam=5))
 
 
 @pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
@@ -116,15 +115,15 @@ async def test_partials_grow_into_the_final(
 ) -> None:
     pcm16 = recording.pcm16
     spoken = recording.spoken or ""
-    ear = transcriber()
-    await ear.begin()
+    whisper = transcriber()
+    await whisper.begin()
     seen = []
     for at in range(0, len(pcm16), 9600):
-        await ear.feed(pcm16[at : at + 9600])
+        await whisper.feed(pcm16[at : at + 9600])
         await trio.sleep(0.3)
-        if (found := await ear.hypothesis()) is not None:
+        if (found := await whisper.hypothesis()) is not None:
             seen.append(found.text)
-    transcript = await ear.finish()
+    transcript = await whisper.finish()
     assert transcript.text == spoken
     assert seen[-1] == spoken
     # Most of them are what had been said by then; a word that is just being said may be another.
@@ -158,10 +157,10 @@ def sounds(seconds: float) -> dict[str, bytes]:
 async def test_no_words_are_invented(
     name: str, seconds: float, autojump_clock: trio.testing.MockClock
 ) -> None:
-    ear = transcriber()
-    await ear.begin()
-    await ear.feed(sounds(seconds)[name])
-    transcript = await ear.finish()
+    whisper = transcriber()
+    await whisper.begin()
+    await whisper.feed(sounds(seconds)[name])
+    transcript = await whisper.finish()
     assert transcript.text == ""
     assert transcript.audio_ms == seconds * 1000
 
@@ -171,10 +170,10 @@ async def test_audio_that_ends_in_the_middle_of_a_word_is_heard_up_to_there(
     cut_ms: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     recording = SPOKEN[2]
-    ear = transcriber()
-    await ear.begin()
-    await ear.feed(recording.pcm16[: cut_ms * 32])
-    heard = (await ear.finish()).text.split()
+    whisper = transcriber()
+    await whisper.begin()
+    await whisper.feed(recording.pcm16[: cut_ms * 32])
+    heard = (await whisper.finish()).text.split()
     spoken = (recording.spoken or "").split()
     assert len(heard) <= len(spoken)
     assert heard[:-1] == spoken[: len(heard) - 1] or not heard
@@ -185,14 +184,14 @@ async def test_two_commands_with_a_long_tail_of_others_are_settled_piece_by_piec
 ) -> None:
     """Ten commands in one utterance: more than any window of this model was trained for, so it is
     the bookkeeping that is tested, not the words."""
-    ear = transcriber()
-    await ear.begin()
+    whisper = transcriber()
+    await whisper.begin()
     for recording in SPOKEN[:10]:
         for at in range(0, len(recording.pcm16), 32_000):
-            await ear.feed(recording.pcm16[at : at + 32_000])
+            await whisper.feed(recording.pcm16[at : at + 32_000])
             await trio.sleep(1)
-            await ear.hypothesis()
-    transcript = await ear.finish()
+            await whisper.hypothesis()
+    transcript = await whisper.finish()
     spoken = " ".join(recording.spoken or "" for recording in SPOKEN[:10]).split()
     assert len(spoken) / 2 < len(transcript.text.split()) < len(spoken) * 1.5
 
@@ -200,10 +199,10 @@ async def test_two_commands_with_a_long_tail_of_others_are_settled_piece_by_piec
 async def test_a_language_of_an_english_model_is_english(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    ear = transcriber(language="")
-    await ear.begin()
-    await ear.feed(SPOKEN[0].pcm16)
-    assert (await ear.finish()).text == SPOKEN[0].spoken
+    whisper = transcriber(language="")
+    await whisper.begin()
+    await whisper.feed(SPOKEN[0].pcm16)
+    assert (await whisper.finish()).text == SPOKEN[0].spoken
 
 
 def test_a_model_is_loaded_by_its_name_from_its_folder(tmp_path: Path) -> None:

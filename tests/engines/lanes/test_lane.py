@@ -20,9 +20,11 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
-from parley.engines.lanes.lane import FAIR_RUN_S, Lane, LanePool
+from parley.engines.lanes.lane import FAIR_RUN_S, Lane
 from parley.engines.lanes.life import WorkerLife
+from parley.engines.lanes.pool import LanePool
 from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue
+from parley.engines.lanes.supervisor import LanesSupervisor
 from parley.engines.lanes.worker import WorkerReplaced, warm, work
 from support import lane_jobs as jobs  # spawned workers inherit sys.path
 
@@ -90,10 +92,118 @@ def test_the_pause_doubles_up_to_its_limit() -> None:
 
 # --- Without a worker ---
 
+PAUSE = Backoff(first_s=1000, most_s=1000)
+
+
+def pausing_lane(name: str = "lane") -> Lane:
+    """One that pauses before its next worker, for as long as a test lasts, when it is run."""
+    lane = Lane(name, jobs.nothing, deaths=PAUSE)
+    lane._quick_deaths = 1
+    return lane
+
+
+async def late_call(lane: Lane) -> object:
+    return await lane.call_late(jobs.each_with_pid, lambda: "a")
+
+
+CALLS: dict[str, Callable[[Lane], Awaitable[object]]] = {
+    "call": lambda lane: lane.call(jobs.pid),
+    "urgent": lambda lane: lane.call(jobs.pid, urgent=True),
+    "bound": lambda lane: lane.call(jobs.pid, generation=lane.generation),
+    "late": late_call,
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+@every_call
+async def test_a_lane_that_was_not_started_refuses_at_once(
+    call: Callable[[Lane], Awaitable[object]],
+) -> None:
+    lane = Lane("lane", jobs.nothing)
+    with trio.fail_after(1), pytest.raises(EngineUnavailable, match="has not been started"):
+        await call(lane)
+    lane.post(jobs.pid, generation=lane.generation)
+    assert lane.load == 0
+
+
+@every_call
+async def test_a_lane_that_was_stopped_refuses_at_once(
+    call: Callable[[Lane], Awaitable[object]],
+) -> None:
+    lane = pausing_lane()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(1), pytest.raises(EngineUnavailable, match="lane is stopped"):
+        await call(lane)
+    lane.post(jobs.pid, generation=lane.generation)
+    assert lane.load == 0
+
+
+@every_call
+async def test_who_waits_for_a_lane_that_is_stopped_learns_it(
+    call: Callable[[Lane], Awaitable[object]],
+) -> None:
+    lane = pausing_lane()
+    results: list[object] = []
+    with trio.fail_after(1):
+        async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            callers.start_soon(outcome, partial(call, lane), results)
+            await trio.testing.wait_all_tasks_blocked()
+            assert results == []
+            nursery.cancel_scope.cancel()
+    assert [(type(result), str(result)) for result in results] == [
+        (LaneLost, "lane: the lane is stopped")
+    ]
+
+
+async def test_a_lane_that_was_stopped_may_be_run_again() -> None:
+    lane = pausing_lane()
+    for _ in range(2):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            nursery.start_soon(lane.call, jobs.pid)
+            await trio.testing.wait_all_tasks_blocked()
+            assert lane.load == 1  # it waits for the worker
+            nursery.cancel_scope.cancel()
+
+
+class LaneBetweenRuns(Lane):
+    """Its supervisor's end finds it between two runs: nothing closes it from inside."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        self._closed = None
+        task_status.started()
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("gracefully", [False, True])
+async def test_lanes_whose_supervisor_has_ended_are_closed(gracefully: bool) -> None:
+    lanes = [LaneBetweenRuns(name, jobs.nothing) for name in "ab"]
+    supervisor = LanesSupervisor(lanes)
+    results: list[object] = []
+    with trio.fail_after(1):
+        async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
+            await nursery.start(supervisor.run)
+            for lane in lanes:
+                callers.start_soon(outcome, partial(lane.call, jobs.pid), results)
+            await trio.testing.wait_all_tasks_blocked()
+            assert results == []
+            if gracefully:
+                supervisor.stop()
+            else:
+                nursery.cancel_scope.cancel()
+        for lane in lanes:
+            with pytest.raises(EngineUnavailable, match="lane is stopped"):
+                await lane.call(jobs.pid)
+    assert [type(result) for result in results] == [LaneLost] * 2
+
 
 async def test_a_full_lane_refuses_and_a_caller_that_goes_makes_room() -> None:
-    lane = Lane("full", jobs.nothing)
+    lane = pausing_lane("full")
     async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
         for _ in range(QUEUE_MAX):
             nursery.start_soon(lane.call, jobs.pid)
         await trio.testing.wait_all_tasks_blocked()
@@ -105,17 +215,23 @@ async def test_a_full_lane_refuses_and_a_caller_that_goes_makes_room() -> None:
 
 
 async def test_a_job_for_another_worker_than_the_present_is_refused_at_once() -> None:
-    lane = Lane("lane", jobs.nothing)
-    with pytest.raises(LaneLost):
-        await lane.call(jobs.pid, generation=lane.generation - 1)
-    lane.post(jobs.pid, generation=lane.generation - 1)
-    assert lane.load == 0
+    lane = pausing_lane()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        with pytest.raises(LaneLost):
+            await lane.call(jobs.pid, generation=lane.generation - 1)
+        lane.post(jobs.pid, generation=lane.generation - 1)
+        assert lane.load == 0
+        nursery.cancel_scope.cancel()
 
 
 def test_a_pool_picks_the_least_loaded_of_the_ready_lanes() -> None:
     first, second, third = lanes = [Lane(name, jobs.nothing) for name in "abc"]
     pool = LanePool(lanes)
     assert (pool.ready, pool.load_error) == (False, None)
+    assert third.refusal == "the lane has not been started"
+    for lane in lanes:
+        lane._closed = None  # as by `run`
     first.load_error = "no model"
     assert (pool.ready, pool.load_error) == (False, "no model")
     assert pool.pick() is second
@@ -179,6 +295,7 @@ async def serving(
     with trio.fail_after(limit_s):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(supervise)
+            await trio.testing.wait_all_tasks_blocked()
             yield lane
             nursery.cancel_scope.cancel()
 
@@ -439,6 +556,23 @@ async def test_a_cancelled_lane_is_gone_at_once_and_leaves_nothing(
         assert trio.current_time() - began_s < 1
     assert [type(result) for result in results] == [LaneLost] * (2 if state == "busy" else 0)
     assert (lane.ready, lane.pid, lane.load) == (False, None, 0)
+
+
+@slow
+async def test_a_call_in_the_moment_at_which_a_lane_is_stopped_is_answered_at_once() -> None:
+    lane = Lane("lane", jobs.nothing)
+    results: list[object] = []
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lane.run)
+            await until(lambda: lane.ready)
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                began_s = trio.current_time()
+                await outcome(partial(lane.call, jobs.pid), results)  # it has not noticed yet
+                await outcome(partial(lane.call, jobs.pid), results)  # its worker is ending
+                assert trio.current_time() - began_s < 0.1
+    assert [type(result) for result in results] == [LaneLost, EngineUnavailable]
 
 
 @slow

@@ -29,6 +29,7 @@ from support.llm_server import LLMServer, open_llm_server
 
 KEY = "sk-secret-7351"
 LIMIT_S = 3.0
+NESTED = b'data: {"error": ' + b"[" * 10_000 + b"]" * 10_000 + b"}\n\n"
 ASKED = (
     ChatMessage(role="system", text="Be brief."),
     ChatMessage(role="user", text="Grüße?"),
@@ -279,6 +280,7 @@ async def test_an_error_that_is_only_a_text_is_passed_on(
         (wire.garbage("So", " far"), "no JSON"),
         (wire.stream(wire.delta("So"), wire.delta(" far"), b"data: 5\n\n"), "no JSON"),
         (wire.stream(wire.delta("So"), wire.delta(" far"), b"data: \xff\n\n"), "no JSON"),
+        (wire.stream(wire.delta("So"), wire.delta(" far"), NESTED), "no JSON"),
     ],
 )
 async def test_a_stream_that_breaks_keeps_its_tokens_and_may_be_tried_again(
@@ -291,6 +293,14 @@ async def test_a_stream_that_breaks_keeps_its_tokens_and_may_be_tried_again(
     assert failure.retryable
     assert reason in str(failure)
     assert await gather(responder) == (["Hello", " there", "."], None)
+
+
+async def test_half_a_character_in_the_conversation_is_sent_as_a_question_mark(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    tokens, failure = await gather(responder, [ChatMessage(role="user", text="a\ud800b")])
+    assert (tokens, failure) == (["Hello", " there", "."], None)
+    assert server.requests[0].body["messages"][0]["content"] == "a?b"
 
 
 async def test_a_reset_in_mid_stream_may_be_tried_again(

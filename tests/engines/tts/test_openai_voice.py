@@ -37,6 +37,8 @@ from support.whole_answers import (
 KEY = "sk-secret-7351"
 LIMIT_S = 5.0
 PCM16 = bytes(range(200)) * 48
+MAD_CHUNK = wav_bytes(PCM16, 24_000)[:16] + b"\x10\0\0\xff" + wav_bytes(PCM16, 24_000)[20:]
+"""Its first chunk says that it is longer than the file by gigabytes."""
 SOUND = answer(wav_bytes(PCM16, 24_000), "audio/wav")
 
 
@@ -193,6 +195,7 @@ async def test_a_status_tells_whether_to_try_again_and_what_to_do(
         (answer(PCM16, ""), "bytes of no kind", False),
         (answer(b"RIFF\0\0\0\0WAVE", "audio/wav"), "damaged", True),
         (answer(b"RIFF", "audio/wav"), "not a WAV", True),
+        (answer(MAD_CHUNK, "audio/wav"), "damaged", True),
         (answer(wav_bytes(PCM16, 4000), "audio/wav"), "4000 Hz", False),
         (cut_off(wav_bytes(PCM16, 24_000), "audio/wav"), "RemoteProtocolError", True),
         ((wire.Wire.FIN,), "connection", True),

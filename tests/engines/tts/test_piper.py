@@ -17,7 +17,8 @@ import trio
 
 from parley.config import Settings
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.room import choices
 from parley.engines.tts import piper_worker as worker
 from parley.engines.tts.interface import Synthesizer

@@ -12,7 +12,8 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineUnavailable
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.tts import pyttsx3_worker as worker
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.pyttsx3 import SILENT_RATE_HZ, Pyttsx3Synthesizer, loader

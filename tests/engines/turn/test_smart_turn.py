@@ -15,7 +15,8 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
-from parley.engines.lanes.lane import Lane, LanePool
+from parley.engines.lanes.lane import Lane
+from parley.engines.lanes.pool import LanePool
 from parley.engines.turn import smart_turn_worker as worker
 from parley.engines.turn.interface import Pause, TurnEndEngine
 from parley.engines.turn.smart_turn import SmartTurnEnd, loader

@@ -23,7 +23,7 @@ from parley.conversation.spoken import (
 from parley.conversation.utterance import UtteranceInHand
 from parley.engines.asr import openai as module
 from parley.engines.asr.interface import Transcriber
-from parley.engines.asr.openai import OpenAIEar, OpenAITranscriber, open_openai_asr
+from parley.engines.asr.openai import OpenAITranscriber, OpenAITranscribers, open_openai_asr
 from parley.engines.deadline import engine_deadline
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.protocol.codes import Code
@@ -61,14 +61,14 @@ def opened(server: LLMServer, **more: Any) -> Any:
 
 
 @pytest.fixture
-async def ear(server: LLMServer) -> AsyncIterator[OpenAIEar]:
-    async with opened(server) as ear:
-        yield ear
+async def transcribers(server: LLMServer) -> AsyncIterator[OpenAITranscribers]:
+    async with opened(server) as transcribers:
+        yield transcribers
 
 
 @pytest.fixture
-async def transcriber(ear: OpenAIEar) -> OpenAITranscriber:
-    return ear("session")
+async def transcriber(transcribers: OpenAITranscribers) -> OpenAITranscriber:
+    return transcribers("session")
 
 
 async def hear(transcriber: Transcriber, audio: bytes = SECOND) -> str:
@@ -127,8 +127,8 @@ async def test_an_utterance_is_sent_once_as_a_wav_and_its_words_come_back(
 
 
 async def test_a_language_is_told_where_it_is_known(server: LLMServer) -> None:
-    async with opened(server, language="de") as ear:
-        await hear(ear("session"))
+    async with opened(server, language="de") as transcribers:
+        await hear(transcribers("session"))
     assert form(server.requests[0])["language"] == b"de"
 
 
@@ -144,8 +144,10 @@ async def test_utterances_follow_one_another_on_one_connection(
     assert len(parse_wav(form(server.requests[1])["file"]).pcm16) == 6400
 
 
-async def test_sessions_do_not_hear_one_another(server: LLMServer, ear: OpenAIEar) -> None:
-    one, other = ear("one"), ear("other")
+async def test_sessions_do_not_hear_one_another(
+    server: LLMServer, transcribers: OpenAITranscribers
+) -> None:
+    one, other = transcribers("one"), transcribers("other")
     await one.begin()
     await other.begin()
     await one.feed(SECOND)
@@ -184,8 +186,8 @@ async def test_an_abandoned_utterance_is_never_sent(
 
 async def test_partials_are_asked_for_at_most_once_per_interval(server: LLMServer) -> None:
     server.default = tell_json({"text": "Hello"})
-    async with opened(server, partial_interval_ms=250) as ear:
-        transcriber = ear("session")
+    async with opened(server, partial_interval_ms=250) as transcribers:
+        transcriber = transcribers("session")
         began_s = trio.current_time()
         await transcriber.begin()
         told: list[str | None] = []
@@ -203,8 +205,8 @@ async def test_partials_are_asked_for_at_most_once_per_interval(server: LLMServe
 async def test_audio_that_is_fed_faster_than_it_was_spoken_costs_no_partials(
     server: LLMServer,
 ) -> None:
-    async with opened(server, partial_interval_ms=1000) as ear:
-        transcriber = ear("session")
+    async with opened(server, partial_interval_ms=1000) as transcribers:
+        transcriber = transcribers("session")
         await transcriber.begin()
         for _ in range(30):
             assert await said_after(transcriber, SECOND) is None
@@ -217,8 +219,8 @@ async def test_a_partial_that_fails_costs_no_words_and_is_the_last(
 ) -> None:
     monkeypatch.setattr(module, "PARTIAL_LIMIT_S", 0.1)
     server.script(behaviour)
-    async with opened(server, partial_interval_ms=0) as ear:
-        transcriber = ear("session")
+    async with opened(server, partial_interval_ms=0) as transcribers:
+        transcriber = transcribers("session")
         await transcriber.begin()
         assert await said_after(transcriber, SECOND) is None
         assert await said_after(transcriber, SECOND) is None
@@ -231,8 +233,8 @@ async def test_a_slow_partial_ends_before_its_caller_gives_the_utterance_up(
     server: LLMServer,
 ) -> None:
     server.script((wire.Wire.STALL,))
-    async with opened(server, partial_interval_ms=0) as ear:
-        transcriber = ear("session")
+    async with opened(server, partial_interval_ms=0) as transcribers:
+        transcriber = transcribers("session")
         await transcriber.begin()
         with engine_deadline(0.4, "decoding"):
             assert await said_after(transcriber, SECOND) is None
@@ -279,6 +281,7 @@ async def test_a_status_tells_whether_to_try_again_and_what_to_do(
         (answer(b'{"text": "Hel'), "no transcript", False),
         (answer(b""), "no transcript", False),
         (answer(b'{"text": "\xff"}'), "no transcript", False),
+        (answer(b'{"error": ' + b"[" * 10_000), "no transcript", False),
         (tell_json({"text": 5}), "no transcript", False),
         (tell_json(["Hello"]), "no transcript", False),
         (tell_json({"words": []}), "without a text", False),

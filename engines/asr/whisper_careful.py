@@ -1,0 +1,61 @@
+"""The final pass over some audio, and what is done about a text that cannot be believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from .whisper_guards import Decoded, Guard
+from .whisper_window import FULL_FRAMES
+from .whisper_worker import Pass
+
+
+class CarefulDecode:
+    """What a guard does not believe is decoded again in the window that the model was trained on,
+    and if that is not believed either, it is nothing or the likelier of the two.
+
+    `job` makes a decode in a window of so many frames (None: as many as the audio needs). Whoever
+    drives this asks for `next_job` and gives its result to `take`, until there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        job: Callable[[int | None], Pass],
+        guard: Callable[[Decoded], Guard | None],
+        doubts: Counter[str],
+    ) -> None:
+        """`doubts` counts what was not believed, by the guard's name."""
+        self._job = job
+        self._guard = guard
+        self._doubts = doubts
+        self._first: Decoded | None = None
+        self._over = False
+        self.believed: Decoded | None = None
+        """What it says, in the end; None where nobody said anything."""
+
+    @property
+    def next_job(self) -> Pass | None:
+        if self._over:
+            return None
+        return self._job(None if self._first is None else FULL_FRAMES)
+
+    def take(self, decoded: Decoded) -> None:
+        """What came of the last job."""
+        guard = self._guard(decoded)
+        if self._first is None:
+            self._first = decoded
+            if guard is None:
+                self.believed = decoded
+            else:
+                self._doubts[guard.value] += 1
+            self._over = guard is None or guard is Guard.SILENCE
+            return
+        self._over = True
+        if guard is None:
+            self.believed = decoded
+            return
+        self._doubts[f"{guard.value}, padded"] += 1
+        unsure = [d for d in (self._first, decoded) if self._guard(d) is Guard.UNSURE]
+        if unsure:  # else loops and silence: nobody said that
+            self.believed = max(unsure, key=lambda d: d.log_probability)

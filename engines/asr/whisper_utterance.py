@@ -1,0 +1,292 @@
+"""What is decided about an utterance that Whisper hears; needs neither Trio nor a model.
+
+The utterance's audio is kept here, and every decode carries what it needs. What is decoded never
+grows with the utterance. Beyond TAIL_S its beginning is decoded once, with the final's care, and
+kept (it is settled); from then on only the tail is looked at. So partials cost the same per second
+of speech however long one talks, and no decode holds a lane for longer than one tail takes.
+
+Where the model is slow for its machine, partials have a shorter way: as soon as one takes longer
+than LATE_MS, what the tail begins with is decoded once more, greedily, and kept for partials alone.
+So they stay young, and the final still has its whole tail.
+
+Each decode is a job that is made here, and its result is given back here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .interface import Hypothesis, Transcript
+from .whisper_careful import CarefulDecode
+from .whisper_guards import Decoded, Guard, guard_of
+from .whisper_window import frames_of, pieces, quiet_point, seconds_of, token_cap
+from .whisper_worker import Pass
+
+TAIL_S = 12.0
+"""The most that a partial looks at; of more, the beginning is settled."""
+SETTLED_S = (5.0, 9.0)
+"""Where a beginning may be cut off: behind enough words for a decode to make sense of, and far
+enough from the end for the last words to keep their context."""
+
+SHORTEST_S = 0.1
+"""Less holds no word."""
+LATE_MS = 140.0
+"""A partial that took longer is the last one to look so far back: the next ones would take longer
+still, and be told later than 250 ms after what they cover."""
+KEPT_S = (1.5, 1.2)
+"""What is kept for partials is at least so long, and ends at least so long before the newest audio:
+a cut wants words on both sides."""
+PARTIAL_MARGIN_S = 2.0
+FINAL_MARGIN_S = 4.0
+LEAST_WINDOW_S = 3.0
+"""A model that was trained on 30 s gets at least so much."""
+
+PARTIAL_LIMIT_S = 5.0
+"""A partial that takes longer is given up: what it would say is old."""
+PARTIAL_GAP_S = 0.25
+"""Between the beginnings of two partials of an utterance, where there is time enough."""
+SHARE = 0.6
+"""Of the lanes' time for partials; the rest is the finals'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Words that partials need not look for again, of the audio up to `end`."""
+
+    end: int
+    """In bytes of the utterance."""
+    words: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A piece at the beginning of the tail, or of what partials look at, that is to be decoded
+    for good."""
+
+    pcm16: bytes
+    keeps_kept: bool = False
+    """Whether it ends where kept words end, so that those behind it stay known."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Utterance:
+    """One utterance, from its first audio to its final text."""
+
+    language: str
+    """A code, or "" until the first words tell it."""
+    beam: int
+    guard: Callable[[Decoded], Guard | None] = guard_of
+    tokens: Callable[[float], int] = token_cap
+
+    audio: bytearray = field(default_factory=bytearray)
+    cut: int = 0
+    """Where the tail begins; what is before it is settled."""
+    settled: list[str] = field(default_factory=list)
+    """The words before the cut, as the final will have them."""
+    kept: list[Kept] = field(default_factory=list)
+    """What partials know behind the cut, in order, without a gap."""
+    partial_ms: float = 0.0
+    """What the last partial took of the engine's time."""
+    last: tuple[int, ...] = ()
+    """The newest hypothesis for the tail, in tokens."""
+    agreed: tuple[int, ...] = ()
+    """What two hypotheses in a row began with: the next is told to begin with it."""
+    asked_s: float = float("-inf")
+    asked_bytes: int = 0
+    partial_s: float = 0.0
+    """What the last partial took, its wait included."""
+    work_ms: float = 0.0
+    """Of the engine's time, in all."""
+    sure_ms: float = 0.0
+    """Of that, for passes that cannot be left out."""
+    final_ms: float = 0.0
+    """Of that, after the utterance had ended."""
+    confidences: list[tuple[float, int]] = field(default_factory=list)
+    runs: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
+    concluded: Transcript | None = None
+    """What it says, if nothing comes any more."""
+
+    @property
+    def audio_s(self) -> float:
+        return seconds_of(len(self.audio))
+
+    @property
+    def tail_s(self) -> float:
+        return seconds_of(len(self.audio) - self.cut)
+
+    @property
+    def looked_from(self) -> int:
+        """Where the next partial begins to look."""
+        return self.kept[-1].end if self.kept else self.cut
+
+    @property
+    def looked_s(self) -> float:
+        return seconds_of(len(self.audio) - self.looked_from)
+
+    @property
+    def confidence(self) -> float:
+        """The likelihood of a token, as a geometric mean over all that was believed."""
+        words = sum(count for _, count in self.confidences)
+        if not words:
+            return 0.0
+        return math.exp(min(0.0, sum(p * count for p, count in self.confidences) / words))
+
+    def feed(self, pcm16: bytes) -> None:
+        self.audio += pcm16
+        self.concluded = None
+
+    def note(self, decoded: Decoded) -> None:
+        """Count a decode, whatever it says; the first words tell the language."""
+        self.work_ms += decoded.ms
+        self.runs += 1
+        if not self.language and decoded.text:
+            self.language = decoded.language
+
+    # Partials
+
+    def due(self, now_s: float, talkers_per_lane: float) -> bool:
+        """Whether another partial is worth its time, for this talker and beside the others."""
+        fresh_s = seconds_of(len(self.audio) - self.asked_bytes)
+        # The more people talk, the longer each waits, so that all partials fit in their share.
+        fair_s = self.partial_s * talkers_per_lane / SHARE
+        wait_s = max(PARTIAL_GAP_S, min(fair_s, PARTIAL_LIMIT_S))
+        return fresh_s >= PARTIAL_GAP_S / 2 and now_s >= self.asked_s + wait_s
+
+    def partial_job(self) -> Pass:
+        """The next partial's decode, with all the audio there is by now."""
+        self.asked_bytes = len(self.audio)
+        tail = bytes(self.audio[self.looked_from :])
+        return self._job(tail, PARTIAL_MARGIN_S, beam=1, begins=self.agreed)
+
+    @property
+    def partial_alike(self) -> tuple[str, int, int]:
+        """Partials for which this is equal can share a call: their windows are of about one size
+        (another would be padded to the widest)."""
+        return "partial", int(self.looked_s // 2), len(self.agreed)
+
+    def partial(self, decoded: Decoded, covered: int) -> Hypothesis | None:
+        """What a partial's decode of the audio up to `covered` says; None where it is not
+        believed."""
+        self.note(decoded)
+        self.partial_ms = decoded.ms
+        if guard := self.guard(decoded):
+            self.doubts[guard.value] += 1
+            self._forget()  # perhaps that was the trap
+            return None
+        # The last word of what agrees may be one that is just being said.
+        self.agreed = common(self.last, decoded.tokens)[:-1]
+        self.last = decoded.tokens
+        kept = [word for part in self.kept for word in part.words]
+        return Hypothesis(" ".join([*self.settled, *kept, *decoded.text.split()]), covered)
+
+    # What is looked at no more
+
+    def to_settle(self) -> Cut | None:
+        """The beginning of a tail that is too long; None where it is not."""
+        if self.tail_s <= TAIL_S:
+            return None
+        tail = bytes(self.audio[self.cut :])
+        # Where partials were cut already the words behind are known, and it was quiet there.
+        known = [part.end - self.cut for part in self.kept]
+        first_s, last_s = SETTLED_S
+        fit = [end for end in known if first_s <= seconds_of(end) <= last_s]
+        at = fit[-1] if fit else quiet_point(tail, *SETTLED_S)
+        return Cut(tail[:at], keeps_kept=bool(fit))
+
+    def settle(self, cut: Cut, text: str) -> None:
+        """The beginning says `text`, for good."""
+        self.settled += text.split()
+        self.cut += len(cut.pcm16)
+        behind = [part for part in self.kept if part.end > self.cut]
+        self.kept = behind if cut.keeps_kept else []
+        self._forget()
+
+    def to_keep(self) -> Cut | None:
+        """What partials should look at no more, as the last one was slow; None where it was not,
+        or where that is too short to be cut."""
+        if self.partial_ms <= LATE_MS or self.looked_s <= sum(KEPT_S):
+            return None
+        least_s, rest_s = KEPT_S
+        looked = bytes(self.audio[self.looked_from :])
+        return Cut(looked[: quiet_point(looked, least_s, self.looked_s - rest_s)])
+
+    def keep_job(self, cut: Cut) -> Pass:
+        return self._job(cut.pcm16, PARTIAL_MARGIN_S, beam=1)
+
+    def keep(self, cut: Cut, decoded: Decoded) -> None:
+        """Partials begin behind `cut` from now on, unless its decode is not believed."""
+        self.note(decoded)
+        self.partial_ms = 0.0  # where it is doubted: another place, when the next partial was slow
+        if guard := self.guard(decoded):
+            self.doubts[guard.value] += 1
+            return
+        self.kept.append(Kept(self.looked_from + len(cut.pcm16), decoded.text.split()))
+        self._forget()
+
+    # Final words
+
+    def careful(self, pcm16: bytes) -> CarefulDecode:
+        """The final pass over some audio."""
+        return CarefulDecode(
+            job=lambda frames: self._job(pcm16, FINAL_MARGIN_S, beam=self.beam, frames=frames),
+            guard=self.guard,
+            doubts=self.doubts,
+        )
+
+    def believe(self, careful: CarefulDecode) -> str:
+        """The text of a final pass, whose likelihood counts from now on."""
+        if careful.believed is None:
+            return ""
+        text = careful.believed.text
+        self.confidences.append((careful.believed.log_probability, len(text.split())))
+        return text
+
+    def final_pieces(self) -> list[bytes]:
+        """What a final has still to decode; nothing where the utterance holds no word."""
+        tail = bytes(self.audio[self.cut :])
+        return pieces(tail, TAIL_S + 2) if self.audio_s >= SHORTEST_S else []
+
+    def transcript(self, words: list[str]) -> Transcript:
+        return Transcript(
+            text=" ".join(words),
+            decode_ms=self.work_ms,
+            audio_ms=self.audio_s * 1000,
+            runs=self.runs,
+            confidence=self.confidence,
+            doubts=dict(self.doubts),
+        )
+
+    def _forget(self) -> None:
+        """The next hypothesis begins with nothing: it looks at other audio, or the last was bad."""
+        self.last = self.agreed = ()
+
+    def _job(
+        self,
+        pcm16: bytes,
+        margin_s: float,
+        *,
+        beam: int,
+        frames: int | None = None,
+        begins: tuple[int, ...] = (),
+    ) -> Pass:
+        audio_s = seconds_of(len(pcm16))
+        return Pass(
+            pcm16=pcm16,
+            frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
+            beam=beam,
+            tokens=self.tokens(audio_s),
+            language=self.language,
+            begins=begins,
+        )
+
+
+def common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """What both begin with."""
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return one[:index]
+    return min(one, other, key=len)
