@@ -20,6 +20,7 @@ from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, seconds_of
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lanes.pool import LanePool
+from support.memory import give_memory_back
 from support.whisper_folder import write_model
 from support.words_model import WORDS, recordings
 
