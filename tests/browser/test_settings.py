@@ -94,7 +94,7 @@ def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Se
 
 def test_a_longer_silence_answers_later(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 1.0, "1-weather", 12)
-    ends_ms = []
+    spans_ms = []
     for silence in (None, "2000"):
         with browsing(server.url, heard) as tab:
             tab.page.click("summary")
@@ -103,8 +103,9 @@ def test_a_longer_silence_answers_later(server: Served, tmp_path: Path) -> None:
             tab.page.click("#talk")
             tab.until("told.some(e => e.type === 'final')")
             (final,) = tab.told("final")
-            loud = [event["atMs"] for event in tab.told("level") if event["atMs"] < final["atMs"]]
-            ends_ms.append(final["atMs"] - loud[-1])
             assert final["text"] == "what is the weather like today"
+            (start,), (end,) = tab.told("speechstart"), tab.told("speechend")
+            # By the audio's own clock: how busy the machine is makes the final late, not the end.
+            spans_ms.append(end["audioMs"] - start["audioMs"])
     # A question that is complete: its window is near the shortest, which changes in proportion.
-    assert ends_ms[1] - ends_ms[0] == pytest.approx(400, abs=150)
+    assert spans_ms[1] - spans_ms[0] == pytest.approx(400, abs=150)

@@ -109,7 +109,9 @@ def test_a_tab_in_the_background_hears_and_answers(server: Served, tmp_path: Pat
 def test_after_a_noise_the_reply_goes_on_and_all_of_it_is_played(
     noise: str, server: Served, tmp_path: Path
 ) -> None:
-    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 1.8, noise, 1.0, noise, 15)
+    # Five of them, since nobody knows when a busy machine begins to speak.
+    noises = (noise, 1.0) * 5
+    heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 1.8, *noises, 15)
     with browsing(server.url, heard) as tab:
         tab.page.click("#talk")
         tab.until("told.some(e => e.type === 'replydone')")
