@@ -64,9 +64,7 @@ class Attempted:
 
 @pytest.mark.parametrize("how", ["alone", "recorded"])
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-async def test_at_every_step_of_a_scene(
-    scene: Scene, how: str, autojump_clock: Clock
-) -> None:
+async def test_at_every_step_of_a_scene(scene: Scene, how: str, autojump_clock: Clock) -> None:
     attempted = Attempted(scene, recorded=how == "recorded")
     stride = STRIDES.get((scene.name, how), LONG_STRIDE)
     steps = 0
