@@ -1,4 +1,4 @@
-"""Make the recordings in tests/recordings of the scenes in tests/support/corpus.py.
+"""Make the recordings in tests/recordings of the scenes in testing/scenes.py that are kept.
 
     python scripts/make_corpus.py [SCENE ...]
 
@@ -14,20 +14,25 @@ import structlog
 import trio
 import trio.testing
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+from parley.recording.mcap_writer import McapWriter
+from parley.testing.performing import perform
+from parley.testing.scenes import KEPT
 
-from parley.recording.mcap_writer import McapWriter  # noqa: E402
-from support.corpus import SCENES, record  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     folder = ROOT / "tests/recordings"
     folder.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or SCENES:
+    scenes = {scene.name: scene for scene in KEPT}
+    unknown = set(sys.argv[1:]) - scenes.keys()
+    if unknown:
+        print(f"no scenes that are kept: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    for name in sys.argv[1:] or scenes:
         clock = trio.testing.MockClock(autojump_threshold=0)
-        recording, _ = trio.run(record, name, clock=clock)
+        recording = trio.run(perform, scenes[name], clock=clock).recording()
         path = folder / f"{name}.mcap"
         with path.open("wb") as file:
             writer = McapWriter(file, recording.header)

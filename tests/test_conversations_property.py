@@ -48,6 +48,8 @@ from parley.session.life import Session
 from parley.supervisor import SupervisorStopped
 from parley.telemetry import Telemetry
 from parley.testing import LOUD, open_session
+from parley.testing.scene import Say, Scene, Send, Wait
+from parley.testing.scenes import INTERRUPTED
 from parley.transport import PeerGone
 
 EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "150"))
@@ -69,24 +71,6 @@ EPSILON_S = 0.01
 
 
 # What a conversation is made of. All of it prints as it is written.
-
-
-@dataclass(frozen=True)
-class Say:
-    ms: int
-    pause_ms: int
-    chunk_ms: int = 100
-    speed: float = 1.0
-
-
-@dataclass(frozen=True)
-class Wait:
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Send:
-    what: str
 
 
 @dataclass(frozen=True)
@@ -758,27 +742,19 @@ def test_newspeech_keeps_its_word_whatever_happens(script: Script) -> None:
 
 REPLY: tuple[str | float, ...] = ("w", 0.05, "w.", "w", 0.3, "w.", 0.5, "w", "w.")
 
-INTERRUPTIONS = {
-    "spoken over a reply": (Say(600, 900), Wait(0.4), Say(700, 1200)),
-    "spoken while the answer is thought of": (Say(600, 720), Say(500, 1200)),
-    "a sound that was nothing, and then speech": (Say(600, 900), Say(120, 400), Say(600, 1200)),
-    "asked for by the client": (Say(600, 900), Wait(0.5), Send("cancel"), Say(600, 1200)),
-}
-
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-@pytest.mark.parametrize("name", DIALECTS)
-@pytest.mark.parametrize("interruption", INTERRUPTIONS)
-def test_an_interruption_keeps_its_word_under_every_schedule(
-    interruption: str, name: str, seed: int
-) -> None:
+@pytest.mark.parametrize("scene", INTERRUPTED, ids=lambda scene: scene.name)
+def test_an_interruption_keeps_its_word_under_every_schedule(scene: Scene, seed: int) -> None:
+    assert isinstance(scene.peer, tuple)
+    (name,) = (name for name, dialect in DIALECTS.items() if dialect is scene.dialect)
     script = Script(
         dialect=name,
-        actions=INTERRUPTIONS[interruption],
+        actions=tuple(action for action in scene.peer if action != Send("start")),
         words=(3, 4, 2, 3),
         replies=(REPLY, REPLY, REPLY, REPLY),
-        asr_delays=(("feed", 0.01), ("finish", 0.06)),
-        tts_delays=((1, 0.1), (2, 0.1)),
+        asr_delays=tuple(scene.asr["delays_s"].items()),
+        tts_delays=tuple(scene.tts["delays_s"].items()),
     )
     trio._core._run._r.seed(seed)
     _converse(script)

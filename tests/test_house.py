@@ -185,6 +185,10 @@ ROOMS = {
         *("session", "recording", "conversation", "actors", "engines", "protocol", "audio"),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
     ),
+    "testing": (
+        *("client", "recording", "session", "conversation", "engines", "protocol", "audio"),
+        *("config", "nurseries", "telemetry", "transport", "turnstile"),
+    ),
     "client": ("protocol", "audio", "transport", "config", "engines"),
     "supervisor": ("childspec",),
     "childspec": (),

@@ -19,10 +19,13 @@ from parley.recording.mcap_file import read_recording
 from parley.recording.mcap_writer import McapWriter
 from parley.recording.recorded import replay_recording
 from parley.recording.tape import Entry, Recording
-from support.corpus import SCENES, record
+from parley.testing.performing import perform
+from parley.testing.scene import Scene
+from parley.testing.scenes import KEPT, SCENES
 
 FOLDER = Path(__file__).parents[1] / "recordings"
 FILES = sorted(FOLDER.glob("*.mcap"))
+OLD = FOLDER / "format-1/barge-in.mcap"
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "100"))
 
 
@@ -36,7 +39,12 @@ def digest(entries: Sequence[Entry]) -> str:
 
 
 def test_there_is_a_recording_of_each_scene() -> None:
-    assert {path.stem for path in FILES} == set(SCENES)
+    assert {path.stem for path in FILES} == {scene.name for scene in KEPT}
+
+
+def test_the_table_has_every_scene_under_a_name_of_its_own() -> None:
+    assert all(scene.name == name for name, scene in SCENES.items())
+    assert {scene for scene in SCENES.values() if scene.kept} == set(KEPT)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -52,12 +60,14 @@ def test_a_recording_has_one_outcome_under_every_schedule(path: Path) -> None:
         assert digest(replayed.out) == expected, f"seed {seed}"
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_what_is_recorded_is_what_the_client_got(
-    name: str, autojump_clock: trio.testing.MockClock
+    scene: Scene, autojump_clock: trio.testing.MockClock
 ) -> None:
-    recording, received = await record(name)
-    sent = [text if audio is None else audio for _, text, audio in out_of(recording.entries)]
+    performance = await perform(scene)
+    received = performance.received
+    entries = performance.recording().entries
+    sent = [text if audio is None else audio for _, text, audio in out_of(entries)]
     assert sent[: len(received)] == received
     assert len(sent) - len(received) <= 3  # on their way when the client hung up
 
@@ -79,6 +89,12 @@ def test_the_scenes_hold_what_their_names_say() -> None:
     in_vain = read_recording(FOLDER / "begun-in-vain.mcap").entries
     asked = [entry for entry in in_vain if entry.kind == "llm.reply"]
     assert len(asked) > len([e for e in in_vain if e.kind == "out" and "final_t" in str(e.data)])
+    for hum in ("hum-while-thinking", "hum-during-reply"):
+        assert found[hum].finals == ["turn the light off", ""]
+        assert (found[hum].interruptions, found[hum].false_interruptions) == (1, 1)
+        assert found[hum].turns == 1
+    assert found["short-no"].finals == ["turn the light off", "no"]
+    assert (found["short-no"].interruptions, found["short-no"].turns) == (1, 2)
     drained = read_recording(FOLDER / "drain.mcap").entries
     assert any(entry.kind == "drain" for entry in drained)
 
@@ -108,6 +124,22 @@ def test_the_command_says_that_they_are_the_same() -> None:
     done = CliRunner().invoke(app, ["replay", str(FOLDER)])
     assert done.exit_code == 0, done.output
     assert done.output.count("the same") == len(FILES)
+
+
+def test_a_recording_of_an_older_format_is_shown_as_it_was() -> None:
+    done = CliRunner().invoke(app, ["show", str(OLD), "--text"])
+    assert done.exit_code == 0, done.output
+    assert "“turn the light off”" in done.output
+    assert "“stop that now”" in done.output
+    assert "reply 1: interrupted; never heard:" in done.output
+
+
+def test_a_recording_of_an_older_format_says_in_words_why_it_does_not_replay() -> None:
+    done = CliRunner().invoke(app, ["replay", str(OLD)])
+    assert done.exit_code == 2
+    assert "it cannot be replayed: it was recorded by" in done.output
+    assert "ended a reply at every interruption" in done.output
+    assert "Traceback" not in done.output
 
 
 def test_the_command_shows_the_first_difference(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.protocol.dialects import DIALECTS
 from parley.recording.compare import Summary, summary_of
 from parley.recording.relive import relive
 from parley.recording.relive_report import table_of
-from support.corpus import REPLY, record
+from parley.testing.performing import perform
+from parley.testing.scenes import REPLY, SCENES
 
 Clock = trio.testing.MockClock
 
@@ -33,10 +33,10 @@ def engines(*words: str) -> Engines:
 
 
 async def relived(name: str, *words: str, **settings: Any) -> tuple[Summary, Summary]:
-    recording, _ = await record(name)
+    recording = (await perform(SCENES[name])).recording()
     entries = await relive(
         recording.entries,
-        dialect=next(d for d in DIALECTS if d.profile.name == recording.header.dialect),
+        dialect=SCENES[name].dialect,
         settings=Settings.defaults(**settings),
         engines=engines(*words),
         session_id="again",

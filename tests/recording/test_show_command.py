@@ -13,23 +13,13 @@ import trio
 from typer.testing import CliRunner, Result
 
 from parley.commands.app import app
-from parley.protocol.io_speech import DIALECT as IO_SPEECH
-from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import timeline_of
 from parley.recording.show.text import Line, head, lines
 from parley.recording.show.timeline import Fate, Outcome, Token, Turn, Utterance
 from parley.recording.show.words import clock
 from parley.recording.tape import Recording
-from support.recordings import (
-    in_base64,
-    interruption,
-    made,
-    recorded,
-    recording_of,
-    two_turns,
-    typed,
-)
+from support.recordings import made, recorded, recording_of
 
 Clock = trio.testing.MockClock
 Show = Callable[..., Result]
@@ -59,14 +49,14 @@ def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
 
 
 def test_it_writes_a_page_beside_the_recording_and_says_where(show: Show, tmp_path: Path) -> None:
-    told = show(made(two_turns, PROMPT_VOICE))
+    told = show(made("two-turns"))
     assert told.exit_code == 0
     assert told.stdout.splitlines()[-1] == str(tmp_path / "talk.html")
     assert (tmp_path / "talk.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_it_writes_where_it_is_told(show: Show, tmp_path: Path) -> None:
-    told = show(made(typed, NEWSPEECH), "--out", "deep/page.html")
+    told = show(made("typed-twice"), "--out", "deep/page.html")
     assert told.exit_code == 0
     assert (tmp_path / "deep/page.html").exists()
 
@@ -82,9 +72,9 @@ def test_it_opens_a_browser_only_when_asked(
         return opened
 
     monkeypatch.setattr("webbrowser.open", browse)
-    show(made(typed, NEWSPEECH))
+    show(made("typed-twice"))
     assert asked == []
-    told = show(made(typed, NEWSPEECH), "--open")
+    told = show(made("typed-twice"), "--open")
     assert asked == [(tmp_path / "talk.html").as_uri()]
     assert told.exit_code == (0 if opened else 1)
 
@@ -114,7 +104,7 @@ def test_text_and_a_page_are_not_both(show: Show) -> None:
 
 
 def test_text_is_plain_where_there_is_no_terminal(show: Show, tmp_path: Path) -> None:
-    told = show(made(interruption, PROMPT_VOICE), "--text")
+    told = show(made("interruption"), "--text")
     assert told.exit_code == 0
     assert "\x1b" not in told.stdout
     assert "00:02.620  cut      reply 1: interrupted; never heard: “is off. Is there”" in (
@@ -124,7 +114,7 @@ def test_text_is_plain_where_there_is_no_terminal(show: Show, tmp_path: Path) ->
 
 
 def test_only_what_went_wrong_where_that_is_asked(show: Show) -> None:
-    told = show(made(two_turns, PROMPT_VOICE, fail=True), "--errors")
+    told = show(made("two-turns-lane-lost"), "--errors")
     assert [line[11:18] for line in told.stdout.splitlines() if line.startswith("00:")] == [
         "restart"
     ]
@@ -133,7 +123,7 @@ def test_only_what_went_wrong_where_that_is_asked(show: Show) -> None:
 
 
 async def test_a_conversation_reads_like_one(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(in_base64, IO_SPEECH))
+    timeline = timeline_of(await recorded("in-base64"))
     assert head(timeline)[0].endswith("io-speech · 00:11.660 · 2 turns")
     assert [str(line) for line in lines(timeline)][:5] == [
         "00:00.000  caller   microphone opened",

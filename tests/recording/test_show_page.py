@@ -18,14 +18,14 @@ from parley.recording.show import reading
 from parley.recording.show.page import page
 from parley.recording.show.reading import timeline_of
 from parley.recording.show.timeline import Kind, Mark, Timeline
-from support.recordings import interruption, made, recording_of
+from support.recordings import made, recording_of
 
 EVIL = "</script><script>alert(1)</script><!-- &amp; \u2028 'quoted' \"too\""
 
 
 @pytest.fixture
 def timeline() -> Timeline:
-    return timeline_of(made(interruption, PROMPT_VOICE))
+    return timeline_of(made("interruption"))
 
 
 def inside(document: str, element: str) -> str:
@@ -97,7 +97,7 @@ def test_a_recording_that_is_too_long_is_shown_without_its_sound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reading, "LONGEST_S", 1.0)
-    document = page(timeline_of(made(interruption, PROMPT_VOICE)))
+    document = page(timeline_of(made("interruption")))
     assert inside(document, "sound") == ""
     told = data_of(document)
     assert "without its sound" in told["notes"][0]

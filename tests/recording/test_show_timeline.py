@@ -13,11 +13,7 @@ from parley.audio.pcm import HEARING_RATE_HZ
 from parley.client.in_memory import InMemoryClient
 from parley.conversation.events import BargedIn
 from parley.engines.failures import EngineFailure, LaneLost
-from parley.engines.llm.scripted import HANG, ScriptedResponder
-from parley.engines.tts.scripted import ScriptedSynthesizer
-from parley.protocol.dialect import Dialect
-from parley.protocol.io_speech import DIALECT as IO_SPEECH
-from parley.protocol.newspeech import DIALECT as NEWSPEECH
+from parley.engines.llm.scripted import HANG
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.recording.show.reading import UnknownDialect, timeline_of
 from parley.recording.show.text import lines
@@ -25,27 +21,17 @@ from parley.recording.show.timeline import Fate, Kind, Outcome
 from parley.recording.tape import Entry, Recording
 from parley.session.life import Session
 from parley.testing import silence, speech
-from support.recordings import (
-    SCRIPTED,
-    Talk,
-    engines,
-    in_base64,
-    interruption,
-    lively_recording,
-    recorded,
-    recording_of,
-    tape_of,
-    two_turns,
-    typed,
-    words_sent,
-)
+from parley.testing.performing import perform
+from parley.testing.scene import Scene
+from parley.testing.scenes import SCENES
+from support.recordings import lively_recording, recorded, recording_of, words_sent
 
 Clock = trio.testing.MockClock
 
 
-@pytest.mark.parametrize(("talk", "dialect"), SCRIPTED, ids=lambda x: getattr(x, "__name__", ""))
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_what_was_heard_is_what_the_session_remembered(
-    talk: Talk, dialect: Dialect, autojump_clock: Clock
+    scene: Scene, autojump_clock: Clock
 ) -> None:
     told: list[str] = []
 
@@ -53,8 +39,8 @@ async def test_what_was_heard_is_what_the_session_remembered(
         if isinstance(event, BargedIn):
             told.append(event.heard)
 
-    entries, _ = await tape_of(talk, dialect, engines(), watchers=[watch])
-    timeline = timeline_of(recording_of(entries, dialect))
+    performance = await perform(scene, watchers=[watch])
+    timeline = timeline_of(performance.recording())
     cut = [turn for turn in timeline.turns if turn.outcome is Outcome.INTERRUPTED]
     assert [turn.heard for turn in cut] == told
     for turn in timeline.turns:
@@ -62,13 +48,9 @@ async def test_what_was_heard_is_what_the_session_remembered(
             assert turn.heard == turn.text == "The light is off. Is there more?"
 
 
-@pytest.mark.parametrize(
-    ("talk", "dialect"), [(two_turns, PROMPT_VOICE), (interruption, PROMPT_VOICE)]
-)
-async def test_moments_are_those_of_the_servers_own_clock(
-    talk: Talk, dialect: Dialect, autojump_clock: Clock
-) -> None:
-    recording = await recorded(talk, dialect)
+@pytest.mark.parametrize("name", ["two-turns", "interruption"])
+async def test_moments_are_those_of_the_servers_own_clock(name: str, autojump_clock: Clock) -> None:
+    recording = await recorded(name)
     timeline = timeline_of(recording)
     told = [m for m in words_sent(recording, "metrics") if m["event"] == "latency"]
     assert len(told) == len(timeline.turns) == 2
@@ -85,7 +67,7 @@ async def test_moments_are_those_of_the_servers_own_clock(
 
 
 async def test_speech_lies_where_it_was_said(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(interruption, PROMPT_VOICE))
+    timeline = timeline_of(await recorded("interruption"))
     assert [(round(v.start_s, 2), round(v.end_s, 2)) for v in timeline.voiced] == [
         (0.0, 0.9),
         (2.3, 3.1),
@@ -96,7 +78,7 @@ async def test_speech_lies_where_it_was_said(autojump_clock: Clock) -> None:
 
 
 async def test_partials_grow_into_the_final(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(two_turns, PROMPT_VOICE))
+    timeline = timeline_of(await recorded("two-turns"))
     said = timeline.utterances[0]
     assert [partial.text for partial in said.partials] == [
         "turn",
@@ -109,7 +91,7 @@ async def test_partials_grow_into_the_final(autojump_clock: Clock) -> None:
 
 
 async def test_an_interrupted_reply_is_silent_from_the_cut_on(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(interruption, PROMPT_VOICE))
+    timeline = timeline_of(await recorded("interruption"))
     turn, following = timeline.turns
     assert turn.cut_s is not None
     assert turn.latencies_ms["sound to silence"] == pytest.approx(320, abs=1)
@@ -126,7 +108,7 @@ async def test_an_interrupted_reply_is_silent_from_the_cut_on(autojump_clock: Cl
 
 
 async def test_a_click_holds_the_reply_and_is_no_utterance(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(in_base64, IO_SPEECH))
+    timeline = timeline_of(await recorded("in-base64"))
     (hold,) = timeline.holds
     assert hold.end_s - hold.start_s == pytest.approx(0.15, abs=0.01)
     assert all(turn.outcome is Outcome.COMPLETE for turn in timeline.turns)
@@ -149,7 +131,7 @@ async def test_a_sound_that_was_dropped_has_its_own_length(autojump_clock: Clock
 async def test_a_recognizer_that_began_again_makes_no_second_utterance(
     autojump_clock: Clock,
 ) -> None:
-    timeline = timeline_of(await recorded(two_turns, PROMPT_VOICE, fail=True))
+    timeline = timeline_of(await recorded("two-turns-lane-lost"))
     assert [said.text for said in timeline.utterances] == [
         "turn the light off",
         "stop that now please",
@@ -165,18 +147,16 @@ async def _ask_twice(client: InMemoryClient, session: Session) -> None:
 
 
 async def test_failures_are_marked_where_they_happened(autojump_clock: Clock) -> None:
-    kit = replace(
-        engines(),
-        responder=ScriptedResponder(
-            [
-                [0.1, "Yes. ", 0.1, EngineFailure("refused", retryable=False)],
-                [0.1, "No. ", HANG],
-            ]
+    scene = replace(
+        SCENES["typed-twice"],
+        peer=_ask_twice,
+        replies=(
+            [0.1, "Yes. ", 0.1, EngineFailure("refused", retryable=False)],
+            [0.1, "No. ", HANG],
         ),
-        synthesizer=ScriptedSynthesizer(failures={2: LaneLost("gone")}),
+        tts={"failures": {2: LaneLost("gone")}},
     )
-    entries, _ = await tape_of(_ask_twice, NEWSPEECH, kit)
-    timeline = timeline_of(recording_of(entries, NEWSPEECH))
+    timeline = timeline_of(await recorded(scene))
     first, second = timeline.turns
     assert first.outcome is Outcome.FAILED
     assert first.heard == "Yes."
@@ -196,9 +176,8 @@ async def _too_late(client: InMemoryClient, session: Session) -> None:
 
 
 async def test_only_deadlines_that_came_too_late_are_marked(autojump_clock: Clock) -> None:
-    kit = replace(engines(), responder=ScriptedResponder([[HANG]]))
-    entries, _ = await tape_of(_too_late, NEWSPEECH, kit)
-    timeline = timeline_of(recording_of(entries, NEWSPEECH))
+    scene = replace(SCENES["typed-twice"], peer=_too_late, replies=[[HANG]])
+    timeline = timeline_of(await recorded(scene))
     assert [m.text for m in timeline.marks if m.kind is Kind.DEADLINE] == [
         "too late: the language model"
     ]
@@ -223,12 +202,12 @@ async def test_speech_after_a_stop_is_shown_where_audio_opens_the_microphone(
             await client.say(type="audio", data=base64.b64encode(sample).decode())
         await client.wait_for("transcript", where=lambda m: m["is_final"])
 
-    timeline = timeline_of(await recorded(talk, IO_SPEECH))
+    timeline = timeline_of(await recorded(replace(SCENES["in-base64"], peer=talk)))
     assert [u.text for u in timeline.utterances] == ["turn the light off"]
 
 
 async def test_a_cancelled_reply_is_cut_and_no_interruption(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(_cancelled, PROMPT_VOICE))
+    timeline = timeline_of(await recorded(replace(SCENES["two-turns"], peer=_cancelled)))
     (turn,) = timeline.turns
     assert turn.outcome is Outcome.CANCELLED
     assert turn.cut_s == pytest.approx(2.3)
@@ -236,7 +215,7 @@ async def test_a_cancelled_reply_is_cut_and_no_interruption(autojump_clock: Cloc
 
 
 async def test_typed_words_have_no_silence_to_be_measured_from(autojump_clock: Clock) -> None:
-    timeline = timeline_of(await recorded(typed, NEWSPEECH))
+    timeline = timeline_of(await recorded("typed-twice"))
     assert [said.fate for said in timeline.utterances] == [Fate.TYPED, Fate.TYPED]
     assert timeline.turns[0].latencies_ms.keys() == {"first audio", "first token"}
     assert timeline.turns[0].asked == "hello"
@@ -252,7 +231,7 @@ def _without_audio(recording: Recording) -> Recording:
 async def test_a_recording_without_audio_says_so_and_guesses_nothing(
     autojump_clock: Clock,
 ) -> None:
-    timeline = timeline_of(_without_audio(await recorded(typed, NEWSPEECH)))
+    timeline = timeline_of(_without_audio(await recorded("typed-twice")))
     assert not timeline.has_audio
     assert not timeline.parley.any()
     assert [turn.outcome for turn in timeline.turns] == [Outcome.INTERRUPTED, Outcome.COMPLETE]
@@ -261,7 +240,7 @@ async def test_a_recording_without_audio_says_so_and_guesses_nothing(
 
 
 async def test_verdicts_lie_where_they_were_without_the_sound_too(autojump_clock: Clock) -> None:
-    recording = await recorded(interruption, PROMPT_VOICE)
+    recording = await recorded("interruption")
     heard, unheard = timeline_of(recording), timeline_of(_without_audio(recording))
     assert [v.start_s for v in unheard.voiced] == pytest.approx([v.start_s for v in heard.voiced])
     assert [u.end_s for u in unheard.utterances] == pytest.approx(
@@ -283,13 +262,9 @@ def _without_words(entry: Entry) -> Entry:
     return replace(entry, data=data)
 
 
-@pytest.mark.parametrize(
-    ("talk", "dialect"), [(interruption, PROMPT_VOICE), (in_base64, IO_SPEECH)]
-)
-async def test_without_words_there_are_still_turns(
-    talk: Talk, dialect: Dialect, autojump_clock: Clock
-) -> None:
-    whole = await recorded(talk, dialect)
+@pytest.mark.parametrize("name", ["interruption", "in-base64"])
+async def test_without_words_there_are_still_turns(name: str, autojump_clock: Clock) -> None:
+    whole = await recorded(name)
     entries = [_without_words(entry) for entry in whole.entries]
     header = replace(whole.header, has_text=False)
     wordless, full = timeline_of(replace(whole, header=header, entries=entries)), timeline_of(whole)
@@ -302,7 +277,7 @@ async def test_without_words_there_are_still_turns(
 
 
 async def test_a_recording_that_was_cut_says_so(autojump_clock: Clock) -> None:
-    whole = await recorded(two_turns, PROMPT_VOICE)
+    whole = await recorded("two-turns")
     half = [entry for entry in whole.entries if entry.at_s < 2.5]
     timeline = timeline_of(replace(whole, entries=half, cut=True))
     assert [turn.outcome for turn in timeline.turns] == [Outcome.UNFINISHED]

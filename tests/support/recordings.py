@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
 from array import array
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,160 +15,44 @@ import trio
 from parley.audio.resampler import Resampler
 from parley.audio.wav import read_wav
 from parley.client.in_memory import InMemoryClient
-from parley.config import Settings
-from parley.conversation.events import Watcher
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import LaneLost
 from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts import pyttsx3_worker
 from parley.engines.tts.interface import Speech
-from parley.engines.tts.scripted import ScriptedSynthesizer
-from parley.engines.vad.scripted import ScriptedDetector
 from parley.engines.vad.webrtc import WebRtcDetector
 from parley.protocol.dialect import Dialect
-from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
-from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
-from parley.recording.tap import Tap, TappedTransport, tapped
-from parley.recording.tape import Entry, Header, MemoryTape, Recording
+from parley.recording.tape import Entry, Header, Recording
 from parley.session.life import Session
-from parley.telemetry import Telemetry
-from parley.testing import silence, speech
-from parley.transport import memory_pair
-from parley.turnstile import Turnstile
+from parley.testing.performing import OPENED_MS, perform
+from parley.testing.scene import Scene
+from parley.testing.scenes import SCENES
 
-Talk = Callable[[InMemoryClient, Session], Awaitable[None]]
-
-OPENED_MS = 1_795_200_000_000
 AUDIO = Path(__file__).resolve().parents[2] / "examples/audio"
-
-
-def engines(*, fail: bool = False) -> Engines:
-    return Engines(
-        detector=lambda session: ScriptedDetector(),
-        transcriber=lambda session: ScriptedTranscriber(
-            ["turn the light off", "stop that now please", "thank you"],
-            delays_s={"feed": 0.013, "finish": 0.07},
-            fail_on={("feed", 4): LaneLost("gone")} if fail else {},
-        ),
-        responder=ScriptedResponder(
-            then=[0.2, "The ", 0.05, "light ", "is ", "off. ", 0.3, "Is ", "there ", 0.9, "more?"]
-        ),
-        synthesizer=ScriptedSynthesizer(delay_s=0.11),
-    )
-
-
-async def tape_of(
-    talk: Talk,
-    dialect: Dialect,
-    kit: Engines,
-    settings: Settings | None = None,
-    watchers: Sequence[Watcher] = (),
-) -> tuple[list[Entry], list[object]]:
-    """The tape of a conversation, and what its client received."""
-    tape = MemoryTape()
-    turnstile = Turnstile()
-    tap = Tap(turnstile, tape)
-    server_end, client_end = memory_pair(1000)
-    session = Session(
-        transport=TappedTransport(server_end, tap),
-        dialect=dialect,
-        engines=tapped(kit, tap),
-        settings=settings or Settings.defaults(),
-        telemetry=Telemetry(),
-        session_id="recorded",
-        turnstile=turnstile,
-        watchers=watchers,
-    )
-    client = InMemoryClient(client_end)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(session.run)
-        nursery.start_soon(client.read)
-        await talk(client, session)
-        await client_end.close()
-    return tape.entries, [message for _, message in client.received]
 
 
 def recording_of(entries: list[Entry], spoken: Dialect, **header: Any) -> Recording:
     known: Mapping[str, Any] = {
         "session_id": "recorded",
         "dialect": spoken.profile.name,
-        "choices": dict(spoken.chosen),
         "opened_ms": OPENED_MS,
         "settings": {},
         "detector_frame_samples": 320,
-        "engines": {"vad": "scripted", "asr": "scripted", "llm": "scripted", "tts": "scripted"},
-        "parley": "0.1.0",
     }
     return Recording(header=Header(**{**known, **header}), entries=entries)
 
 
-async def recorded(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
-    entries, _ = await tape_of(talk, dialect, engines(fail=fail))
-    return recording_of(entries, dialect)
+async def recorded(scene: Scene | str) -> Recording:
+    """A scene, or that of a name, as a recording."""
+    performance = await perform(SCENES[scene] if isinstance(scene, str) else scene)
+    return performance.recording()
 
 
-def made(talk: Talk, dialect: Dialect, *, fail: bool = False) -> Recording:
+def made(scene: Scene | str) -> Recording:
     """The same for tests without an event loop."""
-    clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(functools.partial(recorded, talk, dialect, fail=fail), clock=clock)
-
-
-# Conversations
-
-
-async def two_turns(client: InMemoryClient, session: Session) -> None:
-    await client.start()
-    await client.speak(speech(900) + silence(1200))
-    await client.wait_for("tts_complete")
-    await client.speak(speech(700) + silence(1000))
-    await client.wait_for("tts_complete", count=2)
-    await client.say(type="stop")
-    await trio.sleep(1)
-
-
-async def interruption(client: InMemoryClient, session: Session) -> None:
-    await client.start()
-    await client.speak(speech(900) + silence(1400), chunk_ms=20)
-    await client.speak(speech(800) + silence(1200), chunk_ms=20)
-    await trio.sleep(3)
-    await client.say(type="cancel")
-    session.drain()
-    await client.wait_closed()
-
-
-async def typed(client: InMemoryClient, session: Session) -> None:
-    await client.say(type="text", content="hello")
-    await trio.sleep(1.2)
-    await client.say(type="barge_in", energy=0.5)
-    await client.say(type="nonsense")
-    await client.say(type="text", content="again")
-    await trio.sleep(6)
-
-
-async def in_base64(client: InMemoryClient, session: Session) -> None:
-    """Dialect B: a question, a click that holds the reply, and an interruption."""
-    await client.say(type="control", action="start_listening")
-    await hear_base64(client, speech(900) + silence(1700))
-    await hear_base64(client, speech(60) + silence(900))
-    await hear_base64(client, speech(900) + silence(1200))
-    await trio.sleep(6)
-
-
-async def hear_base64(client: InMemoryClient, pcm16: bytes, chunk_ms: int = 20) -> None:
-    for start in range(0, len(pcm16), chunk_ms * 32):
-        chunk = pcm16[start : start + chunk_ms * 32]
-        await trio.sleep(len(chunk) / 32_000)
-        await client.say(type="audio", data=base64.b64encode(chunk).decode())
-
-
-SCRIPTED: Sequence[tuple[Talk, Dialect]] = (
-    (two_turns, PROMPT_VOICE),
-    (interruption, PROMPT_VOICE),
-    (typed, NEWSPEECH),
-    (in_base64, IO_SPEECH),
-)
+    return trio.run(recorded, scene, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 # One that is worth looking at: real voices, the real detector
@@ -268,11 +152,12 @@ async def lively(client: InMemoryClient, session: Session) -> None:
 
 async def lively_recording() -> Recording:
     """About half a minute."""
-    entries, _ = await tape_of(lively, NEWSPEECH, lively_engines())
+    scene = replace(SCENES["two-turns"], dialect=NEWSPEECH, peer=lively)
+    performance = await perform(scene, engines=lively_engines())
     pyttsx3_worker._engine = None  # at the interpreter's end it could not be closed any more
     names = {"vad": "webrtc", "asr": "scripted", "llm": "scripted", "tts": "pyttsx3"}
-    return recording_of(
-        entries, NEWSPEECH, detector_frame_samples=480, engines=names, session_id="a8c1f0d24b7e"
+    return performance.recording(
+        detector_frame_samples=480, engines=names, session_id="a8c1f0d24b7e"
     )
 
 
