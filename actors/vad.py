@@ -158,8 +158,8 @@ class VADActor:
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         keep_before = (self.pad_ms + self._onset_ms) * BYTES_PER_MS
         state.frame_judged(len(frame), keep_before=keep_before)
-        if state.open:
-            await self._mind_the_length()
+        if state.open and self.endpointer.spoken_ms > MAX_MS:
+            await self._tell_it_is_long()
         received_s = state.received_s
         if voiced:
             # What is not framed yet came behind it.
@@ -226,10 +226,10 @@ class VADActor:
         energy = rms(bytes(pending[-self._onset_ms * BYTES_PER_MS :]))
         await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
 
-    async def _mind_the_length(self) -> None:
+    async def _tell_it_is_long(self) -> None:
         """Tell once that this is longer than a listener's word."""
         number = self.state.utterance
-        if self.state.long_told != number and self.endpointer.spoken_ms > MAX_MS:
+        if self.state.long_told != number:
             self.state.long_told = number
             await self.reports.send(SpeechLong(number=number))
 
