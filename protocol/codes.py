@@ -42,7 +42,6 @@ class Breach(Enum):
     INVALID_AUDIO = "invalid_audio"
     SEQUENCE_JUMP = "sequence_jump"
     UNSUPPORTED_RATE = "unsupported_rate"
-    OUT_OF_ORDER = "out_of_order"
 
 
 class Violation(Exception):

@@ -51,7 +51,7 @@ PROFILE = Profile(
     reply_lead_ms=REPLY_LEAD_MS,
     final_on_stop=False,
     fatal=frozenset(),
-    ignored=frozenset({Breach.SEQUENCE_JUMP, Breach.OUT_OF_ORDER}),
+    ignored=frozenset({Breach.SEQUENCE_JUMP}),
 )
 
 OPTIONS = MappingProxyType({"events": ("server", "document")})

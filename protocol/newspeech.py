@@ -68,7 +68,6 @@ PROFILE = Profile(
             Breach.INVALID_FIELD,
             Breach.INVALID_AUDIO,
             Breach.ODD_AUDIO,
-            Breach.OUT_OF_ORDER,
         }
     ),
 )

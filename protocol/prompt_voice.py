@@ -57,7 +57,7 @@ PROFILE = Profile(
             Breach.OVERSIZED_FRAME,
         }
     ),
-    ignored=frozenset({Breach.INVALID_AUDIO, Breach.ODD_AUDIO, Breach.OUT_OF_ORDER}),
+    ignored=frozenset({Breach.INVALID_AUDIO, Breach.ODD_AUDIO}),
 )
 
 

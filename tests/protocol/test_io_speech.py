@@ -300,7 +300,7 @@ def test_what_the_client_itself_cancelled_is_no_error(codec: IoSpeechCodec) -> N
     assert said(codec, events.Failure.of(Code.CANCELLED, "x")) == []
 
 
-@pytest.mark.parametrize("breach", [Breach.SEQUENCE_JUMP, Breach.OUT_OF_ORDER])
+@pytest.mark.parametrize("breach", [Breach.SEQUENCE_JUMP])
 def test_what_the_protocols_own_server_ignores_is_no_error(
     codec: IoSpeechCodec, breach: Breach
 ) -> None:
