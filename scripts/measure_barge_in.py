@@ -74,7 +74,7 @@ async def memory_is_right(port: int, ear: Ear, first: int, cut_s: float) -> bool
         here_s = min(heard_s, phrase["said_s"])
         heard_s -= here_s
         entry = Entry(phrase["said"], phrase["said_s"])
-        words += entry.heard_text(here_s).split()
+        words += entry.text_of(here_s).split()
     # The network is a few milliseconds, a word a few hundred: at a word's very end one may differ.
     return abs(len(words) - len(session["reply"]["heard"].split())) <= 1 and (
         " ".join(words).startswith(session["reply"]["heard"])
