@@ -90,7 +90,7 @@ def test_the_scenes_hold_what_their_names_say() -> None:
     asked = [entry for entry in in_vain if entry.kind == "llm.reply"]
     assert len(asked) > len([e for e in in_vain if e.kind == "out" and "final_t" in str(e.data)])
     for hum in ("hum-while-thinking", "hum-during-reply"):
-        assert found[hum].finals == ["turn the light off", ""]
+        assert found[hum].finals == ["turn the light off"]
         assert (found[hum].interruptions, found[hum].false_interruptions) == (1, 1)
         assert found[hum].turns == 1
     assert found["short-no"].finals == ["turn the light off", "no"]
