@@ -18,7 +18,7 @@ Clock = trio.testing.MockClock
 
 STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
 """Of what stands in STRIDES; PARLEY_STRIDE=1 tries every step of every scene."""
-LONG_STRIDE = 1 if STRIDE == 1 else 37 * STRIDE + 1
+LONG_STRIDE = 1 if STRIDE == 1 else 61 * STRIDE + 1
 """Of all others. No multiple of the steps that a frame of audio takes, or each attempt would end
 at the same place."""
 STRIDES = {
