@@ -336,6 +336,7 @@ class Dialogue:
         if unsure:
             # Nobody hears of it, unless it turns out to be speech.
             self._untold = report
+            self.telemetry.count("false_alarms")
             return
         await self._tell_failure(report, spoken=spoken)
 

@@ -45,7 +45,7 @@ class LLMActor:
     reports: SendsItems[Report]
     outbox: SendsItems[Outbound]
     record: TurnRecord
-    hand: Attempts[TurnRecord]
+    attempts: Attempts[TurnRecord]
     deadlines: LLMDeadlines
     telemetry: Telemetry
 
@@ -61,11 +61,11 @@ class LLMActor:
         """Write the reply, in as many attempts as there are left. Gives why it is not whole, or
         None."""
         failure = EngineFailure("the language model crashed twice on this reply")
-        if self.record.text and not self.hand.spent:
+        if self.record.text and not self.attempts.spent:
             # Only an incarnation before this one can have said something.
             return EngineFailure("the language model crashed in the middle of a reply")
-        while not self.hand.spent:
-            self.hand.attempt()
+        while not self.attempts.spent:
+            self.attempts.attempt()
             try:
                 await self._stream()
             except EngineFailure as error:

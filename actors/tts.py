@@ -31,31 +31,31 @@ class TTSActor:
     speech: trio.MemorySendChannel[SpokenPhrase | EndOfReply]
     outbox: SendsItems[Outbound]
     synthesizer: Synthesizer
-    hand: Attempts[Phrase]
+    attempts: Attempts[Phrase]
     turn: int
     phrase_timeout_s: float
     telemetry: Telemetry
 
     async def run(self) -> None:
-        if self.hand.item is not None:
-            await self._phrase(self.hand.item)
+        if self.attempts.item is not None:
+            await self._phrase(self.attempts.item)
         async for message in self.inbox:
             if isinstance(message, EndOfReply):
                 break
-            await self._phrase(self.hand.take(message))
+            await self._phrase(self.attempts.take(message))
         await self.speech.send(EndOfReply())
 
     async def _phrase(self, phrase: Phrase) -> None:
         failure = await self._attempt(phrase)
         if failure is not None:
             await self._skip(phrase, failure)
-        self.hand.put_down()
+        self.attempts.put_down()
 
     async def _attempt(self, phrase: Phrase) -> EngineFailure | None:
         """Speak it, in as many attempts as there are left. Gives why it is not spoken, or None."""
         failure = EngineFailure("the synthesizer crashed twice on a phrase")
-        while not self.hand.spent:
-            self.hand.attempt()
+        while not self.attempts.spent:
+            self.attempts.attempt()
             try:
                 await self._speak(phrase)
             except EngineFailure as error:

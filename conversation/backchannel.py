@@ -1,6 +1,6 @@
 """What somebody says while a reply is spoken: a listener's "mm-hmm", or an interruption?
 
-Plain functions on words and durations; the tables are in backchannel_words.py. What is in doubt is
+Plain functions on words; the tables are in backchannel_words.py. What is in doubt is
 an interruption: a reply that stops for a "yes" is a nuisance, one that goes on over a "no" is
 worse. Nothing here fails, whatever the text.
 """
@@ -53,14 +53,14 @@ class Table:
     """What recognizers make of coughs, sniffs and beeps: of a short sound it means nothing."""
 
 
-def judge(text: str, spoken_ms: float, table: Table | None, *, final: bool = False) -> Verdict:
-    """What `text`, as recognized after `spoken_ms` of speech, is.
+def judge(text: str, table: Table | None, *, final: bool = False) -> Verdict:
+    """What `text` is, as far as words tell; how long it took to say is the floor's to judge.
 
     Without a table, for a language that nobody made one for, everything interrupts. `final`: no
     more words will come, so "I" is no longer the beginning of "I see"; without words it is still
-    UNKNOWN, since not even a final says what a cough was. After MAX_MS nothing is.
+    UNKNOWN, since not even a final says what a cough was.
     """
-    if table is None or spoken_ms > MAX_MS:
+    if table is None:
         return Verdict.INTERRUPT
     words = words_of(text)
     if not words:

@@ -131,12 +131,12 @@ class Floor:
         return self._may_be_backchannel(u) and not self._seems_backchannel(u)
 
     def _seems_backchannel(self, u: Utterance) -> bool:
-        return judge(u.text, 0, self.backchannels) is Verdict.BACKCHANNEL
+        return judge(u.text, self.backchannels) is Verdict.BACKCHANNEL
 
     def _may_be_backchannel(self, u: Utterance) -> bool:
         if self.backchannels is None or not u.during_reply or u.long:
             return False
-        verdict = judge(u.text, 0, self.backchannels)
+        verdict = judge(u.text, self.backchannels)
         if verdict is not Verdict.INTERRUPT:
             return True
         return u.spoken_ms < SURE_MS and not commands(u.text, self.backchannels)
@@ -226,11 +226,11 @@ class Floor:
         if not u.sure:
             if noise_only(text, self.short_words):
                 return Meaning.NOTHING
-            verdict = judge(text, 0, self.short_words, final=True)
+            verdict = judge(text, self.short_words, final=True)
             return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
         if self.backchannels is None or not u.during_reply or u.long:
             return Meaning.WORDS
-        verdict = judge(text, 0, self.backchannels, final=True)
+        verdict = judge(text, self.backchannels, final=True)
         return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
 
     @property

@@ -102,7 +102,7 @@ class Turn:
             reports=self.reply_exit.reports,
             outbox=self.reply_exit.outbox,
             record=self.record,
-            hand=Attempts(max_attempts=self.answering.retries + 1),
+            attempts=Attempts(max_attempts=self.answering.retries + 1),
             deadlines=LLMDeadlines(
                 first_token_s=self.answering.first_token_timeout_s,
                 gap_s=self.answering.gap_timeout_s,
@@ -125,7 +125,7 @@ class Turn:
             speech=tell_speech,
             outbox=self.reply_exit.outbox,
             synthesizer=self.synthesizer,
-            hand=Attempts(),
+            attempts=Attempts(),
             turn=self.record.turn,
             phrase_timeout_s=self.speaking.timeout_s,
             telemetry=self.telemetry,

@@ -29,7 +29,7 @@ class Bench:
         self.pieces_out, self.pieces = trio.open_memory_channel[TextPiece | EndOfReply](room)
         self.reports_out, self.reports = trio.open_memory_channel[Report](100)
         self.outbox, self.out = open_outbox()
-        self.hand: Attempts[TurnRecord] = Attempts()
+        self.attempts: Attempts[TurnRecord] = Attempts()
         self.telemetry = Telemetry()
         self.record = TurnRecord(
             turn=1, user_text="hi", first_sample_s=0.0, first_partial_s=None, final_s=0.0
@@ -43,7 +43,7 @@ class Bench:
             reports=self.reports_out,
             outbox=self.outbox,
             record=self.record,
-            hand=self.hand,
+            attempts=self.attempts,
             deadlines=DEADLINES,
             telemetry=self.telemetry,
         )

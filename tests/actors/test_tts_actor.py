@@ -42,7 +42,7 @@ class Booth:
             speech_room
         )
         self.outbox, self.out = open_outbox(outbox_room)
-        self.hand: Attempts[Phrase] = Attempts()
+        self.attempts: Attempts[Phrase] = Attempts()
         self.telemetry = Telemetry()
 
     async def run(self) -> None:
@@ -52,7 +52,7 @@ class Booth:
             speech=self.speaking,
             outbox=self.outbox,
             synthesizer=self.synthesizer,
-            hand=self.hand,
+            attempts=self.attempts,
             turn=7,
             phrase_timeout_s=10,
             telemetry=self.telemetry,
@@ -85,7 +85,7 @@ async def test_phrases_are_spoken_in_their_order(autojump_clock: Clock) -> None:
     assert [(p.number, p.text) for p in (first, second)] == [(1, "One."), (2, "Two.")]
     assert booth.synthesizer.read_back(second.speech.pcm16) == "Two."
     assert end == EndOfReply()
-    assert booth.hand.item is None
+    assert booth.attempts.item is None
     assert b'parley_stage_seconds_count{stage="speak"} 2.0' in booth.telemetry.exposition()
 
 
