@@ -322,13 +322,24 @@ def move_on_after(seconds: float, label: str) -> Limit:
     return Limit(current_time() + seconds, label)
 
 
-@contextmanager
-def fail_after(seconds: float, label: str) -> Iterator[trio.CancelScope]:
-    """Raises trio.TooSlowError."""
-    with move_on_after(seconds, label) as scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise trio.TooSlowError
+class FailingLimit(Limit):
+    """What `fail_after` gives: raises trio.TooSlowError where the moment passed."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        swallowed = super().__exit__(kind, error, trace)
+        if self._scope.cancelled_caught:
+            raise trio.TooSlowError from None
+        return swallowed
+
+
+def fail_after(seconds: float, label: str) -> FailingLimit:
+    """`trio.fail_after`, in the session's order."""
+    return FailingLimit(current_time() + seconds, label)
 
 
 Item_contra = TypeVar("Item_contra", contravariant=True)

@@ -85,9 +85,7 @@ class ReplyExit:
     # What the turn says
 
     async def hold(self, item: HeldEvent | HeldReport) -> bool:
-        """Whether it is kept here; False: say it yourself."""
-        if not self.holding:
-            return False
+        """Whether it is kept here; False: nothing is held any more, say it yourself."""
         await turn()
         while len(self._held) >= HELD_MAX and not self._opened.is_set():
             await self._opened.wait()
@@ -156,7 +154,7 @@ class _EventsOut:
         self._exit = reply
 
     async def send(self, value: Outbound, /) -> None:
-        if not await self._exit.hold(HeldEvent(value)):
+        if not (self._exit.holding and await self._exit.hold(HeldEvent(value))):
             await self._exit.send(value)
 
 
@@ -165,5 +163,5 @@ class _ReportsOut(Generic[Item]):
         self._exit, self._inner = reply, inner
 
     async def send(self, value: Item, /) -> None:
-        if not await self._exit.hold(HeldReport(value)):  # type: ignore[arg-type]
+        if not (self._exit.holding and await self._exit.hold(HeldReport(value))):  # type: ignore[arg-type]
             await self._inner.send(value)

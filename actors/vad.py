@@ -157,7 +157,7 @@ class VADActor:
         inside = self.endpointer.in_utterance
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         keep_before = (self.pad_ms + self._onset_ms) * BYTES_PER_MS
-        state.frame_judged(len(frame), keep_before=keep_before)
+        state.frame_judged(frame, keep_before=keep_before)
         if state.open and self.endpointer.spoken_ms > MAX_MS:
             await self._tell_it_is_long()
         received_s = state.received_s

@@ -56,16 +56,16 @@ class HearingState:
         self.frame_attempts += 1
         return True
 
-    def frame_judged(self, frame_bytes: int, *, keep_before: int) -> None:
+    def frame_judged(self, frame: bytes, *, keep_before: int) -> None:
         """The next frame has its verdict. Before an utterance so many bytes of padding are kept."""
-        frame = self.unframed[:frame_bytes]
-        del self.unframed[:frame_bytes]
+        del self.unframed[: len(frame)]
         self.frame_attempts = 0
         if self.open:
             self.pending += frame
         else:
             self.before += frame
-            del self.before[: max(len(self.before) - keep_before, 0)]
+            if (surplus := len(self.before) - keep_before) > 0:
+                del self.before[:surplus]
 
     def forget_audio(self) -> None:
         """What comes next has nothing to do with what was heard so far."""
