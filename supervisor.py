@@ -15,11 +15,11 @@ OTP's words:
   stops everything and raises `GaveUp`. Its parent sees a crash; that is *escalation*.
 - *significant*: a child whose end (not followed by a restart) can end the supervisor too.
 
-How it works: `supervision.py` holds the words and the decisions, plain and without Trio. Here,
-`_Run.serve` is the manager, a loop that either clears up after the earliest crash, or starts the
-next child that is due, or waits. Beside it `_Run.watch` notices exits, those of one batch in
-start order. Each child lives behind a shield of its own, so that a cancellation from outside
-reaches the manager first, which then stops the children in order.
+How it works: `childspec.py` holds the words and the decisions, plain and without Trio, and
+`childlife.py` a child that runs. Here, `_Run.serve` is the manager, a loop that either clears up
+after the earliest crash, or starts the next child that is due, or waits. Beside it `_Run.watch`
+notices exits, those of one batch in start order. Each child lives behind a shield of its own, so
+that a cancellation from outside reaches the manager first, which then stops the children in order.
 
 Who owns it: whoever runs it, a nursery or another supervisor. It owns its children's tasks and
 nothing else; channels and the like belong to whoever made the specs.
@@ -33,11 +33,11 @@ cancellation is reported (`Overran`) and still waited for: nobody is left behind
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import trio
 
+from .childlife import Life, Slot
 from .childspec import (
     AutoShutdown,
     Child,
@@ -200,84 +200,10 @@ class Supervisor:
         return self._current
 
 
-def _start_failed(supervisor: str, life: _Life) -> StartFailed:
+def _start_failed(supervisor: str, life: Life) -> StartFailed:
     failure = StartFailed(f"supervisor {supervisor!r}: child {life.slot.child.id!r} did not start")
     failure.__cause__ = life.error
     return failure
-
-
-class _Slot:
-    """A child's place in the table. It outlives the incarnations that fill it."""
-
-    def __init__(self, child: Child, *, number: int, dynamic: bool) -> None:
-        self.child = child
-        self.number = number  # the place in start order
-        self.dynamic = dynamic
-        self.life: _Life | None = None
-        self.restarts = -1  # the first start is none
-        self.due = False  # the manager is to start it
-        self.over = False  # ended by itself, and for good
-        self.dropped = False  # forget it when its life is over
-
-
-class _Life:
-    """One incarnation of a child. It is what the child is given as `task_status`."""
-
-    def __init__(self, slot: _Slot, announce: Callable[[_Life], None], *, awaited: bool) -> None:
-        self.slot = slot
-        self.awaited = awaited  # somebody waits for its start, and is told if it fails
-        self.begun = False
-        self.has_started = False
-        self.overran = False
-        self.asked_at = math.inf  # when it was first asked, in whatever way, to end
-        self.cancelled_at = math.inf
-        self.error: Exception | None = None
-        self.settled = trio.Event()  # it has started, or never will
-        self.ended = trio.Event()
-        self.noticed = trio.Event()  # its end was, by the watch
-        child = slot.child
-        self.scope = trio.CancelScope(
-            relative_deadline=child.start_s if child.ready else math.inf, shield=True
-        )
-        self._announce = announce
-
-    @property
-    def asked(self) -> bool:
-        return self.asked_at < math.inf
-
-    @property
-    def stillborn(self) -> bool:
-        """It failed to start; if it was stopped while it started it did not fail."""
-        return self.error is not None and not self.has_started and not self.asked
-
-    def started(self, value: object = None) -> None:
-        if self.has_started:
-            raise RuntimeError(f"child {self.slot.child.id!r} called started() twice")
-        if not self.scope.cancel_called:  # else it comes too late
-            self.scope.deadline = math.inf
-            self.has_started = True
-            self.settled.set()
-            self._announce(self)
-
-    def ask(self) -> bool:
-        """Ask it to wind down; False if it has no ear for that and must be cancelled."""
-        stop = self.slot.child.stop
-        if stop is None or not self.begun:
-            return False
-        if not self.asked:
-            self.asked_at = trio.current_time()
-            try:
-                stop()
-            except Exception:
-                logger.exception("stop() of child %r raised", self.slot.child.id)
-                self.cancel()
-        return True
-
-    def cancel(self) -> None:
-        if self.cancelled_at == math.inf and not self.ended.is_set():
-            self.cancelled_at = trio.current_time()
-            self.asked_at = min(self.asked_at, self.cancelled_at)
-            self.scope.cancel()
 
 
 class _Run:
@@ -287,15 +213,15 @@ class _Run:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
-        self.slots: dict[str, _Slot] = {}
+        self.slots: dict[str, Slot] = {}
         self.leaving = False
         self._added = 0
         self._graceful = False
         self._reported = False
         self._intensity = Intensity(supervisor.max_restarts, supervisor.period_s)
-        self._exits: list[_Life] = []  # ended, not noticed yet
+        self._exits: list[Life] = []  # ended, not noticed yet
         self._exited = trio.Event()
-        self._crashes: list[_Life] = []  # noticed, to be restarted
+        self._crashes: list[Life] = []  # noticed, to be restarted
         self._crashed = trio.Event()
         self._serving = trio.CancelScope()
         self._watching = trio.CancelScope(shield=True)
@@ -361,21 +287,21 @@ class _Run:
             self._graceful = graceful
             self._serving.cancel()
 
-    def add(self, child: Child, *, dynamic: bool = True) -> _Slot:
+    def add(self, child: Child, *, dynamic: bool = True) -> Slot:
         if child.id in self.slots:
             raise ValueError(f"supervisor {self.supervisor.name!r} has a child {child.id!r}")
         self._added += 1
-        slot = self.slots[child.id] = _Slot(child, number=self._added, dynamic=dynamic)
+        slot = self.slots[child.id] = Slot(child, number=self._added, dynamic=dynamic)
         return slot
 
-    def launch(self, slot: _Slot, *, awaited: bool = False) -> _Life:
+    def launch(self, slot: Slot, *, awaited: bool = False) -> Life:
         slot.due = slot.over = False
         slot.restarts += 1
-        slot.life = _Life(slot, self._announce_start, awaited=awaited)
+        slot.life = Life(slot, self._announce_start, awaited=awaited)
         self.house.start_soon(self._live, slot.life, name=f"{self.supervisor.name}/{slot.child.id}")
         return slot.life
 
-    async def drop(self, slot: _Slot) -> None:
+    async def drop(self, slot: Slot) -> None:
         """Stop a child for good."""
         life = slot.life
         if life is None or life.noticed.is_set():
@@ -388,7 +314,7 @@ class _Run:
         self.house.start_soon(self._end, life, True)
         await life.noticed.wait()
 
-    async def _live(self, life: _Life) -> None:
+    async def _live(self, life: Life) -> None:
         child = life.slot.child
         try:
             with life.scope:
@@ -416,7 +342,7 @@ class _Run:
         while self._exits:
             self._notice(self._exits.pop())
 
-    def _notice(self, life: _Life) -> None:
+    def _notice(self, life: Life) -> None:
         slot, child, sup = life.slot, life.slot.child, self.supervisor
         rejected = life.awaited and not life.has_started
         by_itself = not life.asked and not rejected
@@ -438,16 +364,16 @@ class _Run:
         else:
             self._announce(Crashed(supervisor=sup.name, child=child.id, error=life.error))
 
-    def _forget(self, slot: _Slot) -> None:
+    def _forget(self, slot: Slot) -> None:
         slot.life = None
         del self.slots[slot.child.id]
 
-    def _earliest_crash(self) -> _Life | None:
+    def _earliest_crash(self) -> Life | None:
         """The first in start order. One whose slot was cleared or forgotten since is void."""
         self._crashes = [life for life in self._crashes if life.slot.life is life]
         return min(self._crashes, key=lambda life: life.slot.number, default=None)
 
-    async def _clear(self, crashed: _Slot) -> None:
+    async def _clear(self, crashed: Slot) -> None:
         """End, last started first, whoever is replaced with `crashed`; they are due then.
 
         Without grace: what they are doing rests on something that is gone. As in OTP a transient
@@ -461,7 +387,7 @@ class _Run:
                 slot.life = None
             slot.due = True  # of no effect on one that was forgotten
 
-    def _give_up(self, crash: _Life) -> GaveUp:
+    def _give_up(self, crash: Life) -> GaveUp:
         name, child = self.supervisor.name, crash.slot.child.id
         self._announce(Surrendered(supervisor=name, child=child, error=crash.error))
         failure = GaveUp(f"supervisor {name!r} gave up: too many restarts, the last of {child!r}")
@@ -470,8 +396,8 @@ class _Run:
 
     async def _stop_all(self, *, graceful: bool) -> None:
         """Stop the dynamic temporary children together, then the others in reverse order."""
-        crowd: list[_Life] = []
-        others: list[_Life] = []
+        crowd: list[Life] = []
+        others: list[Life] = []
         for slot in reversed(self.slots.values()):
             if slot.life is not None and not slot.life.ended.is_set():
                 temporary = slot.child.restart is Restart.TEMPORARY
@@ -485,7 +411,7 @@ class _Run:
         for life in others:
             await self._end(life, graceful)
 
-    async def _end(self, life: _Life, graceful: bool = False) -> None:
+    async def _end(self, life: Life, graceful: bool = False) -> None:
         """End one life and wait for that as long as the child's spec allows."""
         child = life.slot.child
         if life.ended.is_set():
@@ -500,7 +426,7 @@ class _Run:
             life.overran = True
             self._announce(Overran(supervisor=self.supervisor.name, child=child.id))
 
-    def _announce_start(self, life: _Life) -> None:
+    def _announce_start(self, life: Life) -> None:
         name, child, restarts = self.supervisor.name, life.slot.child.id, life.slot.restarts
         if restarts == 0:
             self._announce(Started(supervisor=name, child=child))

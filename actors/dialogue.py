@@ -277,7 +277,7 @@ class Dialogue:
     async def _heard(self, report: UtteranceHeard) -> None:
         floor, text = self.machines.floor, report.transcript.text
         unsure = floor.is_unsure(report.number)
-        meaning = floor.heard(report.number, text)
+        meaning = floor.heard(report.number, text, report.transcript.confidence)
         if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
             meaning = Meaning.WORDS  # there is no reply any more that it could go with
         if unsure and meaning is not Meaning.WORDS:

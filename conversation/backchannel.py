@@ -50,7 +50,7 @@ class Table:
     interruptions: frozenset[Words]
     """These interrupt wherever they stand, also among backchannels: "okay stop"."""
     noises: frozenset[Words] = frozenset()
-    """What recognizers make of coughs, sniffs and beeps: of a short sound it means nothing."""
+    """What recognizers make of coughs, hums and beeps: while there is a reply it means nothing."""
 
 
 def judge(text: str, table: Table | None, *, final: bool = False) -> Verdict:

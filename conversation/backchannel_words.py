@@ -2,7 +2,9 @@
 
 A phrase is in the first list where it asks for nothing, in the second where it may also stand
 beside such ("okay stop"). What is in neither interrupts anyway. What is an answer, or an end, as
-often as a sign of listening (German "doch", "thank you") is in no first list.
+often as a sign of listening (German "doch", "thank you") is in no first list. The noises are what
+pocketsphinx made of the sounds of client/noises.py, and of hums and vowels of 100 ms to 2.4 s at
+several pitches.
 """
 
 from __future__ import annotations
@@ -37,7 +39,12 @@ ENGLISH = Table(
         wrong, that's wrong, not that, don't, what, why, how, who, where, when
         """
     ),
-    noises=phrases_of("a, ah, eh, er, ha, he, her, huh, i, it, oh, sh, she, shh, the, uh, um, you"),
+    noises=phrases_of(
+        """
+        a, ah, all, and, at, aw, awe, eh, er, ha, he, her, hum, huh, i, it, oh, ooh, or
+        sh, she, shh, the, uh, um, wall, well, you
+        """
+    ),
 )
 
 GERMAN = Table(

@@ -8,7 +8,10 @@ because there are words (the methods that give a `Meaning`). The rules:
 - Speech that is sure claims the floor: the reply falls silent, and nothing more than that happens
   before there are words. An utterance that ends without any gives the floor back.
 - What may be a listener's "mm-hmm" only holds the reply, while it is short.
-- A sound that was too short to be sure is judged by its words when they come.
+- A sound that was too short to be sure is judged by its words when they come. It must say what ends
+  a reply in any case ("no"), or the recognizer must be sure of what it heard.
+- Words that recognizers make of noises mean nothing while there is a reply, however long the sound;
+  nor does a single word that took longer than anybody says one.
 - A hold ends a second after the newest thing that was heard of its utterance. A claim ends with its
   utterance, whose end somebody always reports.
 
@@ -29,6 +32,10 @@ HOLD_S = 1.0
 SURE_MS = 700
 """What seems to be other words than a listener's is believed after so much speech, unless it is
 "stop" or the like: recognizers make words of an "mm-hmm" before they have heard all of it."""
+
+SURE_OF_WORDS = 0.5
+"""A recognizer's confidence from which other words of a short sound are believed. pocketsphinx
+gives its right ones 0.15 to 0.5 and what it makes of hums up to 0.7: there the tables decide."""
 
 PLAIN_WORDS = 3
 """So many words in a hypothesis are speech, whatever the final makes of them."""
@@ -199,7 +206,7 @@ class Floor:
         u.text, u.spoken_ms, u.news_s = text, spoken_ms, now_s
         if not u.sure or self._may_be_backchannel(u):
             return Meaning.NOTHING
-        plain = len(words_of(text)) >= PLAIN_WORDS
+        plain = len(words_of(text)) >= PLAIN_WORDS and not self._is_noise(u, text)
         stops = self.backchannels is not None and commands(text, self.backchannels)
         return Meaning.WORDS if plain or stops else Meaning.NOTHING
 
@@ -211,23 +218,40 @@ class Floor:
         u.news_s = now_s
         return self._meaning(u, text)
 
-    def heard(self, number: int, text: str) -> Meaning:
-        """The last word on an utterance, which is forgotten with it."""
+    def heard(self, number: int, text: str, confidence: float = 0.0) -> Meaning:
+        """The last word on an utterance, which is forgotten with it. `confidence`: the
+        recognizer's, 0 to 1; 0 where it does not say."""
         u = self._utterances.pop(number, None)
         if u is None:
             return Meaning.WORDS if words_of(text) else Meaning.NOTHING
+        if not u.sure:
+            return self._meaning_of_short(text, confidence)
         return self._meaning(u, text)
 
-    def _meaning(self, u: Utterance, text: str) -> Meaning:
-        """Of final words. `noise_only` are those that recognizers make of noises: of a short sound
-        they mean nothing."""
-        if not words_of(text):
+    def _meaning_of_short(self, text: str, confidence: float) -> Meaning:
+        """Of a sound that never became speech for certain."""
+        table = self.short_words
+        if noise_only(text, table):
             return Meaning.NOTHING
-        if not u.sure:
-            if noise_only(text, self.short_words):
-                return Meaning.NOTHING
-            verdict = judge(text, self.short_words, final=True)
-            return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
+        if judge(text, table, final=True) is Verdict.BACKCHANNEL:
+            return Meaning.BACKCHANNEL
+        guessed = 0.0 < confidence < SURE_OF_WORDS
+        if guessed and not (table is not None and commands(text, table)):
+            return Meaning.NOTHING
+        return Meaning.WORDS
+
+    def _is_noise(self, u: Utterance, text: str) -> bool:
+        """Whether the words are what recognizers make of a hum or the like during a reply."""
+        table = self.short_words
+        if not u.during_reply or table is None:
+            return not words_of(text)
+        drawn_out = u.long and len(words_of(text)) == 1 and not commands(text, table)
+        return drawn_out or noise_only(text, table)
+
+    def _meaning(self, u: Utterance, text: str) -> Meaning:
+        """Of final words that were certainly speech, or a long sound."""
+        if self._is_noise(u, text):
+            return Meaning.NOTHING
         if self.backchannels is None or not u.during_reply or u.long:
             return Meaning.WORDS
         verdict = judge(text, self.backchannels, final=True)

@@ -20,6 +20,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -657,8 +658,7 @@ class _Run:
             else:
                 rest = iter(said)
                 assert all(word in rest for word in words)
-        cuts = self._cuts()
-        for at, following in zip(cuts, [*cuts[1:], math.inf], strict=True):
+        for at, following in pairwise([*self._cuts(), math.inf]):
             # A reply that went on is in the memory as far as it was heard in the end.
             if not any(at <= resumed <= following for resumed in self.resumed):
                 self._check_heard(at)

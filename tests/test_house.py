@@ -190,7 +190,8 @@ ROOMS = {
         *("config", "nurseries", "telemetry", "transport", "turnstile"),
     ),
     "client": ("protocol", "audio", "transport", "config", "engines"),
-    "supervisor": ("childspec",),
+    "supervisor": ("childspec", "childlife"),
+    "childlife": ("childspec",),
     "childspec": (),
     "turnstile": (),
     "transport": ("protocol",),
@@ -218,9 +219,9 @@ def test_what_is_only_known_and_decided_does_no_io(room: str, library: str) -> N
     assert of(room, library) == []
 
 
-@pytest.mark.parametrize("module", ["parley.supervisor", "parley.childspec"])
+@pytest.mark.parametrize("module", ["parley.supervisor", "parley.childlife", "parley.childspec"])
 def test_the_supervisor_knows_nothing_of_voices(module: str) -> None:
-    allowed = {"trio", "parley.supervisor", "parley.childspec"}
+    allowed = {"trio", "parley.supervisor", "parley.childlife", "parley.childspec"}
     strangers = [
         str(found)
         for found in imports(module)

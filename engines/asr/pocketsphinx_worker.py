@@ -108,7 +108,12 @@ def conclude(key: str) -> tuple[str, float, float, str]:
     began_s = time.perf_counter()
     _utterance(key)
     receiver, sender = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        os.close(receiver)
+        os.close(sender)
+        raise EngineFailure(f"the recognizer cannot be copied: {error.strerror}") from None
     if child == 0:
         _answer_and_end(key, sender)
     os.close(sender)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable
+from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
 from .warmth import Warmer
 
 if TYPE_CHECKING:  # half a second of imports, which only `open_client` has to pay
@@ -38,9 +39,6 @@ IDLE_S = 60.0
 """How long an idle connection is kept, if the server keeps it too (the pool sees when it does not).
 The SDK's 5 s end before most people have said their next sentence; what stands between drops idle
 connections after minutes."""
-
-MAX_ERROR_BYTES = 1 << 16
-"""What is read of an error's body, which the SDK reads whole. The rest is left."""
 
 MAX_DETAIL_CHARS = 200
 
@@ -87,7 +85,7 @@ class Blame:
                 reason = self.clean(f"{type(cause).__name__}: {cause}")
                 return EngineFailure(f"the connection to {self.place} failed ({reason})")
         reason = self.clean(f"{type(error).__name__}: {error}")
-        return EngineFailure(f"the request could not be made ({reason})", retryable=False)
+        return EngineFailure(f"the request to {self.place} failed ({reason})", retryable=False)
 
     def for_status(self, status: int | None, body: object) -> EngineFailure:
         """For an HTTP status and its error object; for one within a stream, without a status."""
@@ -114,8 +112,12 @@ class Blame:
 
     def clean(self, text: str) -> str:
         """`text` fit for a message: without the key and credentials, and not too long."""
-        text = re.sub(r"//[^/\s@]*@", "//", text.replace(self.key, "[key]"))
+        text = _without_credentials(text.replace(self.key, "[key]"))
         return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
+
+
+def _without_credentials(text: str) -> str:
+    return re.sub(r"//[^/\s@]*@", "//", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +139,14 @@ class Client:
         The connection is closed with the context, wherever the body is then. Raises EngineFailure
         where the request or the head of the answer fails; reading the body raises HTTPError.
         """
-        import openai
-        from httpx2 import HTTPError
-
         async with AsyncExitStack() as stack:
             self.warmer.idle.left()
             try:
                 response = await stack.enter_async_context(request)
-            except (openai.OpenAIError, HTTPError, UnicodeError) as error:
+            except Exception as error:  # also what an answer's head or error body makes them raise
                 raise self.blame.for_error(error) from None
             chunks = response.http_response.aiter_bytes()
-            stack.push_async_callback(_unwind, chunks)
+            stack.push_async_callback(unwind, chunks)
             content_type = response.http_response.headers.get("content-type", "")
             yield content_type.partition(";")[0].strip().lower(), chunks
             if response.http_response.is_closed:  # read to its end, so its connection is free
@@ -173,46 +172,6 @@ class Client:
             except HTTPError as error:
                 raise self.blame.for_error(error) from None
         return content_type, bytes(body)
-
-
-async def _unwind(chunks: AsyncIterator[bytes]) -> None:
-    """Closes a byte stream by cancelling its next read.
-
-    `chunks.aclose()` would leave one of the generators inside to the garbage collector: httpx2's
-    transport closes none that it iterates over. A cancelled read unwinds them all, and never
-    waits; hence the shield, which keeps the exception that brought us here.
-    """
-    from httpx2 import HTTPError
-
-    with suppress(HTTPError), trio.CancelScope(shield=True) as scope:
-        scope.cancel()
-        async for _ in chunks:
-            pass
-
-
-async def _shorten_error(response: httpx2.Response) -> None:
-    """A hook that runs before the body is read."""
-    import httpx2
-
-    stream = response.stream
-    if not response.is_error or not isinstance(stream, httpx2.AsyncByteStream):
-        return
-    whole: httpx2.AsyncByteStream = stream
-
-    class Beginning(httpx2.AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            read = 0
-            async for chunk in (chunks := aiter(whole)):
-                yield chunk
-                read += len(chunk)
-                if read > MAX_ERROR_BYTES:
-                    await _unwind(chunks)
-                    return
-
-        async def aclose(self) -> None:
-            await whole.aclose()
-
-    response.stream = Beginning()
 
 
 @asynccontextmanager
@@ -245,11 +204,18 @@ async def open_client(
         raise EngineUnavailable(f"{names.api_key} holds a character that no key has: copy it again")
     place = url.host if url.port is None else f"{url.host}:{url.port}"
     timeout = Timeout(BACKSTOP_S, connect=CONNECT_TIMEOUT_S)
-    http = DefaultAsyncHttpxClient(
-        timeout=timeout,
-        limits=replace(DEFAULT_CONNECTION_LIMITS, keepalive_expiry=IDLE_S),
-        event_hooks={"response": [_shorten_error]},
-    )
+    try:
+        http = DefaultAsyncHttpxClient(
+            timeout=timeout,
+            limits=replace(DEFAULT_CONNECTION_LIMITS, keepalive_expiry=IDLE_S),
+            event_hooks={"response": [guard_body]},
+        )
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        reason = _without_credentials(str(error))
+        raise EngineUnavailable(
+            f"the proxy in the environment cannot be used ({reason}): "
+            "mend ALL_PROXY, HTTP_PROXY or HTTPS_PROXY, or name the server in NO_PROXY"
+        ) from None
     async with AsyncOpenAI(
         api_key=key, base_url=str(url), max_retries=0, timeout=timeout, http_client=http
     ) as sdk:
@@ -276,7 +242,7 @@ async def _touch(http: httpx2.AsyncClient, url: str, blame: Blame) -> bool:
             response = await http.send(request, stream=True, follow_redirects=False)
             stack.push_async_callback(response.aclose)
             chunks = response.aiter_bytes()
-            stack.push_async_callback(_unwind, chunks)
+            stack.push_async_callback(unwind, chunks)
             read = 0
             async for chunk in chunks:
                 read += len(chunk)

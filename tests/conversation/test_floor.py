@@ -284,6 +284,67 @@ def test_a_sound_that_was_too_short_is_judged_by_its_words(
     assert one.heard(1, text) is meaning
 
 
+@pytest.mark.parametrize(
+    ("text", "confidence", "meaning"),
+    [
+        ("Tuesday", 0.2, Meaning.NOTHING),
+        ("Tuesday", 0.5, Meaning.WORDS),
+        ("Tuesday", 0.0, Meaning.WORDS),
+        ("no", 0.05, Meaning.WORDS),
+        ("okay stop", 0.05, Meaning.WORDS),
+        ("the", 0.7, Meaning.NOTHING),
+        ("wall", 0.7, Meaning.NOTHING),
+        ("yeah", 0.7, Meaning.BACKCHANNEL),
+    ],
+)
+def test_a_guess_at_a_short_sound_is_believed_only_where_it_ends_a_reply(
+    text: str, confidence: float, meaning: Meaning
+) -> None:
+    one = during_reply()
+    one.over(1, 0.2)
+    assert one.heard(1, text, confidence) is meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "long", "meaning"),
+    [
+        ("the", False, Meaning.NOTHING),
+        ("all", True, Meaning.NOTHING),
+        ("ah ah ah", True, Meaning.NOTHING),
+        ("Tuesday", False, Meaning.WORDS),
+        ("shop", True, Meaning.NOTHING),
+        ("no", True, Meaning.WORDS),
+        ("the shop", True, Meaning.WORDS),
+    ],
+)
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_hum_over_a_reply_means_nothing_whatever_words_are_made_of_it(
+    listens: bool, text: str, long: bool, meaning: Meaning
+) -> None:
+    one = during_reply(listens=listens)
+    one.confirmed(1, 0.3)
+    if long:
+        one.long(1, 1.5)
+    assert one.words(1, text, 800, 1.6) in (Meaning.NOTHING, meaning)
+    assert one.concluded(1, text, 1.8) is meaning
+    assert one.heard(1, text, 0.7) is meaning
+
+
+def test_when_there_is_no_reply_each_word_is_one() -> None:
+    one = floor()
+    one.began(1, 0.0, guarded=False, during_reply=False)
+    one.long(1, 1.5)
+    assert one.heard(1, "all") is Meaning.WORDS
+
+
+def test_a_sentence_without_spaces_is_no_drawn_out_word() -> None:
+    one = Floor()
+    one.began(1, 0.0, guarded=True, during_reply=True)
+    one.confirmed(1, 0.3)
+    one.long(1, 1.5)
+    assert one.heard(1, "今日は天気がいいですね") is Meaning.WORDS
+
+
 @pytest.mark.parametrize("text", ["no", "yeah", "the"])
 def test_without_a_table_for_its_language_a_short_sound_with_words_means_them(text: str) -> None:
     one = Floor()
@@ -330,7 +391,7 @@ def test_who_speaks_for_longer_than_any_listener_claims_the_floor() -> None:
     one.words(1, "yeah", 400, 0.4)
     one.long(1, 1.5)
     assert asked(one, 1.5) == CLAIMED
-    assert one.heard(1, "yeah") is Meaning.WORDS
+    assert one.heard(1, "yeah right") is Meaning.WORDS
 
 
 def test_a_listeners_word_is_no_answer() -> None:

@@ -37,6 +37,20 @@ def recording(name: str) -> bytes:
 WEATHER, TIMER, LIGHTS = map(recording, ("1-weather.wav", "3-timer.wav", "4-lights.wav"))
 
 
+def test_a_machine_that_starts_no_process_fails_the_conclusion_and_leaves_no_file_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    monkeypatch.setitem(worker._open, "key", worker.Utterance(decoder=None))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(EngineFailure, match="cannot be copied: Resource temporarily"):
+        worker.conclude("key")
+    assert os.listdir("/proc/self/fd") == before
+
+
 @asynccontextmanager
 async def asr_lanes(count: int, *, limit_s: float = 30) -> AsyncIterator[LanePool]:
     lanes = [Lane(f"asr-{number}", worker.load) for number in range(count)]

@@ -532,7 +532,7 @@ def test_events_come_out_however_the_bytes_are_cut(newline: bytes, size: int) ->
 def test_what_the_sdk_refuses_itself_is_not_tried_again() -> None:
     failure = Blame(model="m", place="h", key=KEY).for_error(openai.OpenAIError(f"{KEY} is odd"))
     assert not failure.retryable
-    assert str(failure) == "the request could not be made (OpenAIError: [key] is odd)"
+    assert str(failure) == "the request to h failed (OpenAIError: [key] is odd)"
 
 
 def test_a_message_is_kept_short_and_free_of_credentials() -> None:
