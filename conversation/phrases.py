@@ -25,12 +25,13 @@ UNDECIDED = re.compile(r"(?:\d|\b[A-Z]{1,4}|\bhttps?)$")
 
 def clause_end(text: str, min_chars: int, max_chars: int) -> int | None:
     """Where the first clause ends that is long enough and fits, as an index into `text`; None where
-    none does. Its length is that without white space around it, and it holds a letter or digit."""
+    none does. It has at least `min_chars` without white space around it, and a letter or digit;
+    with all that stands before it, it has no more than the `max_chars` at which a text is cut."""
     leading = len(text) - len(text.lstrip())
     for mark in CLAUSE_END.finditer(text):
         end = mark.end()
-        if end - leading > max_chars:
-            return None
+        if end > max_chars or end == len(text) == max_chars:
+            return None  # the text is full, and is cut between its words
         before = text[leading : mark.start()]
         undecided = end == len(text) and UNDECIDED.search(before)
         abbreviated = before.endswith(".")  # "e.g.," and "Inc.,"

@@ -11,9 +11,9 @@
     ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
 
-Children start from the peer's ear to its mouth and stop the other way round, so that whoever
-speaks last still has somebody to speak to. The same session runs behind a WebSocket, in memory
-and in a replay.
+Children start from what speaks to the peer to what hears it and stop the other way round, so that
+whoever speaks last still has somebody to speak to. The same session runs behind a WebSocket, in
+memory and in a replay.
 """
 
 from __future__ import annotations
