@@ -11,7 +11,7 @@ because there are words (the methods that give a `Meaning`). The rules:
 - A sound that was too short to be sure is judged by its words when they come. It must say what ends
   a reply in any case ("no"), or the recognizer must be sure of what it heard.
 - Words that recognizers make of noises mean nothing while there is a reply, however long the sound;
-  nor does a single word that took longer than anybody says one.
+  nor does a single short word that took longer than anybody says one.
 - A hold ends a second after the newest thing that was heard of its utterance. A claim ends with its
   utterance, whose end somebody always reports.
 
@@ -36,6 +36,9 @@ SURE_MS = 700
 SURE_OF_WORDS = 0.5
 """A recognizer's confidence from which other words of a short sound are believed. pocketsphinx
 gives its right ones 0.15 to 0.5 and what it makes of hums up to 0.7: there the tables decide."""
+
+SHORT_WORD = 4
+"""Letters of a word that nobody takes a second and a half for."""
 
 PLAIN_WORDS = 3
 """So many words in a hypothesis are speech, whatever the final makes of them."""
@@ -245,8 +248,9 @@ class Floor:
         table = self.short_words
         if not u.during_reply or table is None:
             return not words_of(text)
-        drawn_out = u.long and len(words_of(text)) == 1 and not commands(text, table)
-        return drawn_out or noise_only(text, table)
+        words = words_of(text)
+        drawn_out = u.long and len(words) == 1 and len(words[0]) <= SHORT_WORD
+        return noise_only(text, table) or (drawn_out and not commands(text, table))
 
     def _meaning(self, u: Utterance, text: str) -> Meaning:
         """Of final words that were certainly speech, or a long sound."""

@@ -14,6 +14,8 @@ from parley.testing.scene import Scene
 from parley.testing.scenes import SCENES
 from parley.transport import PeerGone
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 Clock = trio.testing.MockClock
 
 STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))

@@ -53,6 +53,8 @@ from parley.testing.scene import Say, Scene, Send, Wait
 from parley.testing.scenes import INTERRUPTED
 from parley.transport import PeerGone
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "150"))
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "10"))
 """Schedules that each interruption is tried under."""
@@ -267,12 +269,12 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
 
 
 class Transcriber(ScriptedTranscriber):
-    """Each utterance's words name it: u3w1 is the first word of the third that was finished."""
+    """Each utterance's words name it: said3w1 is the first word of the third that was finished."""
 
     def __init__(self, script: Script) -> None:
         counts = [*script.words, *[2] * 200]
         super().__init__(
-            [" ".join(f"u{u}w{w}" for w in range(n)) for u, n in enumerate(counts)],
+            [" ".join(f"said{u}w{w}" for w in range(n)) for u, n in enumerate(counts)],
             delays_s=dict(script.asr_delays),
             fail_on={call: _failure(name) for call, name in script.asr_failures},
         )

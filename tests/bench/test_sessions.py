@@ -21,7 +21,7 @@ def test_it_measures_a_server_of_its_own_and_writes_what_it_found(tmp_path: Path
         "--seconds",
         "7",
         "--settle",
-        "3",
+        "1",
         "--profile",
     ]
     done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])

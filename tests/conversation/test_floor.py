@@ -313,6 +313,7 @@ def test_a_guess_at_a_short_sound_is_believed_only_where_it_ends_a_reply(
         ("ah ah ah", True, Meaning.NOTHING),
         ("Tuesday", False, Meaning.WORDS),
         ("shop", True, Meaning.NOTHING),
+        ("Tuesday", True, Meaning.WORDS),
         ("no", True, Meaning.WORDS),
         ("the shop", True, Meaning.WORDS),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -349,6 +350,7 @@ class AnyOrderListening(AnyOrder):
 
 
 HOW = settings(max_examples=200, stateful_step_count=40, deadline=None)
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = HOW

@@ -37,14 +37,19 @@ def finals(client: object) -> list[str]:
     return [m["text"] for m in client.of("final_transcript") if m["text"]]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("engine", ["fixed", "text"])
-async def test_two_who_talk_at_once_get_one_answer(engine: str) -> None:
+async def test_two_who_talk_at_once_get_one_answer() -> None:
     one, other = (np.frombuffer(r.pcm16, "<i2").astype(np.int32) for r in (WEATHER, UMBRELLA))
     length = max(len(one), len(other))
     both = np.zeros(length, np.int32)
     both[: len(one)] += one // 2
     both[: len(other)] += other // 2
     pcm16 = np.clip(both, -32768, 32767).astype("<i2").tobytes()
+    async with trio.open_nursery() as nursery:
+        for engine in ("fixed", "text"):
+            nursery.start_soon(_one_answer, pcm16, engine)
+
+
+async def _one_answer(pcm16: bytes, engine: str) -> None:
     async with (
         open_live_server(stream_turn_engine=engine) as live,
         open_client(live.url()) as client,
@@ -74,11 +79,15 @@ async def test_who_never_stops_is_cut_at_the_longest_utterance() -> None:
     assert len(client.of("final_transcript")) >= 2
 
 
-@pytest.mark.parametrize("kind", ["laughter", "music"])
-async def test_what_is_no_speech_leaves_the_next_turn_whole(kind: str) -> None:
-    async with open_live_server() as live, open_client(live.url()) as client:
+async def test_what_is_no_speech_leaves_the_next_turn_whole() -> None:
+    async with open_live_server() as live, trio.open_nursery() as nursery:
+        for sound in (laughter(), music()):
+            nursery.start_soon(_a_turn_behind, sound, live.url())
+
+
+async def _a_turn_behind(sound: bytes, url: str) -> None:
+    async with open_client(url) as client:
         await client.start()
-        sound = laughter() if kind == "laughter" else music()
         await client.speak(quiet(300) + sound + quiet(4000), chunk_ms=20)
         await client.speak(LIGHTS.pcm16 + quiet(TAIL_MS), chunk_ms=20)
         # What it took for words before has taught it another voice.

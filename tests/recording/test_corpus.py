@@ -23,6 +23,8 @@ from parley.testing.performing import perform
 from parley.testing.scene import Scene
 from parley.testing.scenes import KEPT, SCENES
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 FOLDER = Path(__file__).parents[1] / "recordings"
 FILES = sorted(FOLDER.glob("*.mcap"))
 OLD = FOLDER / "format-1/barge-in.mcap"

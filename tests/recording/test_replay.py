@@ -25,6 +25,8 @@ from parley.testing.performing import perform
 from parley.testing.scene import Scene
 from parley.testing.scenes import DOCUMENT_EVENTS, SCENES
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 Clock = trio.testing.MockClock
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "8"))
 """Schedules that each recording is replayed under."""

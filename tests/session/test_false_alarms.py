@@ -28,6 +28,8 @@ from parley.telemetry import Telemetry
 from parley.testing import open_session
 from support.voices import Voice, at_rate, recording
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 Clock = trio.testing.MockClock
 
 DIALECTS = {d.DIALECT.profile.name: d.DIALECT for d in (prompt_voice, io_speech, newspeech)}

@@ -25,6 +25,8 @@ from parley.session.life import Session
 from parley.telemetry import Telemetry
 from parley.testing import LOUD, open_session
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 Clock = trio.testing.MockClock
 Frame = str | bytes
 

@@ -25,6 +25,8 @@ from parley.testing import open_session
 from parley.transport import PeerGone
 from support.peers import DIALECTS, Peer
 
+pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
+
 Clock = trio.testing.MockClock
 
 REPLY = (
