@@ -124,12 +124,7 @@ class Playout:
             return
         seq = 0
         for piece in pieces(rest, self.frame_ms):
-            await self._until(ledger.expected_due_s(current_time()) - self.lead_s)
-            # Now the piece before has left, unless the link is stalled: then its time counts.
-            await turn()
-            while ledger.waiting:
-                await reply_exit.wait_left()
-                await self._until(ledger.due_s - self.lead_s)
+            await self._wait_for_its_time()
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
             seq = seq or self.next_seq()
@@ -141,6 +136,17 @@ class Playout:
                 await reply_exit.wait_left()
                 await self._audible()
         await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+
+    async def _wait_for_its_time(self) -> None:
+        """Until the next piece may leave. On a link that stalls no more than the lead is on its
+        way: what a client has not got is no lead."""
+        ledger = self.record.ledger
+        while True:
+            await self._until(ledger.expected_due_s(current_time()) - self.lead_s)
+            await turn()  # what left by now has been told
+            if not ledger.waiting or ledger.queued_s < self.lead_s:
+                return
+            await self.reply_exit.wait_news()
 
     async def _audible(self) -> None:
         """The first audio has left, of the reply or since it was given back."""

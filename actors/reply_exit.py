@@ -123,6 +123,10 @@ class ReplyExit:
         while self.ledger.waiting:
             await self._news.wait()
 
+    async def wait_news(self) -> None:
+        """Until the transport takes the next piece of audio."""
+        await self._news.wait()
+
     def suspend(self, now_s: float, *, writing: Event | None) -> None:
         """Take back what waits in the outbox, and keep what comes. `writing` is what is half
         written to the peer at this moment."""

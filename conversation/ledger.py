@@ -154,6 +154,11 @@ class Ledger:
         return bool(self._queued)
 
     @property
+    def queued_s(self) -> float:
+        """Seconds of audio on their way."""
+        return self._queued_s
+
+    @property
     def phrases(self) -> list[Entry]:
         """Those of which something has left."""
         return [entry for entry in self._entries if entry.left]
