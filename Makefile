@@ -1,5 +1,6 @@
 # Two commands are enough: `make run` and `make test`. Both make .venv by themselves, install
-# exactly what constraints.txt pins, and need no network once that is done.
+# exactly what constraints.txt pins, fetch a recognizer's and a voice's model (110 MB, into the
+# user's cache folder), and need no network once that is done.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,12 +11,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test test-browser check demo doctor clean
+.PHONY: run test test-browser check demo doctor models clean
 
-run: $(VENV)/.installed
+run: $(VENV)/.installed models
 	$(BIN)/parley serve
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev models
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev
@@ -28,11 +29,16 @@ check: $(VENV)/.installed-dev $(TYPING)/parley
 	MYPYPATH=$(TYPING):tests $(BIN)/mypy -p parley
 	$(BIN)/python scripts/check_wheel.py
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed models
 	$(BIN)/parley demo
 
 doctor: $(VENV)/.installed
 	$(BIN)/parley doctor
+
+# Without a network there are no models, and pocketsphinx and espeak do what they can.
+models: $(VENV)/.installed
+	@[ -e $(VENV)/.models ] || { $(BIN)/parley models pull defaults > /dev/null && touch $(VENV)/.models; } || \
+	  echo "the models could not be fetched: pocketsphinx hears and espeak speaks, until \`make models\` works"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -43,12 +49,12 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV): a minute or so, once"
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install --quiet -e '.[piper]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV), with what the tests need: a minute or so, once"
-	$(BIN)/python -m pip install --quiet -e '.[test,check]'
+	$(BIN)/python -m pip install --quiet -e '.[piper,test,check]'
 	@touch $@ $(VENV)/.installed
 
 $(TYPING)/parley:

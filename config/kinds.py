@@ -24,7 +24,7 @@ VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
 TurnEngine: TypeAlias = Literal["auto", "fixed", "text", "smart-turn", "both"]
 OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
 """An endpoint's own choice; "same" is that of the others."""
-AsrEngine: TypeAlias = Literal["auto", "whisper", "pocketsphinx", "openai"]
+AsrEngine: TypeAlias = Literal["auto", "moonshine", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]

@@ -38,7 +38,6 @@ _NEEDS = {
         *("OPENAI_API_KEY", "OPENAI_BASE_URL"),
         *("OPENAI_TTS_API_KEY", "OPENAI_TTS_BASE_URL"),
     ),
-    ("STREAM_TTS_ENGINE", "piper"): ("STREAM_PIPER_VOICE",),
 }
 """By choice: the variables of which one at least must be given."""
 

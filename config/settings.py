@@ -139,6 +139,7 @@ class Settings(Variables):
     def transcribing(self) -> Transcribing:
         return Transcribing(
             engine=self.stream_asr_engine,
+            moonshine_model=self.stream_moonshine_model,
             whisper_model=self.stream_model_whisper,
             may_download=self.stream_model_download,
             models_dir=self.parley_models_dir,
@@ -180,6 +181,8 @@ class Settings(Variables):
             rate_wpm=self.stream_tts_rate_wpm,
             volume=self.stream_tts_volume,
             piper_voice=self.stream_piper_voice,
+            models_dir=self.parley_models_dir,
+            language=self.stream_language,
             model=self.openai_tts_model,
             model_voice=self.openai_tts_voice,
             base_url=self.openai_tts_base_url or self.openai_base_url,

@@ -54,11 +54,13 @@ class Transcribing:
     """Speech to text. `engine` may be "auto": the factory chooses by what is installed.
 
     `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
+    `moonshine_model` is a folder of the user's; None: the model that came in a package.
     `language` is a code of Whisper's, or "auto"; `beam` and `threads` are Whisper's. What
     follows `lanes` is the openai engine's; see Answering for the secrets.
     """
 
     engine: AsrEngine
+    moonshine_model: str | None
     whisper_model: str
     may_download: bool
     models_dir: str | None
@@ -102,7 +104,9 @@ class Speaking:
     """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent.
 
     `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
-    pyttsx3's, `model` and what follows it the openai engine's; see Answering for the secrets.
+    pyttsx3's; `piper_voice` None is the voice that came in a package, in `models_dir`, where the
+    `language` is its own. `model` and what follows it are the openai engine's; see Answering for
+    the secrets.
     """
 
     engine: TtsEngine
@@ -110,6 +114,8 @@ class Speaking:
     rate_wpm: int
     volume: float
     piper_voice: str | None
+    models_dir: str | None
+    language: str
     model: str
     model_voice: str
     base_url: str | None = field(repr=False)

@@ -172,6 +172,10 @@ class Variables(BaseSettings):
         description="Which engine transcribes; auto takes the best that is installed, "
         "never a service.",
     )
+    stream_moonshine_model: str | None = Field(
+        default=None,
+        description="Folder of a Moonshine model; unset is the one of `parley models pull`.",
+    )
     stream_model_whisper: str = Field(
         default="small-int8", min_length=1, description="Whisper model, by name or folder."
     )
@@ -181,7 +185,7 @@ class Variables(BaseSettings):
     )
     parley_models_dir: str | None = Field(
         default=None,
-        description="Folder of Whisper models; unset is parley/models in the user's cache folder.",
+        description="Folder of models; unset is parley/models in the user's cache folder.",
     )
     stream_whisper_beam: Whole = Field(
         default=5, ge=1, le=10, description="Beam of Whisper's final pass; partials are greedy."
@@ -278,7 +282,7 @@ class Variables(BaseSettings):
 
     # Speaking
     stream_tts_engine: TtsEngineChoice = Field(
-        default="pyttsx3",
+        default="auto",
         description="Which engine speaks; auto is piper where it is installed and has its voice, "
         "else pyttsx3.",
     )
@@ -294,7 +298,8 @@ class Variables(BaseSettings):
     )
     stream_piper_voice: str | None = Field(
         default=None,
-        description="Path of piper's voice, an .onnx file with its .onnx.json beside it.",
+        description="Path of piper's voice, an .onnx file with its .onnx.json beside it; unset is "
+        "the one of `parley models pull joe`.",
     )
     openai_tts_model: str = Field(
         default="tts-1", min_length=1, description="Model that the openai engine speaks with."

@@ -81,9 +81,13 @@ def commands(text: str, table: Table) -> bool:
 
 
 def noise_only(text: str, table: Table | None) -> bool:
-    """Whether there is nothing in it but what recognizers make of noises."""
+    """Whether there is nothing in it but what recognizers make of noises. "mm" is a hum, and so is
+    "mm mm"; "mm-hmm" is a listener's word."""
     words = words_of(text)
-    return not words or (table is not None and all((word,) in table.noises for word in words))
+    if not words or table is None:
+        return not words
+    said = len(words) > 1 and words in table.backchannels
+    return not said and all((word,) in table.noises for word in words)
 
 
 def _count(text: str) -> int:

@@ -2,9 +2,9 @@
 
 A phrase is in the first list where it asks for nothing, in the second where it may also stand
 beside such ("okay stop"). What is in neither interrupts anyway. What is an answer, or an end, as
-often as a sign of listening (German "doch", "thank you") is in no first list. The noises are what
-pocketsphinx made of the sounds of client/noises.py, and of hums and vowels of 100 ms to 2.4 s at
-several pitches.
+often as a sign of listening (German "doch", "thank you") is in no first list. The noises are how a
+hum is written, and what pocketsphinx made of the sounds of client/noises.py and of hums and vowels
+of 100 ms to 2.4 s at several pitches.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ HEARD_AS = """
 """What pocketsphinx makes of English backchannels by five espeak voices: "uh-huh" (ah), "mhm" (ah
 ha), "hmm" (ha, hum), "yeah" and "yep" (yet), "sure" (sharp), "okay" (oh cute). Not taken are "oh",
 which is what it hears of "no" too, and "you" and "are you", which are beginnings of much."""
+
+HUMS = phrases_of("mm, mmm, hm, hmm, hmmm, hum, m, uh, um, äh, ähm, eh, euh")
+"""How a hum, or a hesitation, is written in other languages than English."""
 
 ENGLISH = Table(
     backchannels=phrases_of(
@@ -41,7 +44,8 @@ ENGLISH = Table(
     ),
     noises=phrases_of(
         """
-        a, ah, all, and, at, aw, awe, eh, er, ha, he, her, hum, huh, i, it, oh, ooh, or
+        mm, mmm, hm, hmm, hmmm, hum
+        a, ah, all, and, at, aw, awe, eh, er, ha, he, her, huh, i, it, oh, ooh, or
         sh, she, shh, the, uh, um, wall, well, you
         """
     ),
@@ -65,6 +69,7 @@ GERMAN = Table(
         falsch, vergiss es, entschuldigung, hör zu, pause, was, wieso, warum, wie, wer, wo, wann
         """
     ),
+    noises=HUMS,
 )
 
 SPANISH = Table(
@@ -84,6 +89,7 @@ SPANISH = Table(
         quién, dónde, cuándo
         """
     ),
+    noises=HUMS,
 )
 
 FRENCH = Table(
@@ -103,6 +109,7 @@ FRENCH = Table(
         pause, faux, quoi, pourquoi, comment, qui, où, quand
         """
     ),
+    noises=HUMS,
 )
 
 TABLES = {"en": ENGLISH, "de": GERMAN, "es": SPANISH, "fr": FRENCH}

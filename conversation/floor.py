@@ -11,7 +11,7 @@ because there are words (the methods that give a `Meaning`). The rules:
 - A sound that was too short to be sure is judged by its words when they come. It must say what ends
   a reply in any case ("no"), or the recognizer must be sure of what it heard.
 - Words that recognizers make of noises mean nothing while there is a reply, however long the sound;
-  nor does a single short word that took longer than anybody says one.
+  nor do one or two short words that took longer than anybody takes for them.
 - A hold ends a second after the newest thing that was heard of its utterance. A claim ends with its
   utterance, whose end somebody always reports.
 
@@ -37,8 +37,9 @@ SURE_OF_WORDS = 0.5
 """A recognizer's confidence from which other words of a short sound are believed. pocketsphinx
 gives its right ones 0.15 to 0.5 and what it makes of hums up to 0.7: there the tables decide."""
 
-SHORT_WORD = 4
-"""Letters of a word that nobody takes a second and a half for."""
+FEW_WORDS, FEW_LETTERS = 2, 8
+"""Nobody takes a second and a half to say so little. Of a long hum recognizers make "shop" or
+"thank you"."""
 
 PLAIN_WORDS = 3
 """So many words in a hypothesis are speech, whatever the final makes of them."""
@@ -249,7 +250,8 @@ class Floor:
         if not u.during_reply or table is None:
             return not words_of(text)
         words = words_of(text)
-        drawn_out = u.long and len(words) == 1 and len(words[0]) <= SHORT_WORD
+        few = len(words) <= FEW_WORDS and sum(map(len, words)) <= FEW_LETTERS
+        drawn_out = u.long and few
         return noise_only(text, table) or (drawn_out and not commands(text, table))
 
     def _meaning(self, u: Utterance, text: str) -> Meaning:

@@ -1,6 +1,6 @@
 """What a listener's words do to a reply: forty backchannels and forty interruptions, real engines.
 
-    python scripts/measure_backchannels.py [--off] [--voices espeak|flite]
+    python scripts/measure_backchannels.py [--off] [--voices espeak|flite] [--engine moonshine]
 
 A server in this process with STREAM_BACKCHANNELS (or without: --off), a long reply, and one of the
 sounds of `tests/support/interjections.py` over it, in real time, each in a session of its own. It
@@ -91,7 +91,7 @@ def by_flite(texts: Sequence[str]) -> list[Said]:
     return said
 
 
-async def measure(*, on: bool, voices: str) -> None:
+async def measure(*, on: bool, voices: str, engine: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     kinds = (
         {"backchannel": backchannels(), "interruption": interruptions()}
@@ -107,6 +107,7 @@ async def measure(*, on: bool, voices: str) -> None:
             stream_backchannels=on,
             stream_reply_lead_ms=1000,
             stream_asr_lanes=2,
+            stream_asr_engine=engine,
         ) as live:
             queue = iter([(kind, said) for kind, all_said in kinds.items() for said in all_said])
 
@@ -133,8 +134,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--off", action="store_true", help="without STREAM_BACKCHANNELS")
     parser.add_argument("--voices", choices=("espeak", "flite"), default="espeak")
+    parser.add_argument("--engine", default="auto", help="STREAM_ASR_ENGINE")
     arguments = parser.parse_args()
-    trio.run(functools.partial(measure, on=not arguments.off, voices=arguments.voices))
+    trio.run(
+        functools.partial(
+            measure, on=not arguments.off, voices=arguments.voices, engine=arguments.engine
+        )
+    )
     return 0
 
 

@@ -21,9 +21,10 @@ from parley.client.recording import load_folder
 from parley.config import Settings
 from parley.engines.asr.admission import Admission
 from parley.engines.asr.interface import Transcriber
+from parley.engines.asr.on_demand import OnDemandTranscriber
 from parley.engines.asr.pocketsphinx import EXPECTED, PocketsphinxTranscriber
 from parley.engines.asr.pocketsphinx_worker import load as load_pocketsphinx
-from parley.engines.asr.whisper import Shared, WhisperTranscriber
+from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
 from parley.engines.asr.whisper_worker import load as load_whisper
 from parley.engines.lanes.lane import Lane
 from parley.engines.lanes.pool import LanePool
@@ -94,10 +95,10 @@ async def soak(utterances: int, detectors: int, model: Path | None) -> int:
     await soak_lane("pocketsphinx", lane, transcriber, utterances)
     if model is not None:
         lane = Lane("asr-1", functools.partial(load_whisper, str(model), "int8", 1))
-        shared = Shared(
-            pool=LanePool([lane]), admission=Admission(9, EXPECTED), language="en", beam=5
-        )
-        await soak_lane("whisper", lane, WhisperTranscriber(shared), utterances)
+        decoding = WhisperDecoding(beam=5)
+        admission = Admission(9, EXPECTED)
+        shared = shared_whisper(LanePool([lane]), admission, language="en", decoding=decoding)
+        await soak_lane("whisper", lane, OnDemandTranscriber(shared), utterances)
     return 0
 
 

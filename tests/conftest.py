@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from support.memory import give_memory_back
+from support.real_models import MODELS_DIR  # before the next lines: where the real ones are
+
+HOME = tempfile.TemporaryDirectory(prefix="parley-tests-")
+os.environ["XDG_CACHE_HOME"] = HOME.name
+assert not MODELS_DIR.is_relative_to(HOME.name)
+"""No model that somebody has pulled decides what a test hears or says."""
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -14,6 +14,7 @@ import pytest
 WALL_CLOCK = {
     "parley.engines.asr.pocketsphinx_worker": {"monotonic", "perf_counter"},
     "parley.engines.asr.whisper_worker": {"perf_counter"},
+    "parley.engines.asr.moonshine_worker": {"perf_counter"},
     "parley.bench.asr_worker": {"perf_counter"},
     "parley.wallclock": {"time_ns"},
     "parley.bench.cpu": {"process_time"},

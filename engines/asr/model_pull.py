@@ -93,49 +93,6 @@ def pull(name: str, models_dir: Path, progress: Progress | None = None) -> Path:
     return place
 
 
-def pull_file(
-    repository: str,
-    filename: str,
-    models_dir: Path,
-    *,
-    size: int,
-    sha256: str,
-    progress: Progress | None = None,
-) -> Path:
-    """Download one file whose content is known beforehand into `models_dir` and return its path; at
-    once if it is there already. It goes on where an earlier pull stopped, and takes its place when
-    it is whole. Raises ModelProblem like `pull`."""
-    place = models_dir / filename
-    partial = models_dir / f".{filename}.partial"
-    file = _File(rfilename=filename, size=size, lfs=_Lfs(sha256=sha256))
-    with in_one_line(repository, models_dir):
-        if place.is_file() and _sha256(place) == sha256:
-            return place
-        models_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(models_dir / f".{filename}.lock"):
-            _fetch_one(repository, partial, file, progress or (lambda pulled: None))
-            (partial / filename).replace(place)
-            shutil.rmtree(partial)
-    return place
-
-
-def _fetch_one(repository: str, partial: Path, file: _File, progress: Progress) -> None:
-    """Bring a file of which the newest commit need not be asked: its digest says what it is."""
-    from huggingface_hub import constants
-
-    partial.mkdir(exist_ok=True)
-    done = _present(partial, file)
-
-    def arrived(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(Pulled(file=file.rfilename, done_bytes=done, total_bytes=file.size))
-
-    arrived(0)
-    url = f"{constants.ENDPOINT}/{repository}/resolve/main/{file.rfilename}"
-    _fetch_file(url, partial, file, arrived)
-
-
 def _is_whole(place: Path) -> bool:
     try:
         check_model(place)

@@ -16,7 +16,7 @@ import trio
 from ...config import Hearing, Settings, Transcribing
 from ..failures import EngineFailure
 from ..kit import MakeTranscriber, checked_transcriber
-from . import pocketsphinx, whisper
+from . import moonshine, pocketsphinx, whisper
 from .choice import choose_recognizer
 from .model_store import models_folder, ready_model
 from .recognizer import Recognizer
@@ -34,6 +34,7 @@ def _openai(
 
 RECOGNIZERS: dict[str, OpenRecognizer] = {
     "pocketsphinx": pocketsphinx.opened,
+    "moonshine": moonshine.opened,
     "whisper": whisper.opened,
     "openai": _openai,
 }

@@ -1,8 +1,4 @@
-"""Speech to text by Whisper, in lanes: partials on tight windows, finals on wider ones.
-
-The utterance and all that is decided about it are in whisper_utterance.py; here its decodes are
-taken to the lanes. Nothing of it lives in a worker: a lane that dies costs one decode.
-"""
+"""Speech to text by Whisper: partials on tight windows, finals on wider ones."""
 
 from __future__ import annotations
 
@@ -12,36 +8,64 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import trio
-
 from ...config import Hearing, Transcribing
-from ..failures import EngineFailure, EngineUnavailable, LaneLost
 from ..lanes.pool import LanePool, numbered_lanes
 from .admission import Admission, Expected
-from .interface import Hypothesis, Transcript
+from .decoded import Decoded, Guard
+from .on_demand import OnDemandTranscriber, Shared
+from .quiet_cuts import seconds_of
 from .recognizer import Recognizer
-from .whisper_guards import Decoded, Guard, guard_of
-from .whisper_utterance import PARTIAL_LIMIT_S, Cut, Utterance
-from .whisper_window import token_cap
+from .whisper_guards import guard_of
+from .whisper_window import FULL_FRAMES, frames_of, token_cap
 from .whisper_worker import Pass, decode, load_named
 
-ATTEMPTS = 2
-"""A decode whose lane died is asked for again, once."""
+PARTIAL_MARGIN_S = 2.0
+FINAL_MARGIN_S = 4.0
+LEAST_WINDOW_S = 3.0
+"""A model that was trained on 30 s gets at least so much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What the transcribers of a server share."""
+class WhisperDecoding:
+    """What a decode looks at, and what of it is believed. A second look is in the window that the
+    model was trained on."""
 
-    pool: LanePool
-    admission: Admission
-    language: str
-    """A code, or "" to find out with the first words of each session."""
     beam: int
     """Of the final pass; partials are greedy."""
     guard: Callable[[Decoded], Guard | None] = guard_of
     tokens: Callable[[float], int] = token_cap
     """The most for so many seconds of audio."""
+
+    def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Pass:
+        return self._pass(pcm16, PARTIAL_MARGIN_S, beam=1, language=language, begins=begins)
+
+    def final(self, pcm16: bytes, *, language: str, again: bool) -> Pass:
+        frames = FULL_FRAMES if again else None
+        return self._pass(pcm16, FINAL_MARGIN_S, beam=self.beam, language=language, frames=frames)
+
+    def alike(self, looked_s: float, begins: int) -> tuple[str, int, int]:
+        """Their windows are of about one size (another would be padded to the widest)."""
+        return "partial", int(looked_s // 2), begins
+
+    def _pass(
+        self,
+        pcm16: bytes,
+        margin_s: float,
+        *,
+        beam: int,
+        language: str,
+        frames: int | None = None,
+        begins: tuple[int, ...] = (),
+    ) -> Pass:
+        audio_s = seconds_of(len(pcm16))
+        return Pass(
+            pcm16=pcm16,
+            frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
+            beam=beam,
+            tokens=self.tokens(audio_s),
+            language=language,
+            begins=begins,
+        )
 
 
 FINAL_S = {"tiny": 0.1, "base": 0.2, "small": 0.5, "medium": 1.5, "large": 3.0, "turbo": 2.0}
@@ -60,131 +84,13 @@ def lane_threads(wanted: int, lanes: int) -> int:
     return wanted or max(1, (os.cpu_count() or 1) // lanes)
 
 
-class WhisperTranscriber:
-    """One per session."""
-
-    def __init__(self, shared: Shared, session_id: str = "") -> None:
-        self._shared = shared
-        self._language = shared.language
-        self._open: Utterance | None = None
-
-    async def begin(self) -> None:
-        await self.abandon()
-        shared = self._shared
-        if shared.pool.load_error is not None:
-            raise EngineUnavailable(shared.pool.load_error)
-        shared.admission.enter()
-        self._open = Utterance(
-            language=self._language, beam=shared.beam, guard=shared.guard, tokens=shared.tokens
-        )
-
-    async def feed(self, pcm16: bytes) -> None:
-        self._utterance().feed(pcm16)
-        await trio.lowlevel.checkpoint()
-
-    async def hypothesis(self) -> Hypothesis | None:
-        utterance = self._utterance()
-        talkers_per_lane = max(1, self._shared.admission.talking) / len(self._shared.pool.lanes)
-        if not utterance.due(trio.current_time(), talkers_per_lane):
-            await trio.lowlevel.checkpoint()
-            return None
-        utterance.asked_s = trio.current_time()
-        found: Hypothesis | None = None
-        with trio.move_on_after(PARTIAL_LIMIT_S):
-            try:
-                if (cut := utterance.to_settle()) is not None:
-                    utterance.settle(cut, await self._sure(utterance, cut.pcm16, urgent=False))
-                elif (cut := utterance.to_keep()) is not None:
-                    await self._keep(utterance, cut)
-                found = await self._partial(utterance)
-            except EngineUnavailable:
-                raise
-            except EngineFailure:
-                utterance.doubts["lost"] += 1  # the next one comes soon
-        utterance.partial_s = trio.current_time() - utterance.asked_s
-        return found
-
-    async def conclude(self) -> Transcript:
-        utterance = self._utterance()
-        if utterance.concluded is None:
-            believed, utterance.final_ms = len(utterance.confidences), 0.0
-            try:
-                utterance.concluded = await self._conclude(utterance)
-            finally:
-                del utterance.confidences[believed:]  # of words that will be heard again
-        else:
-            await trio.lowlevel.checkpoint()
-        return utterance.concluded
-
-    async def finish(self) -> Transcript:
-        utterance = self._utterance()
-        try:
-            transcript = await self.conclude()
-            self._shared.admission.learn(
-                work_s=utterance.sure_ms / 1000,
-                final_s=utterance.final_ms / 1000,
-                audio_s=utterance.audio_s,
-            )
-            return transcript
-        finally:
-            self._let_go()
-
-    async def abandon(self) -> None:
-        self._let_go()
-        await trio.lowlevel.checkpoint()
-
-    async def _conclude(self, utterance: Utterance) -> Transcript:
-        words = list(utterance.settled)
-        for piece in utterance.final_pieces():
-            words += (await self._sure(utterance, piece, urgent=True)).split()
-        return utterance.transcript(words)
-
-    async def _partial(self, utterance: Utterance) -> Hypothesis | None:
-        covered = len(utterance.audio)
-
-        def newest() -> Pass:
-            nonlocal covered
-            covered = len(utterance.audio)
-            return utterance.partial_job()
-
-        lane = self._shared.pool.pick()
-        decoded = await lane.call_late(decode, newest, alike=utterance.partial_alike)
-        return utterance.partial(decoded, covered)
-
-    async def _keep(self, utterance: Utterance, cut: Cut) -> None:
-        job = utterance.keep_job(cut)
-        utterance.keep(cut, await self._shared.pool.pick().call_late(decode, lambda: job))
-
-    async def _sure(self, utterance: Utterance, pcm16: bytes, *, urgent: bool) -> str:
-        """The text of the final pass over some audio."""
-        careful = utterance.careful(pcm16)
-        while (job := careful.next_job) is not None:
-            decoded = await self._decode(job, urgent=urgent)
-            utterance.note(decoded)
-            utterance.sure_ms += decoded.ms
-            if urgent:
-                utterance.final_ms += decoded.ms
-            careful.take(decoded)
-        return utterance.believe(careful)
-
-    async def _decode(self, job: Pass, *, urgent: bool) -> Decoded:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._shared.pool.pick().call_late(decode, lambda: job, urgent=urgent)
-            except LaneLost:
-                pass  # another lane, or the same one with its next worker
-        return await self._shared.pool.pick().call_late(decode, lambda: job, urgent=urgent)
-
-    def _utterance(self) -> Utterance:
-        if self._open is None:
-            raise LaneLost("no utterance is open")
-        return self._open
-
-    def _let_go(self) -> None:
-        if self._open is not None:
-            self._language = self._open.language
-            self._open = None
-            self._shared.admission.leave()
+def shared_whisper(
+    pool: LanePool, admission: Admission, *, language: str, decoding: WhisperDecoding
+) -> Shared:
+    """What the transcribers of a server share whose lanes hold Whisper models."""
+    return Shared(
+        pool=pool, admission=admission, decoding=decoding, decode=decode, language=language
+    )
 
 
 @asynccontextmanager
@@ -196,12 +102,12 @@ async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[
     )
     lanes = numbered_lanes("asr", transcribing.lanes, load)
     admission = Admission(len(lanes), expected(transcribing.whisper_model))
-    shared = Shared(
-        pool=LanePool(lanes),
-        admission=admission,
+    shared = shared_whisper(
+        LanePool(lanes),
+        admission,
         language="" if transcribing.language == "auto" else transcribing.language,
-        beam=transcribing.beam,
+        decoding=WhisperDecoding(beam=transcribing.beam),
     )
     yield Recognizer(
-        make=lambda session: WhisperTranscriber(shared), lanes=lanes, admission=admission
+        make=lambda session: OnDemandTranscriber(shared), lanes=lanes, admission=admission
     )

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..failures import EngineFailure
+from .decoded import Decoded
 from .model_store import models_folder, parse_name, ready_model
-from .whisper_guards import Decoded
 from .whisper_window import FULL_FRAMES
 
 WARM_UP_S = 1.0

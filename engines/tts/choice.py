@@ -5,9 +5,26 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ...config import Speaking
+from ..asr.model_store import models_folder
+from ..models.packaged import JOE
 from .piper import missing
 
 Decided: TypeAlias = Literal["pyttsx3", "piper", "openai"]
+
+JOES_LANGUAGE = "en"
+
+
+def piper_voice(speaking: Speaking) -> str | None:
+    """The path of piper's voice: the one that is set, or the one that came in a package; None where
+    there is neither. The packaged one speaks English, and only where nobody asked for a voice of
+    pyttsx3's."""
+    if speaking.piper_voice is not None:
+        return speaking.piper_voice
+    models_dir = models_folder(speaking.models_dir)
+    asked = speaking.engine == "piper" or (
+        speaking.voice is None and speaking.language == JOES_LANGUAGE
+    )
+    return str(JOE.path_of(JOE.files[0], models_dir)) if asked and JOE.lies_in(models_dir) else None
 
 
 def choose_voice(speaking: Speaking) -> tuple[Decided, str]:
@@ -16,10 +33,10 @@ def choose_voice(speaking: Speaking) -> tuple[Decided, str]:
     `auto` takes Piper where nothing of it is missing, else pyttsx3, and never a service: what
     costs money is asked for by name.
     """
-    lacking = missing(speaking.piper_voice)
+    lacking = missing(piper_voice(speaking))
     if speaking.engine == "auto":
         if lacking is None:
-            return "piper", "auto: its voice is there"
+            return "piper", "auto: its voice is here"
         return "pyttsx3", f"auto: {lacking}"
     if speaking.engine == "pyttsx3" and speaking.piper_voice is not None:
         ready = lacking or "ready with STREAM_TTS_ENGINE=auto"

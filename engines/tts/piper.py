@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ...config import Speaking
+from ..failures import EngineUnavailable
 from ..lanes.pool import LanePool, numbered_lanes
 from . import piper_worker as worker
 from .interface import Speech
@@ -31,7 +32,7 @@ def missing(path: str | None) -> str | None:
     """Why Piper cannot speak here with the voice at `path`, as far as one can see without loading
     it; None where nothing is missing."""
     if path is None:
-        return "STREAM_PIPER_VOICE is not set"
+        return "no voice of piper's is here; `parley models pull joe`, or set STREAM_PIPER_VOICE"
     for file in (path, f"{path}.json"):
         if not Path(file).is_file():
             return f"{file} is not there"
@@ -54,8 +55,11 @@ class PiperSynthesizer:
         return Speech(pcm16=pcm16, rate_hz=rate_hz)
 
 
-def opened(speaking: Speaking) -> Voice:
-    """The voice as the settings describe it. Nothing can fail here: its lanes load it."""
-    load = loader(speaking.piper_voice or "", volume=speaking.volume)
+def opened(speaking: Speaking, path: str | None) -> Voice:
+    """The voice at `path`, as loud as the settings want it; its lanes load it. EngineUnavailable
+    where there is no path."""
+    if path is None:
+        raise EngineUnavailable(missing(None) or "")
+    load = loader(path, volume=speaking.volume)
     lanes = numbered_lanes("tts", speaking.workers, load)
     return Voice(synthesizer=PiperSynthesizer(LanePool(lanes)), lanes=lanes)

@@ -21,6 +21,7 @@ import parley.commands.models
 from parley.commands.app import app
 from parley.config.variables import Variables
 from parley.engines.asr.model_store import WHISPER_REPOSITORIES, Pulled, check_model
+from parley.engines.models.packaged import PACKAGED
 from support.hub import Hub, open_hub
 from support.whisper_folder import model_files, write_model
 
@@ -66,11 +67,23 @@ def rows(result: Result) -> dict[str, str]:
 
 # list
 
+OTHERS = {name for name in PACKAGED if name not in WHISPER_REPOSITORIES}
+
+
+def whisper_rows(result: Result) -> dict[str, str]:
+    return {name: row for name, row in rows(result).items() if name not in OTHERS}
+
+
+def test_the_list_begins_with_the_models_that_come_in_packages(command: Command) -> None:
+    found = rows(command("list"))
+    assert set(list(found)[: len(OTHERS)]) == OTHERS
+    assert found["joe"] == "joe 63.2 MB voice: parley models pull joe"
+
 
 def test_the_list_has_every_model_once_and_marks_the_one_that_is_set(command: Command) -> None:
     result = command("list")
     assert result.exit_code == 0
-    found = rows(result)
+    found = whisper_rows(result)
     assert len(found) == len(set(WHISPER_REPOSITORIES.values()))
     assert found["small"] == "* small about 488 MB parley models pull small"
     assert found["large-v3-turbo"].startswith("large-v3-turbo about 1,618 MB")
@@ -93,7 +106,7 @@ def test_the_list_tells_what_is_on_disk_and_what_is_wrong_with_it(
 def test_the_list_begins_with_what_is_set_if_it_is_no_size(
     command: Command, tmp_path: Path, name: str
 ) -> None:
-    absent = rows(command("list", STREAM_MODEL_WHISPER=name))
+    absent = whisper_rows(command("list", STREAM_MODEL_WHISPER=name))
     assert next(iter(absent)) == name
     write_model(tmp_path / ("whisper" if name[0] == "." else "models/me--whisper"))
     present = rows(command("list", STREAM_MODEL_WHISPER=name))

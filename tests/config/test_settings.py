@@ -156,7 +156,7 @@ SEED_DEFAULTS = {
     "OPENAI_MAX_TOKENS": 150,
     "OPENAI_TEMPERATURE": 0.7,
     "STREAM_LLM_TIMEOUT_S": 30,
-    "STREAM_TTS_ENGINE": "pyttsx3",
+    "STREAM_TTS_ENGINE": "auto",  # the documents say pyttsx3, which is what auto is without a model
     "STREAM_TTS_MAX_PHRASE_LENGTH": 60,
     "STREAM_TTS_THREAD_WORKERS": 2,
     "STREAM_TTS_TIMEOUT_S": 10,
@@ -681,7 +681,6 @@ def test_a_key_goes_to_its_own_server_and_to_no_other(
 @pytest.mark.parametrize(
     ("variable", "choice", "enough"),
     [
-        ("STREAM_TTS_ENGINE", "piper", {"STREAM_PIPER_VOICE": "v.onnx"}),
         ("STREAM_TTS_ENGINE", "openai", {"OPENAI_TTS_BASE_URL": "http://h"}),
         ("STREAM_TTS_ENGINE", "openai", {"OPENAI_API_KEY": KEY}),
         ("STREAM_ASR_ENGINE", "openai", {"OPENAI_ASR_API_KEY": KEY}),
@@ -738,6 +737,7 @@ SLICE_VARIABLES = {
     "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
     "hearing_io_speech.silence_ms": ("VAD_SILENCE_DURATION_MS", 309),
     "transcribing.engine": ("STREAM_ASR_ENGINE", "pocketsphinx"),
+    "transcribing.moonshine_model": ("STREAM_MOONSHINE_MODEL", "/moon"),
     "transcribing.whisper_model": ("STREAM_MODEL_WHISPER", "tiny"),
     "transcribing.may_download": ("STREAM_MODEL_DOWNLOAD", True),
     "transcribing.models_dir": ("PARLEY_MODELS_DIR", "/srv/models"),
@@ -765,6 +765,8 @@ SLICE_VARIABLES = {
     "answering.speculations": ("STREAM_SPECULATIONS", 4),
     "answering.retries": ("STREAM_LLM_RETRIES", 3),
     "speaking.engine": ("STREAM_TTS_ENGINE", "pyttsx3"),
+    "speaking.models_dir": ("PARLEY_MODELS_DIR", "/m"),
+    "speaking.language": ("STREAM_LANGUAGE", "de"),
     "speaking.voice": ("STREAM_TTS_VOICE", "en-us+f3"),
     "speaking.rate_wpm": ("STREAM_TTS_RATE_WPM", 137),
     "speaking.volume": ("STREAM_TTS_VOLUME", 0.38),

@@ -312,10 +312,13 @@ def test_a_guess_at_a_short_sound_is_believed_only_where_it_ends_a_reply(
         ("all", True, Meaning.NOTHING),
         ("ah ah ah", True, Meaning.NOTHING),
         ("Tuesday", False, Meaning.WORDS),
+        ("Mm.", False, Meaning.NOTHING),
         ("shop", True, Meaning.NOTHING),
-        ("Tuesday", True, Meaning.WORDS),
+        ("Thank you.", True, Meaning.NOTHING),
+        ("Thank you.", False, Meaning.WORDS),
+        ("um, Tuesday", True, Meaning.WORDS),
         ("no", True, Meaning.WORDS),
-        ("the shop", True, Meaning.WORDS),
+        ("the red one", True, Meaning.WORDS),
     ],
 )
 @pytest.mark.parametrize("listens", [True, False])

@@ -10,8 +10,10 @@ import structlog.testing
 
 from parley.config import Settings
 from parley.engines.asr.choice import RecognizerChoice, choose_recognizer
+from parley.engines.asr.moonshine_files import FILES
 from parley.engines.asr.open import fetch_model
 from parley.engines.asr.whisper import lane_threads
+from parley.engines.models.packaged import MOONSHINE_TINY
 from parley.engines.room import choices, open_engine_room
 from support.whisper_folder import write_model
 
@@ -43,6 +45,41 @@ def test_auto_takes_no_broken_model(tmp_path: Path) -> None:
     assert "tokenizer" in found.problem
 
 
+def write_moonshine(models_dir: Path) -> Path:
+    """Files of the right sizes; what is in them only its lanes look at."""
+    for file in MOONSHINE_TINY.files:
+        path = MOONSHINE_TINY.path_of(file, models_dir)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as empty:
+            empty.truncate(file.size_bytes)
+    return MOONSHINE_TINY.place(models_dir)
+
+
+def test_auto_takes_moonshine_for_english_where_its_model_is_here(tmp_path: Path) -> None:
+    write_moonshine(tmp_path)
+    write_model(tmp_path / "small")
+    assert choice(parley_models_dir=str(tmp_path)).engine == "moonshine"
+    for language in ("de", "auto"):
+        found = choice(parley_models_dir=str(tmp_path), stream_language=language)
+        assert found.engine == "whisper"
+
+
+def test_a_moonshine_model_of_ones_own_is_a_folder_with_its_files(tmp_path: Path) -> None:
+    found = choice(stream_asr_engine="moonshine", stream_moonshine_model=str(tmp_path))
+    assert (found.engine, found.model) == ("moonshine", None)
+    assert "no encoder_model.ort" in found.problem
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"")
+    found = choice(stream_asr_engine="moonshine", stream_moonshine_model=str(tmp_path))
+    assert found.model == tmp_path
+
+
+def test_a_wrong_byte_in_the_packaged_model_is_found(tmp_path: Path) -> None:
+    write_moonshine(tmp_path)
+    found = choice(stream_asr_engine="moonshine", parley_models_dir=str(tmp_path))
+    assert "damaged" in found.problem
+
+
 def test_whisper_that_was_asked_for_is_taken_though_its_model_is_missing(tmp_path: Path) -> None:
     found = choice(stream_asr_engine="whisper", parley_models_dir=str(tmp_path))
     assert (found.engine, found.model) == ("whisper", None)
@@ -58,7 +95,7 @@ def test_an_engine_that_was_asked_for_is_taken(tmp_path: Path, engine: str) -> N
 
 def test_reports_name_the_choice_and_its_reason(tmp_path: Path) -> None:
     settings = Settings.defaults(parley_models_dir=str(tmp_path))
-    assert choices(settings)["asr"].startswith("pocketsphinx (auto: Whisper's small-int8")
+    assert choices(settings)["asr"].startswith("pocketsphinx (auto: no Moonshine model")
 
 
 async def test_a_rooms_whisper_has_lanes_and_admission(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parley.engines.asr.whisper_guards import Decoded, Guard, guard_of, repeats
+from parley.engines.asr.decoded import Decoded, Guard, repeats
+from parley.engines.asr.whisper_guards import guard_of
 
 
 def decoded(

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.engines.asr.whisper_window import (
-    FULL_FRAMES,
-    TOKENS_MOST,
-    frames_of,
-    pieces,
-    quiet_point,
-    token_cap,
-)
+from parley.engines.asr.quiet_cuts import pieces, quiet_point
+from parley.engines.asr.whisper_window import FULL_FRAMES, TOKENS_MOST, frames_of, token_cap
 
 RATE_HZ = 16_000
 

@@ -14,9 +14,12 @@ import trio
 from parley.client.recording import Recording
 from parley.engines.asr import whisper_worker
 from parley.engines.asr.admission import Admission, Expected
-from parley.engines.asr.whisper import Shared, WhisperTranscriber
-from parley.engines.asr.whisper_guards import Decoded, Guard, guard_of
-from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, seconds_of, token_cap
+from parley.engines.asr.decoded import Decoded, Guard
+from parley.engines.asr.on_demand import OnDemandTranscriber
+from parley.engines.asr.quiet_cuts import seconds_of
+from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
+from parley.engines.asr.whisper_guards import guard_of
+from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, token_cap
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lanes.pool import LanePool
@@ -71,10 +74,13 @@ class Here:
         return fn([item()])[0]
 
 
-def transcriber(language: str = "en") -> WhisperTranscriber:
+def transcriber(language: str = "en") -> OnDemandTranscriber:
     pool = cast(LanePool, Here())
     admission = Admission(9, Expected(rtf=0.1, final_s=0.1))
-    return WhisperTranscriber(Shared(pool=pool, admission=admission, language=language, beam=5))
+    decoding = WhisperDecoding(beam=5)
+    return OnDemandTranscriber(
+        shared_whisper(pool, admission, language=language, decoding=decoding)
+    )
 
 
 @pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)

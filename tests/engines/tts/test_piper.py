@@ -19,10 +19,12 @@ from parley.config import Settings
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.lanes.lane import Lane
 from parley.engines.lanes.pool import LanePool
+from parley.engines.models.packaged import JOE
 from parley.engines.room import choices
 from parley.engines.tts import piper_worker as worker
+from parley.engines.tts.choice import piper_voice
 from parley.engines.tts.interface import Synthesizer
-from parley.engines.tts.piper import SILENT_RATE_HZ, PiperSynthesizer, loader, missing
+from parley.engines.tts.piper import SILENT_RATE_HZ, PiperSynthesizer, loader, missing, opened
 from support.tiny_voice import HOP, RATE_HZ, write_voice
 
 PHRASE = "This is a phrase of two seconds, more or less."
@@ -237,14 +239,17 @@ def test_auto_takes_piper_where_nothing_is_missing(tmp_path: Path) -> None:
     path = str(write_voice(tmp_path))
     assert missing(path) is None
     assert chosen(stream_tts_engine="auto", stream_piper_voice=path) == (
-        "piper (auto: its voice is there)"
+        "piper (auto: its voice is here)"
     )
 
 
 def test_auto_takes_pyttsx3_and_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert chosen(stream_tts_engine="auto") == "pyttsx3 (auto: STREAM_PIPER_VOICE is not set)"
+    assert chosen(stream_tts_engine="auto") == (
+        "pyttsx3 (auto: no voice of piper's is here; `parley models pull joe`, "
+        "or set STREAM_PIPER_VOICE)"
+    )
     path = write_voice(tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert chosen(stream_tts_engine="auto", stream_piper_voice=str(path)) == (
@@ -261,12 +266,45 @@ def test_auto_takes_no_service_even_with_a_key() -> None:
 
 
 def test_an_engine_that_was_asked_for_is_taken() -> None:
-    assert chosen() == "pyttsx3"
+    assert chosen(stream_tts_engine="pyttsx3") == "pyttsx3"
     assert chosen(stream_tts_engine="openai", openai_api_key="k") == "openai"
     assert chosen(stream_tts_engine="piper", stream_piper_voice="none.onnx") == "piper"
 
 
 def test_a_voice_that_waits_for_its_engine_is_mentioned() -> None:
-    assert chosen(stream_piper_voice="none.onnx") == (
+    assert chosen(stream_tts_engine="pyttsx3", stream_piper_voice="none.onnx") == (
         "pyttsx3 (as set; piper: none.onnx is not there)"
     )
+
+
+def write_joe(models_dir: Path) -> str:
+    """Files of the right sizes."""
+    for file in JOE.files:
+        path = JOE.path_of(file, models_dir)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as empty:
+            empty.truncate(file.size_bytes)
+    return str(JOE.path_of(JOE.files[0], models_dir))
+
+
+def test_the_voice_that_comes_in_a_package_speaks_english_where_nobody_asked_for_another(
+    tmp_path: Path,
+) -> None:
+    joe = write_joe(tmp_path)
+
+    def voice(**settings: object) -> str | None:
+        found = Settings.defaults(parley_models_dir=str(tmp_path), **settings)
+        return piper_voice(found.speaking)
+
+    assert voice() == joe
+    assert voice(stream_piper_voice="own.onnx") == "own.onnx"
+    assert voice(stream_language="de") is None
+    assert voice(stream_tts_voice="en-us+f3") is None
+    assert voice(stream_tts_engine="piper", stream_language="de") == joe
+    assert chosen(parley_models_dir=str(tmp_path)) == "piper (auto: its voice is here)"
+
+
+def test_piper_without_a_voice_is_refused_at_once() -> None:
+    settings = Settings.defaults(stream_tts_engine="piper")
+    with pytest.raises(EngineUnavailable, match="parley models pull joe"):
+        opened(settings.speaking, piper_voice(settings.speaking))

@@ -1,4 +1,5 @@
-"""The session's half of Whisper, with lanes that answer what the test says, under virtual time."""
+"""A recognizer that decodes when it is asked: Whisper's, with lanes that answer what the test says,
+under virtual time."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ import pytest
 import trio
 
 from parley.engines.asr.admission import Admission, Expected
-from parley.engines.asr.whisper import Shared, WhisperTranscriber
-from parley.engines.asr.whisper_guards import Decoded
+from parley.engines.asr.decoded import Decoded
+from parley.engines.asr.on_demand import OnDemandTranscriber
+from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
 from parley.engines.asr.whisper_window import FULL_FRAMES
 from parley.engines.asr.whisper_worker import Pass
 from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable, LaneLost
@@ -73,14 +75,14 @@ def numbered(second: int) -> bytes:
     return bytes([second, 0]) * 16_000
 
 
-def transcriber(lanes: Lanes, *, language: str = "en", places: int = 99) -> WhisperTranscriber:
-    whisper = Shared(
-        pool=cast(LanePool, lanes),
-        admission=Admission(places, Expected(rtf=0.8, final_s=0.5)),
+def transcriber(lanes: Lanes, *, language: str = "en", places: int = 99) -> OnDemandTranscriber:
+    shared = shared_whisper(
+        cast(LanePool, lanes),
+        Admission(places, Expected(rtf=0.8, final_s=0.5)),
         language=language,
-        beam=5,
+        decoding=WhisperDecoding(beam=5),
     )
-    return WhisperTranscriber(whisper)
+    return OnDemandTranscriber(shared)
 
 
 async def test_an_utterance_is_heard_on_its_way_and_at_its_end(autojump_clock: Clock) -> None:
@@ -311,13 +313,13 @@ async def test_one_that_was_never_asked_is_decoded_in_pieces(autojump_clock: Clo
             decoded("a", capped=True),
             decoded("b", capped=True),
             "",
-            {"endless": 1, "endless, padded": 1},
+            {"endless": 1, "endless, again": 1},
         ),
         (
             decoded("maybe", log_probability=-1.2),
             decoded("may be", log_probability=-1.1),
             "may be",
-            {"unsure": 1, "unsure, padded": 1},
+            {"unsure": 1, "unsure, again": 1},
         ),
     ],
 )
@@ -370,7 +372,7 @@ async def test_a_model_that_cannot_be_loaded_is_told_at_the_beginning() -> None:
 
 async def test_where_everybody_talks_the_next_one_is_refused(autojump_clock: Clock) -> None:
     whisper = transcriber(Lanes(words_of), places=1)
-    other = WhisperTranscriber(whisper._shared)
+    other = OnDemandTranscriber(whisper._shared)
     await whisper.begin()
     with pytest.raises(EngineBusy, match="1 people"):
         await other.begin()

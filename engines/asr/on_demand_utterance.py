@@ -1,4 +1,5 @@
-"""What is decided about an utterance that Whisper hears; needs neither Trio nor a model.
+"""What is decided about an utterance that is decoded when it is asked for; needs neither Trio nor a
+model.
 
 The utterance's audio is kept here, and every decode carries what it needs. What is decoded never
 grows with the utterance. Beyond TAIL_S its beginning is decoded once, with the final's care, and
@@ -16,14 +17,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from .careful_decode import CarefulDecode
+from .decoded import Decoded
+from .decoding import Decoding, Job
 from .interface import Hypothesis, Transcript
-from .whisper_careful import CarefulDecode
-from .whisper_guards import Decoded, Guard, guard_of
-from .whisper_window import frames_of, pieces, quiet_point, seconds_of, token_cap
-from .whisper_worker import Pass
+from .quiet_cuts import pieces, quiet_point, seconds_of
 
 TAIL_S = 12.0
 """The most that a partial looks at; of more, the beginning is settled."""
@@ -39,11 +40,6 @@ still, and be told later than 250 ms after what they cover."""
 KEPT_S = (1.5, 1.2)
 """What is kept for partials is at least so long, and ends at least so long before the newest audio:
 a cut wants words on both sides."""
-PARTIAL_MARGIN_S = 2.0
-FINAL_MARGIN_S = 4.0
-LEAST_WINDOW_S = 3.0
-"""A model that was trained on 30 s gets at least so much."""
-
 PARTIAL_LIMIT_S = 5.0
 """A partial that takes longer is given up: what it would say is old."""
 PARTIAL_GAP_S = 0.25
@@ -77,9 +73,7 @@ class Utterance:
 
     language: str
     """A code, or "" until the first words tell it."""
-    beam: int
-    guard: Callable[[Decoded], Guard | None] = guard_of
-    tokens: Callable[[float], int] = token_cap
+    decoding: Decoding
 
     audio: bytearray = field(default_factory=bytearray)
     cut: int = 0
@@ -156,24 +150,23 @@ class Utterance:
         wait_s = max(PARTIAL_GAP_S, min(fair_s, PARTIAL_LIMIT_S))
         return fresh_s >= PARTIAL_GAP_S / 2 and now_s >= self.asked_s + wait_s
 
-    def partial_job(self) -> Pass:
+    def partial_job(self) -> Job:
         """The next partial's decode, with all the audio there is by now."""
         self.asked_bytes = len(self.audio)
         tail = bytes(self.audio[self.looked_from :])
-        return self._job(tail, PARTIAL_MARGIN_S, beam=1, begins=self.agreed)
+        return self.decoding.partial(tail, begins=self.agreed, language=self.language)
 
     @property
-    def partial_alike(self) -> tuple[str, int, int]:
-        """Partials for which this is equal can share a call: their windows are of about one size
-        (another would be padded to the widest)."""
-        return "partial", int(self.looked_s // 2), len(self.agreed)
+    def partial_alike(self) -> Hashable:
+        """Partials for which this is equal can share a call."""
+        return self.decoding.alike(self.looked_s, len(self.agreed))
 
     def partial(self, decoded: Decoded, covered: int) -> Hypothesis | None:
         """What a partial's decode of the audio up to `covered` says; None where it is not
         believed."""
         self.note(decoded)
         self.partial_ms = decoded.ms
-        if guard := self.guard(decoded):
+        if guard := self.decoding.guard(decoded):
             self.doubts[guard.value] += 1
             self._forget()  # perhaps that was the trap
             return None
@@ -214,14 +207,14 @@ class Utterance:
         looked = bytes(self.audio[self.looked_from :])
         return Cut(looked[: quiet_point(looked, least_s, self.looked_s - rest_s)])
 
-    def keep_job(self, cut: Cut) -> Pass:
-        return self._job(cut.pcm16, PARTIAL_MARGIN_S, beam=1)
+    def keep_job(self, cut: Cut) -> Job:
+        return self.decoding.partial(cut.pcm16, begins=(), language=self.language)
 
     def keep(self, cut: Cut, decoded: Decoded) -> None:
         """Partials begin behind `cut` from now on, unless its decode is not believed."""
         self.note(decoded)
         self.partial_ms = 0.0  # where it is doubted: another place, when the next partial was slow
-        if guard := self.guard(decoded):
+        if guard := self.decoding.guard(decoded):
             self.doubts[guard.value] += 1
             return
         self.kept.append(Kept(self.looked_from + len(cut.pcm16), decoded.text.split()))
@@ -232,8 +225,8 @@ class Utterance:
     def careful(self, pcm16: bytes) -> CarefulDecode:
         """The final pass over some audio."""
         return CarefulDecode(
-            job=lambda frames: self._job(pcm16, FINAL_MARGIN_S, beam=self.beam, frames=frames),
-            guard=self.guard,
+            job=lambda again: self.decoding.final(pcm16, language=self.language, again=again),
+            guard=self.decoding.guard,
             doubts=self.doubts,
         )
 
@@ -263,25 +256,6 @@ class Utterance:
     def _forget(self) -> None:
         """The next hypothesis begins with nothing: it looks at other audio, or the last was bad."""
         self.last = self.agreed = ()
-
-    def _job(
-        self,
-        pcm16: bytes,
-        margin_s: float,
-        *,
-        beam: int,
-        frames: int | None = None,
-        begins: tuple[int, ...] = (),
-    ) -> Pass:
-        audio_s = seconds_of(len(pcm16))
-        return Pass(
-            pcm16=pcm16,
-            frames=frames or frames_of(audio_s, margin_s, LEAST_WINDOW_S),
-            beam=beam,
-            tokens=self.tokens(audio_s),
-            language=self.language,
-            begins=begins,
-        )
 
 
 def common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from .whisper_guards import Decoded, Guard
-from .whisper_window import FULL_FRAMES
-from .whisper_worker import Pass
+from .decoded import Decoded, Guard
+from .decoding import Job
 
 
 class CarefulDecode:
-    """What a guard does not believe is decoded again in the window that the model was trained on,
-    and if that is not believed either, it is nothing or the likelier of the two.
+    """What a guard does not believe is decoded again in another way, and if that is not believed
+    either, it is nothing or the likelier of the two.
 
-    `job` makes a decode in a window of so many frames (None: as many as the audio needs). Whoever
-    drives this asks for `next_job` and gives its result to `take`, until there is none.
+    `job` makes a decode; it is told whether it is the second one. Whoever drives this asks for
+    `next_job` and gives its result to `take`, until there is none.
     """
 
     def __init__(
         self,
         *,
-        job: Callable[[int | None], Pass],
+        job: Callable[[bool], Job],
         guard: Callable[[Decoded], Guard | None],
         doubts: Counter[str],
     ) -> None:
@@ -35,10 +34,8 @@ class CarefulDecode:
         """What it says, in the end; None where nobody said anything."""
 
     @property
-    def next_job(self) -> Pass | None:
-        if self._over:
-            return None
-        return self._job(None if self._first is None else FULL_FRAMES)
+    def next_job(self) -> Job | None:
+        return None if self._over else self._job(self._first is not None)
 
     def take(self, decoded: Decoded) -> None:
         """What came of the last job."""
@@ -55,7 +52,7 @@ class CarefulDecode:
         if guard is None:
             self.believed = decoded
             return
-        self._doubts[f"{guard.value}, padded"] += 1
+        self._doubts[f"{guard.value}, again"] += 1
         unsure = [d for d in (self._first, decoded) if self._guard(d) is Guard.UNSURE]
         if unsure:  # else loops and silence: nobody said that
             self.believed = max(unsure, key=lambda d: d.log_probability)

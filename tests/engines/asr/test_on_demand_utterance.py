@@ -1,4 +1,4 @@
-"""What is decided about an utterance that Whisper hears, without a model and without Trio."""
+"""What is decided about an utterance that is decoded when asked, without a model or Trio."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from parley.engines.asr.whisper_guards import Decoded, Guard
-from parley.engines.asr.whisper_utterance import (
+from parley.engines.asr.decoded import Decoded, Guard
+from parley.engines.asr.on_demand_utterance import (
     LATE_MS,
     PARTIAL_LIMIT_S,
     SETTLED_S,
@@ -15,7 +15,9 @@ from parley.engines.asr.whisper_utterance import (
     Utterance,
     common,
 )
-from parley.engines.asr.whisper_window import FULL_FRAMES, seconds_of
+from parley.engines.asr.quiet_cuts import seconds_of
+from parley.engines.asr.whisper import WhisperDecoding
+from parley.engines.asr.whisper_window import FULL_FRAMES
 
 SECOND = bytes(32_000)
 
@@ -32,7 +34,7 @@ def by_first_word(result: Decoded) -> Guard | None:
 
 
 def utterance(seconds: float = 0, language: str = "en") -> Utterance:
-    one = Utterance(language=language, beam=5, guard=by_first_word)
+    one = Utterance(language=language, decoding=WhisperDecoding(beam=5, guard=by_first_word))
     one.feed(bytes(int(seconds * 16_000) * 2))
     return one
 
@@ -138,17 +140,17 @@ def test_the_first_words_tell_the_language() -> None:
         (
             [decoded("repetition"), decoded("endless")],
             "",
-            {"repetition": 1, "endless, padded": 1},
+            {"repetition": 1, "endless, again": 1},
         ),
         (
             [decoded("unsure a", log_probability=-2.0), decoded("unsure b", log_probability=-1.5)],
             "unsure b",
-            {"unsure": 1, "unsure, padded": 1},
+            {"unsure": 1, "unsure, again": 1},
         ),
         (
             [decoded("unsure a"), decoded("endless")],
             "unsure a",
-            {"unsure": 1, "endless, padded": 1},
+            {"unsure": 1, "endless, again": 1},
         ),
     ],
 )

@@ -1,0 +1,62 @@
+"""What a decode of some audio gives, and what can be wrong with a text that a model makes up.
+
+Models of speech were trained on subtitles. Given silence they may say "Thank you." or "You", at the
+end of a text they may say the last words for ever. Each engine has its own guards; what all of
+them look for is here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+
+REPEATS = {1: 6, 2: 4, 3: 3, 4: 3, 5: 3}
+"""Words in a row: how often the same ones may follow each other, less one. "No, no, no, no" is
+speech, six times the same word is a loop."""
+
+
+class Guard(Enum):
+    """Why a text is not believed."""
+
+    SILENCE = "silence"
+    ENDLESS = "endless"
+    """It was still talking when all tokens that the audio can hold were spent."""
+    REPETITION = "repetition"
+    COMPRESSION = "compression"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """One pass over one piece of audio."""
+
+    text: str
+    log_probability: float
+    """Mean over the tokens."""
+    no_speech: float = 0.0
+    """0 to 1: how sure the model is that nobody speaks; 0 where it does not say."""
+    capped: bool
+    """Whether it ended at the token cap and not by itself."""
+    ms: float
+    """What it took."""
+    tokens: tuple[int, ...] = ()
+    """The whole text, with what it was told to begin with."""
+    language: str = ""
+
+
+def compression(text: str) -> float:
+    """How much smaller zlib makes it; 0 of nothing."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def repeats(words: list[str]) -> bool:
+    """Whether some words follow themselves more often than anybody says them."""
+    for length, times in REPEATS.items():
+        for start in range(len(words) - length * times + 1):
+            group = words[start : start + length]
+            again = words[start : start + length * times]
+            if again == group * times:
+                return True
+    return False

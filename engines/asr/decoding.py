@@ -1,0 +1,39 @@
+"""How an engine decodes audio when it is asked: what the transcribers of on_demand.py are told.
+
+One of these per engine and server, frozen. Its jobs go to a worker's `decode`, which takes a list
+of them and gives a list of `Decoded`, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from .decoded import Decoded, Guard
+
+Job: TypeAlias = Any
+"""Whatever the engine's worker takes: it must be fit for another process."""
+
+Decode: TypeAlias = Callable[[Sequence[Job]], list[Decoded]]
+"""The worker's function. Raises EngineFailure where there is no model."""
+
+
+class Decoding(Protocol):
+    """PCM16 at 16 kHz goes in as bytes; `language` is a code, or "" to find out."""
+
+    def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Job:
+        """A quick look. `begins`: the tokens with which two looks in a row have begun."""
+        ...
+
+    def final(self, pcm16: bytes, *, language: str, again: bool) -> Job:
+        """A careful look; `again`: the first one was not believed, so look otherwise."""
+        ...
+
+    def alike(self, looked_s: float, begins: int) -> Hashable:
+        """Equal for partials that may share a call, by how much they look at and with how many
+        tokens they begin."""
+        ...
+
+    def guard(self, decoded: Decoded) -> Guard | None:
+        """What is wrong with a text; None where nothing is."""
+        ...

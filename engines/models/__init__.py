@@ -1,0 +1,1 @@
+"""Models that come inside packages of a package index, and getting them."""

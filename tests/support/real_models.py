@@ -1,0 +1,22 @@
+"""The models of `parley models pull defaults`, where whoever runs the tests has pulled them.
+
+`make test` pulls them once. The tests themselves run in a user's cache folder of their own
+(conftest.py), so that what lies in the real one decides nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from parley.engines.asr.model_store import models_folder
+from parley.engines.models.packaged import PackagedModel
+
+MODELS_DIR = models_folder()
+"""Read before conftest.py sets another cache folder: import this module there."""
+
+
+def needs(model: PackagedModel) -> pytest.MarkDecorator:
+    """Skips where the model is not here."""
+    return pytest.mark.skipif(
+        not model.lies_in(MODELS_DIR), reason=f"parley models pull {model.name}"
+    )
