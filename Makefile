@@ -17,6 +17,7 @@ run: $(VENV)/.installed models
 	$(BIN)/parley serve
 
 test: $(VENV)/.installed-dev models
+	@$(BIN)/parley models pull tiny > /dev/null || echo "without Whisper's tiny model its tests are skipped"
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev

@@ -116,6 +116,24 @@ class Dialogue:
     """Whether the client stopped and was not yet told that everything is done."""
 
     async def run(self) -> None:
+        try:
+            await self._decide()
+        finally:
+            self._remember_what_was_heard()
+
+    def _remember_what_was_heard(self) -> None:
+        """The session ends, perhaps within a reply: the memory holds no word that was not heard."""
+        record = self.turns.live
+        if record is None:
+            return
+        record.ledger.cut(current_time())
+        heard, text = record.ledger.heard(current_time()), record.text.strip()
+        if record.committed:
+            self.turns.items.amend(record.turn, text, heard=heard)
+        elif heard:
+            self.turns.items.commit(record.turn, record.user_text, text, heard=heard)
+
+    async def _decide(self) -> None:
         await self.outbox.send(SessionOpened(session_id=self.session_id))
         while True:
             report: Report | None = None

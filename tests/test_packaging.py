@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_PACKAGED = ("tests", "scripts", "training", "docs", "examples", "build", "dist")
+NOT_PACKAGED = ("tests", "scripts", "docs", "examples", "build", "dist")
 
 
 def files() -> list[Path]:

@@ -11,7 +11,8 @@ from .decoding import Job
 
 class CarefulDecode:
     """What a guard does not believe is decoded again in another way, and if that is not believed
-    either, it is nothing or the likelier of the two.
+    either, it is nothing or the likelier of the two. What is the same words twice in both looks was
+    said twice.
 
     `job` makes a decode; it is told whether it is the second one. Whoever drives this asks for
     `next_job` and gives its result to `take`, until there is none.
@@ -49,7 +50,7 @@ class CarefulDecode:
             self._over = guard is None or guard is Guard.SILENCE
             return
         self._over = True
-        if guard is None:
+        if guard is None or guard is Guard.DOUBLED:  # said twice, then
             self.believed = decoded
             return
         self._doubts[f"{guard.value}, again"] += 1

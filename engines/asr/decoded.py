@@ -16,6 +16,10 @@ REPEATS = {1: 6, 2: 4, 3: 3, 4: 3, 5: 3}
 speech, six times the same word is a loop."""
 
 
+LONG_ROW = 4
+"""So many words in the same order twice are no accident."""
+
+
 class Guard(Enum):
     """Why a text is not believed."""
 
@@ -23,6 +27,8 @@ class Guard(Enum):
     ENDLESS = "endless"
     """It was still talking when all tokens that the audio can hold were spent."""
     REPETITION = "repetition"
+    DOUBLED = "doubled"
+    """It is the same words twice. People say so, too: a second look decides."""
     COMPRESSION = "compression"
     UNSURE = "unsure"
 
@@ -45,10 +51,29 @@ class Decoded:
     language: str = ""
 
 
+def plain_words(text: str) -> list[str]:
+    """In lower case, without punctuation."""
+    return "".join(c if c.isalnum() or c in "' " else " " for c in text.lower()).split()
+
+
 def compression(text: str) -> float:
     """How much smaller zlib makes it; 0 of nothing."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def doubled(words: list[str]) -> bool:
+    """Whether a row of two words or more is followed by itself ("half an hour half an hour"), or a
+    row of four comes twice at all ("what is the time now what is the time")."""
+    rows = [tuple(words[at : at + LONG_ROW]) for at in range(len(words) - LONG_ROW + 1)]
+    if len(set(rows)) < len(rows):
+        return True
+    for length in range(2, len(words) // 2 + 1):
+        for start in range(len(words) - 2 * length + 1):
+            middle = start + length
+            if words[start:middle] == words[middle : middle + length]:
+                return True
+    return False
 
 
 def repeats(words: list[str]) -> bool:

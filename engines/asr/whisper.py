@@ -19,10 +19,13 @@ from .whisper_guards import guard_of
 from .whisper_window import FULL_FRAMES, frames_of, token_cap
 from .whisper_worker import Pass, decode, load_named
 
-PARTIAL_MARGIN_S = 2.0
+PARTIAL_MARGIN_S = 4.0
+"""Silence behind the speech that a partial looks at. With 2 s short ones were said twice."""
 FINAL_MARGIN_S = 4.0
+SHORT_S, SHORT_MARGIN_S = 3.0, 10.0
+"""So short a text wants a wider window, in which the model, trained on 30 s, does not say it
+again."""
 LEAST_WINDOW_S = 3.0
-"""A model that was trained on 30 s gets at least so much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,10 @@ class WhisperDecoding:
         return self._pass(pcm16, PARTIAL_MARGIN_S, beam=1, language=language, begins=begins)
 
     def final(self, pcm16: bytes, *, language: str, again: bool) -> Pass:
+        short = seconds_of(len(pcm16)) <= SHORT_S
+        margin_s = SHORT_MARGIN_S if short else FINAL_MARGIN_S
         frames = FULL_FRAMES if again else None
-        return self._pass(pcm16, FINAL_MARGIN_S, beam=self.beam, language=language, frames=frames)
+        return self._pass(pcm16, margin_s, beam=self.beam, language=language, frames=frames)
 
     def alike(self, looked_s: float, begins: int) -> tuple[str, int, int]:
         """Their windows are of about one size (another would be padded to the widest)."""

@@ -6,7 +6,7 @@ it has them.
 
 from __future__ import annotations
 
-from .decoded import Decoded, Guard, compression, repeats
+from .decoded import Decoded, Guard, compression, doubled, plain_words, repeats
 
 NO_SPEECH = 0.6
 """Reference: above this, and with an unsure text, the window is silence."""
@@ -32,6 +32,8 @@ def guard_of(decoded: Decoded) -> Guard | None:
         return Guard.ENDLESS
     if repeats(text.lower().split()):
         return Guard.REPETITION
+    if doubled(plain_words(text)):
+        return Guard.DOUBLED
     if compression(text) > COMPRESSION:
         return Guard.COMPRESSION
     return Guard.UNSURE if unsure and text else None

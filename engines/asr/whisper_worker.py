@@ -21,7 +21,8 @@ from .model_store import models_folder, parse_name, ready_model
 from .whisper_window import FULL_FRAMES
 
 WARM_UP_S = 1.0
-MOST_FEATURE_S = 30
+FRAME_SAMPLES = 160
+"""Of a mel frame: 10 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +160,15 @@ def _spoken(whisper: Any, encoded: Any, passes: Sequence[Pass]) -> Sequence[str]
 
 
 def _mels(whisper: Any, pcm16: bytes, frames: int) -> Any:
-    """Mels of the audio, and zeros up to the window: what faster-whisper pads with."""
+    """Mels of the audio and of the silence behind it, up to the window.
+
+    The silence is of samples. faster-whisper fills its windows with mels of zero, which are louder
+    than speech: in a window of 30 s the model knows that, in a tight one it says the words again.
+    """
     samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32) / 32768.0
-    mels = whisper.feature_extractor(samples, padding=160)[:, : min(frames, FULL_FRAMES)]
+    missing = max(0, frames * FRAME_SAMPLES - len(samples))
+    mels = whisper.feature_extractor(np.pad(samples, (0, missing)), padding=FRAME_SAMPLES)
+    mels = mels[:, : min(frames, FULL_FRAMES)]
     return np.pad(mels, ((0, 0), (0, frames - mels.shape[1]))).astype(np.float32)
 
 

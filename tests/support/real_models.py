@@ -1,4 +1,4 @@
-"""The models of `parley models pull defaults`, where whoever runs the tests has pulled them.
+"""Real models, where whoever runs the tests has pulled them.
 
 `make test` pulls them once. The tests themselves run in a user's cache folder of their own
 (conftest.py), so that what lies in the real one decides nothing.
@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import pytest
 
+from parley.client.recording import Recording
+from parley.engines.asr.decoded import plain_words
 from parley.engines.asr.model_store import models_folder
 from parley.engines.models.packaged import PackagedModel
 
 MODELS_DIR = models_folder()
 """Read before conftest.py sets another cache folder: import this module there."""
+
+
+def says(text: str, recording: Recording) -> bool:
+    """Whether a text has the words of a recording, however they are written."""
+    return plain_words(text) == plain_words(recording.spoken or "")
 
 
 def needs(model: PackagedModel) -> pytest.MarkDecorator:

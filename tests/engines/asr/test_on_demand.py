@@ -103,7 +103,7 @@ async def test_an_utterance_is_heard_on_its_way_and_at_its_end(autojump_clock: C
     assert (transcript.runs, transcript.decode_ms, transcript.audio_ms) == (3, 300.0, 2000.0)
     assert 0.7 < transcript.confidence < 0.9
     assert [job.beam for job in lanes.passes] == [1, 1, 5]
-    assert [job.frames for job in lanes.passes] == [300, 400, 600]
+    assert [job.frames for job in lanes.passes] == [500, 600, 1200]
     assert lanes.urgent == [False, False, True]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parley.engines.asr.decoded import Decoded, Guard, repeats
+from parley.engines.asr.decoded import Decoded, Guard, doubled, repeats
 from parley.engines.asr.whisper_guards import guard_of
 
 
@@ -58,3 +58,23 @@ def test_each_guard_knows_its_case(found: Decoded, guard: Guard | None) -> None:
 )
 def test_what_people_do_say_twice_is_no_loop(said: str) -> None:
     assert not repeats(said.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("hey guys hey guys", True),
+        ("half an hour half an hour", True),
+        ("what is the weather like today what is the weather like to", True),
+        ("no no", False),
+        ("no no no no", True),
+        ("what is the time", False),
+        ("one zero zero zero one nine oh two one oh eight zero three", False),
+        ("the child almost hurt the small dog", False),
+        ("", False),
+    ],
+)
+def test_the_same_words_twice_are_noticed(text: str, twice: bool) -> None:
+    assert doubled(text.split()) is twice
+    found = guard_of(decoded(text)) if text else None
+    assert (found is Guard.DOUBLED) is twice

@@ -1,4 +1,4 @@
-"""The true path: faster-whisper and CTranslate2 with a model of the project's own, in process."""
+"""The true path: faster-whisper and CTranslate2 with Whisper tiny's real weights, in process."""
 
 from __future__ import annotations
 
@@ -12,28 +12,40 @@ import pytest
 import trio
 
 from parley.client.recording import Recording
+from parley.client.report import word_errors
 from parley.engines.asr import whisper_worker
 from parley.engines.asr.admission import Admission, Expected
-from parley.engines.asr.decoded import Decoded, Guard
+from parley.engines.asr.decoded import Decoded, Guard, doubled, plain_words
 from parley.engines.asr.on_demand import OnDemandTranscriber
 from parley.engines.asr.quiet_cuts import seconds_of
-from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
+from parley.engines.asr.whisper import (
+    SHORT_MARGIN_S,
+    SHORT_S,
+    WhisperDecoding,
+    shared_whisper,
+)
 from parley.engines.asr.whisper_guards import guard_of
 from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, token_cap
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lanes.pool import LanePool
+from parley.engines.models.packaged import WHISPER_TINY
+from support.live_server import RECORDINGS
 from support.memory import give_memory_back
+from support.real_models import MODELS_DIR, needs, says
 from support.whisper_folder import write_model
-from support.words_model import WORDS, recordings
 
-SPOKEN = recordings()
+SPOKEN = [
+    RECORDINGS[name] for name in ("1-weather", "4-lights", "6-shopping", "8-mother", "7-message")
+]
+WEIGHTS = WHISPER_TINY.place(MODELS_DIR)
+pytestmark = needs(WHISPER_TINY)
 RATE_HZ = 16_000
 
 
 @pytest.fixture(autouse=True, scope="module")
 def model() -> Iterator[None]:
-    load(str(WORDS), "int8", 1)
+    load(str(WEIGHTS), "int8", 1)
     yield
     whisper_worker._model = None
     give_memory_back()
@@ -43,7 +55,7 @@ def a_pass(pcm16: bytes, *, frames: int | None = None, beam: int = 1, language: 
     audio_s = seconds_of(len(pcm16))
     return Pass(
         pcm16=pcm16,
-        frames=frames or frames_of(audio_s, 2.0, 3.0),
+        frames=frames or frames_of(audio_s, SHORT_MARGIN_S if audio_s <= SHORT_S else 4.0, 3.0),
         beam=beam,
         tokens=token_cap(audio_s),
         language=language,
@@ -88,10 +100,11 @@ def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: Recordin
     tight, full = (
         decode([a_pass(recording.pcm16, frames=frames)])[0] for frames in (None, FULL_FRAMES)
     )
-    assert tight.text == full.text == recording.spoken
+    assert says(tight.text, recording)
+    assert says(full.text, recording)
     assert guard_of(tight) is None
-    assert tight.log_probability > -0.5
-    assert tight.no_speech < 0.01
+    assert tight.log_probability > -0.6
+    assert tight.no_speech < 0.3
     assert not tight.capped
 
 
@@ -99,19 +112,19 @@ def test_the_tight_window_is_many_times_cheaper() -> None:
     job = SPOKEN[0].pcm16
     tight = min(decode([a_pass(job)])[0].ms for _ in range(5))
     full = min(decode([a_pass(job, frames=FULL_FRAMES)])[0].ms for _ in range(3))
-    assert full > 3 * tight
+    assert full > 2 * tight
 
 
 def test_a_batch_gives_each_its_own_words() -> None:
     found = decode([a_pass(recording.pcm16) for recording in SPOKEN[:4]])
-    assert [decoded.text for decoded in found] == [r.spoken for r in SPOKEN[:4]]
+    assert all(says(decoded.text, r) for decoded, r in zip(found, SPOKEN[:4], strict=True))
 
 
 def test_a_cap_is_kept_and_told() -> None:
     job = a_pass(SPOKEN[0].pcm16)
     short = Pass(pcm16=job.pcm16, frames=job.frames, beam=1, tokens=2, language="en")
     (found,) = decode([short])
-    assert len(found.text.split()) == 2
+    assert len(found.tokens) == 2
     assert found.capped
     assert guard_of(found) is Guard.ENDLESS
 
@@ -120,8 +133,7 @@ def test_a_cap_is_kept_and_told() -> None:
 async def test_partials_grow_into_the_final(
     recording: Recording, autojump_clock: trio.testing.MockClock
 ) -> None:
-    pcm16 = recording.pcm16
-    spoken = recording.spoken or ""
+    pcm16, spoken = recording.pcm16, plain_words(recording.spoken or "")
     whisper = transcriber()
     await whisper.begin()
     seen = []
@@ -129,14 +141,15 @@ async def test_partials_grow_into_the_final(
         await whisper.feed(pcm16[at : at + 9600])
         await trio.sleep(0.3)
         if (found := await whisper.hypothesis()) is not None:
-            seen.append(found.text)
+            seen.append(plain_words(found.text))
     transcript = await whisper.finish()
-    assert transcript.text == spoken
-    assert seen[-1] == spoken
+    assert says(transcript.text, recording)
+    assert word_errors(spoken, seen[-1]) <= 2
     # Most of them are what had been said by then; a word that is just being said may be another.
-    right = [spoken.startswith(" ".join(text.split()[:-1])) for text in seen]
-    assert sum(right) >= len(right) - 1
-    assert transcript.confidence > 0.8
+    right = [words[:-1] == spoken[: len(words) - 1] for words in seen]
+    assert sum(right) >= len(right) * 2 / 3
+    assert not any(doubled(words) for words in seen)
+    assert transcript.confidence > 0.6
 
 
 def of(samples: Any) -> bytes:
@@ -176,46 +189,55 @@ async def test_no_words_are_invented(
 async def test_audio_that_ends_in_the_middle_of_a_word_is_heard_up_to_there(
     cut_ms: int, autojump_clock: trio.testing.MockClock
 ) -> None:
-    recording = SPOKEN[2]
+    recording = SPOKEN[0]
     whisper = transcriber()
     await whisper.begin()
     await whisper.feed(recording.pcm16[: cut_ms * 32])
-    heard = (await whisper.finish()).text.split()
-    spoken = (recording.spoken or "").split()
-    assert len(heard) <= len(spoken)
-    assert heard[:-1] == spoken[: len(heard) - 1] or not heard
+    heard = plain_words((await whisper.finish()).text)
+    assert len(heard) <= cut_ms / 200 + 2, "nothing is said twice"
 
 
-async def test_two_commands_with_a_long_tail_of_others_are_settled_piece_by_piece(
+async def test_what_was_said_once_is_heard_once(autojump_clock: trio.testing.MockClock) -> None:
+    """Beginnings of 0.6 to 2.4 s, which a tight window used to say twice and more."""
+    whisper = transcriber()
+    for recording in SPOKEN:
+        for length_ms in range(600, 2500, 600):
+            await whisper.begin()
+            await whisper.feed(recording.pcm16[: length_ms * 32] + bytes(16_000))
+            words = plain_words((await whisper.finish()).text)
+            assert not doubled(words), (recording.name, length_ms, words)
+
+
+async def test_who_talks_for_long_is_settled_piece_by_piece(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Ten commands in one utterance: more than any window of this model was trained for, so it is
-    the bookkeeping that is tested, not the words."""
     whisper = transcriber()
     await whisper.begin()
-    for recording in SPOKEN[:10]:
+    spoken: list[str] = []
+    for recording in SPOKEN:
+        spoken += plain_words(recording.spoken or "")
         for at in range(0, len(recording.pcm16), 32_000):
             await whisper.feed(recording.pcm16[at : at + 32_000])
             await trio.sleep(1)
             await whisper.hypothesis()
     transcript = await whisper.finish()
-    spoken = " ".join(recording.spoken or "" for recording in SPOKEN[:10]).split()
-    assert len(spoken) / 2 < len(transcript.text.split()) < len(spoken) * 1.5
+    assert transcript.audio_ms > 12_000
+    assert word_errors(spoken, plain_words(transcript.text)) <= len(spoken) * 0.15
 
 
-async def test_a_language_of_an_english_model_is_english(
+async def test_the_language_is_found_out_with_the_first_words(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     whisper = transcriber(language="")
     await whisper.begin()
-    await whisper.feed(SPOKEN[0].pcm16)
-    assert (await whisper.finish()).text == SPOKEN[0].spoken
+    await whisper.feed(SPOKEN[1].pcm16)
+    assert says((await whisper.finish()).text, SPOKEN[1])
 
 
 def test_a_model_is_loaded_by_its_name_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "tiny").symlink_to(WORDS)
+    (tmp_path / "tiny").symlink_to(WEIGHTS)
     load_named("tiny-int8", str(tmp_path), 1)
-    assert decode([a_pass(SPOKEN[0].pcm16)])[0].text == SPOKEN[0].spoken
+    assert says(decode([a_pass(SPOKEN[0].pcm16)])[0].text, SPOKEN[0])
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
@@ -229,7 +251,7 @@ def test_a_model_that_looks_whole_and_is_not_is_one_line(tmp_path: Path) -> None
         load(str(folder), "int8", 1)
     assert "cannot be loaded" in str(failure.value)
     assert "\n" not in str(failure.value)
-    load(str(WORDS), "int8", 1)
+    load(str(WEIGHTS), "int8", 1)
 
 
 def test_without_a_model_nothing_is_decoded() -> None:
