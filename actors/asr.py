@@ -23,13 +23,14 @@ from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
 from ..engines.turn.interface import HEARD_S, Pause, TurnEndEngine
 from ..protocol.codes import Code
-from ..protocol.events import Finalizing, Info, Partial
+from ..protocol.events import Info, Partial
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_at, turn
 from .messages import (
     Report,
     SpeechResumed,
     UtteranceFailed,
+    UtteranceFinalizing,
     UtteranceForeseen,
     UtteranceHeard,
     WordsHeard,
@@ -334,7 +335,7 @@ class ASRActor:
         utterance = self.utterance
         if not utterance.finalizing_told and not ended.unsure:
             utterance.finalizing_told = True
-            await self.outbox.send(Finalizing())
+            await self.reports.send(UtteranceFinalizing(utterance.number))
         asked_s = current_time()
         if utterance.audio:
             with engine_deadline(self.timeout_s, "the final decode"):

@@ -64,6 +64,7 @@ from .messages import (
     TextTyped,
     TurnOver,
     UtteranceFailed,
+    UtteranceFinalizing,
     UtteranceForeseen,
     UtteranceHeard,
     WordsHeard,
@@ -226,6 +227,8 @@ class Dialogue:
                 await self._foreseen(report)
             case SpeechResumed():
                 await self.turns.drop_early()
+            case UtteranceFinalizing():
+                await self.outbox.send(Finalizing())
             case UtteranceHeard():
                 await self._heard(report)
             case UtteranceFailed():

@@ -127,6 +127,14 @@ class SpeechResumed:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class UtteranceFinalizing:
+    """The final words of an utterance that was certainly speech are being made. The dialogue tells
+    the client, so that it comes behind the final of the utterance before."""
+
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceHeard:
     number: int
@@ -217,6 +225,7 @@ Report: TypeAlias = (
     | WordsHeard
     | UtteranceForeseen
     | SpeechResumed
+    | UtteranceFinalizing
     | UtteranceHeard
     | UtteranceFailed
     | Marker

@@ -269,12 +269,13 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
 
 
 class Transcriber(ScriptedTranscriber):
-    """Each utterance's words name it: said3w1 is the first word of the third that was finished."""
+    """Each utterance's words name it: saidaloud3w1 is the second word of the fourth. They are long,
+    so that none is taken for what is made of a hum."""
 
     def __init__(self, script: Script) -> None:
         counts = [*script.words, *[2] * 200]
         super().__init__(
-            [" ".join(f"said{u}w{w}" for w in range(n)) for u, n in enumerate(counts)],
+            [" ".join(f"saidaloud{u}w{w}" for w in range(n)) for u, n in enumerate(counts)],
             delays_s=dict(script.asr_delays),
             fail_on={call: _failure(name) for call, name in script.asr_failures},
         )

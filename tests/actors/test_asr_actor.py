@@ -13,7 +13,13 @@ import trio
 import trio.testing
 
 from parley.actors.asr import ASRActor
-from parley.actors.messages import Report, UtteranceFailed, UtteranceHeard
+from parley.actors.messages import (
+    Report,
+    UtteranceFailed,
+    UtteranceFinalizing,
+    UtteranceHeard,
+)
+from parley.actors.outbox import Outbox
 from parley.audio.pcm import BYTES_PER_MS
 from parley.conversation.spoken import (
     HearingCancelled,
@@ -48,6 +54,19 @@ Clock = trio.testing.MockClock
 MANY = " ".join(f"w{n}" for n in range(1, 500))
 
 
+class LikeTheDialogue:
+    """Takes reports, and tells the client of a final that is being made, as the dialogue does."""
+
+    def __init__(self, reports: SendsItems[Report], outbox: Outbox) -> None:
+        self._reports, self._outbox = reports, outbox
+
+    async def send(self, value: Report, /) -> None:
+        if isinstance(value, UtteranceFinalizing):
+            await self._outbox.send(Finalizing())
+        else:
+            await self._reports.send(value)
+
+
 class Desk:
     """A session's recognizer. What happens to it is told by `said`; `run` is one incarnation."""
 
@@ -62,8 +81,9 @@ class Desk:
         self.transcriber = transcriber
         self.say, self._spoken = trio.open_memory_channel[Spoken](spoken_room)
         self._report: SendsItems[Report]
-        self._report, self.reports = trio.open_memory_channel[Report](reports_room)
+        report, self.reports = trio.open_memory_channel[Report](reports_room)
         self.outbox, self.out = open_outbox(outbox_room)
+        self._report = LikeTheDialogue(report, self.outbox)
         self.utterance = UtteranceInHand()
         self.telemetry = Telemetry()
         self._said_ms = 0
