@@ -1,6 +1,8 @@
 """Is memory flat? 2,000 utterances through one lane, 10,000 detectors made and dropped.
 
-    python scripts/soak.py [--utterances 2000] [--model FOLDER]
+    python scripts/soak.py [--utterances 2000] [--moonshine FOLDER] [--model FOLDER]
+
+`--model` is a folder with a Whisper model; `--only-models` leaves detectors and pocketsphinx out.
 
 Prints the resident memory and its slope: kilobytes per utterance over the second half, when
 whatever is made once has been made.
@@ -21,7 +23,10 @@ from parley.client.recording import load_folder
 from parley.config import Settings
 from parley.engines.asr.admission import Admission
 from parley.engines.asr.interface import Transcriber
-from parley.engines.asr.on_demand import OnDemandTranscriber
+from parley.engines.asr.moonshine import MoonshineDecoding
+from parley.engines.asr.moonshine_worker import decode as decode_moonshine
+from parley.engines.asr.moonshine_worker import load as load_moonshine
+from parley.engines.asr.on_demand import OnDemandTranscriber, Shared
 from parley.engines.asr.pocketsphinx import EXPECTED, PocketsphinxTranscriber
 from parley.engines.asr.pocketsphinx_worker import load as load_pocketsphinx
 from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
@@ -88,11 +93,24 @@ def soak_detectors(count: int) -> None:
         report(f"detector {name}, {count} made and dropped", samples)
 
 
-async def soak(utterances: int, detectors: int, model: Path | None) -> int:
-    soak_detectors(detectors)
-    lane = Lane("asr-1", load_pocketsphinx)
-    transcriber = PocketsphinxTranscriber(LanePool([lane]))
-    await soak_lane("pocketsphinx", lane, transcriber, utterances)
+async def soak(
+    utterances: int, detectors: int, moonshine: Path | None, model: Path | None, only_models: bool
+) -> int:
+    if not only_models:
+        soak_detectors(detectors)
+        lane = Lane("asr-1", load_pocketsphinx)
+        transcriber = PocketsphinxTranscriber(LanePool([lane]))
+        await soak_lane("pocketsphinx", lane, transcriber, utterances)
+    if moonshine is not None:
+        lane = Lane("asr-1", functools.partial(load_moonshine, str(moonshine), 1))
+        heard = Shared(
+            pool=LanePool([lane]),
+            admission=Admission(9, EXPECTED),
+            decoding=MoonshineDecoding(),
+            decode=decode_moonshine,
+            language="en",
+        )
+        await soak_lane("moonshine", lane, OnDemandTranscriber(heard), utterances)
     if model is not None:
         lane = Lane("asr-1", functools.partial(load_whisper, str(model), "int8", 1))
         decoding = WhisperDecoding(beam=5)
@@ -106,9 +124,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--utterances", type=int, default=2000)
     parser.add_argument("--detectors", type=int, default=10_000)
+    parser.add_argument("--moonshine", type=Path, default=None)
     parser.add_argument("--model", type=Path, default=None)
-    arguments = parser.parse_args()
-    return trio.run(soak, arguments.utterances, arguments.detectors, arguments.model)
+    parser.add_argument("--only-models", action="store_true")
+    given = parser.parse_args()
+    return trio.run(
+        soak, given.utterances, given.detectors, given.moonshine, given.model, given.only_models
+    )
 
 
 if __name__ == "__main__":
