@@ -12,7 +12,12 @@ import pytest
 import trio
 
 from parley.actors.asr import ASRActor
-from parley.actors.messages import Report, UtteranceFailed, UtteranceHeard
+from parley.actors.messages import (
+    Report,
+    UtteranceFailed,
+    UtteranceFinalizing,
+    UtteranceHeard,
+)
 from parley.audio.wav import parse_wav
 from parley.conversation.spoken import (
     Spoken,
@@ -388,7 +393,9 @@ async def run_actor(transcriber: Transcriber, timeout_s: float = 2.0) -> Report:
         partial_min_gap_s=0.1,
         telemetry=Telemetry(),
     ).run()
-    return reports.receive_nowait()
+    while isinstance(told := reports.receive_nowait(), UtteranceFinalizing):
+        pass
+    return told
 
 
 @pytest.mark.parametrize("status", [429, 503])
