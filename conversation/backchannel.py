@@ -49,6 +49,8 @@ class Table:
     backchannels: frozenset[Words]
     interruptions: frozenset[Words]
     """These interrupt wherever they stand, also among backchannels: "okay stop"."""
+    beeps: frozenset[Words] = frozenset()
+    """Of the interruptions, those that recognizers also make of a short beep or chirp."""
     noises: frozenset[Words] = frozenset()
     """What recognizers make of coughs, hums and beeps: while there is a reply it means nothing."""
 
@@ -78,6 +80,11 @@ def judge(text: str, table: Table | None, *, final: bool = False) -> Verdict:
 def commands(text: str, table: Table) -> bool:
     """Whether a word is in it that interrupts wherever it stands."""
     return _holds(words_of(text), table.interruptions)
+
+
+def orders(text: str, table: Table) -> bool:
+    """Whether a word is in it that interrupts, and that no beep sounds like."""
+    return _holds(words_of(text), table.interruptions - table.beeps)
 
 
 def noise_only(text: str, table: Table | None) -> bool:

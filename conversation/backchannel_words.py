@@ -42,6 +42,7 @@ ENGLISH = Table(
         wrong, that's wrong, not that, don't, what, why, how, who, where, when
         """
     ),
+    beeps=phrases_of("what, why, how, who, where, when, but"),
     noises=phrases_of(
         """
         mm, mmm, hm, hmm, hmmm, hum

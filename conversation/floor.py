@@ -24,7 +24,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .backchannel import Table, Verdict, commands, judge, noise_only, words_of
+from .backchannel import Table, Verdict, commands, judge, noise_only, orders, words_of
 
 HOLD_S = 1.0
 """How long a reply is held for a sound of which nothing more is heard."""
@@ -33,9 +33,10 @@ SURE_MS = 700
 """What seems to be other words than a listener's is believed after so much speech, unless it is
 "stop" or the like: recognizers make words of an "mm-hmm" before they have heard all of it."""
 
-SURE_OF_WORDS = 0.5
-"""A recognizer's confidence from which other words of a short sound are believed. pocketsphinx
-gives its right ones 0.15 to 0.5 and what it makes of hums up to 0.7: there the tables decide."""
+SURE_OF_WORDS = 0.75
+"""A recognizer's confidence from which other words of a short sound are believed. Moonshine gives
+right ones 0.65 to 0.96, and what it makes of beeps and chirps ("What?") up to 0.72. pocketsphinx
+gives right ones 0.15 to 0.5 and hums up to 0.7: there the tables decide."""
 
 FEW_WORDS, FEW_LETTERS = 2, 8
 """Nobody takes a second and a half to say so little. Of a long hum recognizers make "shop" or
@@ -240,7 +241,7 @@ class Floor:
         if judge(text, table, final=True) is Verdict.BACKCHANNEL:
             return Meaning.BACKCHANNEL
         guessed = 0.0 < confidence < SURE_OF_WORDS
-        if guessed and not (table is not None and commands(text, table)):
+        if guessed and not (table is not None and orders(text, table)):
             return Meaning.NOTHING
         return Meaning.WORDS
 

@@ -288,7 +288,11 @@ def test_a_sound_that_was_too_short_is_judged_by_its_words(
     ("text", "confidence", "meaning"),
     [
         ("Tuesday", 0.2, Meaning.NOTHING),
-        ("Tuesday", 0.5, Meaning.WORDS),
+        ("Tuesday", 0.7, Meaning.NOTHING),
+        ("Tuesday", 0.8, Meaning.WORDS),
+        ("What?", 0.7, Meaning.NOTHING),
+        ("What?", 0.9, Meaning.WORDS),
+        ("what no", 0.05, Meaning.WORDS),
         ("Tuesday", 0.0, Meaning.WORDS),
         ("no", 0.05, Meaning.WORDS),
         ("okay stop", 0.05, Meaning.WORDS),
