@@ -56,6 +56,7 @@ COUNTS = {
     "speculations_dropped": "of these, begun in vain: each is a request to the language model",
     "interruptions": "replies cut because the person spoke over them",
     "cancellations": "replies cancelled by their client",
+    "noises": "utterances over a reply whose words are those that recognizers make of noises",
     "false_alarms": "sounds during a reply that did not last",
     "utterances_cancelled": "utterances cancelled by their client",
     "silent_phrases": "phrases for which the synthesizer had no sound",

@@ -318,6 +318,8 @@ class Dialogue:
         if meaning is Meaning.WORDS and not self.machines.cancelling:
             floor.unanswered.append(text)
         else:
+            if text and meaning is Meaning.NOTHING:
+                self.telemetry.count("noises")
             self._go(Trigger.NOTHING)
         await self._answer(report, final_s)
         await self.turns.drop_early()

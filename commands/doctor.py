@@ -19,9 +19,12 @@ from rich.table import Table
 
 from ..audio.resampler import Resampler
 from ..config import Settings
-from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
-from ..engines.failures import EngineFailure
+from ..engines.asr.choice import choose_recognizer
+from ..engines.asr.model_store import ready_model
+from ..engines.asr.moonshine import ready_moonshine
+from ..engines.failures import EngineFailure, ModelProblem
 from ..engines.kit import SessionInfo
+from ..engines.models.folder import models_folder
 from ..engines.room import EngineRoom, open_engine_room
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
@@ -220,10 +223,16 @@ async def _llm(room: EngineRoom) -> Check:
 
 
 def _model(settings: Settings) -> Check:
-    """The Whisper model that is named. Parley can talk without one, by other recognizers."""
-    name = settings.transcribing.whisper_model
+    """The recognizer's model: Moonshine's where that hears, else the Whisper model that is named.
+    Parley can talk without one, by other recognizers."""
+    transcribing = settings.transcribing
+    moonshine = choose_recognizer(transcribing).engine == "moonshine"
+    name = "moonshine" if moonshine else transcribing.whisper_model
     try:
-        folder = ready_model(name, models_folder(settings.transcribing.models_dir))
+        if moonshine:
+            folder = ready_moonshine(transcribing.moonshine_model, transcribing.models_dir)
+        else:
+            folder = ready_model(name, models_folder(transcribing.models_dir))
     except ModelProblem as problem:
         # The problem's last part is what to do: one line there, two columns here.
         detail, _, advice = str(problem).rpartition("; ")

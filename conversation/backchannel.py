@@ -82,7 +82,7 @@ def commands(text: str, table: Table) -> bool:
     return _holds(words_of(text), table.interruptions)
 
 
-def orders(text: str, table: Table) -> bool:
+def surely_commands(text: str, table: Table) -> bool:
     """Whether a word is in it that interrupts, and that no beep sounds like."""
     return _holds(words_of(text), table.interruptions - table.beeps)
 

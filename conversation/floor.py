@@ -24,7 +24,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .backchannel import Table, Verdict, commands, judge, noise_only, orders, words_of
+from .backchannel import Table, Verdict, commands, judge, noise_only, surely_commands, words_of
 
 HOLD_S = 1.0
 """How long a reply is held for a sound of which nothing more is heard."""
@@ -241,7 +241,7 @@ class Floor:
         if judge(text, table, final=True) is Verdict.BACKCHANNEL:
             return Meaning.BACKCHANNEL
         guessed = 0.0 < confidence < SURE_OF_WORDS
-        if guessed and not (table is not None and orders(text, table)):
+        if guessed and not (table is not None and surely_commands(text, table)):
             return Meaning.NOTHING
         return Meaning.WORDS
 

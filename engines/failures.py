@@ -38,3 +38,7 @@ class EngineUnavailable(EngineFailure):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
+
+
+class ModelProblem(EngineUnavailable):
+    """A model cannot be used or had. One line: what is wrong, and what to do about it."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ...config import Transcribing
+from ..models.folder import models_folder
 from ..models.packaged import MOONSHINE_TINY
-from .model_store import ModelProblem, models_folder, ready_model
+from .model_store import ModelProblem, ready_model
 from .moonshine import ready_moonshine
 
 Decided: TypeAlias = Literal["moonshine", "whisper", "pocketsphinx", "openai"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .model_check import ModelProblem
+from ..failures import ModelProblem
 
 if TYPE_CHECKING:
     from httpx2 import RequestError

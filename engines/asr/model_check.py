@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from ..failures import EngineUnavailable
+from ..failures import ModelProblem
 from .model_names import WHISPER_REPOSITORIES
 
 MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -41,10 +41,6 @@ CONVERT = (
     "this is not a CTranslate2 Whisper model; convert it with ct2-transformers-converter "
     "--copy_files tokenizer.json preprocessor_config.json, or `parley models pull small`"
 )
-
-
-class ModelProblem(EngineUnavailable):
-    """A model cannot be used or had. One line: what is wrong, and what to do about it."""
 
 
 def check_model(folder: Path) -> None:

@@ -23,8 +23,9 @@ from typing import Annotated, BinaryIO, TypeAlias
 import msgspec
 
 from ... import __version__
+from ..failures import ModelProblem
 from .hub_errors import in_one_line
-from .model_check import MODEL_FILES, PREPROCESSOR, VOCABULARIES, ModelProblem, check_model
+from .model_check import MODEL_FILES, PREPROCESSOR, VOCABULARIES, check_model
 from .model_names import parse_name
 
 WANTED = frozenset({*MODEL_FILES, *VOCABULARIES, PREPROCESSOR})

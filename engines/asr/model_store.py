@@ -7,13 +7,12 @@ it is told to, and `pull` (model_pull.py), which is a download.
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...conversation.languages import check_language
-from .model_check import ModelProblem, check_model
+from ..failures import ModelProblem
+from .model_check import check_model
 from .model_names import COMPUTE_TYPES, WHISPER_REPOSITORIES, ModelName, parse_name
 from .model_pull import Progress, Pulled, pull
 
@@ -29,7 +28,6 @@ __all__ = [
     "check_model",
     "find_model",
     "installed",
-    "models_folder",
     "parse_name",
     "pull",
     "ready_model",
@@ -44,21 +42,6 @@ class InstalledModel:
     folder: Path
     size_bytes: int
     problem: str | None
-
-
-def models_folder(given: str | Path | None = None) -> Path:
-    """The folder of all models: what was set, or the user's cache folder.
-
-    That is `$XDG_CACHE_HOME/parley/models`, else `~/.cache/parley/models`, and on macOS
-    `~/Library/Caches/parley/models`. It need not exist.
-    """
-    if given is not None and str(given):
-        return Path(os.path.expanduser(given))
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(xdg):  # a relative one is to be ignored (XDG base directories)
-        return Path(xdg, "parley", "models")
-    caches = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
-    return Path(os.path.expanduser(caches), "parley", "models")
 
 
 def find_model(name: str, models_dir: Path) -> Path | None:

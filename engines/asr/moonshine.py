@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...config import Hearing, Transcribing
+from ..failures import ModelProblem
 from ..lanes.pool import LanePool, numbered_lanes
+from ..models.folder import models_folder
 from ..models.packaged import MOONSHINE_TINY
 from .admission import Admission, Expected
 from .decoded import Decoded, Guard, compression, repeats
-from .model_check import ModelProblem
-from .model_store import models_folder
 from .moonshine_files import missing_files
 from .moonshine_worker import Pass, decode, load
 from .on_demand import OnDemandTranscriber, Shared

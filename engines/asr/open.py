@@ -16,9 +16,10 @@ import trio
 from ...config import Hearing, Settings, Transcribing
 from ..failures import EngineFailure
 from ..kit import MakeTranscriber, checked_transcriber
+from ..models.folder import models_folder
 from . import moonshine, pocketsphinx, whisper
 from .choice import choose_recognizer
-from .model_store import models_folder, ready_model
+from .model_store import ready_model
 from .recognizer import Recognizer
 
 OpenRecognizer = Callable[[Transcribing, Hearing], AbstractAsyncContextManager[Recognizer]]
@@ -63,8 +64,10 @@ async def fetch_model(settings: Settings) -> None:
     Takes minutes. What goes wrong is logged, and the server starts with what it has.
     """
     transcribing = settings.transcribing
-    wanted = transcribing.engine in ("auto", "whisper") and transcribing.may_download
-    if not wanted or choose_recognizer(transcribing).model is not None:
+    if transcribing.engine not in ("auto", "whisper") or not transcribing.may_download:
+        return
+    choice = choose_recognizer(transcribing)
+    if choice.engine == "moonshine" or choice.model is not None:
         return
     log = structlog.get_logger()
     name = transcribing.whisper_model

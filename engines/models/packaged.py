@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..asr.model_check import ModelProblem
+from ..failures import ModelProblem
 
 Kind: TypeAlias = Literal["recognizer", "voice", "end of turn"]
 

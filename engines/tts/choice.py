@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ...config import Speaking
-from ..asr.model_store import models_folder
+from ..models.folder import models_folder
 from ..models.packaged import JOE
 from .piper import missing
 

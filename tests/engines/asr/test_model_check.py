@@ -14,8 +14,8 @@ from ctranslate2.specs.model_spec import LayerSpec, visit_spec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parley.engines.asr.model_check import ModelProblem, check_model
-from parley.engines.failures import EngineUnavailable
+from parley.engines.asr.model_check import check_model
+from parley.engines.failures import EngineUnavailable, ModelProblem
 from support.whisper_folder import SOT, model_bin, model_files, write_model
 
 

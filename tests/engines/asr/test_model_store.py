@@ -19,10 +19,10 @@ from parley.engines.asr.model_store import (
     ModelProblem,
     find_model,
     installed,
-    models_folder,
     parse_name,
     ready_model,
 )
+from parley.engines.models.folder import models_folder
 from support.whisper_folder import model_bin, write_model
 
 
