@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from ..conversation.events import BargedIn, Resumed, SessionEvent, TextHeard
-from ..conversation.floor import Meaning
+from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
@@ -172,7 +172,7 @@ class Dialogue:
             case Step.CUT_OFF:
                 await self.turns.cut_off()
             case Step.NOTHING:
-                pass
+                self._speak_first()
         await self._tell_state(before)
         await self._let_out()
         self.turns.gate.set_open(self.machines.gate_open(current_time()))
@@ -253,7 +253,7 @@ class Dialogue:
                     self.machines.reply.audible()
                     self._go(Trigger.AUDIO)
             case ReplyWritten():
-                await self._written(report.turn)
+                await self._written(report)
             case TurnOver():
                 await self._turn_over(report)
             case DrainRequested():
@@ -413,6 +413,16 @@ class Dialogue:
         await self.turns.answer(user_text, report, final_s)
         self._go(Trigger.TURN)
 
+    def _speak_first(self) -> None:
+        """Say what is due and nobody asks for, if nobody would be talked over."""
+        now_s = current_time()
+        if not self.machines.may_speak_first(now_s):
+            return
+        words = self.machines.later.next(now_s + CLOSE_S)
+        if words is not None:
+            self.turns.say(words)
+            self._go(Trigger.TURN)
+
     async def _foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
         text = report.transcript.text
@@ -501,6 +511,7 @@ class Dialogue:
         await self.turns.drop_early()
         record = self.turns.live
         if record is not None:
+            self.machines.later.take_back(record.turn)
             await self.turns.end()
             if record.committed:
                 heard = record.ledger.heard(current_time())
@@ -512,10 +523,13 @@ class Dialogue:
             await self._tell_latency(record)
             await self._close_if_draining()
 
-    async def _written(self, turn: int) -> None:
-        record = self.turns.live
+    async def _written(self, report: ReplyWritten) -> None:
+        record, turn = self.turns.live, report.turn
         if record is None or record.turn != turn or record.failed:
             return
+        for wish in report.wishes:
+            if not self.machines.later.take(wish, turn, current_time()):
+                self.log.warning("too_much_to_say_later", turn=turn)
         await self.turns.exit.tell(Token(text="", done=True, turn=turn))
         self.turns.items.commit(turn, record.user_text, record.text.strip())
         record.committed = True

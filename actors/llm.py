@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
 from ..conversation.attempts import Attempts
+from ..conversation.later import Wish
 from ..conversation.record import TurnRecord
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout
@@ -48,6 +49,8 @@ class LLMActor:
     attempts: Attempts[TurnRecord]
     deadlines: LLMDeadlines
     telemetry: Telemetry
+    _wishes: tuple[Wish, ...] = field(default=(), init=False)
+    """Of the attempt that was written to its end."""
 
     async def run(self) -> None:
         if not self.record.written:
@@ -85,7 +88,8 @@ class LLMActor:
     async def _stream(self) -> None:
         left_s = self.deadlines.total_s
         async with AsyncExitStack() as stack:
-            tokens: AsyncIterator[str] | None = None
+            tokens: AsyncIterator[str | Wish] | None = None
+            wishes: list[Wish] = []
             while True:
                 limit_s = self.deadlines.gap_s if self.record.text else self.deadlines.first_token_s
                 began_s = current_time()
@@ -98,8 +102,12 @@ class LLMActor:
                     token = await anext(tokens, None)
                 left_s -= current_time() - began_s
                 if token is None:
+                    self._wishes = tuple(wishes)
                     return
-                await self._token(token)
+                if isinstance(token, str):
+                    await self._token(token)
+                else:
+                    wishes.append(token)
 
     async def _token(self, token: str) -> None:
         record = self.record
@@ -119,5 +127,5 @@ class LLMActor:
         )
 
     async def _end(self) -> None:
-        await self.reports.send(ReplyWritten(turn=self.record.turn))
+        await self.reports.send(ReplyWritten(turn=self.record.turn, wishes=self._wishes))
         await self.pieces.send(EndOfReply())

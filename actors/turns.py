@@ -20,8 +20,9 @@ from .gate import ReplyGate
 from .messages import UtteranceForeseen, UtteranceHeard
 from .reply_exit import ReplyExit
 
-StartTurn = Callable[[TurnRecord, list[ChatMessage], bool], ReplyExit]
-"""With True all that the turn says is held."""
+StartTurn = Callable[[TurnRecord, list[ChatMessage] | str, bool], ReplyExit]
+"""What the language model is asked, or words that are said without asking it; with True all that
+the turn says is held."""
 StopTurn = Callable[[int], Awaitable[None]]
 
 GO_ON = (
@@ -94,9 +95,13 @@ class Turns:
             self._is_live_now(record, begun.exit)
             self._letting_out = begun.exit
 
-    def _begin(self, record: TurnRecord, conversation: list[ChatMessage]) -> None:
+    def say(self, words: str) -> None:
+        """Begin a turn that nobody asked for: it says just this. No turn is live."""
+        self._begin(self.new_record("", None), words)
+
+    def _begin(self, record: TurnRecord, asked: list[ChatMessage] | str) -> None:
         # Known as live before its tree starts, so that it finds the gate as it should be.
-        self._is_live_now(record, self.start_turn(record, conversation, False))
+        self._is_live_now(record, self.start_turn(record, asked, False))
 
     def _is_live_now(self, record: TurnRecord, reply_exit: ReplyExit) -> None:
         self.count += 1

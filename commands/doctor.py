@@ -210,7 +210,7 @@ async def _llm(room: EngineRoom) -> Check:
                 [ChatMessage(role="user", text=PHRASE)]
             ) as tokens:
                 async for token in tokens:
-                    text += token
+                    text += token if isinstance(token, str) else ""
     except (EngineFailure, trio.TooSlowError) as error:
         return Check(
             name="llm",

@@ -1,20 +1,22 @@
-"""The four machines of a dialogue, and the rules that join them.
+"""The machines of a dialogue, and the rules that join them.
 
-`Floor` knows who is speaking, `Reply` what is being said, `EarlyReply` what was begun in case, and
-`EndingState` how the session ends. Each moves by what it is told. What follows from their joint
-state is said here and nowhere else: what to do next (`step`), whether reply audio may leave
-(`gate_open`), whether an answer may begin. After each report the dialogue asks once.
+`Floor` knows who is speaking, `Reply` what is being said, `EarlyReply` what was begun in case,
+`Later` what is to be said without being asked, and `EndingState` how the session ends. Each moves
+by what it is told. What follows from their joint state is said here and nowhere else: what to do
+next (`step`), whether reply audio may leave (`gate_open`), whether an answer may begin. After each
+report the dialogue asks once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic
 
 from .early_reply import EarlyReply, Exit
 from .ending import EndingState
 from .floor import CLOSE_S, Floor
+from .later import Later
 from .reply import Reply
 
 
@@ -33,6 +35,7 @@ class Machines(Generic[Exit]):
     reply: Reply
     early: EarlyReply[Exit]
     ending: EndingState
+    later: Later = field(default_factory=Later)
     cancelling: int = 0
     """Cancels of the client whose marker is still on its way through the audio: what was said
     before them is not answered."""
@@ -56,9 +59,10 @@ class Machines(Generic[Exit]):
         return not self.reply.suspended and not self.floor.holds(now_s)
 
     def deadline_s(self, now_s: float) -> float:
-        """The next moment at which `step` or `gate_open` changes by time alone; inf: none."""
+        """The next moment at which `step`, `gate_open` or `may_speak_first` changes by time alone;
+        inf: none."""
         if not self.reply.live:
-            return float("inf")
+            return self.later.due_s if self.at_rest and self.ending.may_begin else float("inf")
         return min(self.floor.deadline_s(now_s), self.reply.cut_off_s)
 
     @property
@@ -75,6 +79,10 @@ class Machines(Generic[Exit]):
             and not self.cancelling
             and self.ending.may_begin
         )
+
+    def may_speak_first(self, now_s: float) -> bool:
+        """Whether something is due that nobody asks for now, and nobody would be talked over."""
+        return self.later.due_s - CLOSE_S <= now_s and self.at_rest and self.ending.may_begin
 
     @property
     def at_rest(self) -> bool:

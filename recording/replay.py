@@ -21,6 +21,7 @@ from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
+from ..engines.llm.interface import ForgetLater, SayLater, Wish
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
@@ -234,14 +235,21 @@ class _Responder:
         self._script = script
 
     @asynccontextmanager
-    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+    async def reply(
+        self, conversation: Sequence[ChatMessage]
+    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
         await self._script.answer("llm.reply")
         async with aclosing(self._tokens()) as tokens:
             yield tokens
 
-    async def _tokens(self) -> AsyncGenerator[str, None]:
-        while (token := (await self._script.answer("llm.token")).data["token"]) is not None:
-            yield token
+    async def _tokens(self) -> AsyncGenerator[str | Wish, None]:
+        while (data := (await self._script.answer("llm.token")).data)["token"] is not None:
+            if "say" in data:
+                yield SayLater(**data["say"])
+            elif "forget" in data:
+                yield ForgetLater(**data["forget"])
+            else:
+                yield data["token"]
 
 
 class _Synthesizer:

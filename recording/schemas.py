@@ -36,7 +36,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "asr.finish": {"transcript": "object", **_FAILURE},
     "turn.likelihood": {"likelihood": "number", **_FAILURE},
     "llm.reply": {"conversation": "array", **_FAILURE},
-    "llm.token": {"token": "string|null", **_FAILURE},
+    "llm.token": {"token": "string|null", "say?": "object", "forget?": "object", **_FAILURE},
     "tts.speak": {"said": "string", "rate_hz": "integer", **_FAILURE},
 }
 """Kind of entry to the fields of its data; a "?" may be missing. A failed call has only the

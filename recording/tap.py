@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
-from ..engines.llm.interface import Responder, warm
+from ..engines.llm.interface import Responder, SayLater, Wish, warm
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
@@ -77,6 +77,14 @@ class Tap:
         data, audio = tell(value)
         await self.let_in(source, data, audio)
         return value
+
+
+def _token(token: str | Wish | None) -> Data:
+    """None is the end. A wish is an empty token with what is wished for beside it."""
+    if token is None or isinstance(token, str):
+        return {"token": token}
+    kind = "say" if isinstance(token, SayLater) else "forget"
+    return {"token": "", kind: asdict(token)}
 
 
 def _failure(failure: EngineFailure) -> Data:
@@ -216,7 +224,9 @@ class TappedResponder:
         self._tap = tap
 
     @asynccontextmanager
-    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+    async def reply(
+        self, conversation: Sequence[ChatMessage]
+    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
         asked = {"conversation": [asdict(message) for message in conversation]}
         source = self._tap.name("llm.reply")
         async with AsyncExitStack() as stack:
@@ -232,12 +242,12 @@ class TappedResponder:
         """Neither let in nor written down: nothing in the session depends on it."""
         await warm(self._inner)
 
-    async def _tokens(self, tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    async def _tokens(self, tokens: AsyncIterator[str | Wish]) -> AsyncGenerator[str | Wish, None]:
         while True:
             token = await self._tap.outcome(
                 self._tap.name("llm.token"),
                 functools.partial(anext, tokens, None),
-                lambda token: ({"token": token}, None),
+                lambda token: (_token(token), None),
             )
             if token is None:
                 return

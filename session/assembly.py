@@ -51,6 +51,7 @@ from ..conversation.spoken import Spoken
 from ..conversation.timings import Timings
 from ..conversation.utterance import UtteranceInHand
 from ..engines.kit import Engines, SessionInfo
+from ..engines.llm.given import GivenWords
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Dialect
 from ..protocol.events import Outbound
@@ -270,13 +271,13 @@ class Assembly:
     # Turns
 
     def _start_turn(
-        self, record: TurnRecord, conversation: list[ChatMessage], held: bool
+        self, record: TurnRecord, asked: list[ChatMessage] | str, held: bool
     ) -> ReplyExit:
         reply_exit = ReplyExit(record.turn, self.outbox, self.reports, record.ledger, held=held)
         turn = Turn(
             record=record,
-            conversation=conversation,
-            responder=self._engines.responder,
+            conversation=() if isinstance(asked, str) else asked,
+            responder=GivenWords(asked) if isinstance(asked, str) else self._engines.responder,
             synthesizer=self._engines.synthesizer,
             reply_exit=reply_exit,
             gate=self.gate,

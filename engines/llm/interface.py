@@ -1,4 +1,4 @@
-"""A responder answers a conversation, token by token."""
+"""A responder answers a conversation, token by token, and may have something said later."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
+from ...conversation.later import ForgetLater, SayLater, Wish
 from ...protocol.chat import ChatMessage
 
-__all__ = ["ChatMessage", "Responder", "Warms", "warm"]
+__all__ = ["ChatMessage", "ForgetLater", "Responder", "SayLater", "Warms", "Wish", "warm"]
 
 
 class Responder(Protocol):
@@ -16,11 +17,13 @@ class Responder(Protocol):
 
     def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[str | Wish]]:
         """Answer the last message of `conversation`.
 
         Entering may wait for the engine; iterating gives tokens that concatenate to the reply,
-        none of them empty. Both raise EngineFailure. Deadlines are the caller's.
+        none of them empty. Between them may stand wishes: what a session is to say later by itself,
+        or is not to say after all. They count once the reply is written to its end. Both raise
+        EngineFailure. Deadlines are the caller's.
         """
         ...
 

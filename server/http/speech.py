@@ -27,6 +27,7 @@ from ...engines.deadline import engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
 from ...engines.kit import Engines, SessionInfo
 from ...engines.lanes.lane import Lane
+from ...engines.llm.interface import SayLater
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
 from ...telemetry import Telemetry
 from .front import RETRY_AFTER_S, HttpHandler
@@ -44,6 +45,9 @@ from .speech_bodies import (
     tts_text,
     voice_blob,
 )
+
+NO_LATER = " I can only do that while a call lasts, and this is none."
+"""Behind a reply that promises to say something later: over plain HTTP nobody would hear it."""
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
 BODY_LIMIT_S = 30.0
@@ -227,7 +231,10 @@ class SpeechEndpoints:
                 if token is None:
                     break
                 left_s -= trio.current_time() - began_s
-                text += token
+                if isinstance(token, str):
+                    text += token
+                elif isinstance(token, SayLater):
+                    text += NO_LATER
         return text[:TEXT_LIMIT_CHARS].strip()
 
     async def _speech_b64(self, text: str) -> str:

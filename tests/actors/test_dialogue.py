@@ -131,9 +131,10 @@ class Table:
             new_id=lambda session_id, number: f"id-{number}",
         )
 
-    def _start(self, record: TurnRecord, conversation: list[ChatMessage], held: bool) -> ReplyExit:
+    def _start(self, record: TurnRecord, asked: list[ChatMessage] | str, held: bool) -> ReplyExit:
         self.begun.append(record)
-        self.asked.append([message.text for message in conversation])
+        texts = [asked] if isinstance(asked, str) else [message.text for message in asked]
+        self.asked.append(texts)
         self.exits.append(ReplyExit(record.turn, self.outbox, self._send, record.ledger, held=held))
         return self.exits[-1]
 

@@ -72,6 +72,7 @@ async def gather(
         with trio.fail_after(LIMIT_S):
             async with responder.reply(conversation) as reply:
                 async for token in reply:
+                    assert isinstance(token, str)
                     tokens.append(token)
     except EngineFailure as failure:
         return tokens, failure
