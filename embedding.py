@@ -38,7 +38,7 @@ from .engines.failures import (
     LaneLost,
 )
 from .engines.kit import Engines, OwnEngines, SessionInfo
-from .engines.llm.interface import ChatMessage, Responder, Warms
+from .engines.llm.interface import ChatMessage, ForgetLater, Responder, SayLater, Warms, Wish
 from .engines.room import NO_OWN_ENGINES, open_engine_room
 from .engines.tts.interface import ManyVoices, Speech, Synthesizer
 from .engines.turn.interface import Pause, TurnEndEngine
@@ -68,6 +68,7 @@ __all__ = [
     "EngineTimeout",
     "EngineUnavailable",
     "Engines",
+    "ForgetLater",
     "Hypothesis",
     "InMemoryClient",
     "LaneLost",
@@ -79,6 +80,7 @@ __all__ = [
     "PortInUse",
     "Responder",
     "RunningServer",
+    "SayLater",
     "ServerStatus",
     "SessionEvent",
     "SessionInfo",
@@ -94,6 +96,7 @@ __all__ = [
     "TurnEndEngine",
     "Warms",
     "Watcher",
+    "Wish",
     "load_settings",
     "open_server",
 ]

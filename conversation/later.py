@@ -78,7 +78,9 @@ class Later:
 
     def next(self, now_s: float) -> str | None:
         """The text that has been due for longest, which is then no longer kept; None: none is."""
-        return self._waiting.pop(0).wish.text if self.due_s <= now_s else None
+        if not self._waiting or self._waiting[0].due_s > now_s:
+            return None
+        return self._waiting.pop(0).wish.text
 
     def _keep(self, wanted: Callable[[_Waiting], bool]) -> None:
         self._waiting = [waiting for waiting in self._waiting if wanted(waiting)]

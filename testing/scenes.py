@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ..conversation.later import SayLater
 from ..engines.failures import LaneLost
 from ..engines.llm.scripted import HANG, Step
 from ..protocol.io_speech import DIALECT as IO_SPEECH
@@ -37,6 +38,8 @@ _KEPT = Scene(
     tts={"delay_s": 0.08, "ms_per_char": 40, "rate_hz": 8000},
     kept=True,
 )
+
+_TIMER = (SayLater(text="Ring. It is time.", after_s=3.0, name="t"), "A timer ", "is set.")
 
 KEPT = (
     _KEPT,
@@ -101,6 +104,22 @@ KEPT = (
         peer=(Send("start"), Say(700, 700 + 800, 20), Say(220, 1500, 20), Wait(4)),
         words=("turn the light off", "no"),
         asr=_ASR | {"shortest_ms": 0},
+    ),
+    # What a reply asked for is said later, when nobody speaks.
+    replace(
+        _KEPT,
+        name="timer-rings",
+        dialect=NEWSPEECH,
+        peer=(Send("start"), Say(700, 700 + 5500, 20)),
+        words=("set a timer",),
+        reply=_TIMER,
+    ),
+    replace(
+        _KEPT,
+        name="timer-waits-for-speech",
+        peer=(Send("start"), Say(700, 700 + 2300, 20), Say(2000, 700 + 4500, 20)),
+        words=("set a timer", "and turn the light off please"),
+        replies=(_TIMER,),
     ),
 )
 

@@ -13,6 +13,7 @@ from math import inf
 
 import trio
 
+from ...conversation.later import ForgetLater, SayLater, Wish
 from ...protocol.chat import ChatMessage
 
 
@@ -29,8 +30,11 @@ HANG = Mark.HANG
 Wait = float | Exception | Mark
 """A pause in seconds; an exception to raise; a mark."""
 
-Step = str | Wait
-"""A token, or a wait for one."""
+Step = str | Wish | Wait
+"""A token, something to be said later, or a wait for either."""
+
+
+TOKENS = (str, SayLater, ForgetLater)
 
 
 class ScriptedResponder:
@@ -49,7 +53,9 @@ class ScriptedResponder:
         """Replies that were left because of a cancellation."""
 
     @asynccontextmanager
-    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
+    async def reply(
+        self, conversation: Sequence[ChatMessage]
+    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
         turn = len(self.conversations)
         self.conversations.append(tuple(conversation))
         script = self._replies[turn] if turn < len(self._replies) else self._then
@@ -68,9 +74,9 @@ class ScriptedResponder:
                 self.cancelled += 1
 
 
-async def _play(steps: Iterable[Step]) -> AsyncGenerator[str, None]:
+async def _play(steps: Iterable[Step]) -> AsyncGenerator[str | Wish, None]:
     for step in steps:
-        if isinstance(step, str):
+        if isinstance(step, TOKENS):
             await trio.lowlevel.checkpoint()
             yield step
         else:
@@ -87,7 +93,7 @@ def _split(reply: Sequence[Step]) -> tuple[list[Wait], list[Step]]:
     """What happens on entering, and what is said then."""
     steps = list(reply)
     at = steps.index(ENTERED) if ENTERED in steps else -1
-    entering = [step for step in steps[: max(at, 0)] if not isinstance(step, str)]
+    entering = [step for step in steps[: max(at, 0)] if not isinstance(step, TOKENS)]
     saying = steps[at + 1 :]
     if len(entering) + len(saying) + (at >= 0) < len(steps):
         raise ValueError("a token cannot come before ENTERED")
