@@ -25,7 +25,7 @@ TurnEngine: TypeAlias = Literal["auto", "fixed", "text", "smart-turn", "both"]
 OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
 """An endpoint's own choice; "same" is that of the others."""
 AsrEngine: TypeAlias = Literal["auto", "moonshine", "whisper", "pocketsphinx", "openai"]
-LlmEngine: TypeAlias = Literal["auto", "openai", "local"]
+LlmEngine: TypeAlias = Literal["auto", "openai", "gguf", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]

@@ -72,12 +72,14 @@ class Settings(Variables):
         return snapshot
 
     @property
-    def llm_engine(self) -> Literal["openai", "local"]:
-        """The engine that answers, with `auto` decided."""
+    def llm_engine(self) -> Literal["openai", "gguf", "found", "local"]:
+        """The engine that answers, with `auto` decided: "found" looks for a model server."""
         if self.stream_llm_engine != "auto":
             return self.stream_llm_engine
+        if self.stream_gguf_model is not None:
+            return "gguf"
         configured = self.openai_api_key is not None or self.openai_base_url is not None
-        return "openai" if configured else "local"
+        return "openai" if configured else "found"
 
     def _key_for(self, base_url: str | None, api_key: SecretStr | None) -> SecretStr | None:
         """The key of a server: OPENAI_API_KEY goes to OPENAI_BASE_URL (or OpenAI) and nowhere
@@ -159,6 +161,10 @@ class Settings(Variables):
         return Answering(
             engine=self.llm_engine,
             model=self.openai_model,
+            named_model=self.openai_model if "openai_model" in self.model_fields_set else None,
+            gguf=self.stream_gguf_model,
+            own_port=self.parley_port,
+            own_engine_port=self.parley_engine_port,
             max_tokens=self.openai_max_tokens,
             temperature=self.openai_temperature,
             base_url=self.openai_base_url,

@@ -77,14 +77,20 @@ class Transcribing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """The language model and the conversation. `engine` is decided, never "auto".
+    """The language model and the conversation. `engine` is decided, never "auto"; "found" looks for
+    a model server on this machine, but not at the ports that Parley listens on itself.
+    `named_model` is the model where somebody named one, `gguf` the path of a model file.
 
     `retries` counts the attempts after the first. `base_url` may hold credentials, so it is
     kept out of the repr, like the key.
     """
 
-    engine: Literal["openai", "local"]
+    engine: Literal["openai", "gguf", "found", "local"]
     model: str
+    named_model: str | None
+    gguf: str | None
+    own_port: int
+    own_engine_port: int
     max_tokens: int
     temperature: float
     base_url: str | None = field(repr=False)

@@ -227,9 +227,15 @@ class Variables(BaseSettings):
     stream_llm_engine: LlmEngineChoice = Field(
         default="auto",
         description=(
-            "Which engine answers; auto is openai when OPENAI_API_KEY or OPENAI_BASE_URL is set, "
-            "else local."
+            "Which engine answers; auto is gguf when STREAM_GGUF_MODEL is set, openai when "
+            "OPENAI_API_KEY or OPENAI_BASE_URL is, else a model server on this machine, and local "
+            "while there is none."
         ),
+    )
+    stream_gguf_model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Path of a language model, a .gguf file, for a process of Parley's own.",
     )
     openai_api_key: ApiKey = Field(default=None, description="Key for the API. Secret.")
     openai_base_url: BaseUrl = Field(

@@ -26,6 +26,10 @@ class LaneLost(EngineFailure):
     """The worker process that held the call, or the state it needs, is gone."""
 
 
+class EngineUnreachable(EngineFailure):
+    """No connection to the service that does it."""
+
+
 class EngineBusy(EngineFailure):
     """There is no room for this now; later there will be. Asking again at once does not help."""
 

@@ -18,7 +18,7 @@ from .asr.open import open_recognizer
 from .kit import Engines, OwnEngines
 from .lanes.lane import Lane
 from .lanes.supervisor import LanesSupervisor
-from .llm.interface import Warms
+from .llm.interface import Loads, Runs, Warms
 from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
 from .media.decode_worker import load as load_media
@@ -65,6 +65,8 @@ class EngineRoom:
         reply need not wait for it. Nothing waits for that, and it fails in a line of the log."""
         responder = self.engines.responder
         beside = []
+        if isinstance(responder, Runs):
+            beside.append(Child("model", run=responder.run, ready=True, restart=Restart.TRANSIENT))
         if isinstance(responder, Warms):
             beside.append(Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
         return LanesSupervisor(self.lanes, beside=beside, observers=observers)
@@ -88,11 +90,15 @@ class EngineRoom:
             if lane is self.media_lane or (lane.name == TURN_LANE and lane.load_error):
                 continue  # no conversation waits for it; the words decide
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
-        return {
+        waits = {
             kind: next((lane.load_error for lane in lanes if lane.load_error), None)
             for kind, lanes in kinds.items()
             if not any(lane.ready for lane in lanes)
         }
+        responder = self.engines.responder
+        if isinstance(responder, Loads) and not responder.ready:
+            waits["llm"] = responder.load_error
+        return waits
 
 
 @asynccontextmanager

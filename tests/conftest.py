@@ -17,6 +17,14 @@ assert not MODELS_DIR.is_relative_to(HOME.name)
 """No model that somebody has pulled decides what a test hears or says."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_model_server() -> None:
+    """No model server that happens to run here answers in a test; those that want one say where."""
+    from parley.engines.llm import servers
+
+    servers.SERVERS = ()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _memory() -> Iterator[None]:
     """What the tests of a file have freed is not kept for those of the next."""

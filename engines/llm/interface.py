@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
+import trio
+
 from ...conversation.later import ForgetLater, SayLater, Wish
 from ...protocol.chat import ChatMessage
 
@@ -37,6 +39,38 @@ class Warms(Protocol):
         sessions, and costs next to nothing where all is ready. It may take seconds, so nobody who
         has to answer should wait for it; cancelling it does no harm. Raises nothing, gives nothing.
         """
+        ...
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """What a responder may need besides: something that runs for as long as the server does."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """A child of the server's tree, begun before anybody is served, who wait for `started`.
+        Run again when it raises."""
+        ...
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A responder that cannot answer before its model is loaded."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def load_error(self) -> str | None:
+        """Why it never will be; None while that is not known."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A responder that knows what people would want to hear of it."""
+
+    def described(self) -> str:
+        """Who answers now, in one phrase: "llama3.2 by Ollama (port 11434)"."""
         ...
 
 

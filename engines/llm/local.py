@@ -34,14 +34,17 @@ class LocalResponder:
     """Satisfies Responder; shared by all sessions, for it keeps nothing."""
 
     word_interval_s: float = WORD_INTERVAL_S
-    now: Callable[[], datetime] = here_and_now
+    clock: Callable[[], datetime] = here_and_now
     chance: random.Random = field(default_factory=random.Random)
+
+    def described(self) -> str:
+        return "a few rules of Parley's own: no language model is connected"
 
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
     ) -> AsyncIterator[AsyncIterator[str | Wish]]:
-        answered = answer(asked_of(conversation, self.now(), self.chance))
+        answered = answer(asked_of(conversation, self.clock(), self.chance))
         async with aclosing(self._tokens(answered)) as tokens:
             yield tokens
 

@@ -6,8 +6,8 @@ RESPONDERS (and its name in the settings' `LlmEngine`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from ...config import Answering, Settings
 from .interface import Responder
@@ -20,10 +20,33 @@ def _openai(answering: Answering) -> AbstractAsyncContextManager[Responder]:
     return opened(answering)
 
 
+def _found(answering: Answering) -> AbstractAsyncContextManager[Responder]:
+    from .found import opened  # so does this
+
+    return nullcontext(opened(answering))
+
+
+@asynccontextmanager
+async def _gguf(answering: Answering) -> AsyncIterator[Responder]:
+    from .gguf import opened
+
+    yield opened(answering)
+
+
 RESPONDERS: dict[str, Callable[[Answering], AbstractAsyncContextManager[Responder]]] = {
     "local": lambda answering: nullcontext(LocalResponder()),
     "openai": _openai,
+    "found": _found,
+    "gguf": _gguf,
 }
+
+
+WHY = {
+    "gguf": "STREAM_GGUF_MODEL is set",
+    "openai": "an API key or base URL is set",
+    "found": "a model server on this machine, or rules while there is none",
+}
+"""What `auto` was decided by."""
 
 
 def open_responder(
@@ -41,5 +64,4 @@ def chosen_name(settings: Settings) -> str:
     engine = settings.answering.engine
     if settings.stream_llm_engine != "auto":
         return engine
-    reason = "an API key or base URL is set" if engine == "openai" else "no OPENAI_API_KEY"
-    return f"{engine} (auto: {reason})"
+    return f"{engine} (auto: {WHY[engine]})"

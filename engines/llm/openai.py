@@ -177,6 +177,9 @@ class OpenAIResponder:
         async with self.client.stream(request) as (_, chunks):
             yield _Tokens(chunks, self.client.blame)
 
+    def described(self) -> str:
+        return f"{self.model} at {self.client.blame.place}"
+
     async def warm(self) -> None:
         """Have a connection open for the next reply; see warmth.py."""
         await self.client.warmer.warm()

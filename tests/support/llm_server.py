@@ -117,6 +117,18 @@ def split_inside_letters(*tokens: str) -> Behaviour:
     return (*steps, chunk(delta(finish="stop")), chunk(DONE), LAST_CHUNK)
 
 
+def plain(body: bytes, kind: str = "application/json") -> Behaviour:
+    """An answer with this body."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head.encode() + body,)
+
+
+def models(*names: str) -> Behaviour:
+    """A list of models."""
+    data = [{"id": name, "object": "model", "owned_by": "library"} for name in names]
+    return plain(json.dumps({"object": "list", "data": data}).encode())
+
+
 # Behaviours that are wrong.
 
 
@@ -183,6 +195,8 @@ class LLMServer:
         self.touches: list[SeenRequest] = []
         """Requests with OPTIONS, which ask for no reply and take nothing from the script."""
         self.touched: Behaviour = refuse(405, "Method Not Allowed")
+        self.listed: Behaviour = models("test")
+        """What a GET of the list of models gets, outside the script."""
         self.handshake_s = 0.0
         """How long a new connection takes until it is of use, as with TLS to a server far away."""
         self.open_connections = 0
@@ -210,6 +224,8 @@ class LLMServer:
                 if request.method == "OPTIONS":
                     self.touches.append(request)
                     behaviour = self.touched
+                elif request.method == "GET" and request.path == "/v1/models":
+                    behaviour = self.listed
                 else:
                     self.requests.append(request)
                     behaviour = self._script.popleft() if self._script else self.default

@@ -27,10 +27,10 @@ _DAYS = {"tomorrow": 1, "yesterday": -1}
 
 def time(asked: Asked) -> str | None:
     if _TIME.search(asked.words):
-        return f"It is {spoken_time(asked.now)}."
+        return f"It is {spoken_time(asked.moment)}."
     if (found := _TIME_IN.search(asked.words)) and (zone := zone_of(found["city"])):
-        there = asked.now.astimezone(zone)
-        days = (there.date() - asked.now.date()).days
+        there = asked.moment.astimezone(zone)
+        days = (there.date() - asked.moment.date()).days
         when = {1: " tomorrow", -1: " yesterday"}.get(days, "")
         return f"In {found['city'].title()} it is {spoken_time(there)}{when}."
     return None
@@ -42,9 +42,9 @@ def date(asked: Asked) -> str | None:
         return None
     for word, days in _DAYS.items():
         if word in asked.words:
-            day = asked.now + timedelta(days=days)
+            day = asked.moment + timedelta(days=days)
             return f"{word.capitalize()} {'is' if days > 0 else 'was'} {spoken_date(day)}."
-    return f"Today is {spoken_date(asked.now)}."
+    return f"Today is {spoken_date(asked.moment)}."
 
 
 def spoken_time(moment: datetime) -> str:

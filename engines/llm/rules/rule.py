@@ -23,7 +23,7 @@ class Asked:
     figures: str
     """The same with numbers in digits and with signs: "what is 5 plus 6"."""
     conversation: Sequence[ChatMessage]
-    now: datetime
+    moment: datetime
     """The time here, with its time zone."""
     chance: random.Random
 
@@ -42,7 +42,7 @@ Rule: TypeAlias = Callable[[Asked], Answer | str | None]
 """An answer, or None where this is nothing that the rule knows."""
 
 
-def asked_of(conversation: Sequence[ChatMessage], now: datetime, chance: random.Random) -> Asked:
+def asked_of(conversation: Sequence[ChatMessage], moment: datetime, chance: random.Random) -> Asked:
     """What the newest of the user's messages asks."""
     newest = next((m.text for m in reversed(conversation) if m.role == "user"), "")
     said = newest.lower().replace("\u2019", "'")
@@ -50,7 +50,7 @@ def asked_of(conversation: Sequence[ChatMessage], now: datetime, chance: random.
         words=" ".join(re.sub(r"[^\w\s':]|_", " ", said).split()),
         figures=with_digits(said),
         conversation=conversation,
-        now=now,
+        moment=moment,
         chance=chance,
     )
 

@@ -70,13 +70,13 @@ def set_timer(asked: Asked) -> Answer | str | None:
         if not timedelta(seconds=1) <= after <= LONGEST:
             return "I can set a timer for anything from a second to a day."
         lasts = _spoken_duration(after)
-        at = asked.now + after
+        at = asked.moment + after
         wish = SayLater(text=f"Ring, ring. Your timer for {lasts} is over.", after_s=_s(after))
         rings = f", {_FROM_NOW}" if after < SOON else f". It rings at {spoken_time(at)}"
         return Answer(f"A timer for {lasts}{rings}, {WHILE_CONNECTED}", (wish,))
     if (at_time := _clock_time(asked)) is not None:
         told = spoken_time(at_time)
-        wish = SayLater(text=f"Ring, ring. It is {told}.", after_s=_s(at_time - asked.now))
+        wish = SayLater(text=f"Ring, ring. It is {told}.", after_s=_s(at_time - asked.moment))
         return Answer(f"All right. It rings at {told}, {WHILE_CONNECTED}", (wish,))
     if _ASKS_FOR_ONE.search(asked.figures) is None:
         return None
@@ -88,12 +88,12 @@ def remind(asked: Asked) -> Answer | str | None:
     if found is None or _STOP.search(asked.figures):
         return None
     after = _duration(asked.figures)
-    at = _clock_time(asked) if after is None else asked.now + after
-    if at is None or not timedelta(seconds=1) <= at - asked.now <= LONGEST:
+    at = _clock_time(asked) if after is None else asked.moment + after
+    if at is None or not timedelta(seconds=1) <= at - asked.moment <= LONGEST:
         return "When? Say, for instance: remind me in ten minutes to call Anna."
     of_what = _what(found["rest"])
     told = spoken_time(at)
-    wish = SayLater(text=f"Here is your reminder{of_what}.", after_s=_s(at - asked.now))
+    wish = SayLater(text=f"Here is your reminder{of_what}.", after_s=_s(at - asked.moment))
     return Answer(f"I will remind you at {told}, {WHILE_CONNECTED}", (wish,))
 
 
@@ -113,10 +113,12 @@ def time_left(asked: Asked) -> str | None:
         if said.startswith("A timer for") and _FROM_NOW in said:
             return "That one rings in less than two minutes, if it has not rung already."
         if found := _RINGS_AT.search(said):
-            at = _next(asked.now, int(found[1]) % 12 + 12 * (found[3] == "PM"), int(found[2] or 0))
-            if at - asked.now > LONGEST / 2 + timedelta(hours=11, minutes=30):
+            at = _next(
+                asked.moment, int(found[1]) % 12 + 12 * (found[3] == "PM"), int(found[2] or 0)
+            )
+            if at - asked.moment > LONGEST / 2 + timedelta(hours=11, minutes=30):
                 return "It should ring any moment, if it has not rung already."
-            return f"About {_spoken_duration(_whole_minutes(at - asked.now))}."
+            return f"About {_spoken_duration(_whole_minutes(at - asked.moment))}."
     return "I know of no timer that is running."
 
 
@@ -143,9 +145,9 @@ def _clock_time(asked: Asked) -> datetime | None:
         hour += 12
     elif half in ("am", "morning") and hour == 12:
         hour = 0
-    at = _next(asked.now, hour, minute)
+    at = _next(asked.moment, hour, minute)
     if half is None and 0 < hour <= 12 and "tomorrow" not in asked.figures:
-        at = min(at, _next(asked.now, (hour + 12) % 24, minute))  # whichever comes first
+        at = min(at, _next(asked.moment, (hour + 12) % 24, minute))  # whichever comes first
     return at
 
 

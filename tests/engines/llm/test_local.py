@@ -278,7 +278,7 @@ async def test_words_come_one_by_one_at_a_steady_pace(
 
 
 async def test_wishes_come_with_the_words(autojump_clock: trio.testing.MockClock) -> None:
-    async with LocalResponder(now=lambda: NOW).reply(talk("timer for ten seconds")) as reply:
+    async with LocalResponder(clock=lambda: NOW).reply(talk("timer for ten seconds")) as reply:
         tokens = [token async for token in reply]
     assert [token for token in tokens if isinstance(token, SayLater)] == [
         SayLater(text="Ring, ring. Your timer for 10 seconds is over.", after_s=10)
