@@ -26,6 +26,9 @@ from .talk import FAILED, OK, UNANSWERED, save_reply
 from .utterance import Utterance
 from .wire import Unreachable
 
+EXAMPLES = Path(__file__).parents[1] / "examples/audio"
+"""The recordings that come with Parley, in a checkout and in its wheel."""
+
 NUMBERS = "demo.json"
 LOG = "server.log"
 

@@ -22,6 +22,8 @@ from .utterance import Heard
 
 HEADPHONES = "wear headphones: through loudspeakers Parley hears itself and falls silent"
 
+INSTALL = "pip install '.[mic]' in the checkout, or pip install sounddevice"
+
 MAX_FRAMES = 50
 """5 s of 100 ms frames: a hiccup of the network; behind more than that nobody talks on."""
 MAX_PHRASES = 64
@@ -39,10 +41,10 @@ def sound_library() -> Any:
     try:
         import sounddevice
     except ImportError:
-        raise NoMicrophone("--mic needs sounddevice: pip install 'parley-voice[mic]'") from None
+        raise NoMicrophone(f"sound needs sounddevice: {INSTALL}") from None
     except OSError as error:
         raise NoMicrophone(
-            "--mic needs the PortAudio library: apt-get install libportaudio2, "
+            "sound needs the PortAudio library: apt-get install libportaudio2, "
             f"or brew install portaudio ({error})"
         ) from None
     return sounddevice
@@ -126,6 +128,11 @@ class Speaker:
     _waiting: list[Wav] = field(default_factory=list)
     _news: trio.Event = field(default_factory=trio.Event)
     _generation: int = 0
+    deaf: bool = False
+    """It takes nothing, and so never plays."""
+    _playing: bool = False
+    _silent: trio.Event = field(default_factory=trio.Event)
+    """Set when the newest phrase has been played, or thrown away."""
     dropped: int = 0
     """Phrases that were no WAV, or more than anybody waits for."""
 
@@ -139,7 +146,23 @@ class Speaker:
             case _:
                 return
 
+    def give_up(self) -> None:
+        """Nothing will be played any more."""
+        self.deaf = True
+        self._waiting.clear()
+        self._playing = False
+        self._silent.set()
+
+    async def quiet(self) -> None:
+        """Wait until all phrases that came were played."""
+        while self._waiting or self._playing:
+            self._silent = trio.Event()
+            await self._silent.wait()
+        await trio.lowlevel.checkpoint()
+
     def _offer(self, data: bytes) -> None:
+        if self.deaf:
+            return
         try:
             phrase = parse_wav(data)
         except NotAWav:
@@ -158,7 +181,10 @@ class Speaker:
             while not self._waiting:
                 self._news = trio.Event()
                 await self._news.wait()
+            self._playing = True
             await self._play(library, self._waiting.pop(0))
+            self._playing = False
+            self._silent.set()
 
     async def _play(self, library: Any, phrase: Wav) -> None:
         generation = self._generation
@@ -180,3 +206,22 @@ class Speaker:
             if generation != self._generation:
                 stream.abort()
             stream.close()
+
+
+def no_loudspeaker() -> str | None:
+    """Why nothing can be played here, in words; None where it can."""
+    try:
+        library = sound_library()
+        library.query_devices(kind="output")
+    except NoMicrophone as problem:
+        return str(problem)
+    except Exception as error:  # PortAudioError or ValueError: there is no output device
+        return f"there is no loudspeaker ({error})"
+    return None
+
+
+async def play(pcm16: bytes, rate_hz: int) -> None:
+    """Play this to its end. Raises NoMicrophone where that cannot be."""
+    if problem := no_loudspeaker():
+        raise NoMicrophone(problem)
+    await Speaker()._play(sound_library(), Wav(pcm16=pcm16, rate_hz=rate_hz))

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,14 @@ from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.wav import NotAWav
 from .conversation import ClosedEarly, NoGreeting, Pace, conversation
 from .live import LiveView
-from .microphone import HEADPHONES, Microphone, NoMicrophone, Speaker, open_microphone
+from .microphone import (
+    HEADPHONES,
+    Microphone,
+    NoMicrophone,
+    Speaker,
+    no_loudspeaker,
+    open_microphone,
+)
 from .recording import load_recording, reply_wav
 from .report import Row, row_of, table_of
 from .utterance import Heard, Utterance
@@ -44,6 +52,7 @@ async def talk(
     *,
     mic: bool = False,
     out: Path | None = None,
+    aloud: bool = True,
     speed: float = 1.0,
     chunk_ms: int = 100,
     reply_timeout_s: float = 30.0,
@@ -52,9 +61,10 @@ async def talk(
 ) -> TalkResult:
     """Have a conversation with the server at `url` (ws://HOST:PORT/ws).
 
-    The recordings follow each other in one session. Replies are written to NAME.reply.wav in the
-    working directory, or to `out`: a folder, or with a single recording a file ending in .wav.
-    With `mic` the talk goes on until Ctrl-C and nothing is written.
+    The recordings follow each other in one session. Replies are played, where `aloud` and where
+    there is a loudspeaker, and are written to `out`, where one is named: a folder (NAME.reply.wav),
+    or with a single recording a file ending in .wav. With `mic` the talk goes on until Ctrl-C, and
+    nothing is written.
     """
     console = console or Console()
     errors = errors or Console(stderr=True)
@@ -64,7 +74,7 @@ async def talk(
         )
         if mic:
             return await _talk_by_microphone(url, pace, console)
-        return await _talk_by_recordings(url, wavs, out, pace, console, errors)
+        return await _talk_by_recordings(url, wavs, out, aloud, pace, console, errors)
     except (
         Unreachable, ClosedEarly, NoGreeting, NotAWav, NoMicrophone, ValueError, OSError
     ) as error:  # fmt: skip
@@ -76,6 +86,7 @@ async def _talk_by_recordings(
     url: str,
     wavs: Sequence[Path],
     out: Path | None,
+    aloud: bool,
     pace: Pace,
     console: Console,
     errors: Console,
@@ -83,18 +94,29 @@ async def _talk_by_recordings(
     if not wavs:
         raise ValueError("nothing to say: name a WAV file, or use --mic")
     recordings = [load_recording(path) for path in wavs]
-    targets = reply_paths([recording.name for recording in recordings], out)
+    targets = reply_paths([recording.name for recording in recordings], out) if out else []
+    silent = no_loudspeaker() if aloud else "--quiet"
     utterances: list[Utterance] = []
     with LiveView(console) as view:
-        async with open_wire(url) as wire, conversation(wire, pace, view.heard) as talking:
-            for recording in recordings:
-                view.line(f"-- {recording.name}", "dim")
-                utterances.append(await talking.play(recording.name, recording.pcm16))
-    written = [path for u, path in zip(utterances, targets, strict=True) if save_reply(u, path)]
+        async with _loudspeaker(silent is None, errors) as speaker:
+
+            def listener(heard: Heard) -> None:
+                view.heard(heard)
+                speaker.heard(heard)
+
+            async with open_wire(url) as wire, conversation(wire, pace, listener) as talking:
+                for recording in recordings:
+                    view.line(f"-- {recording.name}", "dim")
+                    utterances.append(await talking.play(recording.name, recording.pcm16))
+                    await speaker.quiet()
+    written = [path for u, path in zip(utterances, targets, strict=False) if save_reply(u, path)]
     rows = tuple(row_of(utterance) for utterance in utterances)
     console.print(table_of(rows))
     for path in written:
         console.print(f"reply written to {path}", markup=False, soft_wrap=True)
+    if silent is not None and aloud and out is None:
+        told = f"the replies were not played ({silent}); --out FOLDER keeps them"
+        console.print(told, style="dim", markup=False, soft_wrap=True)
     unanswered = [u.name for u in utterances if not u.answered]
     problem = f"no reply to: {', '.join(unanswered)}" if unanswered else None
     if problem:
@@ -106,6 +128,31 @@ async def _talk_by_recordings(
         written=tuple(written),
         problem=problem,
     )
+
+
+@asynccontextmanager
+async def _loudspeaker(there: bool, errors: Console) -> AsyncIterator[Speaker]:
+    """A speaker that plays while the block runs, or, where there is none, one that never does."""
+    speaker = Speaker(deaf=not there)
+
+    async def play() -> None:
+        try:
+            await speaker.run()
+        except NoMicrophone as error:  # it was there, and cannot be opened
+            speaker.give_up()
+            errors.print(str(error), style="dim", markup=False, soft_wrap=True)
+
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        if there:
+            nursery.start_soon(play)
+        try:
+            yield speaker
+        except Exception as error:
+            failure = error  # raised again below, by itself and in no group
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _talk_by_microphone(url: str, pace: Pace, console: Console) -> TalkResult:

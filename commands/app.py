@@ -1,4 +1,4 @@
-"""The command line: `parley serve | talk | demo | bench | models | replay | show | doctor`.
+"""The command line: `parley serve | talk | demo | doctor | models | voices | config | ...`.
 
 Every mistake of the user is one line on stderr and exit code 2; a failure of what was asked for
 is one line and exit code 1. Heavy imports wait for the command that needs them.
@@ -17,22 +17,18 @@ import typer
 from .. import __version__
 from ..config import Settings, SettingsError, load_settings
 from .bench import bench_app
+from .config import config
 from .models import models_app
 from .replay import replay
 from .show import show
+from .voices import voices_app
 
 app = typer.Typer(
     name="parley",
     help="A real-time voice server that you can interrupt.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-app.add_typer(bench_app)
-app.command()(replay)
-app.add_typer(models_app)
-app.command()(show)
 
 USAGE = 2
 
@@ -99,8 +95,10 @@ def talk(
     mic: Annotated[bool, typer.Option("--mic", help="Use the microphone.")] = False,
     url: Annotated[str, typer.Option(help="The server.")] = "ws://127.0.0.1:8084/ws",
     out: Annotated[
-        Path | None, typer.Option(help="Where the reply's audio is written (WAV).")
+        Path | None,
+        typer.Option(help="Also write the replies here: a folder, or NAME.wav for one recording."),
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not play the replies.")] = False,
     speed: Annotated[float, typer.Option(help="Times real time.", min=0.1, max=100)] = 1.0,
     chunk_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
 ) -> None:
@@ -110,24 +108,33 @@ def talk(
     from ..client.talk import talk as have_talk
 
     conversation = functools.partial(
-        have_talk, url, files or [], mic=mic, out=out, speed=speed, chunk_ms=chunk_ms
+        have_talk,
+        url,
+        files or [],
+        mic=mic,
+        out=out,
+        aloud=not quiet,
+        speed=speed,
+        chunk_ms=chunk_ms,
     )
     raise typer.Exit(trio.run(conversation).exit_code)
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Recordings with their words.txt.")] = Path(
-        "examples/audio"
-    ),
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Recordings with their words.txt; none: the eight that Parley has."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where replies and figures are written.")] = Path(
         "demo-out"
     ),
 ) -> None:
     """Start a server on a free port, hold a conversation with recordings, show the latencies."""
+    from ..client.demo import EXAMPLES
     from ..client.demo import demo as hold_demo
 
-    raise typer.Exit(trio.run(hold_demo, folder, out))
+    raise typer.Exit(trio.run(hold_demo, folder or EXAMPLES, out))
 
 
 @app.command()
@@ -139,3 +146,11 @@ def doctor(config: ConfigFile = None) -> None:
     checks = examine(settings)
     show(checks)
     raise typer.Exit(0 if all(check.ok or not check.needed for check in checks) else 1)
+
+
+app.add_typer(models_app)
+app.add_typer(voices_app)
+app.command()(config)
+app.command()(replay)
+app.command()(show)
+app.add_typer(bench_app)

@@ -43,6 +43,7 @@ SERVICE_ADVICE = (
 VOICE_ADVICE = {
     "pyttsx3": "mend STREAM_TTS_VOICE, or reinstall pyttsx3 and espeakng-loader (make clean run)",
     "piper": "mend STREAM_PIPER_VOICE, or set STREAM_TTS_ENGINE=pyttsx3",
+    "kokoro": "mend STREAM_KOKORO_MODEL and _VOICES, or set STREAM_TTS_ENGINE=pyttsx3",
     "openai": SERVICE_ADVICE.format("OPENAI_TTS") + "; or set STREAM_TTS_ENGINE=pyttsx3",
 }
 RECOGNIZER_ADVICE = {

@@ -26,7 +26,7 @@ OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspee
 """An endpoint's own choice; "same" is that of the others."""
 AsrEngine: TypeAlias = Literal["auto", "moonshine", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "gguf", "local"]
-TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "openai"]
+TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "kokoro", "openai"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
 Permission: TypeAlias = Literal["auto", "on", "off"]

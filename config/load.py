@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
+from .explain import meant
 from .kinds import allowed, hint, is_secret, may_hold_credentials, without_credentials
 from .settings import Settings
 from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
@@ -102,8 +102,8 @@ class _Gathering:
         elif isinstance(entry.value, Mapping):
             hint = "; settings stand at the top level, not in a table"
         else:
-            close = get_close_matches(name.upper(), _FIELDS, n=1, cutoff=0.7)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            close = meant(name, _FIELDS)
+            hint = f"; did you mean {close}?" if close else ""
         self.warnings.append(f"{name}: no such setting (from {entry.origin}){hint}")
 
 
@@ -146,7 +146,8 @@ def load_settings(
     problems = gathering.problems + refused
     if settings is None or problems:
         raise SettingsError(problems, gathering.warnings)
-    return settings.with_warnings(gathering.warnings)
+    origins = {name: entry.origin for name, entry in gathering.found.items()}
+    return settings.with_warnings(gathering.warnings, origins)
 
 
 def _named_toml(environ: Mapping[str, str], dotenv_entries: Iterable[Entry]) -> Path | None:

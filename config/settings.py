@@ -6,7 +6,7 @@ raise pydantic's ValidationError here; load_settings turns them into one Setting
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -38,6 +38,7 @@ class Settings(Variables):
     """Everything that can be set. `Settings()` is all defaults and reads nothing."""
 
     _warnings: tuple[str, ...] = PrivateAttr(())
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def defaults(cls, **overrides: object) -> Settings:
@@ -49,10 +50,18 @@ class Settings(Variables):
         """What loading found odd but harmless, one line each: unknown variables, mostly."""
         return self._warnings
 
-    def with_warnings(self, warnings: Iterable[str]) -> Settings:
-        """The same settings with these warnings."""
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Variable to where its value was found; those that have their default are missing."""
+        return self._origins
+
+    def with_warnings(
+        self, warnings: Iterable[str], origins: Mapping[str, str] | None = None
+    ) -> Settings:
+        """The same settings with these warnings, and with where their values were found."""
         noted = self.model_copy()
         noted._warnings = tuple(warnings)
+        noted._origins = dict(origins or {})
         return noted
 
     def public(self) -> dict[str, str | int | float | bool | None]:
@@ -187,6 +196,9 @@ class Settings(Variables):
             rate_wpm=self.stream_tts_rate_wpm,
             volume=self.stream_tts_volume,
             piper_voice=self.stream_piper_voice,
+            kokoro_model=self.stream_kokoro_model,
+            kokoro_voices=self.stream_kokoro_voices,
+            kokoro_voice=self.stream_kokoro_voice,
             models_dir=self.parley_models_dir,
             language=self.stream_language,
             model=self.openai_tts_model,

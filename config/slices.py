@@ -111,8 +111,8 @@ class Speaking:
 
     `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
     pyttsx3's; `piper_voice` None is the voice that came in a package, in `models_dir`, where the
-    `language` is its own. `model` and what follows it are the openai engine's; see Answering for
-    the secrets.
+    `language` is its own; `kokoro_model` and `kokoro_voices` are paths. `model` and what follows it
+    are the openai engine's; see Answering for the secrets.
     """
 
     engine: TtsEngine
@@ -120,6 +120,9 @@ class Speaking:
     rate_wpm: int
     volume: float
     piper_voice: str | None
+    kokoro_model: str | None
+    kokoro_voices: str | None
+    kokoro_voice: str
     models_dir: str | None
     language: str
     model: str

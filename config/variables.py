@@ -307,6 +307,17 @@ class Variables(BaseSettings):
         description="Path of piper's voice, an .onnx file with its .onnx.json beside it; unset is "
         "the one of `parley models pull joe`.",
     )
+    stream_kokoro_model: str | None = Field(
+        default=None, min_length=1, description="Path of Kokoro's model, an .onnx file."
+    )
+    stream_kokoro_voices: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Path of Kokoro's voices: voices-v1.0.bin, or a folder of .bin files.",
+    )
+    stream_kokoro_voice: str = Field(
+        default="af_heart", min_length=1, description="Voice of Kokoro, by its name."
+    )
     openai_tts_model: str = Field(
         default="tts-1", min_length=1, description="Model that the openai engine speaks with."
     )

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from .kinds import allowed
 from .settings import Settings
 
-VoiceSetting: TypeAlias = Literal["stream_tts_voice", "openai_tts_voice"]
+VoiceSetting: TypeAlias = Literal["stream_tts_voice", "stream_kokoro_voice", "openai_tts_voice"]
 """The setting that names the voice of the engine that speaks."""
 
 VOICE_CHARS = 100

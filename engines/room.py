@@ -29,8 +29,15 @@ from .turn.open import TURN_LANE, open_turn_end
 from .turn.open import chosen_name as chosen_turn_end
 from .vad.open import chosen_name as chosen_detectors
 from .vad.open import open_detectors
+from .who import how_better, who
 
 NO_OWN_ENGINES = OwnEngines()
+
+VOICE_SETTINGS: dict[str, VoiceSetting] = {
+    "openai": "openai_tts_voice",
+    "kokoro": "stream_kokoro_voice",
+}
+"""What names the voice, by the engine that speaks; the others have STREAM_TTS_VOICE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +50,23 @@ class EngineRoom:
     """Who may talk; None where the recognizer is a service or the embedder's."""
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
+    settings: Settings
+
+    def who(self) -> dict[str, str]:
+        """Who hears, answers and speaks now, in plain words; see who.py."""
+        return who(self.settings, self.engines, self.chosen)
+
+    def how_better(self) -> list[str]:
+        """What would make the conversation better here, a line each; see who.py."""
+        return how_better(self.settings, self.engines)
 
     @property
     def voice_setting(self) -> VoiceSetting | None:
         """What names the voice of the engine that speaks; None where it has one voice only."""
         if not isinstance(self.engines.synthesizer, ManyVoices):
             return None
-        openai = self.chosen.get("tts", "").startswith("openai")
-        return "openai_tts_voice" if openai else "stream_tts_voice"
+        engine = self.chosen.get("tts", "").partition(" ")[0]
+        return VOICE_SETTINGS.get(engine, "stream_tts_voice")
 
     @property
     def voices(self) -> list[str]:
@@ -130,6 +146,7 @@ async def open_engine_room(
             lanes=(*recognizer.lanes, *voice.lanes, *turn_end.lanes, media_lane),
             media_lane=media_lane,
             chosen=choices(settings) | own.names(),
+            settings=settings,
         )
 
 

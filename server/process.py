@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
 
 import structlog
 import trio
@@ -10,9 +12,12 @@ import trio
 from ..config import Settings
 from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
-from ..engines.room import NO_OWN_ENGINES, open_engine_room
+from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
+from . import banner
 from .logs import configure_logging
 from .tree import PortInUse, Server, open_listeners
+
+READY_POLL_S = 0.05
 
 FORCED = 130
 """Exit code after a second signal: what a shell gives for an interrupt."""
@@ -51,10 +56,31 @@ async def _serve(settings: Settings, own: OwnEngines) -> int:
                 engine_port=serving.engine_port or None,
                 engines=room.chosen,
             )
+            if settings.observing.log_format == "auto":
+                nursery.start_soon(_tell_people, settings, room, port)
             await server.run(listeners, engine_listeners=engine_listeners)
             stopped = True
             nursery.cancel_scope.cancel()
     return 0 if stopped else FORCED
+
+
+async def _tell_people(settings: Settings, room: EngineRoom, port: int) -> None:
+    """Print the banner, once it is known whether the server can talk."""
+    _print(banner.starting())
+    while room.not_ready() and not room.load_errors():  # noqa: ASYNC110 (a lane tells nobody)
+        await trio.sleep(READY_POLL_S)
+    if problems := room.load_errors():
+        _print("", *banner.cannot(problems), "")
+    while room.not_ready():  # noqa: ASYNC110 (it may be mended: a lane tries again)
+        await trio.sleep(READY_POLL_S)
+    _print("", *banner.ready(settings, room, port), "")
+
+
+def _print(*lines: str) -> None:
+    """To people; that nobody reads it is no reason to end."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
 
 
 async def _bind(host: str, port: int, name: str) -> list[trio.SocketListener]:

@@ -188,6 +188,7 @@ class Status:
         config: dict[str, Any] = {
             **self._settings.public(),
             "engines": self._room.chosen,
+            "who": self._room.who(),
             "recordings_on_request": self._recordings.on_request,
             "voices": self._room.voices,
         }

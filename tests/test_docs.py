@@ -24,7 +24,7 @@ def run_block(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (0, "That is four."),
+        (0, "2 plus 2 is 4."),
         (1, ["newspeech connected", "they said 'tell me a story'", "interrupted after", "gone"]),
         (2, "pretty polly "),
     ],

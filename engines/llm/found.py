@@ -20,7 +20,7 @@ from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable
 from . import servers
 from .interface import Responder, Wish
-from .local import LocalResponder
+from .local import NO_MODEL, LocalResponder
 from .openai import OpenAIResponder, open_openai
 from .servers import ModelServer, Seen, look_at, look_at_all
 
@@ -115,7 +115,7 @@ class FoundResponder:
             return _name(self._in_use.seen)
         if self._loading is not None:
             return f"{_name(self._loading)}, which is loading; until then {rules}"
-        return f"{rules}: no language model is connected"
+        return f"{rules}: {NO_MODEL}"
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Look for a server, use it while it is there, look again. `started` after the first look.

@@ -20,6 +20,8 @@ from ...protocol.chat import ChatMessage
 from .rules.rule import Answer, asked_of
 from .rules.table import answer
 
+NO_MODEL = "no language model is connected"
+
 WORD_INTERVAL_S = 0.02
 """Between two words: 50 a second, about as fast as a hosted model, ten times as fast as speech."""
 
@@ -38,7 +40,7 @@ class LocalResponder:
     chance: random.Random = field(default_factory=random.Random)
 
     def described(self) -> str:
-        return "a few rules of Parley's own: no language model is connected"
+        return f"a few rules of Parley's own: {NO_MODEL}"
 
     @asynccontextmanager
     async def reply(

@@ -9,7 +9,7 @@ from ..models.folder import models_folder
 from ..models.packaged import JOE
 from .piper import missing
 
-Decided: TypeAlias = Literal["pyttsx3", "piper", "openai"]
+Decided: TypeAlias = Literal["pyttsx3", "piper", "kokoro", "openai"]
 
 JOES_LANGUAGE = "en"
 

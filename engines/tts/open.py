@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from ...config import Settings, Speaking
-from . import piper, pyttsx3
+from . import kokoro, piper, pyttsx3
 from .choice import choose_voice, piper_voice
 from .interface import Synthesizer
 from .voice import Voice
@@ -25,6 +25,7 @@ def _openai(speaking: Speaking) -> AbstractAsyncContextManager[Voice]:
 VOICES: dict[str, Callable[[Speaking], AbstractAsyncContextManager[Voice]]] = {
     "pyttsx3": lambda speaking: nullcontext(pyttsx3.opened(speaking)),
     "piper": lambda speaking: nullcontext(piper.opened(speaking, piper_voice(speaking))),
+    "kokoro": lambda speaking: nullcontext(kokoro.opened(speaking)),
     "openai": _openai,
 }
 

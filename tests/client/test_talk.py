@@ -13,7 +13,7 @@ import pytest
 import trio
 from rich.console import Console
 
-from parley.audio.wav import read_wav
+from parley.audio.wav import parse_wav, read_wav
 from parley.client import talk as talk_module
 from parley.client.server_process import free_port
 from parley.client.talk import TalkResult, reply_paths, talk
@@ -35,6 +35,10 @@ class Shown:
             errors=Console(file=self.err, width=120),
             **options,
         )
+
+
+def listing(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
 
 
 @pytest.fixture
@@ -73,6 +77,52 @@ async def test_no_reply_is_exit_code_1(spoken: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.written == ()
     assert shown.err.getvalue() == "no reply to: hello\n"
+
+
+async def test_replies_are_played_and_leave_no_file_unasked(
+    spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = FakeSound()
+    monkeypatch.setitem(sys.modules, "sounddevice", sound)
+    monkeypatch.chdir(tmp_path)
+    before = listing(tmp_path)
+    shown = Shown()
+    async with open_stand_in() as url:
+        result = await shown.talk(url, [spoken, spoken])
+        silent = await Shown().talk(url, [spoken], aloud=False)
+    assert result.written == silent.written == ()
+    assert listing(tmp_path) == before
+    played = b"".join(piece for stream in sound.streams for piece in stream.played)
+    phrases = [phrase for u in result.utterances for _, phrase in u.phrases]
+    said = [parse_wav(phrase.audio_b64).pcm16 for phrase in phrases]
+    assert played == b"".join(said)
+    assert "not played" not in shown.out.getvalue()
+
+
+async def test_without_a_loudspeaker_it_says_why_nothing_is_heard(
+    spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.chdir(tmp_path)
+    shown = Shown()
+    async with open_stand_in() as url:
+        assert (await shown.talk(url, [spoken])).exit_code == 0
+    told = " ".join(shown.out.getvalue().split())
+    assert "the replies were not played (sound needs sounddevice" in told
+    assert "--out FOLDER keeps them" in told
+
+
+async def test_a_loudspeaker_that_cannot_be_opened_costs_only_the_sound(
+    spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = FakeSound()
+    sound.broken = True
+    monkeypatch.setitem(sys.modules, "sounddevice", sound)
+    shown = Shown()
+    async with open_stand_in() as url:
+        result = await shown.talk(url, [spoken])
+    assert result.exit_code == 0
+    assert shown.err.getvalue() == "the loudspeaker cannot be opened (no default device)\n"
 
 
 async def test_nobody_there_is_one_line(spoken: Path) -> None:

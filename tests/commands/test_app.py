@@ -18,6 +18,7 @@ import parley.commands.doctor
 import parley.server.process
 from parley import __version__
 from parley.__main__ import main
+from parley.client.demo import EXAMPLES
 from parley.commands.app import app
 from parley.commands.doctor import Check
 from parley.config import Settings
@@ -190,13 +191,21 @@ def test_talk_wants_recordings_or_a_microphone(command: Command, arguments: list
                 "files": [Path("a.wav"), Path("b.wav")],
                 "mic": False,
                 "out": Path("folder"),
+                "aloud": True,
                 "speed": 6.0,
                 "chunk_ms": 100,
             },
         ),
         (
-            ["--mic", "--chunk-ms", "20"],
-            {"files": [], "mic": True, "out": None, "speed": 1.0, "chunk_ms": 20},
+            ["--mic", "--chunk-ms", "20", "--quiet"],
+            {
+                "files": [],
+                "mic": True,
+                "out": None,
+                "aloud": False,
+                "speed": 1.0,
+                "chunk_ms": 20,
+            },
         ),
     ],
 )
@@ -236,7 +245,8 @@ def test_demo_hands_on_its_folders(command: Command, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(parley.client.demo, "demo", demo)
     assert command("demo").exit_code == 0
     assert command("demo", "mine", "--out", "there").exit_code == 1
-    assert calls == [(Path("examples/audio"), Path("demo-out")), (Path("mine"), Path("there"))]
+    assert calls == [(EXAMPLES, Path("demo-out")), (Path("mine"), Path("there"))]
+    assert (EXAMPLES / "words.txt").is_file()
 
 
 # doctor

@@ -47,6 +47,7 @@ def room_with(
 ) -> None:
     """Let the doctor find these engines."""
     room = EngineRoom(
+        settings=Settings(),
         engines=Engines(
             detector=lambda session: detector(),
             transcriber=lambda session: transcriber or hears_hello(),

@@ -45,7 +45,7 @@ CHOICES = {
     "parley_engine_vad": ("same", "webrtc", "energy", "silero", "newspeech"),
     "stream_asr_engine": ("auto", "whisper", "pocketsphinx", "openai"),
     "stream_llm_engine": ("auto", "openai", "gguf", "local"),
-    "stream_tts_engine": ("auto", "pyttsx3", "piper", "openai"),
+    "stream_tts_engine": ("auto", "pyttsx3", "piper", "kokoro", "openai"),
     "stream_log_level": ("debug", "info", "warning", "error", "critical"),
     "stream_log_format": ("auto", "json", "console"),
 }
@@ -754,6 +754,9 @@ SLICE_VARIABLES = {
     "transcribing.api_key": ("OPENAI_ASR_API_KEY", SecretStr("k")),
     "answering.engine": ("STREAM_LLM_ENGINE", "local"),
     "answering.model": ("OPENAI_MODEL", "m"),
+    "speaking.kokoro_model": ("STREAM_KOKORO_MODEL", "/k.onnx"),
+    "speaking.kokoro_voices": ("STREAM_KOKORO_VOICES", "/v.bin"),
+    "speaking.kokoro_voice": ("STREAM_KOKORO_VOICE", "am_puck"),
     "answering.named_model": ("OPENAI_MODEL", "n"),
     "answering.gguf": ("STREAM_GGUF_MODEL", "/m.gguf"),
     "answering.own_port": ("PARLEY_PORT", 1024),

@@ -58,5 +58,9 @@ class FakeSound(SimpleNamespace):
         self.streams.append(stream)
         return stream
 
+    def query_devices(self, device: object = None, kind: str | None = None) -> dict[str, Any]:
+        """The default device."""
+        return {"name": "fake", "max_input_channels": 1, "max_output_channels": 1}
+
     RawInputStream = _open
     RawOutputStream = _open

@@ -1,0 +1,75 @@
+"""Speech by Kokoro, a neural synthesizer, in lanes: the best to listen to, and the most work.
+
+An optional extra: `pip install '.[kokoro]'` in the checkout. Model and voices are the user's own
+files (Apache-2.0), named by their paths.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+
+from ...config import Speaking
+from ..failures import EngineUnavailable
+from ..lanes.pool import LanePool, numbered_lanes
+from . import kokoro_worker as worker
+from .interface import Speech
+from .text import speakable
+from .voice import Voice
+
+RATE_HZ = 24_000
+
+SOME_VOICES = ("af_heart", "af_bella", "am_michael", "am_puck", "bf_emma", "bm_george")
+"""The model's best English ones, to suggest."""
+
+
+class KokoroSynthesizer:
+    """Shared by all sessions. A phrase needs no state, so any lane will do, also a new one."""
+
+    voices = SOME_VOICES
+
+    def __init__(self, pool: LanePool, voice: str | None = None) -> None:
+        """`voice` None: the one that is set."""
+        self._pool = pool
+        self._voice = voice
+
+    def with_voice(self, voice: str) -> KokoroSynthesizer:
+        return KokoroSynthesizer(self._pool, voice)
+
+    async def speak(self, text: str) -> Speech:
+        text = speakable(text)
+        if not text:
+            return Speech(pcm16=b"", rate_hz=RATE_HZ)
+        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text, self._voice)
+        return Speech(pcm16=pcm16, rate_hz=rate_hz)
+
+
+def missing(speaking: Speaking) -> str | None:
+    """Why Kokoro cannot speak here, as far as one can see without loading it; None: nothing is
+    missing."""
+    for name, path in (("MODEL", speaking.kokoro_model), ("VOICES", speaking.kokoro_voices)):
+        if path is None:
+            return f"STREAM_KOKORO_{name} is not set: docs/VOICES.md says what it is"
+        if not Path(path).expanduser().exists():
+            return f"{path} is not there"
+    if importlib.util.find_spec("kokoro_onnx") is None:
+        return f"kokoro-onnx is not installed: {worker.INSTALL}"
+    return None
+
+
+def opened(speaking: Speaking) -> Voice:
+    """The voice as the settings describe it; its lanes load it. EngineUnavailable where something
+    is missing."""
+    lacking = missing(speaking)
+    if lacking is not None or speaking.kokoro_model is None or speaking.kokoro_voices is None:
+        raise EngineUnavailable(lacking or "")
+    load = partial(
+        worker.load,
+        str(Path(speaking.kokoro_model).expanduser()),
+        str(Path(speaking.kokoro_voices).expanduser()),
+        speaking.kokoro_voice,
+        speaking.volume,
+    )
+    lanes = numbered_lanes("tts", speaking.workers, load)
+    return Voice(synthesizer=KokoroSynthesizer(LanePool(lanes)), lanes=lanes)

@@ -1,0 +1,81 @@
+"""Who hears, answers and speaks: a plain phrase each, for a server's start and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..config import Settings
+from .asr.choice import choose_recognizer
+from .kit import Engines
+from .llm.interface import Described
+from .llm.local import NO_MODEL
+from .models.packaged import JOE
+from .tts.choice import choose_voice, piper_voice
+
+OWN = "an engine of the embedding program's own"
+
+
+def who(settings: Settings, engines: Engines, chosen: Mapping[str, str]) -> dict[str, str]:
+    """`hears`, `answers` and `speaks` to a phrase, as it is now: a model server may have come or
+    gone since the start. `chosen` is the engine room's, where an embedder's engines are "own"."""
+    responder = engines.responder
+    answers = responder.described() if isinstance(responder, Described) else chosen["llm"]
+    return {
+        "hears": OWN if chosen["asr"] == "own" else _hears(settings),
+        "answers": OWN if answers == "own" else answers,
+        "speaks": OWN if chosen["tts"] == "own" else _speaks(settings),
+    }
+
+
+def _hears(settings: Settings) -> str:
+    transcribing = settings.transcribing
+    match choose_recognizer(transcribing).engine:
+        case "moonshine":
+            folder = transcribing.moonshine_model
+            return f"Moonshine ({Path(folder).name})" if folder else "Moonshine tiny, English"
+        case "whisper":
+            return f"Whisper {transcribing.whisper_model}, {_language(transcribing.language)}"
+        case "pocketsphinx":
+            return "pocketsphinx, English; it mishears one word in three"
+        case "openai":
+            return f"{transcribing.model} at {_host(transcribing.base_url)}"
+
+
+def _speaks(settings: Settings) -> str:
+    speaking = settings.speaking
+    match choose_voice(speaking)[0]:
+        case "piper":
+            path = piper_voice(speaking) or ""
+            packaged = Path(path).name == JOE.files[0].name
+            return f"Piper, voice {JOE.name if packaged else Path(path).stem}"
+        case "pyttsx3":
+            return "eSpeak NG" + (f", voice {speaking.voice}" if speaking.voice else "")
+        case "kokoro":
+            return f"Kokoro, voice {speaking.kokoro_voice}"
+        case "openai":
+            return f"{speaking.model} at {_host(speaking.base_url)}, voice {speaking.model_voice}"
+
+
+def _language(code: str) -> str:
+    return "any language" if code == "auto" else f"language {code}"
+
+
+def _host(base_url: str | None) -> str:
+    return (urlsplit(base_url).netloc.rpartition("@")[2] if base_url else "") or "OpenAI"
+
+
+def how_better(settings: Settings, engines: Engines) -> list[str]:
+    """What would make the conversation better here, and how to have it: one line each, the most
+    useful first. Empty where nothing is missing."""
+    advice = []
+    choice = choose_recognizer(settings.transcribing)
+    if choice.engine == "pocketsphinx" and settings.stream_asr_engine == "auto":
+        advice.append("a better recognizer: `parley models pull moonshine-tiny` (44 MB), restart")
+    if choose_voice(settings.speaking)[0] == "pyttsx3" and settings.stream_tts_engine == "auto":
+        advice.append("a human voice: `parley models pull joe` (63 MB) and piper-tts, restart")
+    responder = engines.responder
+    if isinstance(responder, Described) and NO_MODEL in responder.described():
+        advice.append("a language model: start Ollama or LM Studio, it is found; or OPENAI_API_KEY")
+    return advice

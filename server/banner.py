@@ -1,0 +1,48 @@
+"""What a person is told when a server starts: where to go, who is there, what is missing.
+
+On standard output, beside the log, which is for machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import __version__
+from ..config import Settings
+from ..engines.room import EngineRoom
+
+EVERYWHERE = ("0.0.0.0", "::")
+WIDTH = 9
+
+
+def starting() -> str:
+    return f"Parley {__version__} is starting ..."
+
+
+def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
+    """The lines for a server that can talk."""
+    host = settings.serving.host
+    everywhere = host in EVERYWHERE
+    shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+    described = room.who()
+    lines = [f"Parley is ready: open http://{shown}:{port}/ and press Talk.", ""]
+    lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
+    lines += [_line("better", advice) for advice in room.how_better()]
+    lines.append(_line("clients", f"ws://{shown}:{port}/ws, /stream and /engine"))
+    if everywhere:
+        lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))
+    lines.append(_line("stop", "Ctrl-C; replies may finish, a second Ctrl-C stops at once"))
+    return lines
+
+
+def cannot(problems: Sequence[str]) -> list[str]:
+    """The lines for a server that cannot talk, and will not by waiting."""
+    return [
+        "Parley cannot talk yet:",
+        *(f"  {problem}" for problem in problems),
+        "`parley doctor` says more. Ctrl-C stops it.",
+    ]
+
+
+def _line(name: str, words: str) -> str:
+    return f"  {name:{WIDTH}} {words}"
