@@ -145,7 +145,7 @@ async def _turn_end(room: EngineRoom) -> Check:
             name="turn",
             ok=False,
             detail=f"{name}: {broken}; the words decide",
-            advice="`parley models pull smart-turn`, and STREAM_TURN_MODEL is its path",
+            advice="`parley models pull smart-turn`, or mend STREAM_TURN_MODEL",
         )
     try:
         with trio.fail_after(ANSWER_S):

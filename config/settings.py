@@ -143,6 +143,7 @@ class Settings(Variables):
             engine=self.stream_turn_engine,
             language=self.stream_language,
             model=self.stream_turn_model,
+            models_dir=self.parley_models_dir,
             backchannels=self.stream_backchannels,
         )
 

@@ -41,11 +41,12 @@ class Hearing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turning:
     """What decides when a turn is over. `engine` may be "auto", which depends on the `language`;
-    `model` is the path of smart-turn's."""
+    `model` is the path of smart-turn's, None the one that came in a package, in `models_dir`."""
 
     engine: TurnEngine
     language: str
     model: str | None
+    models_dir: str | None
     backchannels: bool
 
 

@@ -144,7 +144,10 @@ class Variables(BaseSettings):
         description="Silence ending a turn that is certainly not over.",
     )
     stream_turn_model: str | None = Field(
-        default=None, min_length=1, description="Path of the model of smart-turn, an .onnx file."
+        default=None,
+        min_length=1,
+        description="Path of the model of smart-turn, an .onnx file; unset is the one of "
+        "`parley models pull smart-turn`.",
     )
     stream_onset_ms: Milliseconds = Field(
         default=90, ge=10, le=1000, description="Speech it takes until an utterance starts."

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ...config import Turning
+from ..models.folder import models_folder
+from ..models.packaged import SMART_TURN
 from .text import TextTurnEnd
 
 Decided: TypeAlias = Literal["fixed", "text", "smart-turn", "both"]
@@ -20,7 +22,7 @@ def choose_turn_end(turning: Turning) -> tuple[Decided, str]:
             return "text", "auto: needs no model"
         return "fixed", f"auto: no table for the language {turning.language!r}"
     if turning.engine in ("smart-turn", "both"):
-        lacking = missing(turning.model)
+        lacking = missing(turn_model(turning))
         if lacking is not None:
             return "text" if has_table else "fixed", f"{turning.engine}: {lacking}"
     if turning.engine == "text" and not has_table:
@@ -28,9 +30,18 @@ def choose_turn_end(turning: Turning) -> tuple[Decided, str]:
     return turning.engine, ""
 
 
+def turn_model(turning: Turning) -> str | None:
+    """The path of Smart Turn's model: the one that is set, or the one that came in a package; None
+    where there is neither."""
+    if turning.model is not None:
+        return turning.model
+    models_dir = models_folder(turning.models_dir)
+    return str(SMART_TURN.place(models_dir)) if SMART_TURN.lies_in(models_dir) else None
+
+
 def missing(path: str | None) -> str | None:
     """Why Smart Turn cannot be used, as far as one can see without loading it; None where it may
     be."""
     if path is None:
-        return "STREAM_TURN_MODEL is not set; `parley models pull smart-turn` gets one"
+        return "its model is not here; `parley models pull smart-turn`, or set STREAM_TURN_MODEL"
     return None if Path(path).is_file() else f"{path} is not there"

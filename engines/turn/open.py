@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...config import Settings, Turning
 from ..lanes.lane import Lane
 from ..lanes.pool import LanePool
-from .choice import choose_turn_end
+from .choice import choose_turn_end, turn_model
 from .combined import TextAndAudio
 from .fallback import WithFallback
 from .fixed import FixedTurnEnd
@@ -46,7 +46,7 @@ def _by_both(turning: Turning) -> TurnEnd:
 
 def _model_lane(turning: Turning) -> Lane:
     # Without a model `choose_turn_end` has chosen another engine; no path would be a load error.
-    return Lane(TURN_LANE, loader(turning.model or ""))
+    return Lane(TURN_LANE, loader(turn_model(turning) or ""))
 
 
 TURN_ENDS: dict[str, Callable[[Turning], TurnEnd]] = {

@@ -735,6 +735,7 @@ SLICE_VARIABLES = {
     "turning.language": ("STREAM_LANGUAGE", "de"),
     "turning.backchannels": ("STREAM_BACKCHANNELS", True),
     "turning.model": ("STREAM_TURN_MODEL", "/models/turn.onnx"),
+    "turning.models_dir": ("PARLEY_MODELS_DIR", "/srv/models"),
     "hearing_io_speech.vad_engine": ("VAD_ENGINE", "silero"),
     "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
     "hearing_io_speech.silence_ms": ("VAD_SILENCE_DURATION_MS", 309),
