@@ -39,7 +39,7 @@ def sound_library() -> Any:
     try:
         import sounddevice
     except ImportError:
-        raise NoMicrophone("--mic needs sounddevice: pip install 'parley-voice[mic]'") from None
+        raise NoMicrophone("--mic needs sounddevice: pip install sounddevice") from None
     except OSError as error:
         raise NoMicrophone(
             "--mic needs the PortAudio library: apt-get install libportaudio2, "
