@@ -1,4 +1,4 @@
-"""The documentation keeps its word: what it shows parses, runs, exists and leads somewhere."""
+"""The documentation keeps its word: what it shows parses, runs and exists."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,19 +22,14 @@ import typer.main
 from parley.commands.app import app
 from parley.config import SettingsError, load_settings
 from parley.config.variables import Variables
-from support.live_server import open_live_server
 from support.pages import (
     GUIDES,
-    RECORDS,
     ROOT,
     Block,
     Command,
-    anchors_of,
     blocks_of,
     code_spans_of,
     commands_of,
-    links_of,
-    prose_of,
     text_of,
 )
 
@@ -51,14 +44,6 @@ NO_SETTINGS = {"PARLEY_EXAMPLES", "PARLEY_SEEDS", "PARLEY_STRIDE"}
 OURS = re.compile(
     r"(?<![A-Z_])(?:STREAM|WS|VAD|AUDIO|PARLEY|OPENAI)_[A-Z0-9_]*[A-Z0-9](?![A-Z_…*])"
 )
-
-TREE = re.compile(
-    r"(?<![\w/:.\-<…])((?:actors|audio|bench|client|commands|config|conversation|docs|engines|"
-    r"examples|protocol|recording|scripts|server|session|testing|tests|web)/[\w./\-]*)"
-)
-"""A path from the root of the repository."""
-
-NO_PATHS = {"audio/wav"}
 
 pages = pytest.mark.parametrize("page", GUIDES)
 
@@ -114,42 +99,6 @@ def test_a_python_block_runs(
     trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
     if "replayed" in names:
         assert names["replayed"].diverged is None
-
-
-@pytest.mark.slow
-async def test_the_client_of_the_migration_page_gets_its_answer(tmp_path: Path) -> None:
-    (block,) = [b for b in blocks_of("docs/COMING_FROM.md") if b.language == "python"]
-    script = tmp_path / "client.py"
-    async with open_live_server() as server:
-        script.write_text(block.text.replace("ws://127.0.0.1:8765/", server.url("/engine")))
-        with trio.fail_after(30):
-            done = await trio.run_process([sys.executable, str(script)], capture_stdout=True)
-    assert done.stdout.decode() == "That is four.\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("command", "path"), [("talk", "/ws"), ("io_speech.py", "/stream")], ids=["ws", "stream"]
-)
-async def test_the_commands_of_the_migration_page_get_an_answer(
-    command: str, path: str, tmp_path: Path
-) -> None:
-    """As they stand there, but for the address, and by this Python."""
-    (line,) = [
-        c.words
-        for c in commands()
-        if c.where.startswith("docs/COMING_FROM.md") and command in " ".join(c.words)
-    ]
-    async with open_live_server() as server:
-        url = server.url(path)
-        words = [url if word.startswith("ws://") else word for word in line[1:]]
-        module = ["-m", "parley"] if line[0].endswith("parley") else []
-        out = ["--out", str(tmp_path / "reply.wav")] if module else []
-        with trio.fail_after(60):
-            done = await trio.run_process(
-                [sys.executable, *module, *words, *out], capture_stdout=True, cwd=ROOT
-            )
-    assert "what is the weather like today" in done.stdout.decode().lower()
 
 
 def test_the_other_tests_execute_as_many_blocks_as_there_are() -> None:
@@ -291,79 +240,3 @@ def test_a_setting_is_set_to_what_it_may_be(page: str) -> None:
         except SettingsError as error:
             pytest.fail(f"{where}: {error}")
         assert settings.warnings == (), where
-
-
-# Files and links
-
-
-@pages
-def test_a_path_in_this_repository_exists(page: str) -> None:
-    folder = (ROOT / page).parent
-    for path in set(TREE.findall(text_of(page))):
-        name = path.rstrip(".")
-        if name not in NO_PATHS:
-            assert (ROOT / name).exists() or (folder / name).exists(), name
-
-
-@pages
-def test_a_file_of_the_source_exists(page: str) -> None:
-    names = {
-        path.name
-        for room in (ROOT, *(p for p in ROOT.iterdir() if p.name[0] not in "._"))
-        for path in (room.glob("*") if room == ROOT else room.rglob("*"))
-    }
-    for span in code_spans_of(page):
-        if re.fullmatch(r"\w+\.(py|js|md)", span):
-            assert span in names, span
-
-
-@pytest.mark.parametrize("page", [*GUIDES, *RECORDS])
-def test_a_link_leads_somewhere(page: str) -> None:
-    for link in links_of(page):
-        if "://" in link:
-            continue
-        path, _, anchor = link.partition("#")
-        target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
-        assert target.exists(), link
-        if anchor:
-            assert anchor in anchors_of(str(target.relative_to(ROOT))), link
-
-
-def test_the_index_has_every_page() -> None:
-    listed = {link.partition("#")[0] for link in links_of("docs/README.md")}
-    there = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert there <= listed
-
-
-# What no page says
-
-
-OTHER_FILES = ("Makefile", "Dockerfile", ".dockerignore", "examples/audio/README.md")
-
-HOSTS = {
-    *("127.0.0.1", "trio.readthedocs.io", "mcap.dev", "foxglove.dev", "caddyserver.com"),
-    *("github.com", "host.docker.internal"),
-}
-"""Whose addresses the pages may hold. No package index is among them, and no registry of images or
-models: which one is asked is the reader's own setting."""
-
-
-@pytest.mark.parametrize("page", [*GUIDES, *RECORDS, *OTHER_FILES])
-def test_no_page_has_the_address_of_a_registry(page: str) -> None:
-    found = set(re.findall(r"(?:https?|wss?)://([\w.\-]+)", text_of(page)))
-    assert {host for host in found if not host.endswith(".example.org")} <= HOSTS
-
-
-@pytest.mark.parametrize("page", [*GUIDES, *RECORDS])
-def test_no_page_names_a_place_of_the_machine_that_it_was_written_on(page: str) -> None:
-    places = {str(ROOT), str(Path.home()), tempfile.gettempdir()} - {"/"}
-    assert [place for place in places if re.search(rf"{re.escape(place)}\b", text_of(page))] == []
-
-
-@pages
-def test_the_english_is_plain(page: str) -> None:
-    """A question may begin with "Who"; a statement that does puzzles its reader."""
-    text = prose_of(page)
-    assert re.findall(r"\b(?:ears?|papers?)\b", text, re.IGNORECASE) == []
-    sentences = re.findall(r"(?:^|[.:;]\s+|\|\s*)(Who [^.?!|]*[.?!|])", text, re.MULTILINE)
-    assert [sentence for sentence in sentences if not sentence.endswith("?")] == []
