@@ -22,7 +22,7 @@ from .utterance import Heard
 
 HEADPHONES = "wear headphones: through loudspeakers Parley hears itself and falls silent"
 
-INSTALL = "pip install '.[mic]' in the checkout, or pip install sounddevice"
+INSTALL = "pip install sounddevice"
 
 MAX_FRAMES = 50
 """5 s of 100 ms frames: a hiccup of the network; behind more than that nobody talks on."""

@@ -25,7 +25,8 @@ from .voices import voices_app
 
 app = typer.Typer(
     name="parley",
-    help="A real-time voice server that you can interrupt.",
+    help="A voice server: speech in, spoken answers out, and you can interrupt it. "
+    "Begin with `parley demo` or `parley serve`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -72,11 +73,13 @@ def parley(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Start the server. Ctrl-C lets replies finish; a second one ends at once."""
+    """Start the server. Ctrl-C lets replies finish; a second Ctrl-C stops at once."""
     settings = _settings({"parley_host": host, "parley_port": port}, config)
     from ..server.process import CannotListen, serve_until_signalled
 
@@ -90,19 +93,26 @@ def serve(
 @app.command()
 def talk(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Recordings to say, as WAV.", metavar="FILE.wav...")
+        list[Path] | None,
+        typer.Argument(help="WAV files to play to the server.", metavar="FILE.wav..."),
     ] = None,
-    mic: Annotated[bool, typer.Option("--mic", help="Use the microphone.")] = False,
-    url: Annotated[str, typer.Option(help="The server.")] = "ws://127.0.0.1:8084/ws",
+    mic: Annotated[
+        bool, typer.Option("--mic", help="Use the microphone instead of files.")
+    ] = False,
+    url: Annotated[str, typer.Option(help="The server's address.")] = "ws://127.0.0.1:8084/ws",
     out: Annotated[
         Path | None,
         typer.Option(help="Also write the replies here: a folder, or NAME.wav for one recording."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not play the replies.")] = False,
-    speed: Annotated[float, typer.Option(help="Times real time.", min=0.1, max=100)] = 1.0,
-    chunk_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    speed: Annotated[
+        float, typer.Option(help="How many times real time to send at.", min=0.1, max=100)
+    ] = 1.0,
+    chunk_ms: Annotated[
+        int, typer.Option(help="Milliseconds of audio in a frame.", min=10, max=1000)
+    ] = 100,
 ) -> None:
-    """Talk to a server: say recordings, or speak, and watch what it hears and answers."""
+    """Talk to a running server, with WAV files or a microphone; shows what it hears and answers."""
     if bool(files) == mic:
         fail("say what to talk with: one or more WAV files, or --mic", USAGE)
     from ..client.talk import talk as have_talk
@@ -124,13 +134,13 @@ def talk(
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Recordings with their words.txt; none: the eight that Parley has."),
+        typer.Argument(help="Folder of WAV files with a words.txt; none: Parley's own eight."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where replies and figures are written.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the replies and the figures.")] = Path(
         "demo-out"
     ),
 ) -> None:
-    """Start a server on a free port, hold a conversation with recordings, show the latencies."""
+    """Try it: start a server on a free port, play recordings to it, show answers and latencies."""
     from ..client.demo import EXAMPLES
     from ..client.demo import demo as hold_demo
 
@@ -139,7 +149,7 @@ def demo(
 
 @app.command()
 def doctor(config: ConfigFile = None) -> None:
-    """Say which engines are usable here, and what to do about those that are not."""
+    """Check which engines work on this machine, and what to do about those that do not."""
     settings = _settings(config=config)
     from .doctor import examine, show
 

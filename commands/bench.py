@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 bench_app = typer.Typer(
     name="bench",
-    help="Measure this machine: each command prints a table and writes a JSON file.",
+    help="Measure this machine. Each command prints a table and writes a JSON file.",
     no_args_is_help=True,
 )
 
@@ -51,30 +51,37 @@ def _write(result: Result, out: Path, console: Console) -> None:
 @bench_app.command()
 def sessions(
     count: Annotated[
-        str, typer.Option("--sessions", help="How many at once; several loads with commas.")
+        str,
+        typer.Option("--sessions", help="Sessions at once; several loads, separated by commas."),
     ] = "100",
-    seconds: Annotated[float, typer.Option(help="How long each load is measured.", min=1)] = 60,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds for which each load is measured.", min=1)
+    ] = 60,
     engines: Annotated[
         str, typer.Option(help="instant: the framework alone; real: the server as it is served.")
     ] = "instant",
     talking: Annotated[
-        int | None, typer.Option(help="How many may talk at the same time; without: all.", min=1)
+        int | None,
+        typer.Option(help="How many may talk at the same time; the default is all.", min=1),
     ] = None,
     talk_on: Annotated[
         bool, typer.Option("--talk-on", help="Cancel each reply and talk on; prompt-voice only.")
     ] = False,
     dialects: Annotated[
-        str, typer.Option(help="prompt-voice, io-speech, newspeech; sessions take turns.")
+        str, typer.Option(help="Protocols, separated by commas; sessions take turns.")
     ] = "prompt-voice,io-speech,newspeech",
-    frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    frame_ms: Annotated[
+        int, typer.Option(help="Milliseconds of audio in a frame.", min=10, max=1000)
+    ] = 100,
     settle: Annotated[
-        float, typer.Option(help="Seconds of talk before those that count.", min=1)
+        float, typer.Option(help="Seconds of talk before the measurement begins.", min=1)
     ] = 8,
     recordings: Annotated[
-        Path, typer.Option(help="What callers say to real engines: WAVs with words.txt.")
+        Path,
+        typer.Option(help="Folder that callers play to real engines: WAV files with a words.txt."),
     ] = Path("examples/audio"),
     profile: Annotated[
-        bool, typer.Option("--profile", help="Say where the server's time goes; slows it down.")
+        bool, typer.Option("--profile", help="Show where the server's time goes; slows it down.")
     ] = False,
     out: Out = OUT,
 ) -> None:
@@ -111,16 +118,16 @@ def sessions(
 @bench_app.command()
 def asr(
     shapes: Annotated[
-        str, typer.Option(help="Shapes of Whisper to time: tiny, base, small.")
+        str, typer.Option(help="Sizes of Whisper to time: tiny, base, small.")
     ] = "tiny,base,small",
-    times: Annotated[int, typer.Option(help="How often each decode is timed.", min=1)] = 7,
+    times: Annotated[int, typer.Option(help="How often to time each decode.", min=1)] = 7,
     threads: Annotated[int, typer.Option(help="Threads per decode.", min=1)] = 1,
     recordings: Annotated[
-        Path, typer.Option(help="What the configured engine hears: WAVs with words.txt.")
+        Path, typer.Option(help="Folder for the configured engine: WAV files with a words.txt.")
     ] = Path("examples/audio"),
     out: Out = OUT,
 ) -> None:
-    """What hearing costs: Whisper on tight windows, growth with length, the configured engine."""
+    """What speech recognition costs: Whisper's windows, growth with length, your engine."""
     from rich.console import Console
 
     from ..audio.wav import NotAWav
@@ -147,19 +154,21 @@ def asr(
 @bench_app.command()
 def vad(
     audio: Annotated[
-        Path, typer.Option(help="Whose speech is used: a folder of WAVs.", metavar="FOLDER")
+        Path, typer.Option(help="Folder of WAV files with the speech to use.", metavar="FOLDER")
     ] = Path("examples/audio"),
     babble: Annotated[
         Path | None,
-        typer.Option(help="Whose voices the babble is of; without: the same.", metavar="FOLDER"),
+        typer.Option(
+            help="Folder of WAV files for the babble; the default is the same.", metavar="FOLDER"
+        ),
     ] = None,
     detectors: Annotated[
-        str, typer.Option(help="webrtc 2, webrtc 3, energy, newspeech, silero; with commas.")
+        str, typer.Option(help="Detectors, separated by commas.")
     ] = "webrtc 2,webrtc 3,energy,newspeech,silero",
-    seconds: Annotated[float, typer.Option(help="At least so much audio.", min=1)] = 130,
+    seconds: Annotated[float, typer.Option(help="Seconds of audio, at least.", min=1)] = 130,
     out: Out = OUT,
 ) -> None:
-    """How well the detectors hear speech in silence, white noise, hum and babble."""
+    """How well the detectors find speech in silence, white noise, hum and babble."""
     from rich.console import Console
 
     from ..audio.wav import NotAWav
@@ -185,13 +194,15 @@ def vad(
 @bench_app.command()
 def turn(
     recordings: Annotated[
-        Path, typer.Option(help="What is said: WAVs with words.txt.", metavar="FOLDER")
+        Path, typer.Option(help="Folder of WAV files with a words.txt.", metavar="FOLDER")
     ] = Path("examples/audio"),
-    passes: Annotated[int, typer.Option(help="How often all of it is said.", min=1)] = 1,
-    frame_ms: Annotated[int, typer.Option(help="Audio per frame.", min=10, max=1000)] = 100,
+    passes: Annotated[int, typer.Option(help="How often to play all of them.", min=1)] = 1,
+    frame_ms: Annotated[
+        int, typer.Option(help="Milliseconds of audio in a frame.", min=10, max=1000)
+    ] = 100,
     out: Out = OUT,
 ) -> None:
-    """How long a person waits for an answer, stage by stage, with the engines configured."""
+    """How long a person waits for an answer, stage by stage, with the configured engines."""
     from rich.console import Console
 
     from ..audio.wav import NotAWav
@@ -217,11 +228,15 @@ def turn(
 
 
 TurnSet = Annotated[
-    Path, typer.Option("--set", help="Where the labelled turns are, or will be.", metavar="FOLDER")
+    Path,
+    typer.Option(
+        "--set", help="Folder of the labelled turns; made if it is missing.", metavar="FOLDER"
+    ),
 ]
 TURN_SET = Path("bench-out/turn-set")
 TurnModel = Annotated[
-    Path | None, typer.Option(help="Smart Turn's; without one it is left out.", metavar="FILE")
+    Path | None,
+    typer.Option(help="Smart Turn's model; without it that engine is left out.", metavar="FILE"),
 ]
 
 
@@ -230,12 +245,13 @@ def turn_ends(
     folder: TurnSet = TURN_SET,
     model: TurnModel = None,
     readings: Annotated[
-        Path | None, typer.Option(help="Further recordings: a folder of WAVs.", metavar="FOLDER")
+        Path | None,
+        typer.Option(help="Folder of further recordings, as WAV files.", metavar="FOLDER"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which voice says what.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed for which voice says what.")] = 1,
     out: Out = OUT,
 ) -> None:
-    """How often each end-of-turn engine cuts a speaker off, and how late it is sure."""
+    """How often each end-of-turn engine cuts a speaker off, and how late it decides."""
     from rich.console import Console
 
     from ..audio.wav import NotAWav
@@ -260,12 +276,14 @@ def turn_ends(
 def turn_live(
     folder: TurnSet = TURN_SET,
     model: TurnModel = None,
-    most: Annotated[int | None, typer.Option(help="Only so many of the turns.", min=1)] = None,
+    most: Annotated[
+        int | None, typer.Option(help="Use only this many of the turns.", min=1)
+    ] = None,
     talkers: Annotated[int, typer.Option(help="How many talk at once.", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="Which voice says what.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed for which voice says what.")] = 1,
     out: Out = OUT,
 ) -> None:
-    """The same turns said to a server in real time: cut off, first reply audio, what it costs."""
+    """The same turns, played to a server in real time: cut off, first reply audio, and cost."""
     from rich.console import Console
 
     from ..audio.wav import NotAWav
@@ -295,13 +313,13 @@ def turn_live(
 def report(
     results: Annotated[
         list[Path] | None,
-        typer.Argument(help="Result files, or folders of them; without: bench-out."),
+        typer.Argument(help="Result files, or folders of them; the default is bench-out."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="The page.", metavar="FILE.html")] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", help="File for the page.", metavar="FILE.html")
+    ] = Path("report.html"),
 ) -> None:
-    """Draw results as one page of HTML that needs nothing but itself."""
+    """Draw results as one HTML page that needs no other file."""
     from ..bench.report import write_report
     from ..bench.stored import NotAResult
 

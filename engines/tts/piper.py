@@ -1,6 +1,6 @@
 """Speech by Piper, a neural synthesizer, in lanes: a voice is a file, and no network is asked.
 
-An optional extra: `pip install 'parley-voice[piper]'`, GPL-3.0-or-later.
+An optional extra: `pip install 'piper-tts>=1.3'`, GPL-3.0-or-later.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ Hebrew) it wants further packages, or downloads a model."""
 
 RATES_HZ = range(8000, 48_001)
 
-INSTALL = "pip install 'parley-voice[piper]'"
+INSTALL = "pip install 'piper-tts>=1.3'"
 
 _voice: Any = None
 _synthesis: Any = None

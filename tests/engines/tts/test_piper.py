@@ -223,7 +223,7 @@ def test_without_the_extra_it_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "piper", None)
-    with pytest.raises(EngineUnavailable, match=r"pip install 'parley-voice\[piper\]'"):
+    with pytest.raises(EngineUnavailable, match=r"pip install 'piper-tts>=1\.3'"):
         worker.load(str(write_voice(tmp_path)))
 
 
@@ -253,7 +253,7 @@ def test_auto_takes_pyttsx3_and_says_what_is_missing(
     path = write_voice(tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert chosen(stream_tts_engine="auto", stream_piper_voice=str(path)) == (
-        "pyttsx3 (auto: piper-tts is not installed: pip install 'parley-voice[piper]')"
+        "pyttsx3 (auto: piper-tts is not installed: pip install 'piper-tts>=1.3')"
     )
     Path(f"{path}.json").unlink()
     assert chosen(stream_tts_engine="auto", stream_piper_voice=str(path)) == (
