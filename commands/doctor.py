@@ -250,7 +250,7 @@ def _microphone() -> Check:
             ok=False,
             needed=False,
             detail="for `parley talk --mic`: sounddevice is not installed",
-            advice="pip install 'parley-voice[mic]'",
+            advice="pip install sounddevice",
         )
     try:
         import sounddevice

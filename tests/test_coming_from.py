@@ -63,7 +63,7 @@ async def test_the_client_of_the_migration_page_gets_its_answer(tmp_path: Path) 
         script.write_text(block.text.replace("ws://127.0.0.1:8765/", server.url("/engine")))
         with trio.fail_after(30):
             done = await trio.run_process([sys.executable, str(script)], capture_stdout=True)
-    assert "four" in done.stdout.decode()
+    assert "2 plus 2 is 4" in done.stdout.decode()
 
 
 @pytest.mark.slow

@@ -330,7 +330,7 @@ def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     check = parley.commands.doctor._microphone()
     assert (check.ok, check.needed) == (False, False)
-    assert check.advice == "pip install 'parley-voice[mic]'"
+    assert check.advice == "pip install sounddevice"
 
 
 def test_without_portaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
