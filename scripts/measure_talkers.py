@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 import trio
-from measure_words import recordings
+from measure_words import recordings  # type: ignore[import-not-found]
 
 from parley.bench.burden import burden_of
 from parley.client.conversation import Pace
@@ -129,8 +129,8 @@ def show(outcome: Outcome, alone: dict[str, set[str]]) -> None:
     for utterance in said:
         if utterance.transcript not in alone.get(utterance.name, {utterance.transcript}):
             print(f"    {utterance.name}: {utterance.transcript!r}, alone {alone[utterance.name]}")
-        for problem in utterance.problems:
-            print(f"    {utterance.name}: {problem.code} {problem.message}")
+        for told in utterance.problems:
+            print(f"    {utterance.name}: {told.code} {told.message}")
     for problem in outcome.problems:
         print(f"    {problem}")
 

@@ -76,6 +76,12 @@ def doubled(words: list[str]) -> bool:
     return False
 
 
+def says_twice(text: str) -> bool:
+    """Whether it is one word twice or more and nothing else, or holds words that are doubled."""
+    words = plain_words(text)
+    return doubled(words) or (len(words) > 1 and len(set(words)) == 1)
+
+
 def repeats(words: list[str]) -> bool:
     """Whether some words follow themselves more often than anybody says them."""
     for length, times in REPEATS.items():

@@ -21,7 +21,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from .careful_decode import CarefulDecode
-from .decoded import Decoded
+from .decoded import Decoded, Guard, says_twice
 from .decoding import Decoding, Job
 from .interface import Hypothesis, Transcript
 from .quiet_cuts import pieces, quiet_point, seconds_of
@@ -44,6 +44,11 @@ PARTIAL_LIMIT_S = 5.0
 """A partial that takes longer is given up: what it would say is old."""
 PARTIAL_GAP_S = 0.25
 """Between the beginnings of two partials of an utterance, where there is time enough."""
+FIRST_GAP_S = 0.1
+"""Before there were any words: half a second is decoded in no time, and somebody waits for a sign
+that they are heard."""
+SNIPPET_S = 2.0
+"""Of less, models say what they heard twice ("Two, two,"): no partial says anything twice."""
 SHARE = 0.6
 """Of the lanes' time for partials; the rest is the finals'."""
 
@@ -82,6 +87,8 @@ class Utterance:
     """The words before the cut, as the final will have them."""
     kept: list[Kept] = field(default_factory=list)
     """What partials know behind the cut, in order, without a gap."""
+    told: bool = False
+    """Whether a partial was believed yet."""
     partial_ms: float = 0.0
     """What the last partial took of the engine's time."""
     last: tuple[int, ...] = ()
@@ -147,8 +154,9 @@ class Utterance:
         fresh_s = seconds_of(len(self.audio) - self.asked_bytes)
         # The more people talk, the longer each waits, so that all partials fit in their share.
         fair_s = self.partial_s * talkers_per_lane / SHARE
-        wait_s = max(PARTIAL_GAP_S, min(fair_s, PARTIAL_LIMIT_S))
-        return fresh_s >= PARTIAL_GAP_S / 2 and now_s >= self.asked_s + wait_s
+        gap_s = PARTIAL_GAP_S if self.told else FIRST_GAP_S
+        wait_s = max(gap_s, min(fair_s, PARTIAL_LIMIT_S))
+        return fresh_s >= gap_s / 2 and now_s >= self.asked_s + wait_s
 
     def partial_job(self) -> Job:
         """The next partial's decode, with all the audio there is by now."""
@@ -166,10 +174,14 @@ class Utterance:
         believed."""
         self.note(decoded)
         self.partial_ms = decoded.ms
-        if guard := self.decoding.guard(decoded):
+        guard = self.decoding.guard(decoded)
+        if guard is None and seconds_of(covered) < SNIPPET_S and says_twice(decoded.text):
+            guard = Guard.DOUBLED
+        if guard:
             self.doubts[guard.value] += 1
             self._forget()  # perhaps that was the trap
             return None
+        self.told = True
         # The last word of what agrees may be one that is just being said.
         self.agreed = common(self.last, decoded.tokens)[:-1]
         self.last = decoded.tokens

@@ -8,12 +8,16 @@ from .rule import Answer, Asked, Rule
 NOT_HEARD = "I did not catch that. Please say it again."
 
 NO_MODEL = (
-    "No language model is connected, so I cannot answer that. "
+    "I do not know that: no language model is connected. "
     "I can tell the time, do sums, or set a timer. Say help to hear what else."
 )
 """Said once in a conversation, as far as it is remembered."""
 
-STILL_NO_MODEL = "I cannot answer that without a language model."
+BEGINS = NO_MODEL.partition(".")[0]
+"""By which it is known that it was said. Both are short up to the colon: that is heard first, while
+the rest is made."""
+
+STILL_NO_MODEL = "I do not know that: I have no language model."
 
 RULES: tuple[Rule, ...] = (
     talk.repeat,
@@ -43,5 +47,5 @@ def answer(asked: Asked) -> Answer:
         found = rule(asked)
         if found is not None:
             return found if isinstance(found, Answer) else Answer(found)
-    told = any(said.startswith(NO_MODEL[:40]) for said in asked.said_by("assistant"))
+    told = any(said.startswith(BEGINS) for said in asked.said_by("assistant"))
     return Answer(STILL_NO_MODEL if told else NO_MODEL)

@@ -42,12 +42,35 @@ def utterance(seconds: float = 0, language: str = "en") -> Utterance:
 def test_a_partial_is_due_when_there_is_new_audio_and_the_gap_has_passed() -> None:
     one = utterance(1)
     assert one.due(0.0, 1.0)
+    one.partial(decoded("a b"), 32_000)
     one.asked_s = 10.0
     one.partial_job()
     assert not one.due(20.0, 1.0)  # nothing new
     one.feed(SECOND)
     assert not one.due(10.2, 1.0)
     assert one.due(10.25, 1.0)
+
+
+def test_until_there_are_words_it_is_looked_more_often() -> None:
+    one = utterance(0.4)
+    one.asked_s = 10.0
+    one.partial_job()
+    one.feed(bytes(2 * 1600))  # 100 ms
+    assert not one.due(10.09, 1.0)
+    assert one.due(10.1, 1.0)
+    one.partial(decoded("silence"), 16_000)  # not believed, so there are still none
+    assert one.due(10.1, 1.0)
+    one.partial(decoded("a"), 16_000)
+    assert not one.due(10.2, 1.0)
+
+
+@pytest.mark.parametrize("text", ["Two, two,", "One. One. One.", "Is it? Is it?", "a b c a b c"])
+def test_a_partial_of_a_snippet_says_nothing_twice(text: str) -> None:
+    one = utterance(1.5)
+    assert one.partial(decoded(text), 48_000) is None
+    assert one.doubts == {"doubled": 1}
+    longer = utterance(3)
+    assert longer.partial(decoded(text), 96_000) is not None
 
 
 def test_partials_come_less_often_the_more_people_talk_but_never_stop() -> None:
