@@ -43,8 +43,15 @@ async def test_an_example_does_what_the_page_says(number: int, expected: str | l
 async def test_the_example_under_virtual_time_passes(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    await run_block(3)["test_a_question_is_answered"](autojump_clock)
+    await run_block(4)["test_a_question_is_answered"](autojump_clock)
+
+
+async def test_the_example_that_comes_back_does(autojump_clock: trio.testing.MockClock) -> None:
+    async with run_block(3)["Patient"]().reply([]) as tokens:
+        said = [token async for token in tokens]
+    assert said[0] == "Give me a minute."
+    assert said[1].after_s == 60
 
 
 def test_every_example_is_executed_here() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
