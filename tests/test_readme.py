@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 import trio
-from typer.testing import CliRunner
 
 from parley.audio.wav import read_wav
-from parley.commands.app import app
 from support.live_server import open_live_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,24 +57,6 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert {"run", "test", "demo"} <= wanted
     for target in wanted:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-def test_every_parley_command_in_the_readme_exists() -> None:
-    found = 0
-    for command in commands():
-        program = next((n for n, word in enumerate(command) if word.endswith("bin/parley")), None)
-        if program is None:
-            continue
-        found += 1
-        _, subcommand, *arguments = command[program:]
-        result = CliRunner().invoke(app, [subcommand, "--help"])
-        assert result.exit_code == 0, command
-        for argument in arguments:
-            if argument.startswith("--"):
-                assert argument in result.output, command
-            else:
-                assert (ROOT / argument).exists(), command
-    assert found >= 3
 
 
 def test_the_recordings_in_the_readme_can_be_played() -> None:
