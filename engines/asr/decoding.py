@@ -21,6 +21,12 @@ Decode: TypeAlias = Callable[[Sequence[Job]], list[Decoded]]
 class Decoding(Protocol):
     """PCM16 at 16 kHz goes in as bytes; `language` is a code, or "" to find out."""
 
+    @property
+    def late_ms(self) -> float:
+        """A partial that took longer is the last one to look so far back: the next ones would take
+        longer still, and what they say would be older."""
+        ...
+
     def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Job:
         """A quick look. `begins`: the tokens with which two looks in a row have begun."""
         ...

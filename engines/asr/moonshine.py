@@ -27,6 +27,10 @@ from .recognizer import Recognizer
 EXPECTED = Expected(rtf=0.03, final_s=0.08)
 """On a core of 2026."""
 
+LATE_MS = 70.0
+"""So long takes a look at some four seconds. Who talks on would soon cost a core for themselves, by
+partials alone; what is kept for them costs one more look each time."""
+
 OTHERWISE_MS = 300
 """Silence around the second look at what was not believed: a loop seldom begins twice."""
 
@@ -53,6 +57,8 @@ def guard_of(decoded: Decoded) -> Guard | None:
 @dataclass(frozen=True, slots=True)
 class MoonshineDecoding:
     """Partials and finals look at the same audio in the same way: it costs little enough."""
+
+    late_ms: float = LATE_MS
 
     def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Pass:
         return Pass(pcm16=pcm16)

@@ -7,8 +7,8 @@ kept (it is settled); from then on only the tail is looked at. So partials cost 
 of speech however long one talks, and no decode holds a lane for longer than one tail takes.
 
 Where the model is slow for its machine, partials have a shorter way: as soon as one takes longer
-than LATE_MS, what the tail begins with is decoded once more, greedily, and kept for partials alone.
-So they stay young, and the final still has its whole tail.
+than the engine's `late_ms`, what the tail begins with is decoded once more, greedily, and kept for
+partials alone. So they stay young, and the final still has its whole tail.
 
 Each decode is a job that is made here, and its result is given back here.
 """
@@ -34,16 +34,14 @@ enough from the end for the last words to keep their context."""
 
 SHORTEST_S = 0.1
 """Less holds no word."""
-LATE_MS = 140.0
-"""A partial that took longer is the last one to look so far back: the next ones would take longer
-still, and be told later than 250 ms after what they cover."""
 KEPT_S = (1.5, 1.2)
 """What is kept for partials is at least so long, and ends at least so long before the newest audio:
 a cut wants words on both sides."""
 PARTIAL_LIMIT_S = 5.0
 """A partial that takes longer is given up: what it would say is old."""
-PARTIAL_GAP_S = 0.25
-"""Between the beginnings of two partials of an utterance, where there is time enough."""
+PARTIAL_GAP_S = 0.35
+"""Between the beginnings of two partials of an utterance, where there is time enough. Nobody reads
+faster than three times a second, and each looks at all that was said."""
 FIRST_GAP_S = 0.1
 """Before there were any words: half a second is decoded in no time, and somebody waits for a sign
 that they are heard."""
@@ -213,7 +211,7 @@ class Utterance:
     def to_keep(self) -> Cut | None:
         """What partials should look at no more, as the last one was slow; None where it was not,
         or where that is too short to be cut."""
-        if self.partial_ms <= LATE_MS or self.looked_s <= sum(KEPT_S):
+        if self.partial_ms <= self.decoding.late_ms or self.looked_s <= sum(KEPT_S):
             return None
         least_s, rest_s = KEPT_S
         looked = bytes(self.audio[self.looked_from :])

@@ -28,6 +28,10 @@ again."""
 LEAST_WINDOW_S = 3.0
 
 
+LATE_MS = 140.0
+"""More than this, and partials are told later than 250 ms after what they cover."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhisperDecoding:
     """What a decode looks at, and what of it is believed. A second look is in the window that the
@@ -35,6 +39,7 @@ class WhisperDecoding:
 
     beam: int
     """Of the final pass; partials are greedy."""
+    late_ms: float = LATE_MS
     guard: Callable[[Decoded], Guard | None] = guard_of
     tokens: Callable[[float], int] = token_cap
     """The most for so many seconds of audio."""

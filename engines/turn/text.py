@@ -43,7 +43,8 @@ MARKED_ASKED = 0.95
 MARKED_WANTING = 0.2
 """A full stop behind a word that wants more: the recognizer's, likely."""
 MARKED_OPEN = 0.12
-"""A comma, a dash, three dots."""
+"""A dash, three dots. A comma is a recognizer's guess at a short silence ("Two people,"): it
+leaves open whether the words are complete."""
 
 LONGEST_PHRASE = 4
 """Words of the longest phrase at the end that is looked up."""
@@ -55,7 +56,8 @@ CLAUSE_WORDS = 7
 STATED_WORDS = 4
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.,:-][^\W_]+)*['\u2019]?")
-_ENDS_OPEN = re.compile(r"(?:\.\.\.|\u2026|[,;:\u2013\u2014-])\s*$")
+_ENDS_OPEN = re.compile(r"(?:\.\.\.|\u2026|[;:\u2013\u2014-])\s*$")
+_ENDS_WITH_COMMA = re.compile(r",\s*$")
 _ENDS_ASKING = re.compile(r"\?[\"'\u201d]?\s*$")
 _ENDS_CLOSED = re.compile(r"[.!\u3002][\"'\u201d]?\s*$")
 
@@ -86,6 +88,8 @@ def completeness(text: str, table: Table) -> float:
     if _ENDS_OPEN.search(text):
         return MARKED_OPEN
     likely = _of_words(said, table)
+    if _ENDS_WITH_COMMA.search(text):
+        return min(likely, EITHER)
     if _ENDS_ASKING.search(text):
         return MARKED_ASKED
     if _ENDS_CLOSED.search(text):

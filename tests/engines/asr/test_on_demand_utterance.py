@@ -8,7 +8,6 @@ import pytest
 
 from parley.engines.asr.decoded import Decoded, Guard
 from parley.engines.asr.on_demand_utterance import (
-    LATE_MS,
     PARTIAL_LIMIT_S,
     SETTLED_S,
     TAIL_S,
@@ -16,7 +15,7 @@ from parley.engines.asr.on_demand_utterance import (
     common,
 )
 from parley.engines.asr.quiet_cuts import seconds_of
-from parley.engines.asr.whisper import WhisperDecoding
+from parley.engines.asr.whisper import LATE_MS, WhisperDecoding
 from parley.engines.asr.whisper_window import FULL_FRAMES
 
 SECOND = bytes(32_000)
@@ -47,8 +46,8 @@ def test_a_partial_is_due_when_there_is_new_audio_and_the_gap_has_passed() -> No
     one.partial_job()
     assert not one.due(20.0, 1.0)  # nothing new
     one.feed(SECOND)
-    assert not one.due(10.2, 1.0)
-    assert one.due(10.25, 1.0)
+    assert not one.due(10.3, 1.0)
+    assert one.due(10.35, 1.0)
 
 
 def test_until_there_are_words_it_is_looked_more_often() -> None:

@@ -78,10 +78,21 @@ def test_a_full_stop_counts_less_behind_a_word_that_wants_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["I live in London,", "I live in London...", "I live in London \u2014"]
+    "text", ["I live in London...", "I live in London \u2014", "I live in London:"]
 )
 def test_a_mark_that_leaves_it_open_is_believed(text: str) -> None:
     assert completeness(text, TABLES["en"]) < 0.2
+
+
+@pytest.mark.parametrize("text", ["Two people,", "I live in London,", "Turn the light on,"])
+def test_a_comma_leaves_it_open_whether_more_comes(text: str) -> None:
+    """Recognizers write one where somebody paused, whatever was said."""
+    table = TABLES["en"]
+    assert completeness(text, table) == 0.4 < completeness(text.rstrip(","), table)
+
+
+def test_a_comma_makes_nothing_more_complete_than_its_words() -> None:
+    assert completeness("I would like a,", TABLES["en"]) < 0.1
 
 
 def test_a_number_of_many_digits_may_be_complete_and_one_of_few_is_not() -> None:
