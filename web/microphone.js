@@ -13,8 +13,9 @@ export class Microphone extends EventTarget {
   /** Open it, one at a time. Rejects with what getUserMedia throws, or with one named InsecureError.
    * @param {AudioContext} context
    * @param {number} rateHz What the frames shall have, whatever the context has.
+   * @param {string} [deviceId] Which one; "", or one that is gone: as the system has chosen.
    */
-  static async open(context, rateHz) {
+  static async open(context, rateHz, deviceId = "") {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw Object.assign(new Error("no secure context"), { name: "InsecureError" });
     }
@@ -24,6 +25,7 @@ export class Microphone extends EventTarget {
         noiseSuppression: true,
         autoGainControl: true,
         channelCount: 1,
+        ...(deviceId && { deviceId: { ideal: deviceId } }),
       },
     });
     try {
@@ -45,6 +47,16 @@ export class Microphone extends EventTarget {
     this._node.port.onmessage = ({ data }) => this._tell("frame", data);
     for (const track of stream.getTracks()) track.onended = () => this._tell("ended");
     this._source.connect(this._node);
+  }
+
+  /** The id of the device that it really is. */
+  get deviceId() {
+    return this._stream.getAudioTracks()[0]?.getSettings().deviceId ?? "";
+  }
+
+  /** Deaf, frames are silence. @param {boolean} on */
+  set deaf(on) {
+    for (const track of this._stream.getTracks()) track.enabled = !on;
   }
 
   close() {

@@ -152,6 +152,13 @@ class Tab:
                 raise AssertionError(f"not after {timeout_s:g} s: {condition}; told: {told}")
             self.page.wait_for_timeout(50)
 
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """With the drawer open."""
+        self.page.click("#open-settings")
+        yield
+        self.page.click("#settings .close")
+
     def finals(self) -> list[str]:
         return [event["text"] for event in self.told("final")]
 
