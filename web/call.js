@@ -11,6 +11,7 @@ import { microphoneAdvice } from "./advice.js";
 import { Client, DIALECTS } from "./client.js";
 import { Ducking } from "./ducking.js";
 import { Microphone } from "./microphone.js";
+import { PlayedAccount } from "./played_account.js";
 import { takeContext, giveContextBack } from "./sound.js";
 import { Speaker } from "./speaker.js";
 
@@ -21,8 +22,6 @@ const CLIENT_EVENTS = [
 /** All that a call tells. */
 export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online"];
 
-/** How often the server is told what was played. */
-const TELL_MS = 200;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 
 export class Call extends EventTarget {
@@ -54,11 +53,7 @@ export class Call extends EventTarget {
     this._over = false;
     this._failures = 0;
     this._ducking = null;
-    this._playedMs = 0;
-    /** The reply that is played: where it began, and what was told of it. */
-    this._reply = null;
-    this._replyIsWhole = false;
-    this._flushing = false;
+    this._account = new PlayedAccount((ms, flushed) => this._client?.tellPlayed(ms, flushed));
     /** Words that were typed while there was no connection. */
     this._unsent = [];
   }
@@ -84,9 +79,14 @@ export class Call extends EventTarget {
   /** Ask for the microphone. Whatever comes of it is told by `microphone`. */
   async openMicrophone() {
     const hz = DIALECTS[this._options.protocol].microphoneHz;
+    const id = this._microphoneId;
     try {
-      const found = await Microphone.open(this._context, hz, this._microphoneId);
+      const found = await Microphone.open(this._context, hz, id);
       if (this._over) return found.close();
+      if (id !== this._microphoneId) {
+        found.close(); // another was chosen meanwhile
+        return this.openMicrophone();
+      }
       this._microphone = found;
       found.deaf = this._muted;
     } catch (error) {
@@ -206,42 +206,27 @@ export class Call extends EventTarget {
   _react(type, detail) {
     switch (type) {
       case "audio":
-        // A reply begins with the first audio behind the end of another.
-        if (!this._reply) this._reply = { playedMs: this._playedMs, toldMs: 0 };
+        this._account.audio();
         return this._speaker?.play(detail.pcm16.slice(), detail.rateHz);
       case "replydone":
-        this._replyIsWhole = true;
+        this._account.whole();
         return this._speaker?.end();
       case "interrupted":
-        this._flushing = true;
+        this._account.cut();
         return this._speaker?.flush();
       case "close":
         return this._closed(detail);
     }
   }
 
-  /** What the loudspeaker tells goes to the server: its memory holds what was heard. */
   _sound(what, detail) {
-    this._playedMs = detail.playedMs;
-    const ms = this._reply ? detail.playedMs - this._reply.playedMs : 0;
-    if (what === "flushed") {
-      if (this._flushing) this._client?.tellPlayed(ms, true);
-      this._flushing = this._replyIsWhole = false;
-      this._reply = null;
-    } else if (this._reply && (what === "ended" || ms - this._reply.toldMs >= TELL_MS)) {
-      this._reply.toldMs = ms;
-      this._client?.tellPlayed(ms);
-    }
-    if (what === "ended" && this._replyIsWhole) {
-      this._replyIsWhole = false;
-      this._reply = null;
-    }
+    this._account.sound(what, detail.playedMs);
     this._tell("sound", { what, ...detail });
   }
 
   _closed({ wanted }) {
     this._client = null;
-    this._reply = null;
+    this._account.forget();
     this._speaker?.flush();
     if (wanted || this._over) return;
     const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];

@@ -9,6 +9,25 @@ import { nodeOf } from "./nodes.js";
 
 const MODULE = new URL("./capture_worklet.js", import.meta.url);
 
+const PROCESSING = {
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+  channelCount: 1,
+};
+
+/** One that was pulled out meanwhile is no reason to be deaf: the system's own is used. */
+async function ask(deviceId) {
+  const open = (audio) => navigator.mediaDevices.getUserMedia({ audio });
+  if (!deviceId) return open(PROCESSING);
+  try {
+    return await open({ ...PROCESSING, deviceId: { exact: deviceId } });
+  } catch (error) {
+    if (error.name !== "OverconstrainedError" && error.name !== "NotFoundError") throw error;
+    return open(PROCESSING);
+  }
+}
+
 export class Microphone extends EventTarget {
   /** Open it, one at a time. Rejects with what getUserMedia throws, or with one named InsecureError.
    * @param {AudioContext} context
@@ -19,15 +38,7 @@ export class Microphone extends EventTarget {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw Object.assign(new Error("no secure context"), { name: "InsecureError" });
     }
-    const stream = await navigator.mediaDevices.getUserMedia({
-      audio: {
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-        channelCount: 1,
-        ...(deviceId && { deviceId: { ideal: deviceId } }),
-      },
-    });
+    const stream = await ask(deviceId);
     try {
       const node = await nodeOf(context, "parley-capture", MODULE, { numberOfOutputs: 0 });
       return new Microphone(context, rateHz, stream, node);

@@ -181,6 +181,7 @@ def test_devices_are_chosen_and_kept(server: Served) -> None:
     with browsing(server.url) as tab:
         page = tab.page
         page.click("#talk")
+        tab.until("told.some(e => e.type === 'microphone' && e.open)")
         tab.until("document.querySelectorAll('#microphone option').length > 1")
         last = "[...document.querySelectorAll('#{} option')].at(-1).value"
         wanted = page.evaluate(last.format("microphone"))

@@ -177,7 +177,7 @@ const REACTIONS = {
   },
   info: ({ message }) => details.mark(message),
   failure: ({ code, title, message, advice }) => {
-    alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`);
+    alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`, code);
     details.mark(`${code}: ${message}`);
   },
 };
