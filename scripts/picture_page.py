@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Pictures of the page: idle, in a conversation, with the drawer; three widths, light and dark.
 
-Needs chromium and `pip install -e '.[browser]'`. A server of its own hears a question, and two more of
-which the second interrupts an answer. With `--readme` it makes docs/page.png alone.
+Needs chromium and `pip install -e '.[browser]'`. A server of its own hears three
+sentences, of which the last interrupts an answer. With `--readme` it makes docs/page.png alone.
 
     .venv/bin/python scripts/picture_page.py FOLDER
     .venv/bin/python scripts/picture_page.py --readme

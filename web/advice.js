@@ -13,6 +13,7 @@ const TITLES = {
   PROTOCOL_VIOLATION: "The server did not understand this page.",
   CLIENT: "This page did not understand the server.",
   INTERNAL: "The server failed.",
+  NO_SOUND: "There is no sound.",
 };
 
 const ADVICE = {
@@ -26,6 +27,7 @@ const ADVICE = {
   MAX_DURATION_EXCEEDED: "Pause now and then: what you said so far is answered.",
   UNSUPPORTED_SAMPLE_RATE: "Choose another protocol in the settings.",
   PROTOCOL_VIOLATION: "This is a fault of the page. Reload it.",
+  NO_SOUND: "Connect a loudspeaker or headphones, and press Talk again. You can type, and read the answers.",
   INTERNAL: "This is a fault of the server; its log has the reason. Start again.",
 };
 

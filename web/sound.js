@@ -7,12 +7,19 @@ let context = null;
 let users = 0;
 let loudspeaker = "";
 
-/** @returns {Promise<AudioContext>} It runs. Give it back when it is not needed any more. */
+/** Where there is no loudspeaker, Firefox never starts a context. The rest goes on without sound. */
+const START_MS = 2500;
+
+/**
+ * @returns {Promise<AudioContext>} It runs, unless its `state` says otherwise. Give it back when it is
+ * not needed any more.
+ */
 export async function takeContext() {
   users++;
   context ??= new AudioContext({ latencyHint: "interactive" });
   await route();
-  await context.resume();
+  const late = new Promise((done) => setTimeout(done, START_MS));
+  await Promise.race([context.resume(), late]);
   return context;
 }
 
