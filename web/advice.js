@@ -31,6 +31,11 @@ const ADVICE = {
   INTERNAL: "This is a fault of the server; its log has the reason. Start again.",
 };
 
+/** A failure as the Client tells it, with its words for people. */
+export function failure(code, message, recoverable = true) {
+  return { code, message, recoverable, title: titleFor(code), advice: adviceFor(code) };
+}
+
 /** What happened. @param {string} code @returns {string} */
 export function titleFor(code) {
   return TITLES[code] ?? "Something went wrong.";

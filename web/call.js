@@ -7,7 +7,7 @@
  * @module
  */
 
-import { adviceFor, microphoneAdvice, titleFor } from "./advice.js";
+import { failure, microphoneAdvice } from "./advice.js";
 import { Client, DIALECTS } from "./client.js";
 import { Ducking } from "./ducking.js";
 import { Microphone } from "./microphone.js";
@@ -72,7 +72,9 @@ export class Call extends EventTarget {
       this._speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
     }
     if (this._over) return this._release(); // hung up meanwhile
-    if (this._context.state !== "running") this._fail("NO_SOUND", "The browser did not start any sound.");
+    if (this._context.state !== "running") {
+      this._tell("failure", failure("NO_SOUND", "The browser did not start any sound."));
+    }
     await this._connect();
     if (microphone && !this._over) await this.openMicrophone();
   }
@@ -241,11 +243,6 @@ export class Call extends EventTarget {
     this._client?.sendAudio(pcm16);
     const loud = this._ducking.hear(level);
     this._tell("level", { level, loud, timeS, pcm16, rateHz });
-  }
-
-  _fail(code, message) {
-    const words = { title: titleFor(code), advice: adviceFor(code) };
-    this._tell("failure", { code, message, recoverable: true, ...words });
   }
 
   _tell(type, detail = {}) {

@@ -27,7 +27,7 @@
  * @module
  */
 
-import { adviceFor, titleFor } from "./advice.js";
+import { failure } from "./advice.js";
 import { ioSpeech } from "./dialects/io_speech.js";
 import { newspeech } from "./dialects/newspeech.js";
 import { promptVoice } from "./dialects/prompt_voice.js";
@@ -167,11 +167,8 @@ export class Client extends EventTarget {
       found = [{ type: "failure", code: "CLIENT", message, recoverable: true }];
     }
     for (const { type, ...detail } of found) {
-      if (type === "failure") {
-        detail.title = titleFor(detail.code);
-        detail.advice = adviceFor(detail.code);
-      }
-      this._tell(type, detail);
+      const isFailure = type === "failure";
+      this._tell(type, isFailure ? failure(detail.code, detail.message, detail.recoverable) : detail);
     }
   }
 

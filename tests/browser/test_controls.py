@@ -227,3 +227,21 @@ def test_without_names_the_page_says_when_there_will_be_some(server: Served) -> 
     with browsing(server.url, allow=False) as tab, tab.settings():
         assert tab.page.is_visible("#names-missing")
         assert tab.page.inner_text("#microphone") == "As the system is set"
+
+
+def test_the_microphone_can_be_opened_while_typed_words_begin_the_call(
+    server: Served, tmp_path: Path
+) -> None:
+    with browsing(server.url, microphone_wav(tmp_path / "mic.wav", 60.0)) as tab:
+        tab.page.evaluate(
+            """() => {
+              document.getElementById("words").value = "is it raining";
+              document.getElementById("typing").requestSubmit();
+              setTimeout(() => document.getElementById("talk").click(), 5);
+            }"""
+        )
+        tab.until("told.some(e => e.type === 'microphone')")
+        assert [event["open"] for event in tab.told("microphone")] == [True]
+        tab.until("told.some(e => e.type === 'replydone')")
+        assert len(tab.sockets) == 1
+        assert tab.page.locator(".alert").count() == 0

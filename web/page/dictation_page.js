@@ -18,7 +18,6 @@ export function dictate(conversation, alerts, state) {
   dictation.addEventListener("answer", ({ detail: { transcript, reply } }) => {
     at("hello").hidden = true;
     conversation.answer(transcript, reply);
-    at("save-text").disabled = false;
     state("not connected");
     if (!transcript) alerts.show("Nothing was heard.", "Say it again, closer to the microphone.");
   });
@@ -31,5 +30,6 @@ export function dictate(conversation, alerts, state) {
     "The answer comes in one piece and cannot be interrupted.";
   for (const name of ["typing", "interrupt", "mute", "renew", "strip"]) at(name).hidden = true;
   document.querySelector(".levels").hidden = true;
+  document.querySelector("#talk kbd").hidden = true;
   return dictation;
 }

@@ -12,11 +12,10 @@ import { dialog } from "./dialogs.js";
 import { dictate } from "./dictation_page.js";
 import { at } from "./element.js";
 import { Follow } from "./follow.js";
-import { download, fetchRecording } from "./saving.js";
+import { offerFiles } from "./saving.js";
 import { SoundSettings } from "./sound_settings.js";
 import { Speaking } from "./speaking.js";
 import { Talking } from "./talking.js";
-import { transcript } from "./transcript.js";
 import { Waterfall } from "./waterfall.js";
 import { Who } from "./who.js";
 import { Wishes } from "./wishes.js";
@@ -114,7 +113,6 @@ const REACTIONS = {
     state("offline");
     alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`, OFFLINE);
   },
-  session: () => (at("save").disabled = !talking.recordingUrl),
   microphone: ({ open, advice }) => {
     rest();
     sound.list();
@@ -214,10 +212,7 @@ function pending() {
 
 const help = dialog("help");
 const settings = dialog("settings", () => sound.list());
-const saving = dialog("saving", () => {
-  at("save-text").disabled = !conversation.entries.length;
-  at("save-sound").disabled = speaking.memory.isEmpty;
-});
+offerFiles({ talking, conversation, speaking, who, guarded, saved: () => details.mark("saved") });
 
 wishes.addEventListener("change", pending);
 at("apply").addEventListener("click", guarded(async () => {
@@ -227,17 +222,6 @@ at("apply").addEventListener("click", guarded(async () => {
 at("undo").addEventListener("click", () => wishes.restore(talking.wishes));
 sound.addEventListener("change", guarded(({ detail }) => talking.soundChanged(detail.what)));
 
-function save(make, ending) {
-  return guarded(async () => {
-    download(await make(), ending);
-    saving.close();
-    details.mark("saved");
-  });
-}
-
-at("save-text").addEventListener("click", save(() => new Blob([transcript(conversation.entries, who.found)]), "md"));
-at("save-sound").addEventListener("click", save(() => speaking.memory.wav(), "wav"));
-at("save").addEventListener("click", save(() => fetchRecording(talking.recordingUrl), "mcap"));
 at("typing").addEventListener("submit", guarded(type));
 addEventListener("pagehide", () => talking.close());
 

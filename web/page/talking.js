@@ -18,6 +18,7 @@ export class Talking extends EventTarget {
     this._call = null;
     this._begunWith = "";
     this._opening = false;
+    this._started = Promise.resolve();
     this._held = false;
     this._restarted = Promise.resolve();
     /** Of the newest call that was to be recorded. */
@@ -74,7 +75,8 @@ export class Talking extends EventTarget {
     this._tell("begun", { options });
     this._tell("changed");
     this._opening = microphone;
-    await call.start({ microphone }).finally(() => (this._opening = false));
+    this._started = call.start({ microphone }).finally(() => (this._opening = false));
+    await this._started;
   }
 
   async end() {
@@ -88,9 +90,16 @@ export class Talking extends EventTarget {
 
   /** The button of the call: begin it, open its microphone, end it. */
   async talk() {
-    if (this.hasMicrophone) await this.end();
-    else if (this._call) await this._call.openMicrophone();
+    if (this.hasMicrophone || this._opening) await this.end();
+    else if (this._call) await this._open();
     else await this.begin({ microphone: true });
+  }
+
+  /** The microphone of a call that was begun with typed words. */
+  async _open() {
+    const call = this._call;
+    await this._started;
+    if (this._call === call && !call.hasMicrophone) await call.openMicrophone();
   }
 
   /** Another conversation, one after the other however often it is asked for. */
@@ -110,7 +119,7 @@ export class Talking extends EventTarget {
     if (!this._call) return this.begin({ microphone: true });
     this._call.mute(false);
     this._tell("changed");
-    if (!this.hasMicrophone && !this._opening) await this._call.openMicrophone();
+    if (!this.hasMicrophone && !this._opening) await this._open();
   }
 
   /** It goes up. */
