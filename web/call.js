@@ -86,10 +86,7 @@ export class Call extends EventTarget {
     try {
       const found = await Microphone.open(this._context, hz, id);
       if (this._over) return found.close();
-      if (id !== this._microphoneId) {
-        found.close(); // another was chosen meanwhile
-        return this.openMicrophone();
-      }
+      if (id !== this._microphoneId) return found.close(), this.openMicrophone(); // chosen meanwhile
       this._microphone = found;
       found.deaf = this._muted;
     } catch (error) {

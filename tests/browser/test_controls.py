@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.browser import CHROMIUM, Served, Tab, browsing, microphone_wav
+from support.browser import CHROMIUM, SEEN, Served, Tab, browsing, microphone_wav
 
 pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 pytestmark = [
@@ -22,6 +22,15 @@ const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (data) {
   if (typeof data !== "string") window.sent.bytes += data.byteLength ?? data.size;
   return send.call(this, data);
+};
+"""
+
+GAINS = """
+window.gains = [];
+const create = AudioContext.prototype.createGain;
+AudioContext.prototype.createGain = function () {
+  gains.push(create.call(this));
+  return gains.at(-1);
 };
 """
 
@@ -51,7 +60,12 @@ def test_the_keys_talk_mute_interrupt_and_help(server: Served, tmp_path: Path) -
         assert tab.page.get_attribute("#mute", "aria-pressed") == "true"
         keys.press("M")
         state_is(tab, "listening")
-        answer(tab)
+        answer(tab, "tell me a very long story about the sea and the people who live there")
+        tab.page.click("#open-settings")
+        keys.press("Escape")  # closes the drawer, and no more than that
+        assert tab.page.is_hidden("#settings")
+        tab.page.wait_for_timeout(200)
+        assert tab.told("interrupted") == []
         keys.press("Escape")
         tab.until("told.some(e => e.type === 'interrupted')")
         keys.press("?")
@@ -65,19 +79,7 @@ def test_the_keys_talk_mute_interrupt_and_help(server: Served, tmp_path: Path) -
         assert tab.complaints == []
 
 
-def test_escape_closes_a_drawer_before_it_interrupts(server: Served) -> None:
-    with browsing(server.url, allow=False) as tab:
-        answer(tab, "tell me a very long story about the sea and the people who live there")
-        tab.page.click("#open-settings")
-        tab.page.keyboard.press("Escape")
-        assert tab.page.is_hidden("#settings")
-        tab.page.wait_for_timeout(300)
-        assert tab.told("interrupted") == []
-        tab.page.keyboard.press("Escape")
-        tab.until("told.some(e => e.type === 'interrupted')")
-
-
-def test_keys_do_nothing_while_one_types(server: Served) -> None:
+def test_keys_are_for_what_has_the_focus(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         tab.page.click("#words")
         tab.page.keyboard.type("am I m?")
@@ -85,10 +87,9 @@ def test_keys_do_nothing_while_one_types(server: Served) -> None:
         assert tab.page.input_value("#words") == "am I m?"
         assert tab.sockets == []
         assert tab.page.is_hidden("#help")
-
-
-def test_space_on_a_button_presses_that_button(server: Served) -> None:
-    with browsing(server.url, allow=False) as tab:
+        with tab.settings():
+            assert tab.page.is_visible("#names-missing"), "of the devices, until they are allowed"
+            assert tab.page.inner_text("#microphone") == "As the system is set"
         tab.page.focus("#open-help")
         tab.page.keyboard.press("Space")
         assert tab.page.is_visible("#help")
@@ -125,7 +126,7 @@ def test_push_to_talk_hears_while_space_is_held_and_answers_when_it_is_let_go(
     protocol: str, server: Served, tmp_path: Path
 ) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 1.5, "1-weather", 60)
-    with browsing(server.url, heard) as tab:
+    with browsing(server.url, heard, script=SEEN) as tab:
         with tab.settings():
             tab.page.check("#push-to-talk")
             tab.page.select_option("#protocol", protocol)
@@ -140,6 +141,9 @@ def test_push_to_talk_hears_while_space_is_held_and_answers_when_it_is_let_go(
         assert tab.finals() == [WEATHER]
         tab.until("told.some(e => e.type === 'sound' && e.what === 'ended')")
         state_is(tab, "hold to speak")
+        seen = tab.page.evaluate("seen")
+        assert max(seen["levels"]) > 20
+        assert bool(seen["lit"]) == (protocol == "newspeech"), "io-speech tells no text"
         tab.page.click("#end")
         state_is(tab, "not connected")
         assert tab.complaints == []
@@ -178,7 +182,7 @@ def test_a_new_conversation_is_divided_from_the_old_one(server: Served) -> None:
 
 
 def test_devices_are_chosen_and_kept(server: Served) -> None:
-    with browsing(server.url) as tab:
+    with browsing(server.url, script=GAINS) as tab:
         page = tab.page
         page.click("#talk")
         tab.until("told.some(e => e.type === 'microphone' && e.open)")
@@ -211,6 +215,7 @@ def test_devices_are_chosen_and_kept(server: Served) -> None:
             page.select_option("#loudspeaker", speaker)
             page.fill("#volume", "40")
             assert page.inner_text("#volume-told") == "40 %"
+            assert page.evaluate("gains.map(gain => gain.gain.value)") == [pytest.approx(0.4)]
             assert page.is_hidden("#pending"), "no reason for a new conversation"
         tab.until("sinks.length === 1")
         assert page.evaluate("sinks") == [speaker]
@@ -221,12 +226,6 @@ def test_devices_are_chosen_and_kept(server: Served) -> None:
         assert page.input_value("#loudspeaker") == speaker
         assert page.input_value("#volume") == "40"
         assert tab.complaints == []
-
-
-def test_without_names_the_page_says_when_there_will_be_some(server: Served) -> None:
-    with browsing(server.url, allow=False) as tab, tab.settings():
-        assert tab.page.is_visible("#names-missing")
-        assert tab.page.inner_text("#microphone") == "As the system is set"
 
 
 def test_the_microphone_can_be_opened_while_typed_words_begin_the_call(

@@ -119,9 +119,14 @@ def test_the_server_goes_and_comes_back(tmp_path: Path) -> None:
             served.stop()
             tab.until("document.getElementById('state').textContent === 'offline'")
             assert "Trying again" in tab.page.inner_text("#alerts")
+            tab.until("told.filter(e => e.type === 'offline').length >= 3")
+            assert tab.page.locator(".alert").count() == 1, "said once"
+            assert "times" in tab.page.inner_text(".alert .count")
             served.start()
             tab.until("told.filter(e => e.type === 'online').length === 2")
             tab.until("document.getElementById('alerts').textContent === ''")
+            before = tab.page.query_selector_all("#conversation li")
+            assert before == [], "nothing was said: nothing is divided"
             tab.page.fill("#words", "are you back")
             tab.page.press("#words", "Enter")
             tab.until("told.some(e => e.type === 'replydone')")

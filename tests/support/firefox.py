@@ -1,4 +1,4 @@
-"""Debian's Firefox without a window, led by WebDriver BiDi over its own WebSocket: no driver between."""
+"""Debian's Firefox without a window, led by its own WebDriver BiDi: no driver stands between."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class FirefoxPage:
         """As a person's click would: with the right to play sound. What comes of it is JSON."""
         found = self.call(
             "script.evaluate",
-            expression=f"Promise.resolve({expression}).then(found => JSON.stringify(found ?? null))",
+            expression=f"Promise.resolve({expression}).then(x => JSON.stringify(x ?? null))",
             target={"context": self._tab},
             awaitPromise=True,
             userActivation=True,

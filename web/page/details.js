@@ -9,8 +9,10 @@ const WIDE = "(min-width: 1080px)";
 export class Details {
   constructor() {
     this._openedMs = performance.now();
-    const kept = localStorage.getItem("parley-details");
-    this._open(kept === null ? matchMedia(WIDE).matches : kept === "open");
+    const wide = matchMedia(WIDE);
+    const kept = () => localStorage.getItem("parley-details");
+    this._open(kept() === null ? wide.matches : kept() === "open");
+    wide.addEventListener("change", () => kept() === null && this._open(wide.matches));
     at("strip").addEventListener("click", () => {
       this._open(at("details").hidden);
       localStorage.setItem("parley-details", at("details").hidden ? "shut" : "open");

@@ -12,7 +12,7 @@ export function dialog(id, opening = () => {}) {
     if (!found.open) found.showModal();
   };
   // The focus goes back to the button. Where that was clicked it goes on: Space is for talking.
-  const settle = () => pointer && document.activeElement.blur();
+  const settle = () => pointer && at(`open-${id}`).blur();
   const close = () => {
     found.close();
     settle();
