@@ -29,8 +29,9 @@ export class Alerts {
     const words = make("p", "", make("strong", "", title), ` ${advice}`);
     const count = make("span", "count");
     count.dataset.times = "1";
-    const close = make("button", "plain", "Dismiss");
+    const close = make("button", "plain", "×");
     close.type = "button";
+    close.ariaLabel = `Dismiss: ${title}`;
     const line = make("div", "alert", words, count, close);
     close.addEventListener("click", () => this.clear(key));
     this._region.append(line);

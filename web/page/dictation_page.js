@@ -16,7 +16,6 @@ export function dictate(conversation, alerts, state) {
     if (on) alerts.clear();
   });
   dictation.addEventListener("answer", ({ detail: { transcript, reply } }) => {
-    at("hello").hidden = true;
     conversation.answer(transcript, reply);
     state("not connected");
     if (!transcript) alerts.show("Nothing was heard.", "Say it again, closer to the microphone.");

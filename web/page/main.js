@@ -48,9 +48,17 @@ function state(words) {
 
 /** Nothing happens at this moment. */
 function rest() {
-  if (!talking.isOn) return state("not connected");
-  if (!talking.hasMicrophone) return state("connected");
-  state(!talking.isMuted ? "listening" : sound.pushToTalk ? "hold to speak" : "muted");
+  const [words, hello] = !talking.isOn
+    ? ["not connected", "Press Talk and say something."]
+    : !talking.hasMicrophone
+      ? ["connected", "Type something."]
+      : !talking.isMuted
+        ? ["listening", "Say something."]
+        : sound.pushToTalk
+          ? ["hold to speak", "Hold Space or the button, and speak."]
+          : ["muted", "Parley does not hear you now."];
+  state(words);
+  at("hello-lead").textContent = hello;
 }
 
 function alarm(title, advice, key) {
@@ -87,7 +95,6 @@ function newConversation(words) {
 
 const REACTIONS = {
   begun: () => {
-    at("hello").hidden = true;
     newConversation("New conversation");
     state("connecting");
     who.recording(talking.isRecorded);
