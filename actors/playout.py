@@ -19,7 +19,7 @@ from ..conversation.ledger import Entry
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
 from ..engines.tts.interface import Speech
-from ..protocol.events import PhraseDone, ReplyAudio, ReplyComplete
+from ..protocol.events import PhraseDone, PhraseText, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
 from ..turnstile import current_time, move_on_at, turn
 from .gate import ReplyGate
@@ -122,6 +122,11 @@ class Playout:
         rest = Speech(pcm16=speech.pcm16[position:], rate_hz=speech.rate_hz)
         if not rest.pcm16:
             return
+        begins: PhraseText | None = PhraseText(
+            text=entry.text,
+            duration_ms=round(entry.duration_s * 1000),
+            from_ms=round(entry.position_s * 1000),
+        )
         seq = 0
         for piece in pieces(rest, self.frame_ms):
             await self._wait_for_its_time()
@@ -130,8 +135,15 @@ class Playout:
             seq = seq or self.next_seq()
             ledger.queued(entry, piece.duration_s)
             await reply_exit.outbox.send(
-                ReplyAudio(seq=seq, pcm16=piece.pcm16, rate_hz=piece.rate_hz, turn=self.record.turn)
+                ReplyAudio(
+                    seq=seq,
+                    pcm16=piece.pcm16,
+                    rate_hz=piece.rate_hz,
+                    begins=begins,
+                    turn=self.record.turn,
+                )
             )
+            begins = None
             if self.playlist.told_generation != reply_exit.generation:
                 await reply_exit.wait_left()
                 await self._audible()

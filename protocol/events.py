@@ -81,12 +81,23 @@ class Token(Event, frozen=True, kw_only=True):
     done: bool = False
 
 
+class PhraseText(msgspec.Struct, frozen=True, kw_only=True):
+    """Which words the audio of a phrase says. The audio that follows begins `from_ms` into the
+    phrase: a reply that was suspended goes on in the middle of one."""
+
+    text: str
+    duration_ms: int
+    from_ms: int = 0
+
+
 class ReplyAudio(Event, frozen=True, kw_only=True):
     """PCM16 mono reply audio; `seq` numbers the phrases of a session from 1."""
 
     seq: int
     pcm16: bytes
     rate_hz: int
+    begins: PhraseText | None = None
+    """With the first piece of a phrase: what the phrase says, where that is known."""
 
 
 class PhraseDone(Event, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from .commands import (
 )
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
-from .prompt_voice import plain_messages, played
+from .prompt_voice import OPTIONS, phrase_message, plain_messages, played
 
 RATE_HZ = 24_000
 
@@ -101,6 +101,7 @@ class NewSpeechCodec:
 
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
+        self._tells_phrases = choices.get("phrases") == "told"
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
@@ -170,6 +171,8 @@ class NewSpeechCodec:
 
     def encode(self, event: events.Outbound) -> list[Frame]:
         match event:
+            case events.ReplyAudio() if event.begins is not None and self._tells_phrases:
+                return [as_json(phrase_message(event.seq, event.begins)), event.pcm16]
             case events.ReplyAudio():
                 return [event.pcm16]
             case events.Partial():
@@ -212,4 +215,4 @@ def _message_in(frame: bytes) -> str | None:
     return None if shape.type is msgspec.UNSET and shape.content is msgspec.UNSET else text
 
 
-DIALECT = Dialect(profile=PROFILE, codec=NewSpeechCodec, paths=("/engine",))
+DIALECT = Dialect(profile=PROFILE, codec=NewSpeechCodec, paths=("/engine",), options=OPTIONS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import msgspec
@@ -36,6 +37,10 @@ MAX_AUDIO_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Enough above MAX_AUDIO_BYTES that an oversized frame is answered in words; one that is larger
 still is refused by the WebSocket layer before it is held in memory."""
+
+OPTIONS = MappingProxyType({"phrases": ("untold", "told")})
+"""What a client may choose by the query of its address, the default first; dialect C has the same.
+Where phrases are told, a message before the audio of each phrase says its words and its length."""
 
 PROFILE = Profile(
     name="prompt-voice",
@@ -88,6 +93,7 @@ class PromptVoiceCodec:
 
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
+        self._tells_phrases = choices.get("phrases") == "told"
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
@@ -156,6 +162,8 @@ class PromptVoiceCodec:
         if for_those_who_ask and not self._audio_clock:
             return []
         messages = plain_messages(event)
+        if self._tells_phrases and isinstance(event, events.ReplyAudio) and event.begins:
+            messages.insert(0, phrase_message(event.seq, event.begins))
         if self._audio_clock and isinstance(event, events.Partial | events.Final):
             messages[0]["audio_ms"] = event.audio_ms
         if self._audio_clock and isinstance(event, events.Partial):
@@ -171,6 +179,17 @@ def played(text: str) -> Played:
     if not 0 <= found.ms <= MAX_PLAYED_MS:
         raise Violation(Breach.INVALID_FIELD, f"played: ms is 0 to {MAX_PLAYED_MS}")
     return Played(ms=found.ms, flushed=found.flushed)
+
+
+def phrase_message(seq: int, begins: events.PhraseText) -> dict[str, Any]:
+    """Which words the audio that follows says."""
+    return {
+        "type": "phrase",
+        "seq": seq,
+        "text": begins.text,
+        "ms": begins.duration_ms,
+        "from_ms": begins.from_ms,
+    }
 
 
 def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
@@ -241,4 +260,9 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             assert_never(event)
 
 
-DIALECT = Dialect(profile=PROFILE, codec=PromptVoiceCodec, paths=("/ws", "/ws2", "/ws_legacy"))
+DIALECT = Dialect(
+    profile=PROFILE,
+    codec=PromptVoiceCodec,
+    paths=("/ws", "/ws2", "/ws_legacy"),
+    options=OPTIONS,
+)

@@ -1,45 +1,49 @@
 /**
  * A call: the client, the microphone and the loudspeaker together, kept alive.
  *
- * All events of the Client come through, and `level` {level, loud, timeS}, `sound` {what, playedMs, …} from the
- * loudspeaker, `microphone` {open, advice}, `offline` {waitMs} and `online`.
+ * All events of the Client come through, and `level` {level, loud, timeS, pcm16, rateHz} for each 20 ms
+ * of the microphone, `sound` {what, playedMs, level, …} from the loudspeaker, `microphone`
+ * {open, advice}, `muted` {on}, `offline` {waitMs} and `online`.
  * @module
  */
 
-import { microphoneAdvice } from "./advice.js";
+import { failure, microphoneAdvice } from "./advice.js";
 import { Client, DIALECTS } from "./client.js";
+import { Ducking } from "./ducking.js";
 import { Microphone } from "./microphone.js";
+import { PlayedAccount } from "./played_account.js";
 import { takeContext, giveContextBack } from "./sound.js";
 import { Speaker } from "./speaker.js";
 
 const CLIENT_EVENTS = [
   "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
-  "audio", "phrasedone", "replydone", "interrupted", "resumed", "latency", "info", "failure", "close",
+  "phrase", "audio", "phrasedone", "replydone", "interrupted", "resumed", "latency", "info", "failure", "close",
 ];
 /** All that a call tells. */
-export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "offline", "online"];
+export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online"];
 
-/** How often the server is told what was played. */
-const TELL_MS = 200;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** How loud the reply stays while it is not known whether a sound is speech. */
-const DUCKED = 0.3;
-/** A sound: so many times the room's own noise, and at least so loud. */
-const SOUND = { times: 4, least: 0.01 };
-/** After so many frames of it, 20 ms each, the reply grows quiet; after so many it stops. */
-const DUCK_FRAMES = 2;
-const HOLD_FRAMES = 5;
-/** So many frames without a sound, and the reply goes on, as loud as before. */
-const QUIET_FRAMES = 15;
 
 export class Call extends EventTarget {
   /**
    * @param {object} [options] What a Client takes: `protocol`, `base`, `record`, `silenceMs`,
    * `sensitivity`, `voice`.
+   * @param {string} [options.microphoneId] Which one; "": as the system has chosen.
+   * @param {number} [options.volume] 0 to 1.
+   * @param {boolean} [options.muted] Whether it begins deaf.
    */
-  constructor({ protocol = "newspeech", ...options } = {}) {
+  constructor({
+    protocol = "newspeech",
+    microphoneId = "",
+    volume = 1,
+    muted = false,
+    ...options
+  } = {}) {
     super();
     this._options = { protocol, ...options };
+    this._microphoneId = microphoneId;
+    this._volume = volume;
+    this._muted = muted;
     /** Where the newest session's recording can be fetched; null: it was not asked for. */
     this.recordingUrl = null;
     this._client = null;
@@ -48,15 +52,8 @@ export class Call extends EventTarget {
     this._context = null;
     this._over = false;
     this._failures = 0;
-    this._noise = 0.002;
-    this._loud = 0;
-    this._quiet = 0;
-    this._ducked = false;
-    this._playedMs = 0;
-    /** The reply that is played: where it began, and what was told of it. */
-    this._reply = null;
-    this._replyIsWhole = false;
-    this._flushing = false;
+    this._ducking = null;
+    this._account = new PlayedAccount((ms, flushed) => this._client?.tellPlayed(ms, flushed));
     /** Words that were typed while there was no connection. */
     this._unsent = [];
   }
@@ -69,10 +66,15 @@ export class Call extends EventTarget {
   async start({ microphone = true } = {}) {
     this._context = await takeContext();
     this._speaker = await Speaker.open(this._context);
+    this._speaker.volume = this._volume;
+    this._ducking = new Ducking(this._speaker);
     for (const what of ["began", "playing", "ended", "flushed"]) {
       this._speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
     }
     if (this._over) return this._release(); // hung up meanwhile
+    if (this._context.state !== "running") {
+      this._tell("failure", failure("NO_SOUND", "The browser did not start any sound."));
+    }
     await this._connect();
     if (microphone && !this._over) await this.openMicrophone();
   }
@@ -80,19 +82,22 @@ export class Call extends EventTarget {
   /** Ask for the microphone. Whatever comes of it is told by `microphone`. */
   async openMicrophone() {
     const hz = DIALECTS[this._options.protocol].microphoneHz;
+    const id = this._microphoneId;
     try {
-      const found = await Microphone.open(this._context, hz);
+      const found = await Microphone.open(this._context, hz, id);
       if (this._over) return found.close();
+      if (id !== this._microphoneId) return found.close(), this.openMicrophone(); // chosen meanwhile
       this._microphone = found;
+      found.deaf = this._muted;
     } catch (error) {
       this._tell("microphone", { open: false, advice: microphoneAdvice(error) });
       return;
     }
-    this._client?.listen();
+    if (!this._muted) this._client?.listen();
     this._microphone.addEventListener("frame", ({ detail }) => this._frame(detail));
     this._microphone.addEventListener("ended", () => {
       this.closeMicrophone();
-      const advice = "The microphone went away. Plug it in and press the button again.";
+      const advice = "The microphone went away. Plug it in and press Talk again.";
       this._tell("microphone", { open: false, advice });
     });
     this._tell("microphone", { open: true, advice: "" });
@@ -101,9 +106,43 @@ export class Call extends EventTarget {
   closeMicrophone() {
     this._microphone?.close();
     this._microphone = null;
-    this._loud = this._quiet = 0;
-    this._loosen(); // no frame will say that it is quiet again
+    this._ducking?.stop();
     this._client?.unlisten();
+  }
+
+  /** Take another microphone, now if one is open. @param {string} id */
+  async useMicrophone(id) {
+    this._microphoneId = id;
+    if (!this._microphone) return;
+    this._microphone.close();
+    this._microphone = null;
+    await this.openMicrophone();
+  }
+
+  /**
+   * Be deaf for a while, or hear again. What was said so far is answered.
+   * @param {boolean} on
+   */
+  mute(on) {
+    if (on === this._muted) return;
+    this._muted = on;
+    if (this._microphone) {
+      this._microphone.deaf = on;
+      if (on) this._client?.unlisten();
+      else this._client?.listen();
+    }
+    if (on) this._ducking?.stop();
+    this._tell("muted", { on });
+  }
+
+  get isMuted() {
+    return this._muted;
+  }
+
+  /** How loud replies are. @param {number} volume 0 to 1. */
+  set volume(volume) {
+    this._volume = volume;
+    if (this._speaker) this._speaker.volume = volume;
   }
 
   get hasMicrophone() {
@@ -161,48 +200,33 @@ export class Call extends EventTarget {
     this._failures = 0;
     this._tell("online");
     for (const text of this._unsent.splice(0)) client.sendText(text);
-    if (this._microphone) client.listen();
+    if (this._microphone && !this._muted) client.listen();
   }
 
   _react(type, detail) {
     switch (type) {
       case "audio":
-        // A reply begins with the first audio behind the end of another.
-        if (!this._reply) this._reply = { playedMs: this._playedMs, toldMs: 0 };
+        this._account.audio();
         return this._speaker?.play(detail.pcm16.slice(), detail.rateHz);
       case "replydone":
-        this._replyIsWhole = true;
+        this._account.whole();
         return this._speaker?.end();
       case "interrupted":
-        this._flushing = true;
+        this._account.cut();
         return this._speaker?.flush();
       case "close":
         return this._closed(detail);
     }
   }
 
-  /** What the loudspeaker tells goes to the server: its memory holds what was heard. */
   _sound(what, detail) {
-    this._playedMs = detail.playedMs;
-    const ms = this._reply ? detail.playedMs - this._reply.playedMs : 0;
-    if (what === "flushed") {
-      if (this._flushing) this._client?.tellPlayed(ms, true);
-      this._flushing = this._replyIsWhole = false;
-      this._reply = null;
-    } else if (this._reply && (what === "ended" || ms - this._reply.toldMs >= TELL_MS)) {
-      this._reply.toldMs = ms;
-      this._client?.tellPlayed(ms);
-    }
-    if (what === "ended" && this._replyIsWhole) {
-      this._replyIsWhole = false;
-      this._reply = null;
-    }
+    this._account.sound(what, detail.playedMs);
     this._tell("sound", { what, ...detail });
   }
 
   _closed({ wanted }) {
     this._client = null;
-    this._reply = null;
+    this._account.forget();
     this._speaker?.flush();
     if (wanted || this._over) return;
     const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
@@ -211,34 +235,11 @@ export class Call extends EventTarget {
   }
 
   _frame({ pcm16, level, timeS }) {
+    const rateHz = DIALECTS[this._options.protocol].microphoneHz;
+    if (this._muted) return this._tell("level", { level: 0, loud: false, timeS, pcm16: null, rateHz });
     this._client?.sendAudio(pcm16);
-    const loud = this._duck(level);
-    this._tell("level", { level, loud, timeS });
-  }
-
-  /** At the first sound the reply grows quiet, and stops where that goes on: nobody has to wait for
-   * the server to be sure. Where it was no speech it goes on where it stopped. */
-  _duck(level) {
-    const loud = level > Math.max(SOUND.least, this._noise * SOUND.times);
-    this._loud = loud ? this._loud + 1 : 0;
-    this._quiet = loud ? 0 : this._quiet + 1;
-    if (!loud) this._noise += (level - this._noise) * 0.05;
-    const ducked = this._loud >= DUCK_FRAMES || (this._ducked && this._quiet < QUIET_FRAMES);
-    if (!ducked) this._loosen();
-    else if (!this._ducked) {
-      this._ducked = true;
-      this._speaker?.duck(DUCKED);
-    }
-    if (this._loud === HOLD_FRAMES) this._speaker?.hold(true);
-    return loud;
-  }
-
-  /** The reply goes on, as loud as it was. */
-  _loosen() {
-    if (!this._ducked) return;
-    this._ducked = false;
-    this._speaker?.duck(1);
-    this._speaker?.hold(false);
+    const loud = this._ducking.hear(level);
+    this._tell("level", { level, loud, timeS, pcm16, rateHz });
   }
 
   _tell(type, detail = {}) {

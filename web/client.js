@@ -12,6 +12,8 @@
  *   finalizing                               the utterance has ended
  *   final        {text}                      empty where there were no words
  *   token        {text, done}                a piece of the reply's text (A and C)
+ *   phrase       {seq, text, ms, fromMs}     what the audio that follows says, how long all of it
+ *                                            lasts, where in it the audio begins (A and C)
  *   audio        {pcm16, rateHz, seq}        a piece of the reply
  *   phrasedone   {seq}                       dialect A
  *   replydone                                all audio of the reply was sent (A and C)
@@ -19,13 +21,13 @@
  *   resumed                                  nobody said anything after all: the reply goes on
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}
- *   failure      {code, message, recoverable, advice}
+ *   failure      {code, message, recoverable, title, advice}   title and advice: for people
  *   close        {code, reason, wanted}      the last one
  *
  * @module
  */
 
-import { adviceFor } from "./advice.js";
+import { failure } from "./advice.js";
 import { ioSpeech } from "./dialects/io_speech.js";
 import { newspeech } from "./dialects/newspeech.js";
 import { promptVoice } from "./dialects/prompt_voice.js";
@@ -67,6 +69,7 @@ export class Client extends EventTarget {
     this.dialect = dialect;
     this.url = new URL(dialect.path, base);
     this.url.protocol = this.url.protocol.replace("http", "ws");
+    if (dialect.tellsPhrases) this.url.searchParams.set("phrases", "told");
     for (const [name, value] of Object.entries({ silence_ms: silenceMs, sensitivity, voice })) {
       if (value !== null) this.url.searchParams.set(name, value);
     }
@@ -164,8 +167,8 @@ export class Client extends EventTarget {
       found = [{ type: "failure", code: "CLIENT", message, recoverable: true }];
     }
     for (const { type, ...detail } of found) {
-      if (type === "failure") detail.advice = adviceFor(detail.code);
-      this._tell(type, detail);
+      const isFailure = type === "failure";
+      this._tell(type, isFailure ? failure(detail.code, detail.message, detail.recoverable) : detail);
     }
   }
 

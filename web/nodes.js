@@ -1,9 +1,16 @@
 /**
- * Worklet nodes, one of each kind for a context, used again and again: browsers hold on to the
+ * Nodes, one of each kind for a context, used again and again: browsers hold on to the
  * processor of a node that was thrown away.
  */
 
 const known = new WeakMap();
+const gains = new WeakMap();
+
+/** What makes all of a context's replies louder or quieter. @param {AudioContext} context */
+export function gainOf(context) {
+  if (!gains.has(context)) gains.set(context, context.createGain());
+  return gains.get(context);
+}
 
 /**
  * @param {AudioContext} context

@@ -1,6 +1,7 @@
 /** The loudspeaker's side of Web Audio: plays the queue, and tells what was really played. */
 
 import { PlaybackQueue } from "./queue.js";
+import { toPcm16 } from "./samples.js";
 
 const REPORT_S = 0.05;
 
@@ -12,6 +13,9 @@ class Playback extends AudioWorkletProcessor {
     this._toldS = 0;
     /** When the last sample of a reply was played: what silence is measured from. */
     this._lastS = 0;
+    /** What was played since the last report, and when that began. */
+    this._heard = [];
+    this._heardS = 0;
     this.port.onmessage = ({ data }) => this._do(data);
   }
 
@@ -39,6 +43,7 @@ class Playback extends AudioWorkletProcessor {
     for (const channel of output.slice(1)) channel.set(output[0]);
     if (sounding) this._lastS = currentTime + sounding / sampleRate;
     const now = sounding > 0;
+    if (now) this._keep(output[0].slice(0, sounding));
     if (now !== this._was) {
       this._was = now;
       this._tell(now ? "began" : "ended");
@@ -46,8 +51,16 @@ class Playback extends AudioWorkletProcessor {
     return true;
   }
 
+  _keep(samples) {
+    if (!this._heard.length) this._heardS = currentTime;
+    this._heard.push(samples);
+  }
+
   _tell(what) {
     this._toldS = currentTime;
+    const pcm16 = toPcm16(joined(this._heard));
+    this._heard = [];
+    const power = pcm16.reduce((sum, sample) => sum + (sample / 32768) ** 2, 0);
     const { played, dropped, gaps, length } = this._queue;
     const ms = (samples) => Math.round((samples * 1000) / sampleRate);
     this.port.postMessage({
@@ -58,8 +71,22 @@ class Playback extends AudioWorkletProcessor {
       droppedMs: ms(dropped),
       waitingMs: ms(length),
       gaps,
-    });
+      level: pcm16.length ? Math.sqrt(power / pcm16.length) : 0,
+      pcm16,
+      rateHz: sampleRate,
+      heardS: this._heardS,
+    }, [pcm16.buffer]);
   }
+}
+
+function joined(pieces) {
+  const all = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 registerProcessor("parley-playback", Playback);

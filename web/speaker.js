@@ -3,11 +3,12 @@
  *
  * Events, all with {timeS, lastS, playedMs, droppedMs, waitingMs, gaps}: `began` and `ended` (there is
  * sound, there is none), `playing` every 50 ms between them, `flushed`. Times are the context's, in
- * seconds; `lastS` is when the last sample was played.
+ * seconds; `lastS` is when the last sample was played. Beside them stand what was played since the
+ * event before, as {level, pcm16, rateHz, heardS}: how loud it was, its samples, and when it began.
  * @module
  */
 
-import { nodeOf } from "./nodes.js";
+import { gainOf, nodeOf } from "./nodes.js";
 
 const MODULE = new URL("./playback_worklet.js", import.meta.url);
 const OPTIONS = { numberOfInputs: 0, outputChannelCount: [1] };
@@ -24,7 +25,13 @@ export class Speaker extends EventTarget {
     this._node = node;
     this._node.port.onmessage = ({ data: { what, ...detail } }) =>
       this.dispatchEvent(new CustomEvent(what, { detail }));
-    this._node.connect(context.destination);
+    this._gain = gainOf(context);
+    this._node.connect(this._gain).connect(context.destination);
+  }
+
+  /** How loud everything is, 0 to 1. */
+  set volume(volume) {
+    this._gain.gain.value = volume;
   }
 
   /** @param {Int16Array} pcm16 mono @param {number} rateHz */
@@ -56,5 +63,6 @@ export class Speaker extends EventTarget {
     this._node.port.postMessage({ do: "forget" });
     this._node.port.onmessage = null;
     this._node.disconnect();
+    this._gain.disconnect();
   }
 }

@@ -422,6 +422,23 @@ async def test_each_part_of_a_phrase_has_a_number_of_its_own(autojump_clock: Clo
     assert [e.seq for e in stage.events if isinstance(e, PhraseDone)] == [1, 2]
 
 
+async def test_the_first_piece_of_each_part_tells_what_the_phrase_says(
+    autojump_clock: Clock,
+) -> None:
+    stage = Stage(frame_ms=100, lead_s=0.5)
+    await stage.say(3.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        await trio.sleep(1)
+        stage.suspend()
+        await stage.give_back()
+    told = [e.begins for e in stage.events if isinstance(e, ReplyAudio) and e.begins]
+    assert [(b.text, b.duration_ms, b.from_ms) for b in told] == [
+        ("phrase 1", 3000, 0),
+        ("phrase 1", 3000, 1000),
+    ]
+
+
 async def test_what_was_heard_to_its_end_is_kept_no_longer(autojump_clock: Clock) -> None:
     stage = Stage(lead_s=0.1)
     await stage.say(*[1.0] * 20)

@@ -20,6 +20,7 @@ from parley.protocol.commands import (
     TypedText,
 )
 from parley.protocol.newspeech import (
+    DIALECT,
     MAX_AUDIO_BYTES,
     MAX_JSON_BYTES,
     MAX_TEXT_CHARS,
@@ -178,3 +179,20 @@ def test_who_asks_for_the_audio_clock_is_told_what_was_heard(codec: NewSpeechCod
     codec.decode('{"type":"control","command":"start_session","audio_clock":true}')
     (frame,) = codec.encode(events.BargeIn(seq=2, heard="so far"))
     assert json.loads(frame) == {"type": "barge_in", "seq": 2, "heard": "so far"}
+
+
+def test_who_asks_for_phrases_is_told_the_words_before_their_audio() -> None:
+    begins = events.PhraseText(text="Good morning.", duration_ms=900, from_ms=120)
+    first = events.ReplyAudio(seq=4, pcm16=b"\1\0", rate_hz=24_000, begins=begins)
+    codec = DIALECT.with_choices({"phrases": "told"}).new_codec(lambda: 0)
+    told, audio = codec.encode(first)
+    assert json.loads(told) == {
+        "type": "phrase",
+        "seq": 4,
+        "text": "Good morning.",
+        "ms": 900,
+        "from_ms": 120,
+    }
+    assert audio == b"\1\0"
+    assert codec.encode(events.ReplyAudio(seq=4, pcm16=b"\2\0", rate_hz=24_000)) == [b"\2\0"]
+    assert DIALECT.new_codec(lambda: 0).encode(first) == [b"\1\0"], "nobody asked"

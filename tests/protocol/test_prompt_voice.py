@@ -294,3 +294,13 @@ def test_what_was_played_is_understood_and_what_was_heard_told_to_who_asks() -> 
     codec.decode('{"type":"start","audio_clock":true}')
     (after,) = codec.encode(events.BargeIn(seq=2, heard="so far"))
     assert json.loads(after)["heard"] == "so far"
+
+
+def test_who_asks_for_phrases_is_told_the_words_before_their_audio() -> None:
+    begins = events.PhraseText(text="Good morning.", duration_ms=900)
+    audio = events.ReplyAudio(seq=4, pcm16=b"\1\0", rate_hz=24_000, begins=begins)
+    asked = PromptVoiceCodec(lambda: 0, {"phrases": "told"})
+    told, chunk = (json.loads(frame) for frame in asked.encode(audio))
+    assert (told["text"], told["ms"], told["from_ms"]) == ("Good morning.", 900, 0)
+    assert (told["seq"], chunk["seq"]) == (4, 4)
+    assert len(PromptVoiceCodec(lambda: 0).encode(audio)) == 1, "nobody asked"

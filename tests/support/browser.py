@@ -124,6 +124,21 @@ document.addEventListener("parley", ({ detail }) => {
 });
 """
 
+SEEN = """
+window.seen = { lit: [], levels: [], heard: [] };
+addEventListener("DOMContentLoaded", () => {
+  const look = () => {
+    const lit = document.querySelector("#conversation .lit")?.textContent;
+    if (lit && lit !== seen.lit.at(-1)) seen.lit.push(lit);
+    const level = (id) => Number(document.getElementById(id).getAttribute("aria-valuenow"));
+    seen.levels.push(level("level-played"));
+    seen.heard.push(level("level-heard"));
+  };
+  setInterval(look, 10);
+});
+"""
+"""Which words were lit, in order, and how the two levels stood, every 10 ms."""
+
 
 @dataclass
 class Tab:
@@ -151,6 +166,13 @@ class Tab:
                 told = self.page.evaluate("told.slice(-8)")
                 raise AssertionError(f"not after {timeout_s:g} s: {condition}; told: {told}")
             self.page.wait_for_timeout(50)
+
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """With the drawer open."""
+        self.page.click("#open-settings")
+        yield
+        self.page.click("#settings .close")
 
     def finals(self) -> list[str]:
         return [event["text"] for event in self.told("final")]

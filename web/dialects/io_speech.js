@@ -9,6 +9,8 @@ export const ioSpeech = {
   path: "stream",
   microphoneHz: RATE_HZ,
   takesText: false,
+  /** Whether it says which words a piece of audio holds. */
+  tellsPhrases: false,
   makeCodec() {
     let sequence = 0;
     return {

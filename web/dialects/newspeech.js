@@ -11,6 +11,8 @@ export const newspeech = {
   path: "engine",
   microphoneHz: RATE_HZ,
   takesText: true,
+  /** Whether it says which words a piece of audio holds. */
+  tellsPhrases: true,
   makeCodec: codec,
 };
 

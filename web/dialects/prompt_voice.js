@@ -9,6 +9,8 @@ export const promptVoice = {
   path: "ws",
   microphoneHz: RATE_HZ,
   takesText: false,
+  /** Whether it says which words a piece of audio holds. */
+  tellsPhrases: true,
   makeCodec: () => ({
     listen: () => [json({ type: "start", sample_rate: RATE_HZ, audio_clock: true })],
     unlisten: () => [json({ type: "stop" })],
@@ -38,6 +40,16 @@ export function plain(message) {
       return [{ type: "final", text: message.text, id: message.id }];
     case "llm_token":
       return [{ type: "token", text: message.text, done: message.done }];
+    case "phrase":
+      return [
+        {
+          type: "phrase",
+          seq: message.seq,
+          text: message.text,
+          ms: message.ms,
+          fromMs: message.from_ms,
+        },
+      ];
     case "tts_chunk": {
       const wav = readWav(fromBase64(message.audio_b64));
       return [{ type: "audio", ...wav, seq: message.seq }];

@@ -1,100 +1,146 @@
 /**
- * The page: buttons to a Call, its events to what one sees. For whoever watches the page, each event
- * is told on the document too, as `parley` with {type, …}.
+ * The page: what happens in a call to what one sees. For whoever watches the page, each event of the
+ * call is told on the document too, as `parley` with {type, …}.
  */
 
-import { Call, canCall, Dictation, EVENTS } from "../parley.js";
+import { canCall, EVENTS } from "../parley.js";
+import { Alerts } from "./alerts.js";
+import { Controls } from "./controls.js";
 import { Conversation } from "./conversation.js";
-import { Settings } from "./settings.js";
+import { Details } from "./details.js";
+import { dialog } from "./dialogs.js";
+import { dictate } from "./dictation_page.js";
+import { at } from "./element.js";
+import { Follow } from "./follow.js";
+import { offerFiles } from "./saving.js";
+import { SoundSettings } from "./sound_settings.js";
+import { Speaking } from "./speaking.js";
+import { Talking } from "./talking.js";
 import { Waterfall } from "./waterfall.js";
+import { Who } from "./who.js";
+import { Wishes } from "./wishes.js";
 
-const at = (id) => document.getElementById(id);
-const conversation = new Conversation(at("conversation"));
-const waterfall = new Waterfall(at("waterfall"));
-const settings = new Settings();
-const openedMs = performance.now();
+/** Keys of failures that are over when there is a connection, or a microphone. */
+const [OFFLINE, DEAF] = ["offline", "deaf"];
 
-let call = null;
-let begunWith = "";
-let opening = false;
-let restarted = Promise.resolve();
-let recordingUrl = null;
-let configured = null;
+const follow = new Follow(at("log"), at("newest"));
+const announce = (words) => (at("announcer").textContent = words);
+const conversation = new Conversation(at("conversation"), () => follow.added(), announce);
+const alerts = new Alerts(at("alerts"));
+const details = new Details();
+const waterfall = new Waterfall(at("waterfall"), {
+  bar: at("strip-bar"),
+  time: at("strip-time"),
+  parts: at("strip-parts"),
+});
+const wishes = new Wishes();
+const sound = new SoundSettings();
+const who = new Who();
+const speaking = new Speaking(conversation);
+const talking = new Talking(() => wishes.options, () => sound.options);
+
 let speechMs = 0;
 
-// What is shown
-
 function state(words) {
-  at("state").textContent = words;
+  if (at("state").textContent !== words) at("state").textContent = words;
   at("state").dataset.is = words;
 }
 
 /** Nothing happens at this moment. */
 function rest() {
-  state(call?.hasMicrophone ? "listening" : "connected");
+  const [words, hello] = !talking.isOn
+    ? ["not connected", "Press Talk and say something."]
+    : !talking.hasMicrophone
+      ? ["connected", "Type something."]
+      : !talking.isMuted
+        ? ["listening", "Say something."]
+        : sound.pushToTalk
+          ? ["hold to speak", "Hold Space or the button, and speak."]
+          : ["muted", "Parley does not hear you now."];
+  state(words);
+  at("hello-lead").textContent = hello;
 }
 
-function mark(words) {
-  const item = document.createElement("li");
-  const time = document.createElement("time");
-  time.textContent = `${((performance.now() - openedMs) / 1000).toFixed(1)} s`;
-  item.append(time, words);
-  at("marks").prepend(item);
-  while (at("marks").children.length > 200) at("marks").lastElementChild.remove();
+function alarm(title, advice, key) {
+  alerts.show(title, advice, key);
+  details.mark(title);
 }
 
-function alarm(title, advice) {
-  const line = document.createElement("p");
-  const strong = document.createElement("strong");
-  strong.textContent = title;
-  line.append(strong, " ", advice);
-  at("alerts").replaceChildren(line);
-  mark(title);
+const guarded = (work) => async (event) => {
+  try {
+    await work(event);
+  } catch (error) {
+    alarm("Something failed.", error.message);
+  }
+};
+
+function configure() {
+  return fetch(new URL("api/stream_config", document.baseURI))
+    .then((answer) => answer.json())
+    .then((config) => {
+      wishes.serverIs(config);
+      who.serverIs(config);
+      who.recording(talking.isRecorded);
+      at("saving-recording").hidden = !config.recordings_on_request;
+    })
+    .catch(() => {}); // the server is away: the call will say so
 }
 
-function calm() {
-  at("alerts").replaceChildren();
+function newConversation(words) {
+  conversation.divide(words);
+  speaking.restart();
 }
 
-function pressed(on) {
-  at("talk").textContent = on ? "Stop" : "Start talking";
-  at("talk").setAttribute("aria-pressed", String(on));
-}
-
-// What happens
+// What happens in a call
 
 const REACTIONS = {
-  online: () => {
-    calm();
-    rest();
-    mark("connected");
+  begun: () => {
+    newConversation("New conversation");
+    state("connecting");
+    who.recording(talking.isRecorded);
+    alerts.clear();
+    configure();
   },
-  session: () => (recordingUrl = call?.recordingUrl ?? recordingUrl),
+  over: () => {
+    conversation.broken();
+    speaking.silence();
+    at("interrupt").disabled = true;
+    who.recording(false);
+    pending();
+    rest();
+  },
+  online: () => {
+    alerts.clear(OFFLINE);
+    rest();
+    details.mark("connected");
+  },
   offline: ({ waitMs }) => {
-    conversation.replyOver();
+    conversation.broken();
+    newConversation("The connection was lost: a new conversation");
     state("offline");
-    alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`);
+    alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`, OFFLINE);
   },
   microphone: ({ open, advice }) => {
-    pressed(open);
     rest();
-    if (open) calm();
-    else alarm("No microphone.", advice);
+    sound.list();
+    if (open) alerts.clear(DEAF);
+    else alarm("No microphone.", advice, DEAF);
   },
-  level: ({ level, loud }) => {
-    at("level").value = Math.min(1, Math.sqrt(level) * 2);
-    if (loud) waterfall.spoke();
+  muted: () => at("state").dataset.is !== "speaking" && rest(),
+  level: (level) => {
+    speaking.level(level);
+    if (level.loud) waterfall.spoke();
   },
   state: ({ state: words }) => words === "processing" && state("thinking"),
   speechstart: () => {
     speechMs = performance.now();
     state("hearing you");
     waterfall.begin();
-    mark("speech begins");
+    details.mark("speech begins");
   },
   speechend: () => {
     waterfall.reached("silence");
-    mark(`speech ends, ${((performance.now() - speechMs) / 1000).toFixed(1)} s`);
+    details.mark(`speech ends, ${((performance.now() - speechMs) / 1000).toFixed(1)} s`);
   },
   partial: ({ text, stableChars }) => conversation.partial(text, stableChars),
   finalizing: () => waterfall.reached("silence"),
@@ -103,91 +149,58 @@ const REACTIONS = {
     conversation.final(text);
     if (text) state("thinking");
     else rest();
-    mark(text ? "understood" : "no words");
+    details.mark(text ? "understood" : "no words");
   },
-  token: ({ text, done }) => {
+  token: ({ text }) => {
     waterfall.reached("token");
-    conversation.token(text, done);
+    conversation.token(text);
   },
-  sound: ({ what }) => {
-    if (what === "began") {
+  phrase: (phrase) => speaking.phrase(phrase),
+  audio: (audio) => speaking.audio(audio),
+  sound: (sound) => {
+    const sounds = speaking.sound(sound);
+    if (sound.what === "began") {
       waterfall.reached("sound");
       state("speaking");
-    } else if (what === "ended" || what === "flushed") {
-      if (at("state").dataset.is === "speaking") rest();
-    }
-    at("hush").disabled = what === "ended" || what === "flushed";
+    } else if (!sounds && at("state").dataset.is === "speaking") rest();
+    at("interrupt").disabled = !sounds;
   },
   replydone: () => {
     conversation.replyOver();
-    mark("answered");
+    speaking.replyOver();
+    details.mark("answered");
   },
-  interrupted: ({ heard }) => {
-    conversation.interrupted(heard);
-    mark("interrupted");
+  interrupted: ({ heard: words }) => {
+    conversation.interrupted(words);
+    speaking.replyOver();
+    details.mark("interrupted");
   },
   resumed: () => {
     conversation.resumed();
-    mark("resumed");
+    speaking.resumed();
+    details.mark("resumed");
   },
-  info: ({ message }) => mark(message),
-  failure: ({ code, message, advice }) => alarm(`${code}: ${message}`, advice),
+  info: ({ message }) => details.mark(message),
+  failure: ({ code, title, message, advice }) => {
+    alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`, code);
+    details.mark(`${code}: ${message}`);
+  },
 };
 
-async function begin({ microphone }) {
-  await configured;
-  const options = settings.options;
-  begunWith = JSON.stringify(options);
-  call = new Call(options);
-  at("save").disabled = !options.record;
-  for (const [type, react] of Object.entries(REACTIONS)) {
-    call.addEventListener(type, ({ detail }) => react(detail));
-  }
-  for (const type of EVENTS) {
-    call.addEventListener(type, ({ detail }) =>
-      document.dispatchEvent(new CustomEvent("parley", { detail: { type, ...detail } })),
-    );
-  }
-  at("hello").hidden = true;
-  state("connecting");
-  opening = microphone;
-  await call.start({ microphone }).finally(() => (opening = false));
+for (const [type, react] of Object.entries(REACTIONS)) {
+  talking.addEventListener(type, ({ detail }) => react(detail));
 }
-
-async function end() {
-  const over = call;
-  call = null;
-  await over?.close();
-  conversation.replyOver();
-  at("level").value = 0;
-  at("hush").disabled = true;
-  pressed(false);
-  state("not connected");
-}
-
-/** Other settings: a new session, one after the other however quickly they change. */
-function restart() {
-  restarted = restarted.catch(() => {}).then(async () => {
-    if (!call || JSON.stringify(settings.options) === begunWith) return;
-    const microphone = call.hasMicrophone || opening;
-    await end();
-    if (!call) await begin({ microphone }); // else somebody pressed the button meanwhile
-  });
-  return restarted;
-}
-
-async function talk() {
-  if (call?.hasMicrophone) return end();
-  if (call) return call.openMicrophone();
-  await begin({ microphone: true });
+for (const type of EVENTS) {
+  talking.addEventListener(type, ({ detail }) =>
+    document.dispatchEvent(new CustomEvent("parley", { detail: { type, ...detail } })),
+  );
 }
 
 async function type(event) {
   event.preventDefault();
   const words = at("words").value.trim();
   if (!words) return;
-  if (!call) await begin({ microphone: false });
-  if (!call?.takesText) {
+  if (!(await talking.type(words))) {
     alarm("Typed words need newspeech.", "Choose it in the settings.");
     return;
   }
@@ -195,65 +208,39 @@ async function type(event) {
   waterfall.begin();
   waterfall.spoke();
   conversation.typed(words);
-  call.sendText(words);
 }
 
-// Where there is no AudioWorklet: an utterance at a time.
+// Settings, help, files
 
-const dictation = canCall() ? null : new Dictation();
-
-function dictate() {
-  dictation.addEventListener("recording", ({ detail: { on } }) => {
-    at("talk").textContent = on ? "Done: answer me" : "Start talking";
-    at("talk").setAttribute("aria-pressed", String(on));
-    state(on ? "listening" : "thinking");
-    if (on) calm();
-  });
-  dictation.addEventListener("answer", ({ detail: { transcript, reply } }) => {
-    at("hello").hidden = true;
-    conversation.answer(transcript, reply);
-    state("not connected");
-    if (!transcript) alarm("Nothing was heard.", "Say it again, closer to the microphone.");
-  });
-  dictation.addEventListener("failure", ({ detail: { message, advice } }) => {
-    state("not connected");
-    alarm(message, advice);
-  });
-  at("hello").textContent =
-    "This browser has no AudioWorklet: press the button, say something, press it again. " +
-    "The answer comes in one piece and cannot be interrupted.";
-  at("typing").hidden = true;
-  at("hush").hidden = true;
-  document.querySelector(".levels").hidden = true;
+/** Changes that wait for a new conversation: said, and asked for. */
+function pending() {
+  at("pending").hidden = !talking.isOutdated;
 }
 
-/** A file for `parley show` and `parley replay`: all that happened, up to a second or two ago. */
-async function save() {
-  const answer = await fetch(recordingUrl);
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
-  link.download = `parley-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.mcap`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  mark("saved");
-}
+const help = dialog("help");
+const settings = dialog("settings", () => sound.list());
+offerFiles({ talking, conversation, speaking, who, guarded, saved: () => details.mark("saved") });
 
-// What one presses
+wishes.addEventListener("change", pending);
+at("apply").addEventListener("click", guarded(async () => {
+  settings.close();
+  await talking.renew();
+}));
+at("undo").addEventListener("click", () => wishes.restore(talking.wishes));
+sound.addEventListener("change", guarded(({ detail }) => talking.soundChanged(detail.what)));
 
-const guarded = (work) => (event) =>
-  Promise.resolve(work(event)).catch((error) => alarm("Something failed.", error.message));
-
-at("talk").addEventListener("click", guarded(dictation ? () => dictation.toggle() : talk));
-at("save").addEventListener("click", guarded(save));
-at("hush").addEventListener("click", () => call?.interrupt());
 at("typing").addEventListener("submit", guarded(type));
-settings.addEventListener("change", guarded(restart));
-addEventListener("pagehide", () => call?.close());
+addEventListener("pagehide", () => talking.close());
 
-if (dictation) dictate();
+if (canCall()) {
+  const controls = new Controls(talking, () => sound.pushToTalk, guarded, help.open);
+  sound.addEventListener("change", () => {
+    controls.show();
+    if (at("state").dataset.is !== "speaking") rest();
+  });
+} else {
+  const dictation = dictate(conversation, alerts, state);
+  at("talk").addEventListener("click", guarded(() => dictation.toggle()));
+}
 
-configured = fetch(new URL("api/stream_config", document.baseURI))
-  .then((answer) => answer.json())
-  .then((config) => settings.serverIs(config))
-  .catch(() => {});
+talking.configured = configure();

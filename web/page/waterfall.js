@@ -1,20 +1,32 @@
-/** How long each step of the last answer took, against its aim. */
+/**
+ * Where the time of the last answer went: a strip of its parts, always in sight, and step by step in
+ * the details, each against its aim.
+ */
 
-/** Name, and the aim in ms since the end of speech: 700 ms of silence are in it. */
+import { make } from "./element.js";
+
+/** Name, label, what the part before it is called, and the aim in ms since the end of speech: 700 ms
+ * of silence are in it. */
 const STEPS = [
-  ["silence", "you are done", 800],
-  ["final", "your words", 900],
-  ["token", "first word back", 1000],
-  ["sound", "first sound", 1200],
+  ["silence", "You have finished", "silence", 800],
+  ["final", "Your words", "words", 900],
+  ["token", "First word back", "answer", 1000],
+  ["sound", "First sound", "voice", 1200],
 ];
+/** The shortest span that the details show, so that short answers look short. */
+const LEAST_MS = 1500;
 
 export class Waterfall {
-  /** @param {HTMLElement} list */
-  constructor(list) {
-    this._list = list;
+  /**
+   * @param {HTMLElement} list For the steps.
+   * @param {{bar: HTMLElement, time: HTMLElement, parts: HTMLElement}} strip
+   */
+  constructor(list, { bar, time, parts }) {
+    this._time = time;
+    this._parts = parts;
     this._spokeMs = null;
     this._times = {};
-    this._bars = new Map(STEPS.map(([name, label, aim]) => [name, row(list, label, aim)]));
+    this._rows = STEPS.map(([name, label, part, aim]) => new Row(list, bar, { name, label, part, aim }));
   }
 
   /** A sound of the person, now. */
@@ -30,33 +42,57 @@ export class Waterfall {
   /** A step is reached, now. Only the first time counts. @param {string} name */
   reached(name) {
     if (this._spokeMs === null || name in this._times) return;
-    const ms = Math.round(performance.now() - this._spokeMs);
-    this._times[name] = ms;
-    this._bars.get(name)(ms);
+    this._times[name] = Math.round(performance.now() - this._spokeMs);
+    this._draw();
+  }
+
+  _draw() {
+    const mostMs = Math.max(LEAST_MS, ...Object.values(this._times).map((ms) => ms * 1.05));
+    let before = 0;
+    for (const row of this._rows) {
+      const ms = this._times[row.name];
+      row.draw(before, ms, mostMs);
+      before = Math.max(before, ms ?? 0);
+    }
+    const sound = this._times.sound;
+    if (sound === undefined) return;
+    this._time.replaceChildren(make("b", "", `${(sound / 1000).toFixed(2)} s`), " to the first sound");
+    const parts = this._rows.filter((row) => row.ms !== undefined);
+    this._parts.replaceChildren(...parts.map((row) => row.words()));
   }
 }
 
-const MOST_MS = 2000;
+class Row {
+  constructor(list, bar, { name, label, part, aim }) {
+    this.name = name;
+    this._called = part;
+    this._aim = aim;
+    this._part = make("span", name);
+    bar.append(this._part);
+    this._fill = make("span", `fill ${name}`);
+    this._stroke = make("span", "aim");
+    this._track = make("dd", "track", this._fill, this._stroke);
+    this._figure = make("dd", "ms", "–");
+    list.append(make("dt", "", label), this._track, this._figure);
+    this.draw(0, undefined, LEAST_MS);
+  }
 
-function row(list, label, aim) {
-  const name = document.createElement("dt");
-  name.textContent = label;
-  const track = document.createElement("dd");
-  track.className = "track";
-  const fill = document.createElement("span");
-  fill.className = "fill";
-  fill.style.width = "0";
-  const stroke = document.createElement("span");
-  stroke.className = "aim";
-  stroke.style.left = `${(aim * 100) / MOST_MS}%`;
-  track.append(fill, stroke);
-  const figure = document.createElement("dd");
-  figure.className = "ms";
-  figure.textContent = "–";
-  list.append(name, track, figure);
-  return (ms) => {
-    fill.style.width = `${Math.min(100, (ms * 100) / MOST_MS)}%`;
-    track.classList.toggle("late", ms > aim);
-    figure.textContent = String(ms);
-  };
+  draw(beforeMs, ms, mostMs) {
+    const percent = (value) => `${(Math.max(0, value) * 100) / mostMs}%`;
+    const lengthMs = ms === undefined ? 0 : Math.max(0, ms - beforeMs);
+    this.ms = ms;
+    this._lengthMs = lengthMs;
+    this._fill.hidden = ms === undefined;
+    this._part.style.flexGrow = String(lengthMs);
+    this._fill.style.left = percent(beforeMs);
+    this._fill.style.width = percent(lengthMs);
+    this._stroke.style.left = percent(this._aim);
+    this._track.classList.toggle("late", ms > this._aim);
+    this._figure.textContent = ms === undefined ? "–" : String(ms);
+  }
+
+  /** The part that ends with this step, in words. */
+  words() {
+    return make("span", "", make("i", this.name), `${this._called} ${(this._lengthMs / 1000).toFixed(2)}`);
+  }
 }

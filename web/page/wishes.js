@@ -1,14 +1,11 @@
 /**
- * The settings of the page, kept in this browser: what the next call begins with.
- *
- * What nobody has touched is left to the server. Event: `change`, when one that a call begins with is
- * another, and has been for a moment: a slider that is moved by keys changes at every step.
+ * The settings that a conversation begins with, kept in this browser. What nobody has touched is left
+ * to the server. Event: `change`, when one of them is another.
  * @module
  */
 
-const at = (id) => document.getElementById(id);
+import { at } from "./element.js";
 
-const SETTLED_MS = 300;
 const AS_SET = "as the server is set";
 /** What may be wished of a session. */
 const WISHES = ["silence", "sensitivity", "voice"];
@@ -17,7 +14,7 @@ const WORDS = {
   sensitivity: (value) => Number(value).toFixed(2),
 };
 
-export class Settings extends EventTarget {
+export class Wishes extends EventTarget {
   constructor() {
     super();
     /** What the server's own values are; null: it does not say. */
@@ -42,11 +39,11 @@ export class Settings extends EventTarget {
       });
       at(name).addEventListener("change", () => {
         if (!at(name).reportValidity()) return;
-        if (this._chosen[name]) localStorage.setItem(`parley-${name}`, this._chosen[name]);
-        else localStorage.removeItem(`parley-${name}`);
+        this._keep(name);
         this._changed();
       });
     }
+    at("keep").addEventListener("change", () => this._changed());
     at("as-set").addEventListener("click", () => {
       const any = Object.keys(this._chosen).length > 0;
       for (const name of WISHES) localStorage.removeItem(`parley-${name}`);
@@ -70,6 +67,23 @@ export class Settings extends EventTarget {
     };
   }
 
+  /** Be as they were. @param {object} options What `options` was then. */
+  restore(options) {
+    const { protocol, silenceMs, sensitivity, voice, record } = options;
+    at("protocol").value = protocol;
+    localStorage.setItem("parley-protocol", protocol);
+    at("keep").checked = record || at("keeping").hidden;
+    const values = { silence: silenceMs, sensitivity, voice };
+    for (const name of WISHES) {
+      at(name).value = values[name] ?? "";
+      if (values[name] === undefined) delete this._chosen[name];
+      else this._chosen[name] = String(values[name]);
+      this._keep(name);
+    }
+    this._show();
+    this._changed();
+  }
+
   /** @param {object} config What the server tells of itself. */
   serverIs(config) {
     this._servers = config;
@@ -81,9 +95,6 @@ export class Settings extends EventTarget {
       return option;
     });
     at("voices").replaceChildren(...options);
-    at("engines").textContent = Object.entries(config.engines)
-      .map(([kind, name]) => `${kind}: ${name}`)
-      .join(" · ");
     this._show();
   }
 
@@ -93,9 +104,13 @@ export class Settings extends EventTarget {
     else delete this._chosen[name];
   }
 
+  _keep(name) {
+    if (this._chosen[name]) localStorage.setItem(`parley-${name}`, this._chosen[name]);
+    else localStorage.removeItem(`parley-${name}`);
+  }
+
   _changed() {
-    clearTimeout(this._timer);
-    this._timer = setTimeout(() => this.dispatchEvent(new Event("change")), SETTLED_MS);
+    this.dispatchEvent(new Event("change"));
   }
 
   /** The words beside the sliders, and the sliders that nobody moved where the server's values are. */

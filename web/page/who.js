@@ -1,0 +1,56 @@
+/** Who hears, answers and speaks, and whether the server records: in plain words, from its settings. */
+
+import { at, make } from "./element.js";
+
+const RULES = "Parley's own rules: no language model is connected";
+
+/**
+ * @param {object} config What GET /api/stream_config says.
+ * @returns {{hears: string, answers: string, speaks: string}}
+ */
+export function whoOf({ who, engines = {} }) {
+  if (who) return who;
+  // Behind a name stands why it was chosen, in brackets: nothing for this line.
+  const name = (kind) => (engines[kind] ?? "").replace(/\s*\(.*\)$/, "");
+  const answers = name("llm") === "local" ? RULES : name("llm");
+  return { hears: name("asr"), answers, speaks: name("tts") };
+}
+
+export class Who {
+  constructor() {
+    this._config = {};
+    this.found = {};
+  }
+
+  serverIs(config) {
+    this._config = config;
+    this.found = whoOf(config);
+    const rows = Object.entries({ Hears: "hears", Answers: "answers", Speaks: "speaks" });
+    const said = rows.filter(([, key]) => this.found[key]);
+    const part = ([name, key]) => make("span", key, make("b", "", name), ` ${this.found[key]}`);
+    at("who").replaceChildren(...said.map(part));
+    at("who").hidden = said.length === 0;
+    at("who-in-full").replaceChildren(
+      ...said.flatMap(([name, key]) => [make("dt", "", name), make("dd", "", this.found[key])]),
+    );
+    const { stream_record_dir: folder, recordings_on_request: onRequest } = config;
+    const where = at("where-recordings");
+    if (folder) {
+      where.textContent = `This server keeps recordings in ${folder}. \`parley show FILE\` shows one.`;
+    } else if (onRequest) {
+      where.textContent =
+        "This server records a conversation where the page asks for it (Settings), and keeps it for an hour. Save has it.";
+    }
+    this.recording(false);
+  }
+
+  /** Say that there is a recording. @param {boolean} asked Whether this call asked for its own. */
+  recording(asked) {
+    const { stream_record_dir: folder, stream_record_share: share = 1 } = this._config;
+    const all = Boolean(folder) && share > 0;
+    at("recorded").hidden = !all && !asked;
+    at("recorded").textContent = all
+      ? "This server records conversations."
+      : "Recorded on the server, so that you can save it.";
+  }
+}
