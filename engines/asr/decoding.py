@@ -27,6 +27,11 @@ class Decoding(Protocol):
         longer still, and what they say would be older."""
         ...
 
+    @property
+    def own_share(self) -> float:
+        """Of a core: the most that the partials of one who talks may take."""
+        ...
+
     def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Job:
         """A quick look. `begins`: the tokens with which two looks in a row have begun."""
         ...

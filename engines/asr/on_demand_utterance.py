@@ -39,7 +39,7 @@ KEPT_S = (1.5, 1.2)
 a cut wants words on both sides."""
 PARTIAL_LIMIT_S = 5.0
 """A partial that takes longer is given up: what it would say is old."""
-PARTIAL_GAP_S = 0.35
+PARTIAL_GAP_S = 0.3
 """Between the beginnings of two partials of an utterance, where there is time enough. Nobody reads
 faster than three times a second, and each looks at all that was said."""
 FIRST_GAP_S = 0.1
@@ -150,10 +150,12 @@ class Utterance:
     def due(self, now_s: float, talkers_per_lane: float) -> bool:
         """Whether another partial is worth its time, for this talker and beside the others."""
         fresh_s = seconds_of(len(self.audio) - self.asked_bytes)
-        # The more people talk, the longer each waits, so that all partials fit in their share.
+        # The more people talk, the longer each waits, so that all partials fit in their share; and
+        # nobody takes more of a core for partials than is worth it, however long they talk.
         fair_s = self.partial_s * talkers_per_lane / SHARE
+        own_s = self.partial_ms / 1000 / self.decoding.own_share if self.told else 0.0
         gap_s = PARTIAL_GAP_S if self.told else FIRST_GAP_S
-        wait_s = max(gap_s, min(fair_s, PARTIAL_LIMIT_S))
+        wait_s = max(gap_s, min(max(fair_s, own_s), PARTIAL_LIMIT_S))
         return fresh_s >= gap_s / 2 and now_s >= self.asked_s + wait_s
 
     def partial_job(self) -> Job:

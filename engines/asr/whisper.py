@@ -28,6 +28,9 @@ again."""
 LEAST_WINDOW_S = 3.0
 
 
+OWN_SHARE = 0.6
+"""Its partials cost what they cost; who has cores for Whisper wants them as often as can be."""
+
 LATE_MS = 140.0
 """More than this, and partials are told later than 250 ms after what they cover."""
 
@@ -40,6 +43,7 @@ class WhisperDecoding:
     beam: int
     """Of the final pass; partials are greedy."""
     late_ms: float = LATE_MS
+    own_share: float = OWN_SHARE
     guard: Callable[[Decoded], Guard | None] = guard_of
     tokens: Callable[[float], int] = token_cap
     """The most for so many seconds of audio."""

@@ -46,8 +46,17 @@ def test_a_partial_is_due_when_there_is_new_audio_and_the_gap_has_passed() -> No
     one.partial_job()
     assert not one.due(20.0, 1.0)  # nothing new
     one.feed(SECOND)
-    assert not one.due(10.3, 1.0)
-    assert one.due(10.35, 1.0)
+    assert not one.due(10.25, 1.0)
+    assert one.due(10.3, 1.0)
+
+
+def test_nobody_takes_more_of_a_core_for_partials_than_the_engine_allows() -> None:
+    one = utterance(1)
+    one.partial(decoded("a b", ms=300.0), 32_000)
+    one.asked_s = 10.0
+    one.feed(SECOND)
+    assert not one.due(10.49, 1.0)  # of Whisper's: six tenths
+    assert one.due(10.5, 1.0)
 
 
 def test_until_there_are_words_it_is_looked_more_often() -> None:
