@@ -17,7 +17,8 @@ run: $(VENV)/.installed models
 	$(BIN)/parley serve
 
 test: $(VENV)/.installed-dev models
-	@$(BIN)/parley models pull tiny > /dev/null || echo "without Whisper's tiny model its tests are skipped"
+	@for model in tiny smollm2; do $(BIN)/parley models pull $$model > /dev/null || \
+	  echo "without the model $$model its tests are skipped"; done
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Pictures of the page: idle, in a conversation, with the drawer; three widths, light and dark.
 
-Needs chromium and `pip install -e '.[browser]'`. A server of its own hears three
-sentences, of which the last interrupts an answer. With `--readme` it makes docs/page.png alone.
+Needs chromium, `pip install -e '.[browser]'` and `parley models pull defaults`. A server of its own
+hears three sentences, of which the last interrupts an answer. With `--readme` it makes docs/page.png
+alone.
 
     .venv/bin/python scripts/picture_page.py FOLDER
     .venv/bin/python scripts/picture_page.py --readme
@@ -10,6 +11,7 @@ sentences, of which the last interrupts an answer. With `--readme` it makes docs
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,14 +22,29 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.browser import Tab, browsing, microphone_wav, serving  # noqa: E402
 
 SIZES = [(390, 844), (1280, 800), (1920, 1080)]
-HEARD = (0.5, "1-weather", 6.0, "8-mother", 2.6, "4-lights", 20.0)
-"""Seconds of silence, and recordings: the third interrupts the answer to the second."""
+SAID = (
+    (0.5, "What time is it in Tokyo?"),
+    (6.0, "What do you know about love?"),
+    (4.5, "Set a timer for ten minutes."),
+)
+"""Seconds of silence, then a sentence: the third interrupts the answer to the second."""
+
+
+def microphone(folder: Path) -> Path:
+    """The sentences, by the voice that Parley has."""
+    parts: list[float | str] = []
+    for number, (silence_s, sentence) in enumerate(SAID):
+        path = folder / f"{number}.wav"
+        command = [sys.executable, "-m", "parley", "voices", "say", "joe", sentence]
+        subprocess.run([*command, "--out", str(path)], check=True, stdout=subprocess.DEVNULL)
+        parts += [silence_s, str(path)]
+    return microphone_wav(folder / "mic.wav", *parts, 20.0)
 
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with serving() as server, tempfile.TemporaryDirectory() as made:
-        heard = microphone_wav(Path(made) / "mic.wav", *HEARD)
+        heard = microphone(Path(made))
         for scheme in ("light", "dark"):
             with browsing(server.url, heard, color_scheme=scheme, reduced_motion="reduce") as tab:
                 tab.until("!document.getElementById('who').hidden")
@@ -45,7 +62,7 @@ def main(folder: Path) -> None:
 
 def readme() -> None:
     with serving() as server, tempfile.TemporaryDirectory() as made:
-        heard = microphone_wav(Path(made) / "mic.wav", *HEARD)
+        heard = microphone(Path(made))
         with browsing(server.url, heard, viewport={"width": 1280, "height": 760}) as tab:
             converse(tab)
             tab.page.screenshot(path=ROOT / "docs" / "page.png")

@@ -101,6 +101,7 @@ async def test_the_key_is_shown_nowhere() -> None:
     assert client.codes == ["LLM_FAIL"]
     assert config.json()["openai_api_key_set"] is True
     assert config.json()["engines"]["llm"].startswith("openai")
+    assert config.json()["who"]["answers"].startswith("gpt-3.5-turbo at 127.0.0.1:")
     for where in (config.body.decode(), metrics.body.decode(), told, log.getvalue()):
         assert len(where) > 100
         assert KEY not in where

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parley.audio.wav import read_wav
 from parley.client.noises import NOISES, noise
 from parley.client.noises import RATE_HZ as NOISE_RATE_HZ
 
@@ -29,11 +30,12 @@ FAKE_DEVICE = ("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-
 
 
 def microphone_wav(path: Path, *parts: float | str) -> Path:
-    """What the microphone hears: seconds of silence, recordings and noises by their names."""
+    """What the microphone hears: seconds of silence, recordings and noises by their names, other
+    WAV files by their paths."""
     heard = []
     for part in parts:
         if isinstance(part, str):
-            pcm16, rate_hz = _sound(part)
+            pcm16, rate_hz = _sound_or_file(part)
             samples = np.frombuffer(pcm16, "<i2").astype(float)
             count = len(samples) * RATE_HZ // rate_hz
             times = np.arange(count) * rate_hz / RATE_HZ
@@ -57,6 +59,13 @@ def microphone_flags(heard: Path | None = None, *, allow: bool = True) -> list[s
     if allow:
         flags.append("--use-fake-ui-for-media-stream")
     return flags
+
+
+def _sound_or_file(part: str) -> tuple[bytes, int]:
+    if part.endswith(".wav"):
+        wav = read_wav(part)
+        return wav.pcm16, wav.rate_hz
+    return _sound(part)
 
 
 def _sound(name: str) -> tuple[bytes, int]:
