@@ -2,7 +2,7 @@
 """Pictures of the page: idle, in a conversation, with the drawer; three widths, light and dark.
 
 Needs chromium, `pip install -e '.[browser]'` and `parley models pull defaults`. A server of its own
-hears three sentences, of which the last interrupts an answer. With `--readme` it makes docs/page.png
+hears three sentences; the last one interrupts an answer. With `--readme` it makes docs/page.png
 alone.
 
     .venv/bin/python scripts/picture_page.py FOLDER
