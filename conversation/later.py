@@ -62,7 +62,7 @@ class Later:
         if len(self._waiting) >= LATER_MAX:
             return False
         self._asked += 1
-        due_s = now_s + max(wish.after_s, 0.0)
+        due_s = now_s + (wish.after_s if wish.after_s > 0 else 0.0)  # so is what is no number
         self._waiting.append(_Waiting(due_s=due_s, number=self._asked, turn=turn, wish=wish))
         self._waiting.sort(key=lambda waiting: (waiting.due_s, waiting.number))
         return True

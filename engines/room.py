@@ -29,7 +29,7 @@ from .turn.open import TURN_LANE, open_turn_end
 from .turn.open import chosen_name as chosen_turn_end
 from .vad.open import chosen_name as chosen_detectors
 from .vad.open import open_detectors
-from .who import how_better, who
+from .who import how_better, who_answers, who_hears_and_speaks
 
 NO_OWN_ENGINES = OwnEngines()
 
@@ -51,10 +51,11 @@ class EngineRoom:
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
     settings: Settings
+    hears_and_speaks: dict[str, str] = field(default_factory=dict)
 
     def who(self) -> dict[str, str]:
         """Who hears, answers and speaks now, in plain words; see who.py."""
-        return who(self.settings, self.engines, self.chosen)
+        return self.hears_and_speaks | {"answers": who_answers(self.engines, self.chosen)}
 
     def how_better(self) -> list[str]:
         """What would make the conversation better here, a line each; see who.py."""
@@ -129,6 +130,7 @@ async def open_engine_room(
     detector = open_detectors(settings, own.detector)
     turn_end = open_turn_end(settings, own.turn_end)
     media_lane = Lane("media-1", load_media)
+    chosen = choices(settings) | own.names()
     async with (
         open_recognizer(settings, own.transcriber) as recognizer,
         open_voice(settings, own.synthesizer) as voice,
@@ -145,8 +147,9 @@ async def open_engine_room(
             admission=recognizer.admission,
             lanes=(*recognizer.lanes, *voice.lanes, *turn_end.lanes, media_lane),
             media_lane=media_lane,
-            chosen=choices(settings) | own.names(),
+            chosen=chosen,
             settings=settings,
+            hears_and_speaks=who_hears_and_speaks(settings, chosen),
         )
 
 

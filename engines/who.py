@@ -17,16 +17,20 @@ from .tts.choice import choose_voice, piper_voice
 OWN = "an engine of the embedding program's own"
 
 
-def who(settings: Settings, engines: Engines, chosen: Mapping[str, str]) -> dict[str, str]:
-    """`hears`, `answers` and `speaks` to a phrase, as it is now: a model server may have come or
-    gone since the start. `chosen` is the engine room's, where an embedder's engines are "own"."""
-    responder = engines.responder
-    answers = responder.described() if isinstance(responder, Described) else chosen["llm"]
+def who_hears_and_speaks(settings: Settings, chosen: Mapping[str, str]) -> dict[str, str]:
+    """`hears` and `speaks` to a phrase. `chosen` is the engine room's, where an embedder's engines
+    are "own". It looks at files, so it is asked once."""
     return {
         "hears": OWN if chosen["asr"] == "own" else _hears(settings),
-        "answers": OWN if answers == "own" else answers,
         "speaks": OWN if chosen["tts"] == "own" else _speaks(settings),
     }
+
+
+def who_answers(engines: Engines, chosen: Mapping[str, str]) -> str:
+    """As it is now: a model server may have come or gone since the start."""
+    responder = engines.responder
+    answers = responder.described() if isinstance(responder, Described) else chosen["llm"]
+    return OWN if answers == "own" else answers
 
 
 def _hears(settings: Settings) -> str:

@@ -214,7 +214,7 @@ class SpeechEndpoints:
         """What a session would answer to its first words, under the same deadlines."""
         memory = Items(self._answering.system_prompt, 1)
         left_s = self._answering.timeout_s
-        text = ""
+        text, later = "", ""
         async with AsyncExitStack() as stack:
             tokens = None
             while len(text) < TEXT_LIMIT_CHARS:
@@ -234,8 +234,8 @@ class SpeechEndpoints:
                 if isinstance(token, str):
                     text += token
                 elif isinstance(token, SayLater):
-                    text += NO_LATER
-        return text[:TEXT_LIMIT_CHARS].strip()
+                    later = NO_LATER
+        return f"{text}{later}"[:TEXT_LIMIT_CHARS].strip()
 
     async def _speech_b64(self, text: str) -> str:
         speeches = []

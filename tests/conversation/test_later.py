@@ -57,6 +57,14 @@ def test_a_cancelled_turn_takes_back_its_own() -> None:
     assert texts(later) == ["of one"]
 
 
+def test_a_time_that_is_no_number_is_now_and_one_without_end_is_never() -> None:
+    later = Later()
+    later.take(say("never", math.inf), 1, 5.0)
+    later.take(say("now", math.nan), 1, 5.0)
+    assert later.due_s == 5.0
+    assert texts(later, 1e12) == ["now"]
+
+
 def test_what_lies_in_the_past_is_due_at_once_and_there_is_an_end_to_it() -> None:
     later = Later()
     assert all(later.take(say(str(n), -1), 1, 5.0) for n in range(LATER_MAX))

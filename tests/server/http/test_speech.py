@@ -14,6 +14,7 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from parley.audio.wav import parse_wav, wav_bytes
 from parley.config import Settings
+from parley.conversation.later import SayLater
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable
 from parley.engines.kit import Engines
@@ -232,6 +233,15 @@ async def test_transcribe_takes_a_form(autojump_clock: Any) -> None:
     answer = await desk.ask(post("/transcribe", form(WAV), FORM))
     assert told(answer) == {"ok": True, "transcript": "what is it"}
     assert (await desk.ask(post("/transcribe", WAV, "audio/wav"))).status == 415
+
+
+async def test_what_would_be_said_later_is_not_promised_without_a_call(
+    autojump_clock: Any,
+) -> None:
+    wish = SayLater(text="Ring.", after_s=5)
+    answer = told(await Desk(llm=[wish, "It ", "rings."]).voice())
+    reply = "It rings. I can only do that while a call lasts, and this is none."
+    assert reply in answer.values()
 
 
 async def test_tts_speaks(autojump_clock: Any) -> None:
