@@ -16,6 +16,22 @@ REPEATS = {1: 6, 2: 4, 3: 3, 4: 3, 5: 3}
 speech, six times the same word is a loop."""
 
 
+CREDITS = frozenset(
+    {
+        "thank you for watching",
+        "thanks for watching",
+        "thank you so much for watching",
+        "thank you for watching this video",
+        "thanks for watching the video",
+        "please subscribe",
+        "subscribe to my channel",
+        "please subscribe to my channel",
+        "see you in the next video",
+        "subtitles by the amara org community",
+    }
+)
+"""What stands under the end of films, and what models hear in music. Nobody says it to them."""
+
 LONG_ROW = 4
 """So many words in the same order twice are no accident."""
 
@@ -74,6 +90,11 @@ def doubled(words: list[str]) -> bool:
             if words[start:middle] == words[middle : middle + length]:
                 return True
     return False
+
+
+def credits_only(text: str) -> bool:
+    """Whether it is what stands under the end of a film, and nothing else."""
+    return " ".join(plain_words(text)) in CREDITS
 
 
 def says_twice(text: str) -> bool:

@@ -18,7 +18,7 @@ from ..lanes.pool import LanePool, numbered_lanes
 from ..models.folder import models_folder
 from ..models.packaged import MOONSHINE_TINY
 from .admission import Admission, Expected
-from .decoded import Decoded, Guard, compression, repeats
+from .decoded import Decoded, Guard, compression, credits_only, repeats
 from .moonshine_files import missing_files
 from .moonshine_worker import Pass, decode, load
 from .on_demand import OnDemandTranscriber, Shared
@@ -48,6 +48,8 @@ def guard_of(decoded: Decoded) -> Guard | None:
     text = decoded.text
     if decoded.no_speech > 0.5 or not any(character.isalnum() for character in text):
         return Guard.SILENCE  # "You", and "♪" for tones
+    if credits_only(text):
+        return Guard.SILENCE
     if decoded.capped:
         return Guard.ENDLESS
     if repeats(text.lower().split()):

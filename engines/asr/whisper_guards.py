@@ -6,7 +6,15 @@ it has them.
 
 from __future__ import annotations
 
-from .decoded import Decoded, Guard, compression, doubled, plain_words, repeats
+from .decoded import (
+    Decoded,
+    Guard,
+    compression,
+    credits_only,
+    doubled,
+    plain_words,
+    repeats,
+)
 
 NO_SPEECH = 0.6
 """Reference: above this, and with an unsure text, the window is silence."""
@@ -26,7 +34,7 @@ def guard_of(decoded: Decoded) -> Guard | None:
     """What is wrong with it; None where nothing is."""
     text = decoded.text
     unsure = decoded.log_probability < LOG_PROBABILITY
-    if decoded.no_speech > _silence_from(decoded.log_probability):
+    if decoded.no_speech > _silence_from(decoded.log_probability) or credits_only(text):
         return Guard.SILENCE
     if decoded.capped:
         return Guard.ENDLESS

@@ -29,6 +29,7 @@ def test_an_ordinary_sentence_is_believed() -> None:
     ("found", "guard"),
     [
         (decoded("you", no_speech=0.95), Guard.SILENCE),
+        (decoded("Thanks for watching!", no_speech=0.1), Guard.SILENCE),
         (decoded("you", no_speech=0.7, log_probability=-1.5), Guard.SILENCE),
         (decoded("you", no_speech=0.7), None),
         (decoded("you", no_speech=0.4, log_probability=-1.7), Guard.SILENCE),
