@@ -297,7 +297,8 @@ class Variables(BaseSettings):
     )
     stream_tts_voice: str | None = Field(
         default=None,
-        description="Voice of pyttsx3, as espeak calls it: de, en-us, en-us+f3; unset: its first.",
+        description="Voice of pyttsx3, as espeak calls it: de, en-us, en-us+f3; unset: that of "
+        "STREAM_LANGUAGE.",
     )
     stream_tts_rate_wpm: WordsPerMinute = Field(
         default=200, ge=80, le=450, description="How fast pyttsx3 speaks."

@@ -13,6 +13,7 @@ from .llm.interface import Described
 from .llm.local import NO_MODEL
 from .models.packaged import JOE
 from .tts.choice import choose_voice, piper_voice
+from .tts.espeak_languages import voice_of
 
 OWN = "an engine of the embedding program's own"
 
@@ -55,7 +56,8 @@ def _speaks(settings: Settings) -> str:
             packaged = Path(path).name == JOE.files[0].name
             return f"Piper, voice {JOE.name if packaged else Path(path).stem}"
         case "pyttsx3":
-            return "eSpeak NG" + (f", voice {speaking.voice}" if speaking.voice else "")
+            voice = speaking.voice or voice_of(speaking.language)
+            return "eSpeak NG" + (f", voice {voice}" if voice else "")
         case "kokoro":
             return f"Kokoro, voice {speaking.kokoro_voice}"
         case "openai":

@@ -12,6 +12,7 @@ from ..models.folder import models_folder
 from ..models.packaged import JOE
 from . import kokoro
 from .choice import choose_voice, piper_voice
+from .espeak_languages import espeak_languages, voice_of
 from .kokoro_worker import LANGUAGES as KOKORO_LANGUAGES
 from .piper import missing as piper_missing
 
@@ -113,8 +114,8 @@ def _openai(speaking: Speaking, engine: str) -> Iterator[KnownVoice]:
 
 
 def _espeak(speaking: Speaking, engine: str) -> Iterator[KnownVoice]:
-    chosen = speaking.voice or "en-gb"
-    for name in _espeak_languages():
+    chosen = speaking.voice or voice_of(speaking.language) or "en-gb"
+    for name in espeak_languages():
         yield KnownVoice(
             name=name,
             engine="pyttsx3",
@@ -123,16 +124,3 @@ def _espeak(speaking: Speaking, engine: str) -> Iterator[KnownVoice]:
             state=HERE,
             chosen=engine == "pyttsx3" and name == chosen,
         )
-
-
-def _espeak_languages() -> list[str]:
-    """What the eSpeak NG that came in a wheel speaks, by its own codes."""
-    import espeakng_loader
-
-    found = set()
-    for path in (Path(espeakng_loader.get_data_path()) / "lang").rglob("*"):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if told := re.search(r"^language\s+(\S+)", text, re.MULTILINE):
-                found.add(told[1].lower())
-    return sorted(found)

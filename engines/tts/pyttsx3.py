@@ -8,6 +8,7 @@ from functools import partial
 from ...config import Speaking
 from ..lanes.pool import LanePool, numbered_lanes
 from . import pyttsx3_worker as worker
+from .espeak_languages import voice_of
 from .interface import Speech
 from .text import speakable
 from .voice import Voice
@@ -48,7 +49,9 @@ class Pyttsx3Synthesizer:
 
 
 def opened(speaking: Speaking) -> Voice:
-    """The voice as the settings describe it. Nothing can fail here: its lanes load it."""
-    load = loader(rate_wpm=speaking.rate_wpm, voice=speaking.voice, volume=speaking.volume)
+    """The voice as the settings describe it: of the language that is spoken, where none is named.
+    Nothing can fail here: its lanes load it."""
+    voice = speaking.voice or voice_of(speaking.language)
+    load = loader(rate_wpm=speaking.rate_wpm, voice=voice, volume=speaking.volume)
     lanes = numbered_lanes("tts", speaking.workers, load)
     return Voice(synthesizer=Pyttsx3Synthesizer(LanePool(lanes)), lanes=lanes)
