@@ -20,6 +20,7 @@ COPY --from=build /opt/models /opt/models
 # Inside a container 127.0.0.1 is the container alone; `docker run -p` decides who can reach it.
 ENV PATH=/opt/parley/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    STREAM_LOG_FORMAT=json \
     PARLEY_HOST=0.0.0.0 \
     PARLEY_PORT=8084 \
     PARLEY_MODELS_DIR=/opt/models

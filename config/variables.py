@@ -393,7 +393,9 @@ class Variables(BaseSettings):
         default="info", description="Least severe level logged."
     )
     stream_log_format: LogFormatChoice = Field(
-        default="auto", description="Shape of the log; auto is console on a terminal, else json."
+        default="auto",
+        description="Shape of the log; auto is console on a terminal, else json, and tells people "
+        "on standard output where to go.",
     )
     stream_log_latency: bool = Field(
         default=True, description="Whether each reply's latencies are logged."

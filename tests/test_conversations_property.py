@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 
 from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
-from parley.conversation.events import Resumed, SessionEvent
+from parley.conversation.events import BargedIn, Resumed, SessionEvent
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
@@ -394,6 +394,8 @@ class _Run:
     typed: list[str] = field(default_factory=list)
     cancels: int = 0
     stops: int = 0
+    cut: list[float] = field(default_factory=list)
+    """When it was decided that a reply falls silent."""
     resumed: list[float] = field(default_factory=list)
     """When a suspended reply was given back."""
     taking: trio.Event = field(default_factory=trio.Event)
@@ -479,6 +481,8 @@ class _Run:
     def _watch(self, event: SessionEvent) -> None:
         if isinstance(event, Resumed):
             self.resumed.append(trio.current_time())
+        elif isinstance(event, BargedIn):
+            self.cut.append(trio.current_time())
 
     def _turn_end(self) -> ScriptedTurnEnd | None:
         said = [p if isinstance(p, float) else _failure(p) for p in self.script.likelihoods]
@@ -628,9 +632,12 @@ class _Run:
         """Behind a cut comes nothing of a reply that was asked for before."""
         began = self.responder.began
         cuts: list[float] = []
+        decided = iter(self.cut)
         for at, message in self.client.received:
             kind = message["type"]
-            if kind == "barge_in" or message.get("code") == "CANCELLED":
+            if kind == "barge_in":
+                cuts.append(next(decided))  # a link that stalls tells of it later
+            elif message.get("code") == "CANCELLED":
                 cuts.append(at)
             # Somebody seemed to speak, and said nothing: the reply went on.
             if not cuts or any(cuts[-1] <= resumed <= at for resumed in self.resumed):

@@ -78,6 +78,8 @@ class _Reader:
     """Whether the final was decoded at a short silence, and no reply was begun since."""
     _early: list[Entry] = field(default_factory=list)
     """What came of a reply that nobody may know of yet."""
+    _wished: list[str] = field(default_factory=list)
+    """What replies asked to be said later."""
     _stumbled: bool = False
     """Whether the recognizer failed on the utterance that is open."""
 
@@ -105,6 +107,7 @@ class _Reader:
             case "tts.speak":
                 rate_hz = int(entry.data.get("rate_hz") or HEARING_RATE_HZ)
                 text = str(entry.data.get("said") or "")
+                self._speaks_first(entry, text)
                 self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz)
             case "deadline":
                 name = entry.source.removeprefix("deadline ").rpartition("#")[0]
@@ -189,7 +192,26 @@ class _Reader:
             self._unanswered.clear()
             self.replies.begin(turn)
 
+    def _speaks_first(self, entry: Entry, said: str) -> None:
+        """A turn begins that nobody asked for, where a reply wished this to be said later."""
+        wish = next((text for text in self._wished if said and text.startswith(said)), None)
+        newest = self.replies.turns[-1].text if self.replies.turns else ""
+        if wish is None or said in newest:
+            return
+        self._wished.remove(wish)
+        self._mark(entry, Kind.SERVER, "said without being asked, as a reply wished")
+        turn = Turn(
+            number=len(self.replies.turns) + 1, asked="", asked_s=entry.at_s, speech_end_s=None
+        )
+        turn.tokens.append(Token(entry.at_s, wish))
+        turn.first_token_s = entry.at_s
+        self.replies.begin(turn)
+        self.replies.written()
+
     def _token(self, entry: Entry) -> None:
+        if "say" in entry.data:
+            self._wished.append(str(entry.data["say"].get("text") or ""))
+            return
         text = entry.data.get("token")
         if "token" in entry.data and text is None:
             self.replies.written()

@@ -28,6 +28,9 @@ from support.recordings import lively_recording, recorded, recording_of, words_s
 
 Clock = trio.testing.MockClock
 
+SAID = ("The light is off. Is there more?", "A timer is set.", "Ring. It is time.")
+"""The replies of the scenes that are said to their end."""
+
 
 @pytest.mark.parametrize(
     "scene",
@@ -50,7 +53,8 @@ async def test_what_was_heard_is_what_the_session_remembered(
     assert [turn.heard for turn in cut] == told
     for turn in timeline.turns:
         if turn.outcome is Outcome.COMPLETE:
-            assert turn.heard == turn.text == "The light is off. Is there more?"
+            assert turn.heard == turn.text
+            assert turn.text in SAID
 
 
 @pytest.mark.parametrize("name", ["two-turns", "interruption"])

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -339,7 +340,7 @@ async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
         with pytest.raises(EngineFailure, match="pickle"):
             await lane.call(jobs.unpicklable)
         with pytest.raises(EngineFailure, match="pickle"):
-            await lane.call(jobs.append, lambda: None)
+            await lane.call(jobs.append, threading.Lock())
 
         # A cancelled caller leaves the worker alone; its job runs on, or is dropped if it waits.
         path = tmp_path / "words"
