@@ -193,7 +193,8 @@ async def _first_word(responder: Responder) -> None:
 
 
 def _name(seen: Seen) -> str:
-    return f"{seen.model} by {seen.server.program} (port {seen.server.port})"
+    model = (seen.model or "").rpartition("/")[2]  # llama.cpp calls a model by its path
+    return f"{model} by {seen.server.program} (port {seen.server.port})"
 
 
 def opened(answering: Answering) -> FoundResponder:
