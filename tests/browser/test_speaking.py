@@ -78,7 +78,7 @@ def test_the_text_is_saved_with_what_was_not_heard(server: Served, tmp_path: Pat
         download.value.save_as(tmp_path / "a.md")
         struck = tab.page.inner_text("#conversation del").strip()
     text = (tmp_path / "a.md").read_text()
-    assert "- Answers: Parley's own rules: no language model is connected" in text
+    assert "- Answers: a few rules of Parley's own: no language model is connected" in text
     assert f"~~{struck}~~" in text
     assert "set a timer for ten minutes" in text
     assert "*New conversation, " in text
