@@ -1,7 +1,7 @@
 """The dialogue: the one place where a session decides what happens next.
 
 One inbox: finals, interruptions and the ends of turns come in; turns begun, suspended and ended go
-out. What is known stands in four plain machines (`conversation.machines`), what is done to turns in
+out. What is known stands in plain machines (`conversation.machines`), what is done to turns in
 `Turns`; here every report moves the machines, and what follows from their joint state is done and
 told to the client. Everything else in a session only reports to the dialogue. It is significant and
 never restarted: without it there is no conversation.
@@ -253,7 +253,7 @@ class Dialogue:
                     self.machines.reply.audible()
                     self._go(Trigger.AUDIO)
             case ReplyWritten():
-                await self._written(report)
+                await self._written(report.turn)
             case TurnOver():
                 await self._turn_over(report)
             case DrainRequested():
@@ -523,12 +523,13 @@ class Dialogue:
             await self._tell_latency(record)
             await self._close_if_draining()
 
-    async def _written(self, report: ReplyWritten) -> None:
-        record, turn = self.turns.live, report.turn
+    async def _written(self, turn: int) -> None:
+        record = self.turns.live
         if record is None or record.turn != turn or record.failed:
             return
-        for wish in report.wishes:
+        for wish in record.wishes:
             if not self.machines.later.take(wish, turn, current_time()):
+                self.telemetry.dropped("later")
                 self.log.warning("too_much_to_say_later", turn=turn)
         await self.turns.exit.tell(Token(text="", done=True, turn=turn))
         self.turns.items.commit(turn, record.user_text, record.text.strip())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import trio
 
@@ -49,8 +49,6 @@ class LLMActor:
     attempts: Attempts[TurnRecord]
     deadlines: LLMDeadlines
     telemetry: Telemetry
-    _wishes: tuple[Wish, ...] = field(default=(), init=False)
-    """Of the attempt that was written to its end."""
 
     async def run(self) -> None:
         if not self.record.written:
@@ -102,7 +100,7 @@ class LLMActor:
                     token = await anext(tokens, None)
                 left_s -= current_time() - began_s
                 if token is None:
-                    self._wishes = tuple(wishes)
+                    self.record.wishes = tuple(wishes)
                     return
                 if isinstance(token, str):
                     await self._token(token)
@@ -127,5 +125,5 @@ class LLMActor:
         )
 
     async def _end(self) -> None:
-        await self.reports.send(ReplyWritten(turn=self.record.turn, wishes=self._wishes))
+        await self.reports.send(ReplyWritten(turn=self.record.turn))
         await self.pieces.send(EndOfReply())

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..conversation.later import Wish
 from ..conversation.spoken import Marker
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
@@ -202,11 +201,9 @@ class ReplyAudible:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyWritten:
-    """The language model has ended: the reply's text is whole. `wishes` is what the reply asked for
-    beside its words; none of a reply that failed."""
+    """The language model has ended: the reply's text is whole."""
 
     turn: int
-    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

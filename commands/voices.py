@@ -113,8 +113,9 @@ def say(
     from ..engines.failures import EngineFailure
     from ..engines.tts.catalogue import settings_of
 
-    changes = settings_of(name) if name else {}
-    settings = _settings(config, **changes)
+    settings = _settings(config)
+    if name:
+        settings = _settings(config, **settings_of(name, settings.parley_models_dir))
     try:
         speech = trio.run(_speech, settings, text)
     except* EngineFailure as group:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 LATER_MAX = 50
-"""So much may wait in one session; what is asked for beyond that is not kept."""
+"""So much may wait in one session: more than a person sets in a call, and a bound for a responder
+that never stops. What is asked for beyond that is not kept, and counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

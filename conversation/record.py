@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .later import Wish
 from .ledger import Ledger
 
 
@@ -30,6 +31,8 @@ class TurnRecord:
     """The reply as the language model wrote it so far."""
     written: bool = False
     """Whether the language model has ended: the reply's text is whole."""
+    wishes: tuple[Wish, ...] = ()
+    """What a reply that was written to its end wants said, or not said, later."""
     failed: bool = False
     """Whether the language model gave up on the way."""
     committed: bool = False

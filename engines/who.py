@@ -10,7 +10,6 @@ from ..config import Settings
 from .asr.choice import choose_recognizer
 from .kit import Engines
 from .llm.interface import Described
-from .llm.local import NO_MODEL
 from .models.packaged import JOE
 from .tts.choice import choose_voice, piper_voice
 from .tts.espeak_languages import voice_of
@@ -82,6 +81,6 @@ def how_better(settings: Settings, engines: Engines) -> list[str]:
     if choose_voice(settings.speaking)[0] == "pyttsx3" and settings.stream_tts_engine == "auto":
         advice.append("a human voice: `parley models pull joe` (63 MB) and piper-tts, restart")
     responder = engines.responder
-    if isinstance(responder, Described) and NO_MODEL in responder.described():
-        advice.append("a language model: start Ollama or LM Studio, it is found; or OPENAI_API_KEY")
+    if isinstance(responder, Described) and (how := responder.advice()):
+        advice.append(f"a language model: {how}")
     return advice

@@ -68,6 +68,8 @@ class FoundResponder:
     fallback: Responder = field(default_factory=LocalResponder)
     _in_use: _InUse | None = field(default=None, init=False)
     _loading: Seen | None = field(default=None, init=False)
+    _lacks: str = field(default="", init=False)
+    """What a server that is there lacks, by the newest look; empty: there is none."""
     _told: set[str] = field(default_factory=set, init=False)
     """Problems that the log has, since a server was found last."""
     _failed_s: dict[int, float] = field(default_factory=dict, init=False)
@@ -117,18 +119,29 @@ class FoundResponder:
             return f"{_name(self._loading)}, which is loading; until then {rules}"
         return f"{rules}: {NO_MODEL}"
 
+    def advice(self) -> str | None:
+        if self._in_use is not None or self._loading is not None:
+            return None
+        return self._lacks or "start Ollama or LM Studio, it is found; or OPENAI_API_KEY"
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Look for a server, use it while it is there, look again. `started` after the first look.
         Returns where there is nowhere to look."""
         places = [server for server in servers.SERVERS if server.port not in self.avoid_ports]
         seen = await look_at_all(places, self.wanted) if places else []
         self._loading = next((one for one in seen if one.model is not None), None)
+        self._learn(seen)
         task_status.started()
         while places:
             for one in seen:
                 await self._try(one)
             await trio.sleep(LOOK_EVERY_S)
             seen = await look_at_all(places, self.wanted)
+            self._learn(seen)
+
+    def _learn(self, seen: Sequence[Seen]) -> None:
+        lacking = (one for one in seen if one.for_people)
+        self._lacks = next((f"{one.server.program} runs, and {one.problem}" for one in lacking), "")
 
     async def _try(self, seen: Seen) -> None:
         """Use this server for as long as it is there, if it can talk."""

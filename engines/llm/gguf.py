@@ -39,6 +39,7 @@ CONTEXT = 4096
 """Tokens of a conversation that the model sees."""
 
 MAX_LINE_BYTES = 10_000
+"""Of what the worker says of itself: an address, or an error with a path in it."""
 
 
 class _Told(msgspec.Struct):
@@ -80,6 +81,9 @@ class GgufResponder:
         state = "" if self.ready else " (not loaded)" if self.load_error else " (loading)"
         return f"{self.path.stem}, a model in a process of Parley's own{state}"
 
+    def advice(self) -> str | None:
+        return self.load_error
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a worker with the model in it. Never returns."""
         task_status.started()
@@ -96,12 +100,17 @@ class GgufResponder:
 
     async def _hold(self) -> None:
         """One worker, to its end. Raises EngineUnavailable where the model cannot be loaded."""
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", __name__.replace(".gguf", ".gguf_worker"), *self._arguments()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        worker = __name__.replace(".gguf", ".gguf_worker")
+        try:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-m", worker, str(self.path), str(CONTEXT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise EngineUnavailable(f"the model's worker cannot be started: {reason}") from None
         try:
             url = await _address(process)
             async with open_openai(
@@ -116,9 +125,6 @@ class GgufResponder:
         finally:
             self._current = None
             await _end(process)
-
-    def _arguments(self) -> list[str]:
-        return [str(self.path), str(CONTEXT)]
 
 
 async def _address(process: trio.Process) -> str:

@@ -73,6 +73,10 @@ class Described(Protocol):
         """Who answers now, in one phrase: "llama3.2 by Ollama (port 11434)"."""
         ...
 
+    def advice(self) -> str | None:
+        """How to have a model answer, where none does and nobody wanted it so; else None."""
+        ...
+
 
 async def warm(responder: Responder) -> None:
     """Have `responder` get ready, where it can; see Warms."""

@@ -42,6 +42,9 @@ class LocalResponder:
     def described(self) -> str:
         return f"a few rules of Parley's own: {NO_MODEL}"
 
+    def advice(self) -> str | None:
+        return None  # whoever is asked for by name is wanted
+
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]

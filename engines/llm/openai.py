@@ -180,6 +180,9 @@ class OpenAIResponder:
     def described(self) -> str:
         return f"{self.model} at {self.client.blame.place}"
 
+    def advice(self) -> str | None:
+        return None
+
     async def warm(self) -> None:
         """Have a connection open for the next reply; see warmth.py."""
         await self.client.warmer.warm()

@@ -22,7 +22,9 @@ LOOK_S = 0.5
 """A server on this machine lists its models in a few milliseconds, a busy one in some more."""
 
 MAX_LIST_BYTES = 1 << 20
+"""A model takes some 200 bytes of the list. What is longer is no such list."""
 MAX_MODELS = 500
+"""More than anybody keeps; they are only looked through for one to talk with."""
 
 NO_CHAT = re.compile(
     r"embed|\bbge\b|\be5\b|minilm|rerank|whisper|\btts\b|kokoro|piper|clip|moderation|\bgte\b"

@@ -50,11 +50,16 @@ def known_voices(speaking: Speaking) -> list[KnownVoice]:
     ]
 
 
-def settings_of(name: str) -> dict[str, object]:
-    """The settings by which this voice speaks, for one that a person named."""
+def settings_of(name: str, models_dir: str | None = None) -> dict[str, object]:
+    """The settings by which this voice speaks, for one that a person named. `models_dir` is as it
+    was set."""
     name = name.strip()
     if name.lower() == JOE.name:
-        return {"stream_tts_engine": "piper", "stream_piper_voice": None}
+        folder = models_folder(models_dir)
+        # By its path, so that it speaks where another voice is set. Where it is not here, who opens
+        # it says how to have it.
+        path = str(JOE.path_of(JOE.files[0], folder)) if JOE.lies_in(folder) else None
+        return {"stream_tts_engine": "piper", "stream_piper_voice": path}
     if name.endswith(".onnx"):
         return {"stream_tts_engine": "piper", "stream_piper_voice": name}
     if KOKORO_NAME.fullmatch(name):

@@ -143,6 +143,12 @@ def test_joe_speaks(command: Command, tmp_path: Path, monkeypatch: pytest.Monkey
     assert " joe " in chosen
 
 
+@needs(JOE)
+def test_joe_speaks_where_another_voice_is_set() -> None:
+    path = settings_of("joe", str(MODELS_DIR))["stream_piper_voice"]
+    assert path == str(JOE.path_of(JOE.files[0], MODELS_DIR))
+
+
 def test_a_name_says_which_engine_it_is_of() -> None:
     assert settings_of("joe")["stream_tts_engine"] == "piper"
     assert settings_of("/v/de_DE-thorsten-low.onnx")["stream_tts_engine"] == "piper"

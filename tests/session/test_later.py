@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import trio.testing
 
-from parley.conversation.later import ForgetLater, SayLater
+from parley.conversation.later import LATER_MAX, ForgetLater, SayLater
 from parley.engines.llm.scripted import Step
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.testing.performing import Performance, perform
@@ -110,3 +110,12 @@ async def test_a_session_that_is_ended_says_nothing_more(autojump_clock: Clock) 
         nursery.start_soon(drained)
         await performance.run()
     assert [text for _, text in spoken(performance)] == ["Set."]
+
+
+async def test_what_is_too_much_is_counted(autojump_clock: Clock) -> None:
+    wishes = [SayLater(text=f"{n}.", after_s=600.0) for n in range(LATER_MAX + 2)]
+    performance = await perform(scene((*wishes, "Set."), Wait(1)))
+    dropped = performance.telemetry.registry.get_sample_value(
+        "parley_drops_total", {"edge": "later"}
+    )
+    assert dropped == 2

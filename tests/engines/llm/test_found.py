@@ -156,10 +156,12 @@ async def test_rules_answer_until_a_server_is_there_and_again_when_it_is_gone(
             await nursery.start(found_.run)
             assert "no language model is connected" in found_.described()
             assert await said(found_) == NO_MODEL
+            assert found_.advice() is not None
             server.listed = wire.models("llama3.2:latest")
             await until_described(found_, "llama3.2:latest by Ollama (port ")
             server.script(wire.tell("Love", " is", " all."))
             assert await said(found_) == "Love is all."
+            assert found_.advice() is None
             assert server.requests[-1].body["model"] == "llama3.2:latest"
         assert await said(found_) == NO_MODEL  # the connection failed, and nobody had to hear that
         await until_described(found_, "no language model is connected")
@@ -211,6 +213,7 @@ async def test_one_without_a_model_is_told_with_what_to_do(
             nursery.cancel_scope.cancel()
     told = [line["error"] for line in logs if line["event"] == "model_server_not_usable"]
     assert told == ["it has no model: `ollama pull llama3.2`"]
+    assert found_.advice() == "Ollama runs, and it has no model: `ollama pull llama3.2`"
 
 
 async def test_a_refusal_of_the_model_is_a_failure_like_any_other(
