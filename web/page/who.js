@@ -2,20 +2,6 @@
 
 import { at, make } from "./element.js";
 
-const RULES = "Parley's own rules: no language model is connected";
-
-/**
- * @param {object} config What GET /api/stream_config says.
- * @returns {{hears: string, answers: string, speaks: string}}
- */
-export function whoOf({ who, engines = {} }) {
-  if (who) return who;
-  // Behind a name stands why it was chosen, in brackets: nothing for this line.
-  const name = (kind) => (engines[kind] ?? "").replace(/\s*\(.*\)$/, "");
-  const answers = name("llm") === "local" ? RULES : name("llm");
-  return { hears: name("asr"), answers, speaks: name("tts") };
-}
-
 export class Who {
   constructor() {
     this._config = {};
@@ -24,7 +10,7 @@ export class Who {
 
   serverIs(config) {
     this._config = config;
-    this.found = whoOf(config);
+    this.found = config.who;
     const rows = Object.entries({ Hears: "hears", Answers: "answers", Speaks: "speaks" });
     const said = rows.filter(([, key]) => this.found[key]);
     const part = ([name, key]) => make("span", key, make("b", "", name), ` ${this.found[key]}`);
