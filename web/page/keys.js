@@ -4,6 +4,12 @@
 const TYPING = "input, textarea, select, [contenteditable]";
 const PRESSING = "button, a, summary";
 
+/**
+ * Whether the key is for a thing of this kind. A dialog that was closed keeps the focus on its button
+ * until the page is drawn again: what cannot be seen takes no keys.
+ */
+const isFor = (target, kind) => target.closest(kind)?.checkVisibility() ?? false;
+
 export class Keys {
   /**
    * @param {object} does What each key does.
@@ -26,10 +32,10 @@ export class Keys {
   _down(event) {
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (document.querySelector("dialog[open]") || target.closest(TYPING)) return;
+    if (document.querySelector("dialog[open]") || isFor(target, TYPING)) return;
     if (event.code === "Space") {
       // A button that has the focus is pressed by it; that of talking does the same.
-      if (target.closest(PRESSING) && target.id !== "talk") return;
+      if (isFor(target, PRESSING) && target.id !== "talk") return;
       event.preventDefault();
       if (event.repeat || this._held) return;
       this._held = true;
