@@ -50,6 +50,7 @@ COUNTS = {
     "utterances": "utterances transcribed",
     "turns": "turns begun",
     "backchannels": "what a listener said during a reply without interrupting it",
+    "taken_back": "replies that came too soon: the person went on, and they never were",
     "resumptions": "replies that went on after an interruption in which nobody said anything",
     "models_cut_off": "requests ended because their reply was suspended for too long",
     "speculations": "replies begun before the end of a turn was certain",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ..audio.pcm import BYTES_PER_MS
+from ..conversation.patience import NO_OPINION
 from ..conversation.spoken import Spoken, UtteranceEnded
 from ..conversation.utterance import Failed, UtteranceInHand
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
@@ -36,7 +37,7 @@ from .messages import (
     WordsHeard,
 )
 from .outbox import Outbox
-from .pauses import NO_OPINION, Pauses
+from .pauses import Pauses
 
 SLOW_RTF = 1.5
 SLOW_TIMES = 2
@@ -62,6 +63,10 @@ class ASRActor:
     pauses: Pauses = field(default_factory=Pauses)
     tells_words: Callable[[], bool] = lambda: False
     """Whether the dialogue is told every hypothesis now."""
+    said_before: Callable[[], str] = str
+    """What the person has said before this utterance, in the same turn."""
+    asked: Callable[[], str] = str
+    """What the agent said last."""
     foresees: bool = False
     """Whether the dialogue wants to know at a short silence what will be heard if it is the end."""
 
@@ -264,6 +269,7 @@ class ASRActor:
                     transcript=transcript,
                     first_sample_s=utterance.first_sample_s,
                     first_partial_s=utterance.first_partial_s,
+                    spoken_ms=utterance.audio_ms_at(utterance.paused_at) - utterance.began_ms,
                 )
             )
         return transcript.text
@@ -276,7 +282,11 @@ class ASRActor:
         try:
             with engine_deadline(self.timeout_s, "the end of the turn"):
                 likelihood = await engine.likelihood(
-                    Pause(text=text, pcm16=bytes(utterance.audio[newest : utterance.paused_at]))
+                    Pause(
+                        text=" ".join(filter(None, (self.said_before(), text))),
+                        pcm16=bytes(utterance.audio[newest : utterance.paused_at]),
+                        asked=self.asked(),
+                    )
                 )
         except EngineFailure as failure:
             self.telemetry.engine_failed("turn", failure)
@@ -356,6 +366,7 @@ class ASRActor:
                 last_sample_s=ended.last_sample_s,
                 decided_s=ended.decided_s,
                 too_long=ended.too_long,
+                unfinished=ended.unfinished,
             )
         )
 

@@ -13,14 +13,16 @@ import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import structlog
 import trio
 
-from ..conversation.events import BargedIn, Resumed, SessionEvent, TextHeard
+from ..conversation.backchannel import is_command
+from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
 from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
+from ..conversation.patience import Patience
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.timings import Timings
@@ -36,6 +38,7 @@ from ..protocol.events import (
     Info,
     Latency,
     ReplyResumed,
+    ReplyTakenBack,
     SessionOpened,
     StateChanged,
     Token,
@@ -73,6 +76,12 @@ from .outbox import Outbox
 from .reply_exit import HeldEvent, ReplyExit
 from .turns import Turns
 
+GONE_ON_S = 1.5
+"""Who speaks before so much of an answer was heard goes on with what they were saying, and does not
+answer it."""
+GONE_ON_MS = 3000
+"""Unless they had been silent for longer: then they waited for the answer, or ask for it."""
+
 
 def final_id(session_id: str, number: int) -> str:
     """Makes the id of a final transcript from the session's id and its number: a UUID that is the
@@ -93,6 +102,13 @@ class Dialogue:
     tell_watchers: Callable[[SessionEvent], None]
     final_on_stop: bool = True
     """Whether a stop without any words brings an empty final."""
+    patience: Patience = field(default_factory=Patience)
+    unfinished: Literal["answer", "ask", "wait"] = "answer"
+    """What follows words that want more and a silence as long as it may be."""
+    asks: str = "Yes?"
+    """What is said to them, where that is to ask."""
+    take_back_s: float = 1.0
+    """An answer of which less was heard when the person went on is taken back."""
     completes_on_stop: bool = False
     """Whether the client is told when everything that was said before a stop has been answered."""
     log_latency: bool = True
@@ -113,6 +129,10 @@ class Dialogue:
     _finals_since_start: int = field(default=0, init=False)
     _untold: UtteranceFailed | None = field(default=None, init=False)
     """The failure to hear a sound that was not certainly speech."""
+    _after_ms: int | None = field(default=None, init=False)
+    """The silence before the newest utterance."""
+    _heard_s: float = field(default=0.0, init=False)
+    """How much of the live reply was heard when that began."""
     _completing: bool = field(default=False, init=False)
     """Whether the client stopped and was not yet told that everything is done."""
 
@@ -222,7 +242,7 @@ class Dialogue:
             case WordsHeard():
                 meaning = floor.words(report.number, report.text, report.spoken_ms, now_s)
                 if meaning is Meaning.WORDS and self.turns.live is not None:
-                    await self._interrupt(self.turns.live)
+                    await self._spoken_over(self.turns.live, report.text)
             case UtteranceForeseen():
                 await self._foreseen(report)
             case SpeechResumed():
@@ -275,9 +295,11 @@ class Dialogue:
 
     def _speech_began(self, report: SpeechBegan) -> None:
         self.speech_heard.ring()
-        live = self.turns.live is not None
+        live, now_s = self.turns.live is not None, current_time()
+        self._after_ms = report.after_ms
+        self._heard_s = self.turns.live.ledger.heard_s(now_s) if self.turns.live else 0.0
         self.machines.floor.began(
-            report.number, current_time(), guarded=report.during_reply, during_reply=live
+            report.number, now_s, guarded=report.during_reply, during_reply=live
         )
         if not report.during_reply and not live:
             self._go(Trigger.SPEECH)
@@ -298,14 +320,16 @@ class Dialogue:
     async def _heard(self, report: UtteranceHeard) -> None:
         floor, text = self.machines.floor, report.transcript.text
         unsure = floor.is_unsure(report.number)
-        meaning = floor.heard(report.number, text, report.transcript.confidence)
+        meaning = floor.heard(
+            report.number, text, report.transcript.confidence, begun=self._reply_has_begun
+        )
         if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
             meaning = Meaning.WORDS  # there is no reply any more that it could go with
         if unsure and meaning is not Meaning.WORDS:
             self.telemetry.count("false_alarms")
             return
         if meaning is Meaning.WORDS and self.turns.live is not None:
-            await self._interrupt(self.turns.live)
+            await self._spoken_over(self.turns.live, text)
         final_s = current_time()
         if unsure:
             await self.outbox.send(Finalizing())
@@ -317,12 +341,34 @@ class Dialogue:
             return
         if meaning is Meaning.WORDS and not self.machines.cancelling:
             floor.unanswered.append(text)
+            await self._words_wait(wanting=report.unfinished)
         else:
             if text and meaning is Meaning.NOTHING:
                 self.telemetry.count("noises")
             self._go(Trigger.NOTHING)
         await self._answer(report, final_s)
         await self.turns.drop_early()
+
+    async def _words_wait(self, *, wanting: bool) -> None:
+        """Words came that are to be answered; `wanting`: they want more, and nothing more came."""
+        self.machines.more_wanted = wanting and self.unfinished != "answer"
+        if not self.machines.more_wanted:
+            return
+        await self.turns.drop_early()
+        self._go(Trigger.NOTHING)
+        if self.unfinished == "ask" and self.machines.ending.may_begin:
+            self.turns.say(self.asks)
+            self._go(Trigger.TURN)
+
+    @property
+    def may_take_back(self) -> bool:
+        """Whether so little of the live reply was heard that it never was if the person goes on."""
+        return self.turns.live is not None and self._heard_s < self.take_back_s
+
+    @property
+    def _reply_has_begun(self) -> bool:
+        """Whether so much of a reply was heard that somebody may be listening to it."""
+        return self.turns.live is not None and self._heard_s >= GONE_ON_S
 
     async def _tell_final(self, report: UtteranceHeard) -> None:
         transcript = report.transcript
@@ -381,6 +427,7 @@ class Dialogue:
             if self.completes_on_stop:
                 await self.outbox.send(Latency(t0=None, t1=None, t2=None, t3=None, t4=None))
         self._completing = self.completes_on_stop
+        self.machines.more_wanted = False
         self._go(Trigger.STOP)
         await self._answer()
 
@@ -392,6 +439,7 @@ class Dialogue:
         if self.turns.live is not None:
             await self._interrupt(self.turns.live)
         self.machines.floor.unanswered.append(text)
+        self.machines.more_wanted = False
         await self._answer()
 
     def _watch_text(self, text: str, *, typed: bool) -> None:
@@ -426,12 +474,19 @@ class Dialogue:
     async def _foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
         text = report.transcript.text
-        meaning = self.machines.floor.concluded(report.number, text, current_time())
+        meaning = self.machines.floor.concluded(
+            report.number,
+            text,
+            current_time(),
+            confidence=report.transcript.confidence,
+            spoken_ms=report.spoken_ms,
+            begun=self._reply_has_begun,
+        )
         await self.turns.drop_early()
         if meaning is not Meaning.WORDS:
             return
         if self.turns.live is not None:
-            await self._interrupt(self.turns.live)
+            await self._spoken_over(self.turns.live, text)
         if self.machines.may_begin_early(report.number):
             words = (*self.machines.floor.unanswered, text)
             self.turns.begin_early(report, " ".join(words))
@@ -480,17 +535,44 @@ class Dialogue:
             else:
                 await self._take_and_tell(held.report)
 
-    async def _interrupt(self, record: TurnRecord) -> None:
-        """The reply ends here, and what was heard of it is remembered."""
+    async def _spoken_over(self, record: TurnRecord, text: str) -> None:
+        """Words over a reply, of which `text` are some: an interruption; or the person was not done
+        and goes on, and then the reply came too soon."""
+        heard_s = self._heard_s
+        if is_command(text, self.machines.floor.short_words):
+            await self._interrupt(record)
+            return
+        goes_on = heard_s < GONE_ON_S and (self._after_ms or 0) <= GONE_ON_MS
+        if goes_on and record.last_sample_s is not None:
+            self.patience.went_on(self._after_ms)
+        elif heard_s >= GONE_ON_S:
+            self.patience.answered()
+        await self._interrupt(record, take_back=goes_on and heard_s < self.take_back_s)
+
+    async def _interrupt(self, record: TurnRecord, *, take_back: bool = False) -> None:
+        """The reply ends here, and what was heard of it is remembered. `take_back`: it never was,
+        and what it answered waits for its answer again."""
         suspended = self.machines.reply.suspended
         told = None if suspended else self._fall_silent(record)
         heard = record.ledger.heard(current_time())
         await self.turns.end()
-        self.turns.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
         if told is not None:
             await self.outbox.send(told)
+        if take_back and record.user_text:
+            await self._take_back(record)
+        else:
+            self.turns.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
         await self._tell_latency(record)
         await self._close_if_draining()
+
+    async def _take_back(self, record: TurnRecord) -> None:
+        self.turns.items.take_back(record.turn)
+        self.machines.later.take_back(record.turn)
+        self.machines.floor.unanswered.insert(0, record.user_text)
+        self._interrupted = None
+        self.telemetry.count("taken_back")
+        self.tell_watchers(TakenBack(session_id=self.session_id, turn=record.turn))
+        await self.outbox.send(ReplyTakenBack())
 
     def _playback_told(self, report: PlaybackTold) -> None:
         """What the client's loudspeaker says is believed more than what was due there."""
@@ -543,6 +625,7 @@ class Dialogue:
             self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
         await self._tell_latency(record)
         self.turns.ended_by_itself()
+        self.patience.answered()
         self._reply_over()
         if report.error is not None:
             self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))

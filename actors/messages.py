@@ -65,10 +65,12 @@ class SoundPassed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechBegan:
-    """An utterance began; `during_reply` says that it must last before it interrupts."""
+    """An utterance began; `during_reply` says that it must last before it interrupts. `after_ms` is
+    how much silence there was since the utterance before; None for the first one."""
 
     number: int
     during_reply: bool
+    after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class UtteranceForeseen:
     transcript: Transcript
     first_sample_s: float
     first_partial_s: float | None
+    spoken_ms: int = 0
+    """From its beginning to now, the short silence included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,8 @@ class UtteranceHeard:
     first_sample_s: float
     first_partial_s: float | None
     too_long: bool = False
+    unfinished: bool = False
+    """Its words want more, and the silence behind them was as long as it may be."""
     last_sample_s: float = field(default=0.0, compare=False)
     decided_s: float = field(default=0.0, compare=False)
 

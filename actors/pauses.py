@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import trio
 
+from ..conversation.patience import NO_OPINION
 from ..turnstile import move_on_after
-
-NO_OPINION = 0.5
-"""Of how likely a turn is over: the ordinary silence decides."""
 
 ANSWER_LIMIT_S = 0.5
 """An answer that comes later is too late: the ordinary silence decides. Meanwhile the audio waits,
@@ -44,18 +42,3 @@ class Pauses:
         with move_on_after(ANSWER_LIMIT_S, "end of turn"):
             await self._answered.wait()
         return NO_OPINION if self._likelihood is None else self._likelihood
-
-
-def window_ms(likelihood: float, *, floor_ms: int, ordinary_ms: int, ceiling_ms: int) -> int:
-    """How long a silence must last that ends a turn: the floor where it is certainly over, the
-    ceiling where it certainly is not, and the ordinary silence where nobody knows.
-
-    By the square of the doubt on the way to the floor, and of the certainty on the way to the
-    ceiling: measured on turns with pauses (docs/TURNS.md), that loses least of both.
-    """
-    floor_ms, ceiling_ms = min(floor_ms, ordinary_ms), max(ceiling_ms, ordinary_ms)
-    if likelihood >= NO_OPINION:
-        doubt = (1 - likelihood) / (1 - NO_OPINION)
-        return round(floor_ms + (ordinary_ms - floor_ms) * doubt**2)
-    certainty = (NO_OPINION - likelihood) / NO_OPINION
-    return round(ordinary_ms + (ceiling_ms - ordinary_ms) * certainty**2)

@@ -18,6 +18,7 @@ from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer
 from ..conversation.hearing import HearingState
+from ..conversation.patience import UNFINISHED, Patience
 from ..conversation.spoken import (
     HearingCancelled,
     Marker,
@@ -74,9 +75,8 @@ class VADActor:
     telemetry: Telemetry
     state: HearingState = field(default_factory=HearingState)
     pauses: Pauses = field(default_factory=Pauses)
-    window_ms: Callable[[float], int] = field(default=lambda likelihood: 0)
-    """How long a silence must last that ends a turn, of how likely the turn is over. Asked where
-    the endpointer is undecided."""
+    patience: Patience = field(default_factory=Patience)
+    """How long a silence must last that ends a turn. Asked where the endpointer is undecided."""
 
     async def run(self) -> None:
         await self._go_on()
@@ -164,6 +164,7 @@ class VADActor:
         if voiced:
             # What is not framed yet came behind it.
             state.last_sample_s = received_s - len(state.unframed) / BYTES_PER_MS / 1000
+            state.voiced_ms = self._audio_ms
         match edge:
             case Edge.SOUND:
                 self.state.sounding = True
@@ -179,18 +180,22 @@ class VADActor:
             case Edge.FALSE_ALARM:
                 await self._end(too_long=False, unsure=True)
             case Edge.PAUSE:
+                self.state.unfinished = False
                 await self._pass_on()
                 await self.spoken.send(
                     UtterancePaused(number=self.state.utterance, pause=self.pauses.begin())
                 )
             case Edge.UNDECIDED:
-                window_ms = self.window_ms(await self.pauses.likelihood())
+                likelihood = await self.pauses.likelihood()
+                self.state.unfinished = likelihood <= UNFINISHED
+                window_ms = self.patience.window_ms(likelihood, self.endpointer.spoken_ms)
                 if self.endpointer.decide(window_ms) is Edge.END:
-                    await self._end(too_long=False)
+                    await self._end(too_long=False, unfinished=self.state.unfinished)
             case Edge.RESUMED:
+                self.patience.bridged(self.endpointer.bridged_ms)
                 await self.spoken.send(UtteranceResumed(number=self.state.utterance))
             case Edge.END:
-                await self._end(too_long=False)
+                await self._end(too_long=False, unfinished=self.state.unfinished)
             case Edge.TOO_LONG:
                 await self._end(too_long=True)
             case None:
@@ -220,8 +225,14 @@ class VADActor:
                 audio_ms=onset_ms,
             )
         )
+        self.state.began_ms = onset_ms
+        until_ms = self.state.spoke_until_ms
         await self.reports.send(
-            SpeechBegan(number=self.state.utterance, during_reply=not self.endpointer.confirmed)
+            SpeechBegan(
+                number=self.state.utterance,
+                during_reply=not self.endpointer.confirmed,
+                after_ms=None if until_ms is None else onset_ms - until_ms,
+            )
         )
         energy = rms(bytes(pending[-self._onset_ms * BYTES_PER_MS :]))
         await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
@@ -241,7 +252,7 @@ class VADActor:
             )
             self.state.pending.clear()
 
-    async def _end(self, *, too_long: bool, unsure: bool = False) -> None:
+    async def _end(self, *, too_long: bool, unsure: bool = False, unfinished: bool = False) -> None:
         """`unsure`: it was too short for certain speech. Its words will say what it was."""
         await self._pass_on()
         await self.spoken.send(
@@ -250,11 +261,15 @@ class VADActor:
                 audio_ms=self._audio_ms,
                 too_long=too_long,
                 unsure=unsure,
+                unfinished=unfinished,
                 last_sample_s=self.state.last_sample_s,
                 decided_s=current_time(),
             )
         )
         self.state.open = False
+        if not unsure:
+            self.state.spoke_until_ms = self.state.voiced_ms
+            self.patience.ended(max(0, self.state.voiced_ms - self.state.began_ms))
         await self.reports.send(SpeechOver(number=self.state.utterance))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
 

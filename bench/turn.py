@@ -27,6 +27,7 @@ from ..client.server_process import parley_serve, server_process
 from ..client.utterance import Utterance
 from ..config import Settings
 from ..engines.room import choices
+from ..engines.vad.open import decided
 from ..wallclock import utc_now
 from .result import Result, Spread, spread
 
@@ -93,7 +94,7 @@ def engines_of(settings: Settings) -> dict[str, Any]:
     """What dialect A is served with; of a model or a voice by its path, only the name."""
     chosen = choices(settings)
     return {
-        "vad": settings.hearing.vad_engine,
+        "vad": decided(settings.hearing.vad_engine),
         "silence_ms": settings.hearing.silence_ms,
         **{kind: _FOLDERS.sub("", chosen[kind]) for kind in ("turn", "asr", "llm", "tts")},
     }

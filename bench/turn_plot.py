@@ -1,4 +1,5 @@
-"""The curves of `parley bench turn-ends` as one SVG file: turns cut off by the median delay."""
+"""The curves of `parley bench turn-ends` and `talk-over` as one SVG file: turns cut off, or answers
+too soon, by the median delay."""
 
 from __future__ import annotations
 
@@ -20,14 +21,29 @@ STYLE = (
 
 def svg_of(result: Result) -> str:
     """Of the half that the windows were not chosen on; marks that are ringed are the defaults."""
+    return _svg(result, "turns cut off, %; rings: the default windows", "turns", 100)
+
+
+def talk_over_svg(result: Result) -> str:
+    """Answers that began too soon, per minute of speech."""
+    return _svg(result, "answers too soon per minute; rings: the defaults", "minutes", 1)
+
+
+def _svg(result: Result, name: str, of: str, times: int) -> str:
+    """`times` `cut` of each row by its `of`."""
+
+    def share(row: dict[str, Any]) -> float:
+        return float(times * row["cut"] / row[of])
+
     rows = [row for row in result.rows if row["half"] == "report" and row["turns"]]
     engines = list(dict.fromkeys(row["engine"] for row in rows))
     x = scale([row["delay_ms"].median or 0.0 for row in rows], LEFT, WIDTH - RIGHT)
-    y = scale([100 * row["cut"] / row["turns"] for row in rows], BOTTOM, TOP)
-    parts = [_axes(x, y)]
+    y = scale([share(row) for row in rows], BOTTOM, TOP)
+    parts = [_axes(x, y, name)]
     for number, engine in enumerate(engines):
         own = [row for row in rows if row["engine"] == engine]
-        parts.append(_curve(own, x, y, COLOURS[number % len(COLOURS)], engine, number))
+        placed = [(x(row["delay_ms"].median or 0.0), y(share(row)), row) for row in own]
+        parts.append(_curve(placed, COLOURS[number % len(COLOURS)], engine, number))
     box = f"0 0 {WIDTH:.0f} {HEIGHT:.0f}"
     head = el("rect", width=WIDTH, height=HEIGHT, fill="#ffffff")
     style = el("style", raw(STYLE))
@@ -36,11 +52,8 @@ def svg_of(result: Result) -> str:
 
 
 def _curve(
-    rows: Sequence[dict[str, Any]], x: Scale, y: Scale, colour: str, engine: str, number: int
+    placed: Sequence[tuple[float, float, dict[str, Any]]], colour: str, engine: str, number: int
 ) -> Markup:
-    placed = [
-        (x(row["delay_ms"].median or 0.0), y(100 * row["cut"] / row["turns"]), row) for row in rows
-    ]
     line = sorted((px, py) for px, py, row in placed if row["point"] == "chosen")
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
     marks = [
@@ -61,7 +74,7 @@ def _curve(
     return join(el("polyline", points=path, stroke=colour), *marks, key, name)
 
 
-def _axes(x: Scale, y: Scale) -> Markup:
+def _axes(x: Scale, y: Scale, name: str) -> Markup:
     across = [el("line", x1=x(t), x2=x(t), y1=TOP, y2=BOTTOM) for t in x.ticks]
     up = [el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(t), y2=y(t)) for t in y.ticks]
     below = [
@@ -75,6 +88,6 @@ def _axes(x: Scale, y: Scale) -> Markup:
     middle = (x.start + x.end) / 2
     names = [
         el("text", "median delay, ms", x=middle, y=BOTTOM + 40, class_="middle"),
-        el("text", "turns cut off, %; rings: the default windows", x=8, y=20),
+        el("text", name, x=8, y=20),
     ]
     return join(*across, *up, *below, *beside, *names)

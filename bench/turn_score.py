@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from ..actors.pauses import window_ms
 from ..config import Settings
+from ..conversation.patience import Patience, Waits
 from .result import Spread, spread
 from .turn_pauses import Silence
 
@@ -28,12 +28,13 @@ class Windows:
     ceiling_ms: int
 
     def of(self, likelihood: float) -> int:
-        return window_ms(
-            likelihood,
+        waits = Waits(
+            pause_ms=_HEARING.pause_ms,
             floor_ms=self.floor_ms,
             ordinary_ms=self.ordinary_ms,
             ceiling_ms=self.ceiling_ms,
         )
+        return Patience(waits, learns=False).window_ms(likelihood)
 
 
 _HEARING = Settings.defaults().hearing

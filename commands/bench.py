@@ -309,6 +309,68 @@ def turn_live(
     _write(result, out, console)
 
 
+@bench_app.command(name="talk-over")
+def talk_over(
+    recordings: Annotated[
+        Path,
+        typer.Argument(help="Folder of WAV files, each one turn of one person.", metavar="FOLDER"),
+    ] = Path("examples/audio"),
+    live: Annotated[
+        bool, typer.Option("--live", help="Play them to a server in real time instead.")
+    ] = False,
+    talkers: Annotated[int, typer.Option(help="How many talk at once, live.", min=1)] = 1,
+    engines: Annotated[
+        str, typer.Option(help="End-of-turn engines, live, separated by commas.")
+    ] = "auto,fixed",
+    out: Out = OUT,
+) -> None:
+    """How often people are answered before they have finished, and how long they wait."""
+    from rich.console import Console
+
+    from ..audio.wav import NotAWav
+    from ..bench.talk_over import Plan, bench_talk_over, table_of
+    from ..bench.talk_over_live import LivePlan, bench_talk_over_live, live_table
+    from ..bench.turn_plot import talk_over_svg
+    from ..client.server_process import ServerFailed
+    from ..client.wire import Unreachable
+    from ..config import SettingsError, load_settings
+    from ..engines.failures import EngineFailure, ModelProblem
+
+    console = Console()
+    try:
+        settings = load_settings()
+        if live:
+            plan = LivePlan(
+                recordings=recordings,
+                engines=tuple(engines.split(",")),
+                talkers=talkers,
+                log=out / "talk-over-server.log",
+            )
+            result = trio.run(bench_talk_over_live, plan, settings, console)
+            console.print(live_table(result))
+        else:
+            kept = out / "talk-over"
+            result = bench_talk_over(Plan(recordings=recordings, kept=kept), settings, console)
+            console.print(table_of(result))
+    except SettingsError as problem:
+        _fail(str(problem), USAGE)
+    except (
+        ServerFailed,
+        Unreachable,
+        ModelProblem,
+        EngineFailure,
+        NotAWav,
+        ValueError,
+        OSError,
+    ) as problem:
+        _fail(str(problem))
+    _write(result, out, console)
+    if not live:
+        picture = out / "talk-over.svg"
+        picture.write_text(talk_over_svg(result), encoding="utf-8")
+        console.print(f"written: {picture}", markup=False, soft_wrap=True)
+
+
 @bench_app.command()
 def report(
     results: Annotated[

@@ -20,9 +20,10 @@ from pydantic.fields import FieldInfo
 from ..conversation.languages import check_language, likely_language
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
-VadEngine: TypeAlias = Literal["webrtc", "energy", "silero", "newspeech"]
+VadEngine: TypeAlias = Literal["auto", "webrtc", "energy", "silero", "newspeech"]
 TurnEngine: TypeAlias = Literal["auto", "fixed", "text", "smart-turn", "both"]
-OwnVadEngine: TypeAlias = Literal["same", "webrtc", "energy", "silero", "newspeech"]
+Unfinished: TypeAlias = Literal["answer", "ask", "wait"]
+OwnVadEngine: TypeAlias = Literal["same", "auto", "webrtc", "energy", "silero", "newspeech"]
 """An endpoint's own choice; "same" is that of the others."""
 AsrEngine: TypeAlias = Literal["auto", "moonshine", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "gguf", "local"]
@@ -134,6 +135,7 @@ Language: TypeAlias = Annotated[
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]
 TurnEngineChoice: TypeAlias = Annotated[TurnEngine, _FOLDED]
+UnfinishedChoice: TypeAlias = Annotated[Unfinished, _FOLDED]
 OwnVadEngineChoice: TypeAlias = Annotated[OwnVadEngine, _FOLDED]
 AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
 LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]

@@ -145,6 +145,13 @@ class Settings(Variables):
             model=self.stream_turn_model,
             models_dir=self.parley_models_dir,
             backchannels=self.stream_backchannels,
+            learns=self.stream_turn_learns and self.stream_turn_engine != "fixed",
+            back_off=self.stream_turn_back_off,
+            back_off_most=self.stream_turn_back_off_most,
+            recovery=self.stream_turn_recovery,
+            take_back_ms=self.stream_turn_take_back_ms,
+            unfinished=self.stream_turn_unfinished,
+            asks=self.stream_turn_asks,
         )
 
     @property

@@ -11,15 +11,16 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, TurnEngine, VadEngine
+from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, TurnEngine, Unfinished, VadEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
     """When speech starts and ends, and when it is transcribed on the way. Audio time.
 
-    `vad_engine` is decided, never "same". `pause_ms`, `floor_ms` and `ceiling_ms` matter where an
-    end-of-turn engine is asked: when, and within which bounds its answer counts.
+    `vad_engine` is never "same"; it may be "auto", the best that is installed. `pause_ms`,
+    `floor_ms` and `ceiling_ms` matter where an end-of-turn engine is asked: when, and within which
+    bounds its answer counts.
     """
 
     vad_engine: VadEngine
@@ -41,13 +42,22 @@ class Hearing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turning:
     """What decides when a turn is over. `engine` may be "auto", which depends on the `language`;
-    `model` is the path of smart-turn's, None the one that came in a package, in `models_dir`."""
+    `model` is the path of smart-turn's, None the one that came in a package, in `models_dir`.
+    `back_off` and `back_off_most` are log-odds, `recovery` is a share (conversation.patience);
+    `asks` is what is said to words that want more, where `unfinished` is "ask"."""
 
     engine: TurnEngine
     language: str
     model: str | None
     models_dir: str | None
     backchannels: bool
+    learns: bool
+    back_off: float
+    back_off_most: float
+    recovery: float
+    take_back_ms: int
+    unfinished: Unfinished
+    asks: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

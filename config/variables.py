@@ -30,6 +30,7 @@ from .kinds import (
     Tokens,
     TtsEngineChoice,
     TurnEngineChoice,
+    UnfinishedChoice,
     VadEngineChoice,
     Whole,
     WordsPerMinute,
@@ -88,7 +89,9 @@ class Variables(BaseSettings):
 
     # Hearing
     stream_vad_engine: VadEngineChoice = Field(
-        default="webrtc", description="Which detector says what is speech."
+        default="auto",
+        description="Which detector says what is speech; auto is silero where its model can be "
+        "run, else webrtc.",
     )
     vad_engine: OwnVadEngineChoice = Field(
         default="same",
@@ -138,10 +141,45 @@ class Variables(BaseSettings):
         "STREAM_VAD_SILENCE_MS.",
     )
     stream_turn_ceiling_ms: Milliseconds = Field(
-        default=1500,
+        default=2000,
         ge=300,
         le=10_000,
         description="Silence ending a turn that is certainly not over.",
+    )
+    stream_turn_learns: bool = Field(
+        default=True,
+        description="Whether a session learns the speaker's pauses and backs off after answers "
+        "that came too soon; never with the engine fixed.",
+    )
+    stream_turn_back_off: Number = Field(
+        default=0.6,
+        ge=0,
+        le=5,
+        description="Evidence in log-odds that an end needs more after each answer that the person "
+        "went on after: some 200 ms of silence each; 0 never backs off.",
+    )
+    stream_turn_back_off_most: Number = Field(
+        default=2.0, ge=0, le=10, description="The most of that; the ceiling bounds it, too."
+    )
+    stream_turn_recovery: Number = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="What is left of that after each answer that was listened to; 1 never forgets.",
+    )
+    stream_turn_take_back_ms: Milliseconds = Field(
+        default=1000,
+        ge=0,
+        le=5000,
+        description="An answer of which less was heard when the person goes on never was; 0: none.",
+    )
+    stream_turn_unfinished: UnfinishedChoice = Field(
+        default="answer",
+        description="What follows words that want more (I need a) and a silence as long as the "
+        "ceiling: answer, ask (STREAM_TURN_ASKS), or wait for what is said next.",
+    )
+    stream_turn_asks: str = Field(
+        default="Yes?", min_length=1, max_length=100, description="What ask says."
     )
     stream_turn_model: str | None = Field(
         default=None,
@@ -156,7 +194,7 @@ class Variables(BaseSettings):
         default=300, ge=60, le=2000, description="Speech during a reply that makes it a barge-in."
     )
     stream_backchannels: bool = Field(
-        default=False,
+        default=True,
         description='Whether "mm-hmm", "yeah" and the like leave a reply uninterrupted.',
     )
     stream_max_utterance_ms: Milliseconds = Field(

@@ -51,6 +51,8 @@ class Table:
     """These interrupt wherever they stand, also among backchannels: "okay stop"."""
     beeps: frozenset[Words] = frozenset()
     """Of the interruptions, those that recognizers also make of a short beep or chirp."""
+    silences: frozenset[Words] = frozenset()
+    """Of the interruptions, those that want the reply to end, whatever follows."""
     noises: frozenset[Words] = frozenset()
     """What recognizers make of coughs, hums and beeps: while there is a reply it means nothing."""
 
@@ -80,6 +82,16 @@ def judge(text: str, table: Table | None, *, final: bool = False) -> Verdict:
 def commands(text: str, table: Table) -> bool:
     """Whether a word is in it that interrupts wherever it stands."""
     return _holds(words_of(text), table.interruptions)
+
+
+def is_command(text: str, table: Table | None) -> bool:
+    """Whether it is nothing but one of the phrases that interrupt ("hold on"), or asks for silence
+    ("stop it please")."""
+    words = words_of(text)
+    if table is None or len(words) > MAX_WORDS:
+        return False
+    silenced = any(words[: len(phrase)] == phrase for phrase in table.silences)
+    return silenced or words in table.interruptions
 
 
 def surely_commands(text: str, table: Table) -> bool:

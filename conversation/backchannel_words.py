@@ -18,6 +18,8 @@ HEARD_AS = """
 ha), "hmm" (ha, hum), "yeah" and "yep" (yet), "sure" (sharp), "okay" (oh cute). Not taken are "oh",
 which is what it hears of "no" too, and "you" and "are you", which are beginnings of much."""
 
+# "Short up" and the like stand among the interruptions: Moonshine makes them of "shut up".
+
 HUMS = phrases_of("mm, mmm, hm, hmm, hmmm, hum, m, uh, um, äh, ähm, eh, euh")
 """How a hum, or a hesitation, is written in other languages than English."""
 
@@ -40,9 +42,16 @@ ENGLISH = Table(
         abort, enough, that's enough, never mind, forget it, pause, but, actually, however
         excuse me, sorry, listen, hey, one moment, a moment, one second, a second, just a minute
         wrong, that's wrong, not that, don't, what, why, how, who, where, when
+        short up, shortup, short of
         """
     ),
     beeps=phrases_of("what, why, how, who, where, when, but"),
+    silences=phrases_of(
+        """
+        stop, shut up, be quiet, quiet, silence, hush, cancel, abort, enough, that's enough
+        never mind, forget it, pause
+        """
+    ),
     noises=phrases_of(
         """
         mm, mmm, hm, hmm, hmmm, hum
@@ -70,6 +79,12 @@ GERMAN = Table(
         falsch, vergiss es, entschuldigung, hör zu, pause, was, wieso, warum, wie, wer, wo, wann
         """
     ),
+    silences=phrases_of(
+        """
+        stopp, stop, halt, still, sei still, ruhe, leise, schluss, hör auf
+        hören sie auf, aufhören, abbrechen, genug, es reicht, vergiss es, pause
+        """
+    ),
     noises=HUMS,
 )
 
@@ -90,6 +105,12 @@ SPANISH = Table(
         quién, dónde, cuándo
         """
     ),
+    silences=phrases_of(
+        """
+        para, pare, alto, stop, basta, ya basta, cállate, cállese, calla, silencio
+        cancela, detente, olvídalo, pausa
+        """
+    ),
     noises=HUMS,
 )
 
@@ -108,6 +129,12 @@ FRENCH = Table(
         annule, annuler, annulez, mais, si, en fait, un instant, un moment, une seconde, une minute
         ça suffit, suffit, assez, pardon, excusez-moi, excuse-moi, écoute, écoutez, laisse tomber
         pause, faux, quoi, pourquoi, comment, qui, où, quand
+        """
+    ),
+    silences=phrases_of(
+        """
+        stop, arrête, arrêtez, tais-toi, taisez-vous, silence, chut, annule, annulez
+        ça suffit, suffit, assez, pause
         """
     ),
     noises=HUMS,

@@ -88,6 +88,7 @@ class Endpointer:
         self._utterance_ms = 0
         self._pausing = False
         self._window_ms: int | None = None
+        self._bridged_ms = 0
 
     @property
     def onset_ms(self) -> int:
@@ -113,6 +114,11 @@ class Endpointer:
     def silent_ms(self) -> int:
         """How long the silence has lasted that is being counted."""
         return self._silent_run_ms
+
+    @property
+    def bridged_ms(self) -> int:
+        """How long the pause was after which speech went on last: of the newest RESUMED."""
+        return self._bridged_ms
 
     def push(self, voiced: bool, *, guarded: bool = False) -> Edge | None:
         """Take one frame's verdict. `guarded` matters only at an onset."""
@@ -160,6 +166,8 @@ class Endpointer:
         if not voiced:
             self._silent_run_ms += self._frame_ms
         elif self._voiced_run_ms >= limits.resume_ms:
+            if self._pausing:
+                self._bridged_ms = self._silent_run_ms
             self._silent_run_ms = 0
             if self._pausing:
                 self._pausing, self._window_ms = False, None

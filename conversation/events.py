@@ -58,4 +58,12 @@ class Resumed(SessionEvent):
     turn: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(SessionEvent):
+    """The person was not done: the reply that was interrupted never was, and what they said is
+    answered together with what they say now."""
+
+    turn: int
+
+
 Watcher: TypeAlias = Callable[[SessionEvent], None]

@@ -38,6 +38,14 @@ SURE_OF_WORDS = 0.75
 right ones 0.65 to 0.96, and what it makes of beeps and chirps ("What?") up to 0.72. pocketsphinx
 gives right ones 0.15 to 0.5 and hums up to 0.7: there the tables decide."""
 
+GUESSED_WORDS = 0.68
+"""Below it one or two words over a reply are a guess at an "mm-hmm", where such leave it alone:
+Moonshine makes "Come." (0.67), "Them." (0.51) or "Honey." (0.40) of it, and of "hold on" or "stop"
+hardly anything under 0.70."""
+GUESSED_LETTERS = 12
+GUESSED_MS = 700
+"""A listener's sound is not longer, 150 ms of silence behind it included; "hang on" is."""
+
 FEW_WORDS, FEW_LETTERS = 2, 8
 """Nobody takes a second and a half to say so little. Of a long hum recognizers make "shop" or
 "thank you"."""
@@ -215,23 +223,36 @@ class Floor:
         stops = self.backchannels is not None and commands(text, self.backchannels)
         return Meaning.WORDS if plain or stops else Meaning.NOTHING
 
-    def concluded(self, number: int, text: str, now_s: float) -> Meaning:
-        """What the utterance will have said if the short silence that began is its end."""
+    def concluded(
+        self,
+        number: int,
+        text: str,
+        now_s: float,
+        *,
+        confidence: float = 0.0,
+        spoken_ms: int = 0,
+        begun: bool = True,
+    ) -> Meaning:
+        """What the utterance will have said if the short silence that began is its end. `begun`: so
+        much of a reply was heard that somebody may listen to it."""
         u = self._utterances.get(number)
         if u is None or u.lost or not u.sure:
             return Meaning.NOTHING
         u.news_s = now_s
-        return self._meaning(u, text)
+        u.spoken_ms = max(u.spoken_ms, spoken_ms)
+        return self._meaning(u, text, confidence if begun else 0.0)
 
-    def heard(self, number: int, text: str, confidence: float = 0.0) -> Meaning:
+    def heard(
+        self, number: int, text: str, confidence: float = 0.0, *, begun: bool = True
+    ) -> Meaning:
         """The last word on an utterance, which is forgotten with it. `confidence`: the
-        recognizer's, 0 to 1; 0 where it does not say."""
+        recognizer's, 0 to 1; 0 where it does not say. `begun`: as for `concluded`."""
         u = self._utterances.pop(number, None)
         if u is None:
             return Meaning.WORDS if words_of(text) else Meaning.NOTHING
         if not u.sure:
             return self._meaning_of_short(text, confidence)
-        return self._meaning(u, text)
+        return self._meaning(u, text, confidence if begun else 0.0)
 
     def _meaning_of_short(self, text: str, confidence: float) -> Meaning:
         """Of a sound that never became speech for certain."""
@@ -255,14 +276,20 @@ class Floor:
         drawn_out = u.long and few
         return noise_only(text, table) or (drawn_out and not commands(text, table))
 
-    def _meaning(self, u: Utterance, text: str) -> Meaning:
+    def _meaning(self, u: Utterance, text: str, confidence: float) -> Meaning:
         """Of final words that were certainly speech, or a long sound."""
         if self._is_noise(u, text):
             return Meaning.NOTHING
         if self.backchannels is None or not u.during_reply or u.long:
             return Meaning.WORDS
-        verdict = judge(text, self.backchannels, final=True)
-        return Meaning.BACKCHANNEL if verdict is Verdict.BACKCHANNEL else Meaning.WORDS
+        if judge(text, self.backchannels, final=True) is Verdict.BACKCHANNEL:
+            return Meaning.BACKCHANNEL
+        words = words_of(text)
+        short = len(words) <= FEW_WORDS and sum(map(len, words)) <= GUESSED_LETTERS
+        guessed = short and 0.0 < confidence < GUESSED_WORDS and u.spoken_ms <= GUESSED_MS
+        if guessed and not commands(text, self.backchannels):
+            return Meaning.BACKCHANNEL
+        return Meaning.WORDS
 
     @property
     def at_rest(self) -> bool:

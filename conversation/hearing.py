@@ -25,6 +25,14 @@ class HearingState:
     """Whether the ASR actor has been told of a beginning and not yet of its end."""
     last_sample_s: float = 0.0
     """When the newest frame of speech was received."""
+    began_ms: int = 0
+    """Where the newest utterance began, on the audio clock."""
+    voiced_ms: int = 0
+    """The end of the newest frame of speech, on the audio clock."""
+    spoke_until_ms: int | None = None
+    """The end of speech in the newest utterance that is over; None: there is none."""
+    unfinished: bool = False
+    """Whether the words before the newest silence want more, as far as anybody knows."""
     long_told: int = 0
     """The utterance of which it was told last that it is long."""
     sounding: bool = False

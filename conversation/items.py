@@ -93,6 +93,16 @@ class Items:
                 return True
         return False
 
+    def take_back(self, turn: int) -> None:
+        """Have a turn never have been: its words and its reply leave the list."""
+        self._items = [item for item in self._items if item.turn != turn or isinstance(item, Note)]
+
+    @property
+    def heard_last(self) -> str:
+        """What the person heard of the newest reply; empty before there was one."""
+        replies = (item for item in reversed(self._items) if isinstance(item, AssistantMessage))
+        return next((reply.heard for reply in replies), "")
+
     def note(self, text: str) -> None:
         """Have the model know something from here on."""
         self._items.append(Note(id=self._new_id(), turn=self._newest_turn, text=text))

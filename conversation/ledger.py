@@ -190,6 +190,10 @@ class Ledger:
         texts = (entry.heard_text(self.until(now_s)) for entry in self._entries)
         return " ".join(text for text in texts if text)
 
+    def heard_s(self, now_s: float) -> float:
+        """Seconds of audio that were heard by `now_s`."""
+        return sum(entry.heard_s(self.until(now_s)) for entry in self._entries)
+
     def said(self) -> str:
         """The text of every phrase of which something has left."""
         return " ".join(entry.text for entry in self.phrases)

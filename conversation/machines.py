@@ -36,6 +36,8 @@ class Machines(Generic[Exit]):
     early: EarlyReply[Exit]
     ending: EndingState
     later: Later = field(default_factory=Later)
+    more_wanted: bool = False
+    """What was said last wants more: it is not answered before more is said."""
     cancelling: int = 0
     """Cancels of the client whose marker is still on its way through the audio: what was said
     before them is not answered."""
@@ -68,7 +70,8 @@ class Machines(Generic[Exit]):
     @property
     def may_answer(self) -> bool:
         """Whether there are words to answer, nobody is speaking, and the session is not ending."""
-        return bool(self.floor.unanswered) and not self.floor.taken and self.ending.may_begin
+        waiting = bool(self.floor.unanswered) and not self.more_wanted
+        return waiting and not self.floor.taken and self.ending.may_begin
 
     def may_begin_early(self, utterance: int) -> bool:
         """Whether a reply may be begun for an utterance that may be over."""
@@ -89,7 +92,7 @@ class Machines(Generic[Exit]):
         """Nothing is going on, and nothing will be but by a new report."""
         return (
             self.floor.at_rest
-            and not self.floor.unanswered
+            and not (self.floor.unanswered and not self.more_wanted)
             and not self.reply.live
             and not self.early.begun
             and not self.cancelling

@@ -78,6 +78,8 @@ class UtteranceEnded:
     too_long: bool = False
     unsure: bool = False
     """It was a sound during a reply, too short for certain speech."""
+    unfinished: bool = False
+    """Its words want more, and nothing came for as long as anybody is waited for."""
     last_sample_s: float = field(default=0.0, compare=False)
     decided_s: float = field(default=0.0, compare=False)
 

@@ -162,7 +162,8 @@ class Failure(Event, frozen=True, kw_only=True):
 
 class BargeIn(Event, frozen=True, kw_only=True):
     """The person spoke over the reply and it fell silent; `seq` is the last phrase of which
-    audio left (0: none), `heard` the words that were heard of it. A ReplyResumed may follow."""
+    audio left (0: none), `heard` the words that were heard of it. A ReplyResumed may follow, or a
+    ReplyTakenBack."""
 
     seq: int
     heard: str = ""
@@ -171,6 +172,11 @@ class BargeIn(Event, frozen=True, kw_only=True):
 class ReplyResumed(Event, frozen=True, kw_only=True):
     """Nobody said anything after all: the reply that fell silent goes on, from what was not
     heard of it. Its audio follows as if it were another reply's."""
+
+
+class ReplyTakenBack(Event, frozen=True, kw_only=True):
+    """The person was not done: the reply that fell silent never was. What they said before it and
+    what they say now are answered together, once."""
 
 
 class Pong(Event, frozen=True, kw_only=True):
@@ -210,6 +216,7 @@ Outbound: TypeAlias = (
     | Failure
     | BargeIn
     | ReplyResumed
+    | ReplyTakenBack
     | Pong
     | Expired
     | Closing

@@ -214,6 +214,7 @@ class IoSpeechCodec:
                 return [{"type": "error", "code": "session_expired", "message": event.message}]
             case (
                 events.ReplyResumed()
+                | events.ReplyTakenBack()
                 | events.Finalizing()
                 | events.Token()
                 | events.PhraseDone()

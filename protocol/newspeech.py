@@ -189,7 +189,9 @@ class NewSpeechCodec:
                 return []
             case events.PhraseDone():
                 return []  # it marks the end of a WAV, and there is none
-            case events.TurnTimes() | events.ReplyResumed() if not self._audio_clock:
+            case events.TurnTimes() | events.ReplyResumed() | events.ReplyTakenBack() if (
+                not self._audio_clock
+            ):
                 return []
             case _:
                 return [as_json(message) for message in plain_messages(event)]

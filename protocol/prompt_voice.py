@@ -158,7 +158,9 @@ class PromptVoiceCodec:
         return [as_json(message) for message in self._messages(event)]
 
     def _messages(self, event: events.Outbound) -> list[dict[str, Any]]:
-        for_those_who_ask = isinstance(event, events.TurnTimes | events.ReplyResumed)
+        for_those_who_ask = isinstance(
+            event, events.TurnTimes | events.ReplyResumed | events.ReplyTakenBack
+        )
         if for_those_who_ask and not self._audio_clock:
             return []
         messages = plain_messages(event)
@@ -244,6 +246,8 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             return [{"type": "barge_in", "seq": event.seq}]
         case events.ReplyResumed():
             return [{"type": "reply_resumed"}]
+        case events.ReplyTakenBack():
+            return [{"type": "reply_taken_back"}]
         case events.Pong():
             return [{"type": "pong"}]
         case events.TurnTimes():

@@ -16,6 +16,8 @@ from .tape import Header, Recording
 
 BEFORE: dict[str, str | int | float | bool] = {
     "stream_first_phrase_chars": 0,
+    "stream_turn_learns": False,
+    "stream_turn_take_back_ms": 0,
 }
 """What variables amounted to before they existed. A recording whose header does not name one was
 made then, and replays so, whatever the default is today."""

@@ -46,6 +46,9 @@ from support.voices import at_rate  # noqa: E402
 FLITE = ("slt", "rms", "awb", "kal16")
 REPLY = "This is a long reply that tells of many things one after the other. " * 3
 TALKERS = 2
+LISTENS_MS = 2000
+"""So much of the reply is heard first. Who speaks within a second and a half of it is not taken for
+a listener on a guess, but for somebody who goes on with what they were saying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ async def over_a_reply(live: LiveServer, said: Said) -> Heard:
         await client.start(audio_clock=True)
         await client.speak(WEATHER.pcm16 + silence(1000), chunk_ms=20)
         await client.wait_for("tts_chunk")
-        await client.speak(silence(600), chunk_ms=20)
+        await client.speak(silence(LISTENS_MS), chunk_ms=20)
         began_s = trio.current_time()
         await client.speak(said.pcm16 + silence(2200), chunk_ms=20)
         cuts = [at for at, m in client.received if m["type"] == "barge_in"]

@@ -26,7 +26,7 @@ from ..actors.limits import (
 )
 from ..actors.messages import Heard, Report
 from ..actors.outbox import Outbox, PartialThinner
-from ..actors.pauses import Pauses, window_ms
+from ..actors.pauses import Pauses
 from ..actors.ranks import Rank
 from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
@@ -45,6 +45,7 @@ from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
 from ..conversation.machines import Machines
+from ..conversation.patience import Patience, Waits, Weights
 from ..conversation.record import TurnRecord
 from ..conversation.reply import Reply
 from ..conversation.spoken import Spoken
@@ -145,6 +146,21 @@ class Assembly:
         self.pauses = Pauses()
         self.speech_heard = Bell()
         turning = settings.turning
+        hearing = self._hearing_settings
+        self.patience = Patience(
+            Waits(
+                pause_ms=hearing.pause_ms,
+                floor_ms=hearing.floor_ms,
+                ordinary_ms=hearing.silence_ms,
+                ceiling_ms=hearing.ceiling_ms,
+            ),
+            Weights(
+                back_off=turning.back_off,
+                back_off_most=turning.back_off_most,
+                recovery=turning.recovery,
+            ),
+            learns=turning.learns,
+        )
         words = table_for(turning.language)
         self.machines: Machines[ReplyExit] = Machines(
             floor=Floor(words if turning.backchannels else None, words),
@@ -166,6 +182,10 @@ class Assembly:
             outbox=self.outbox,
             machines=self.machines,
             turns=self.turns,
+            patience=self.patience,
+            unfinished=turning.unfinished,
+            asks=turning.asks,
+            take_back_s=turning.take_back_ms / 1000,
             timings=self._timings,
             telemetry=self._telemetry,
             log=self._log,
@@ -235,12 +255,7 @@ class Assembly:
             telemetry=self._telemetry,
             state=self.hearing,
             pauses=self.pauses,
-            window_ms=functools.partial(
-                window_ms,
-                floor_ms=hearing.floor_ms,
-                ordinary_ms=hearing.silence_ms,
-                ceiling_ms=hearing.ceiling_ms,
-            ),
+            patience=self.patience,
         ).run()
 
     async def run_asr(self) -> None:
@@ -257,9 +272,18 @@ class Assembly:
             telemetry=self._telemetry,
             turn_end=self._engines.turn_end,
             pauses=self.pauses,
+            said_before=self._said_before,
+            asked=lambda: self.items.heard_last,
             foresees=self._max_early > 0,
             tells_words=lambda: self.gate.reply_live,
         ).run()
+
+    def _said_before(self) -> str:
+        """What waits to be answered together with the words that are spoken now."""
+        record, waiting = self.machines.reply.record, self.machines.floor.unanswered
+        if record is not None and self.dialogue.may_take_back:
+            waiting = [record.user_text, *waiting]
+        return " ".join(filter(None, waiting))
 
     @property
     def _max_early(self) -> int:

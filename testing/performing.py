@@ -20,7 +20,9 @@ from ..engines.asr.scripted import ScriptedTranscriber
 from ..engines.kit import Engines
 from ..engines.llm.scripted import ScriptedResponder
 from ..engines.tts.scripted import ScriptedSynthesizer
+from ..engines.turn.interface import TurnEndEngine
 from ..engines.turn.scripted import ScriptedTurnEnd
+from ..engines.turn.text import TextTurnEnd
 from ..engines.vad.scripted import ScriptedDetector
 from ..recording.tap import Tap, TappedTransport, tapped
 from ..recording.tape import Header, MemoryTape, Recording
@@ -102,12 +104,17 @@ class Performance:
 
     def _scripted(self) -> Engines:
         likely = self.scene.turn_end
+        turn_end: TurnEndEngine | None = None
+        if likely == "text":
+            turn_end = TextTurnEnd("en")
+        elif likely:
+            turn_end = ScriptedTurnEnd(likely, delay_s=0.02)
         return Engines(
             detector=lambda session: ScriptedDetector(),
             transcriber=lambda session: self.transcriber,
             responder=self.responder,
             synthesizer=self.synthesizer,
-            turn_end=ScriptedTurnEnd(likely, delay_s=0.02) if likely else None,
+            turn_end=turn_end,
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import trio
 
@@ -64,8 +64,9 @@ class Scene:
     replies: Sequence[Sequence[Step]] = ()
     tts: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the `ScriptedSynthesizer`."""
-    turn_end: Sequence[float] = ()
-    """How likely each pause is the end; empty: there is no end-of-turn engine."""
+    turn_end: Sequence[float] | Literal["text"] = ()
+    """How likely each pause is the end, or "text": the words decide; empty: there is no end-of-turn
+    engine."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """By variable; all others have their defaults."""
     capacity: int = 1000

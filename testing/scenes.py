@@ -121,6 +121,32 @@ KEPT = (
         words=("set a timer", "and turn the light off please"),
         replies=(_TIMER,),
     ),
+    # Who goes on is not talked over: the answer is taken back, and the next one waits longer.
+    replace(
+        _KEPT,
+        name="taken-back",
+        peer=(Send("start"), Say(900, 750, 20), Say(900, 3500, 20), Wait(2)),
+        words=("what is the weather today", "in paris"),
+        asr=_ASR_BEGUN_EARLY,
+        turn_end="text",
+    ),
+    replace(
+        _KEPT,
+        name="back-off",
+        dialect=NEWSPEECH,
+        peer=(Send("start"), *[Say(900, 700, 20)] * 5, Say(900, 3500, 20), Wait(2)),
+        words=("we went to the beach", "it was cold", "so we went home", "and had some tea"),
+        asr=_ASR_BEGUN_EARLY,
+        turn_end=(0.75,),
+    ),
+    replace(
+        _KEPT,
+        name="dictated-number",
+        peer=(Send("start"), Say(1050, 1100, 20), Say(600, 800, 20), Say(750, 3500, 20)),
+        words=("my number is five five five oh one two three four five six",),
+        asr=_ASR_BEGUN_EARLY,
+        turn_end="text",
+    ),
 )
 
 _REPLAYED = Scene(

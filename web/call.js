@@ -17,7 +17,8 @@ import { Speaker } from "./speaker.js";
 
 const CLIENT_EVENTS = [
   "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
-  "phrase", "audio", "phrasedone", "replydone", "interrupted", "resumed", "latency", "info", "failure", "close",
+  "phrase", "audio", "phrasedone", "replydone", "interrupted", "resumed",
+  "takenback", "latency", "info", "failure", "close",
 ];
 /** All that a call tells. */
 export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online"];

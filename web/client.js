@@ -19,6 +19,8 @@
  *   replydone                                all audio of the reply was sent (A and C)
  *   interrupted  {seq, heard}                the reply was cut: stop playing; what was heard of it
  *   resumed                                  nobody said anything after all: the reply goes on
+ *   takenback                                the person was not done: the reply never was, and what
+ *                                            they said is answered together with what they say now
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}
  *   failure      {code, message, recoverable, title, advice}   title and advice: for people

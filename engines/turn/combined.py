@@ -1,7 +1,8 @@
-"""The end of a turn from both, the words and the sound: the weighted mean of their log-odds.
+"""The end of a turn from both, the words and the sound: the words' log-odds and a part of the
+sound's.
 
-So an engine without an opinion (0.5) draws towards none, and one that is certain outweighs one that
-doubts. Where the sound's engine fails, the words decide alone: a reply that is somewhat late or
+So the sound adds what it knows and never decides alone, and an engine without an opinion (0.5) adds
+nothing. Where the sound's engine fails, the words decide alone: a reply that is somewhat late or
 early is better than none.
 """
 
@@ -12,8 +13,9 @@ import math
 from ..failures import EngineFailure
 from .interface import Pause, TurnEndEngine
 
-AUDIO_WEIGHT = 0.2
-"""Of the sound's opinion; the rest is the words'. What was measured: docs/TURNS.md."""
+AUDIO_WEIGHT = 0.15
+"""Of the sound's log-odds, fitted on 900 pauses and 190 ends of people: what Smart Turn says of
+them tells hardly more than the words do (docs/TURNS.md)."""
 SURE = 0.98
 """Nobody is believed to be surer than that, nor surer of the opposite."""
 
@@ -44,7 +46,7 @@ class TextAndAudio:
 
 def combined(of_words: float, of_sound: float, audio_weight: float = AUDIO_WEIGHT) -> float:
     """Likelihoods, 0 to 1, in and out."""
-    log_odds = (1 - audio_weight) * _log_odds(of_words) + audio_weight * _log_odds(of_sound)
+    log_odds = _log_odds(of_words) + audio_weight * _log_odds(of_sound)
     return 1 / (1 + math.exp(-log_odds))
 
 

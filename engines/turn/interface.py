@@ -15,11 +15,13 @@ class Pause:
 
     `text` is what was understood of it so far, without punctuation from some recognizers: its final
     transcript, or the newest hypothesis for an engine that does not need the text. `pcm16` is its
-    newest audio, HEARD_S at most, mono at 16 kHz, the silence included.
+    newest audio, HEARD_S at most, mono at 16 kHz, the silence included. `asked` is what the agent
+    said last, as far as it was heard; empty before it said anything.
     """
 
     text: str
     pcm16: bytes
+    asked: str = ""
 
 
 class TurnEndEngine(Protocol):

@@ -3,8 +3,10 @@
 What it is: the last words are looked at. A turn hardly ends with "the", often ends with "please".
 What it is not: a grammar, or a model that was learned. It takes "I would like a coffee" for
 complete, and so it is, though "with milk" may follow. It hears no melody. Words that a recognizer
-got wrong mislead it, and from one that ends every text with a full stop the full stop counts for
-little. The levels were set by hand and adjusted on one half of a synthetic set (docs/TURNS.md).
+got wrong mislead it. Of its marks only those that leave open what follows are believed: a
+recognizer is trained on written sentences and sets a full stop or a question mark behind whatever
+it is given; in 400 silences of people and of synthetic voices either was as frequent in the middle
+of a turn as at its end (docs/TURNS.md).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 
 import trio
 
+from .dictated import dictation
 from .interface import Pause
 from .tables import TABLES, Table
 
@@ -23,43 +26,52 @@ CERTAIN = 0.95
 ASKED = 0.9
 """A question with a complete tail."""
 COMMANDED = 0.85
-"""A command with something to do it to."""
-STATED = 0.75
-"""Four words or more, and nothing speaks against an end."""
+"""A command with something to do it to; "I would like" with what one would like."""
+STATED = 0.62
+"""Four words or more, and nothing speaks against an end. Who tells something often tells more."""
+STRANDED = 0.75
+"""A question that ends with its preposition: "what is the weather like?", "where are you from?" """
 SHORT = 0.6
 """Fewer words of which nothing is known: a name, an answer, or a beginning."""
 EITHER = 0.4
 """The last word ends as many turns as it goes on."""
 CLAUSE = 0.3
 """A clause that needs another one."""
-COUNTING = 0.25
-"""Numbers are being dictated."""
+COUNTING = 0.12
+"""Numbers are being dictated, and more digits are to come."""
+SPELLING = 0.18
+"""Letters are being dictated: nobody knows how many."""
 LEANING = 0.15
 WANTING = 0.04
 HESITATING = 0.04
-MARKED = 0.9
-"""A full stop, unless the last word speaks against it."""
-MARKED_ASKED = 0.95
-MARKED_WANTING = 0.2
-"""A full stop behind a word that wants more: the recognizer's, likely."""
 MARKED_OPEN = 0.12
-"""A dash, three dots. A comma is a recognizer's guess at a short silence ("Two people,"): it
-leaves open whether the words are complete."""
+"""A dash, three dots."""
+COMMA_ODDS = 0.5
+"""A comma is a recognizer's guess at a short silence ("Two people,"): it speaks a little against an
+end, by so much of the odds."""
+UNMARKED_ODDS = 0.35
+"""So does no mark at all, from a recognizer that sets one behind nearly everything."""
+ANSWERED = 0.85
+"""A few words to what the agent has just asked."""
 
 LONGEST_PHRASE = 4
 """Words of the longest phrase at the end that is looked up."""
-DIGITS_OF_NUMBERS = frozenset({7, 10, 11, 16})
-"""Lengths of telephone and card numbers: with so many digits a number may be complete."""
-FEW_DIGITS = 2
 CLAUSE_WORDS = 7
 """What begins with `if` and is longer may hold both clauses."""
 STATED_WORDS = 4
+ASKING_WORDS = 3
+"""A question word stands among so many first ones: "computer, what is ..." """
+ANSWER_WORDS = 3
+"""An answer to a question has hardly more, where it is only the answer."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.,:-][^\W_]+)*['\u2019]?")
 _ENDS_OPEN = re.compile(r"(?:\.\.\.|\u2026|[;:\u2013\u2014-])\s*$")
 _ENDS_WITH_COMMA = re.compile(r",\s*$")
-_ENDS_ASKING = re.compile(r"\?[\"'\u201d]?\s*$")
-_ENDS_CLOSED = re.compile(r"[.!\u3002][\"'\u201d]?\s*$")
+_SENTENCE_ENDS = re.compile(r"[.!?\u3002][\"'\u201d]?\s+")
+_ENDS_MARKED = re.compile(r"[.!?\u3002][\"'\u201d]?\s*$")
+_MARKS = re.compile(r"[A-Z].*[a-z]|[.,!?]", re.DOTALL)
+"""What the text of a recognizer that sets marks looks like."""
+_ASKS = re.compile(r"\?[\"'\u201d]?\s*$")
 
 
 class TextTurnEnd:
@@ -77,37 +89,64 @@ class TextTurnEnd:
 
     async def likelihood(self, pause: Pause) -> float:
         await trio.lowlevel.checkpoint()
-        return NO_OPINION if self._table is None else completeness(pause.text, self._table)
+        return (
+            NO_OPINION
+            if self._table is None
+            else completeness(pause.text, self._table, asked=pause.asked)
+        )
 
 
-def completeness(text: str, table: Table) -> float:
-    """How likely nothing follows, 0 to 1; 0.5 where there are no words."""
-    said = [word.replace("\u2019", "'") for word in _WORD.findall(text.lower())]
+def completeness(text: str, table: Table, *, asked: str = "") -> float:
+    """How likely nothing follows, 0 to 1; 0.5 where there are no words. `asked` is what the agent
+    said last: a question of its own expects an answer, and one for a number expects digits."""
+    said = _words(text)
     if not said:
         return NO_OPINION
+    last = _words(_last_sentence(text)) or said
+    likely = _of_words(said, last, table, asked, marked_asking=_ASKS.search(text) is not None)
     if _ENDS_OPEN.search(text):
-        return MARKED_OPEN
-    likely = _of_words(said, table)
+        return min(likely, MARKED_OPEN)
     if _ENDS_WITH_COMMA.search(text):
-        return min(likely, EITHER)
-    if _ENDS_ASKING.search(text):
-        return MARKED_ASKED
-    if _ENDS_CLOSED.search(text):
-        return max(likely, MARKED) if likely >= EITHER else max(likely, MARKED_WANTING)
+        return _by_odds(likely, COMMA_ODDS)
+    if _MARKS.search(text) and not _ENDS_MARKED.search(text):
+        return _by_odds(likely, UNMARKED_ODDS)
     return likely
 
 
-def _of_words(said: list[str], table: Table) -> float:
+def _by_odds(likely: float, times: float) -> float:
+    odds = likely / (1 - likely) * times
+    return odds / (1 + odds)
+
+
+def _words(text: str) -> list[str]:
+    return [word.replace("\u2019", "'") for word in _WORD.findall(text.lower())]
+
+
+def _last_sentence(text: str) -> str:
+    """Where a recognizer marks sentences; else all of it."""
+    return _SENTENCE_ENDS.split(text.strip())[-1]
+
+
+def _of_words(
+    all_said: list[str], said: list[str], table: Table, asked: str, *, marked_asking: bool
+) -> float:
+    """`said` is the last sentence. Numbers may go over several: "1-0-0. 9-0-2." """
+    if (of_numbers := _of_numbers(all_said, table, _words(asked))) is not None:
+        return of_numbers
     if " ".join(said) in table.answers:
         return CERTAIN
+    asks = any(word in table.asking for word in said[:ASKING_WORDS])
+    if asks and len(said) > 2 and said[-1] in table.stranded:
+        return STRANDED if marked_asking else EITHER
     hesitating = _longest_end(said, table.hesitations)
     closing = _longest_end(said, table.closings)
     if hesitating or closing:  # "as well" closes, "well" alone does not
         return HESITATING if hesitating >= closing else CERTAIN
-    for likely in (_of_numbers(said, table), _of_the_last(said, table)):
-        if likely is not None:
-            return likely
-    return _of_the_whole(said, table)
+    likely = _of_the_last(said, table)
+    if likely is None:
+        likely = _of_the_whole(said, table)
+    answers = _ASKS.search(asked) is not None and len(all_said) <= ANSWER_WORDS
+    return max(likely, ANSWERED) if answers and likely >= SHORT else likely
 
 
 def _longest_end(said: list[str], phrases: frozenset[str]) -> int:
@@ -116,25 +155,17 @@ def _longest_end(said: list[str], phrases: frozenset[str]) -> int:
     return next((length for length in lengths if " ".join(said[-length:]) in phrases), 0)
 
 
-def _of_numbers(said: list[str], table: Table) -> float | None:
+def _of_numbers(said: list[str], table: Table, asked: list[str]) -> float | None:
     """Where the last words are numbers: whether the number is likely to be complete."""
-    run = 0
-    while run < len(said) and (said[-1 - run] in table.numbers or said[-1 - run].isdecimal()):
-        run += 1
-    if not run:
+    found = dictation(said, table, asked)
+    if found is None:
         return None
-    last = said[-run:]
-    if all(word.isdecimal() for word in last):  # written in figures
-        count = sum(map(len, last))
-        single = all(len(word) == 1 for word in last)
-    else:
-        count, single = run, all(word in table.digits for word in last)
-    if single and count >= FEW_DIGITS:
-        return SHORT if count in DIGITS_OF_NUMBERS else COUNTING
-    if count in DIGITS_OF_NUMBERS or (single and run == 1):
+    if found.complete:
         return SHORT
+    if found.dictated:
+        return SPELLING if found.spelled else COUNTING
     # "Twenty" may go on; "nine thirty" is a time.
-    return EITHER if run == 1 and last[0] in table.growing else SHORT
+    return EITHER if found.growing else SHORT
 
 
 def _of_the_last(said: list[str], table: Table) -> float | None:
@@ -155,6 +186,11 @@ def _of_the_last(said: list[str], table: Table) -> float | None:
     return EITHER if last in table.either else None
 
 
+def _requests(said: list[str], table: Table) -> bool:
+    lengths = range(1, min(LONGEST_PHRASE, len(said) - 1) + 1)
+    return any(" ".join(said[:length]) in table.requests for length in lengths)
+
+
 def _of_the_whole(said: list[str], table: Table) -> float:
     first, second = said[0], said[1] if len(said) > 1 else ""
     inverted = first in table.auxiliaries and len(said) > 2
@@ -164,6 +200,6 @@ def _of_the_whole(said: list[str], table: Table) -> float:
         return ASKED
     if first in table.openers and len(said) < CLAUSE_WORDS:
         return CLAUSE
-    if first in table.commands and len(said) > 1:
+    if (first in table.commands and len(said) > 1) or _requests(said, table):
         return COMMANDED
     return STATED if len(said) >= STATED_WORDS else SHORT

@@ -6,14 +6,18 @@ settings' `VadEngine`).
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 from collections.abc import Callable
 
 from ...config import Hearing, Settings
+from ...config.kinds import VadEngine
+from ..failures import EngineUnavailable
 from ..kit import MakeDetector, SessionInfo, fitted_detector
 from .energy import EnergyDetector
 from .interface import Detector
 from .newspeech import NewSpeechDetector
-from .silero import SileroDetector
+from .silero import SileroDetector, model_path
 from .webrtc import WebRtcDetector
 
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
@@ -40,7 +44,24 @@ def open_detectors(settings: Settings, own: MakeDetector | None = None) -> MakeD
 
 def chosen_detector(session: SessionInfo) -> Detector:
     """A new detector of the kind that the session's settings ask for. Raises EngineUnavailable."""
-    return DETECTORS[session.hearing.vad_engine](session.hearing)
+    return DETECTORS[decided(session.hearing.vad_engine)](session.hearing)
+
+
+def decided(engine: VadEngine) -> str:
+    """The detector that "auto" means here: Silero, which hears soft and hoarse voices and takes few
+    breaths for speech; where its model cannot be run, WebRTC's."""
+    if engine != "auto":
+        return engine
+    return "silero" if _silero_can_run() else "webrtc"
+
+
+@functools.cache
+def _silero_can_run() -> bool:
+    try:
+        model_path()
+    except EngineUnavailable:
+        return False
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
@@ -55,8 +76,10 @@ def hearings(settings: Settings) -> tuple[tuple[str, Hearing], ...]:
 def chosen_name(settings: Settings) -> str:
     """The detector's name, and which endpoints have another one."""
     elsewhere = [
-        f"{hearing.vad_engine} on {path}"
+        f"{decided(hearing.vad_engine)} on {path}"
         for path, hearing in hearings(settings)
-        if hearing.vad_engine != settings.hearing.vad_engine
+        if decided(hearing.vad_engine) != decided(settings.hearing.vad_engine)
     ]
-    return settings.hearing.vad_engine + (f" ({', '.join(elsewhere)})" if elsewhere else "")
+    return decided(settings.hearing.vad_engine) + (
+        f" ({', '.join(elsewhere)})" if elsewhere else ""
+    )

@@ -64,6 +64,7 @@ from parley.protocol.events import (
     Latency,
     Outbound,
     ReplyAudio,
+    ReplyTakenBack,
     SessionOpened,
     StateChanged,
     Token,
@@ -517,15 +518,18 @@ async def test_words_are_answered_when_what_followed_them_failed(autojump_clock:
         assert (record.user_text, record.first_sample_s, record.final_s) == ("i want", 1.0, 1.0)
 
 
-async def test_a_final_that_comes_while_a_reply_is_made_takes_its_place(
+async def test_a_final_that_comes_while_a_reply_is_made_is_answered_together_with_the_first(
     autojump_clock: Clock,
 ) -> None:
     async with at_the_table() as table:
         await table.ask(1, "first")
         told = await table.tell(heard(2, "second"))
-        assert BargeIn(seq=0) in told
+        assert [e for e in told if isinstance(e, BargeIn | ReplyTakenBack)] == [
+            BargeIn(seq=0),
+            ReplyTakenBack(),
+        ]
         assert table.stopped == [1]
-        assert [record.user_text for record in table.begun] == ["first", "second"]
+        assert [record.user_text for record in table.begun] == ["first", "first second"]
         assert (table.state(), table.live()) == (State.THINKING, table.begun[1])
 
 
@@ -846,14 +850,31 @@ async def test_what_was_heard_is_what_the_model_is_asked_with(autojump_clock: Cl
         assert table.state() is State.THINKING
 
 
-async def test_an_interruption_while_it_thinks_keeps_the_question(autojump_clock: Clock) -> None:
+async def test_who_goes_on_while_it_thinks_is_answered_once(autojump_clock: Clock) -> None:
     async with at_the_table() as table:
         await table.ask(1, "what is")
         await table.speak_over()
         told = await table.tell(heard(2, "the time"))
-        assert [type(event) for event in told] == [Latency, TurnTimes, Final, Decode]
-        assert table.items.exchanges() == [("what is", "")]
-        assert table.asked[1] == ["what is\nthe time"]
+        assert [type(event) for event in told] == [
+            ReplyTakenBack,
+            Latency,
+            TurnTimes,
+            Final,
+            Decode,
+        ]
+        assert table.items.exchanges() == []
+        assert table.asked[1] == ["what is the time"]
+
+
+async def test_a_command_while_it_thinks_keeps_the_question(autojump_clock: Clock) -> None:
+    """Who says "stop" does not go on with what they were saying."""
+    async with at_the_table() as table:
+        await table.ask(1, "what is the time")
+        await table.speak_over()
+        told = await table.tell(heard(2, "Stop."))
+        assert ReplyTakenBack() not in told
+        assert table.items.exchanges() == [("what is the time", "")]
+        assert table.begun[1].user_text == "Stop."
 
 
 async def test_the_times_of_a_reply_that_was_cut_before_it_was_heard_reach_the_client(

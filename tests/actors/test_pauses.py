@@ -1,38 +1,15 @@
-"""How long a silence must last, and the place where that is found out."""
+"""Where the two meet who know of a silence: one counts it, the other knows the words."""
 
 from __future__ import annotations
 
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
-from hypothesis import strategies as st
 
-from parley.actors.pauses import ANSWER_LIMIT_S, NO_OPINION, Pauses, window_ms
+from parley.actors.pauses import ANSWER_LIMIT_S, Pauses
+from parley.conversation.patience import NO_OPINION
 
 Clock = trio.testing.MockClock
-
-
-def window(likelihood: float) -> int:
-    return window_ms(likelihood, floor_ms=200, ordinary_ms=700, ceiling_ms=1500)
-
-
-def test_the_ends_and_the_middle() -> None:
-    assert (window(1.0), window(0.5), window(0.0)) == (200, 700, 1500)
-
-
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_the_likelier_the_shorter(one: float, other: float) -> None:
-    if one < other:
-        assert window(one) >= window(other)
-
-
-@given(st.floats(0, 1), st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 3000))
-def test_bounds_that_make_no_sense_never_pass_the_ordinary_silence(
-    likelihood: float, floor: int, ordinary: int, ceiling: int
-) -> None:
-    found = window_ms(likelihood, floor_ms=floor, ordinary_ms=ordinary, ceiling_ms=ceiling)
-    assert min(floor, ordinary) <= found <= max(ceiling, ordinary)
 
 
 async def test_an_answer_is_waited_for_but_not_for_long(autojump_clock: Clock) -> None:

@@ -605,7 +605,12 @@ async def test_a_crash_before_the_end_that_a_marker_brings_costs_neither(
     if end is UtteranceEnded:
         assert audio_of(told) == pcm16
     assert ear.state == HearingState(
-        heard_bytes=len(pcm16), utterance=1, last_sample_s=ear.state.last_sample_s
+        heard_bytes=len(pcm16),
+        utterance=1,
+        last_sample_s=ear.state.last_sample_s,
+        began_ms=ear.state.began_ms,
+        voiced_ms=ear.state.voiced_ms,
+        spoke_until_ms=ear.state.voiced_ms if end is UtteranceEnded else None,
     )
 
 

@@ -84,7 +84,7 @@ def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn_module, "choices", lambda settings: told)
     found = turn_module.engines_of(Settings.defaults())
     assert (found["asr"], found["tts"]) == ("whisper (tiny)", "piper amy")
-    assert (found["vad"], found["silence_ms"]) == ("webrtc", 700)
+    assert (found["vad"], found["silence_ms"]) == ("silero", 700)
 
 
 @pytest.mark.slow

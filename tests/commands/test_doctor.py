@@ -102,7 +102,9 @@ async def test_engines_that_work_are_used_and_described(
 
 
 async def test_detectors_that_differ_between_endpoints_are_all_tried() -> None:
-    settings = Settings.defaults(vad_engine="energy", parley_engine_vad="silero")
+    settings = Settings.defaults(
+        stream_vad_engine="webrtc", vad_engine="energy", parley_engine_vad="silero"
+    )
     async with open_engine_room(settings) as room:
         check = parley.commands.doctor._vad(room, settings)
     assert check.detail == (

@@ -39,9 +39,10 @@ SLICES = (
 )
 FIELDS = Settings.model_fields
 CHOICES = {
-    "stream_vad_engine": ("webrtc", "energy", "silero", "newspeech"),
+    "stream_vad_engine": ("auto", "webrtc", "energy", "silero", "newspeech"),
+    "stream_turn_unfinished": ("answer", "ask", "wait"),
     "stream_turn_engine": ("auto", "fixed", "text", "smart-turn", "both"),
-    "vad_engine": ("same", "webrtc", "energy", "silero", "newspeech"),
+    "vad_engine": ("same", "auto", "webrtc", "energy", "silero", "newspeech"),
     "parley_engine_vad": ("same", "webrtc", "energy", "silero", "newspeech"),
     "stream_asr_engine": ("auto", "whisper", "pocketsphinx", "openai"),
     "stream_llm_engine": ("auto", "openai", "gguf", "local"),
@@ -713,7 +714,7 @@ def test_stream_and_engine_choose_a_detector_or_have_that_of_the_others() -> Non
     chosen = load({"PARLEY_ENGINE_VAD": "NewSpeech", "VAD_SENSITIVITY": "0.9"})
     assert chosen.hearing_for("newspeech").vad_engine == "newspeech"
     assert chosen.hearing_for("newspeech").sensitivity == 0.9
-    assert chosen.hearing_for("io-speech").vad_engine == "webrtc"
+    assert chosen.hearing_for("io-speech").vad_engine == "auto"
 
 
 SLICE_VARIABLES = {
@@ -733,9 +734,16 @@ SLICE_VARIABLES = {
     "hearing.ceiling_ms": ("STREAM_TURN_CEILING_MS", 1563),
     "turning.engine": ("STREAM_TURN_ENGINE", "both"),
     "turning.language": ("STREAM_LANGUAGE", "de"),
-    "turning.backchannels": ("STREAM_BACKCHANNELS", True),
+    "turning.backchannels": ("STREAM_BACKCHANNELS", False),
     "turning.model": ("STREAM_TURN_MODEL", "/models/turn.onnx"),
     "turning.models_dir": ("PARLEY_MODELS_DIR", "/srv/models"),
+    "turning.learns": ("STREAM_TURN_LEARNS", False),
+    "turning.back_off": ("STREAM_TURN_BACK_OFF", 1.5),
+    "turning.back_off_most": ("STREAM_TURN_BACK_OFF_MOST", 2.5),
+    "turning.recovery": ("STREAM_TURN_RECOVERY", 0.25),
+    "turning.take_back_ms": ("STREAM_TURN_TAKE_BACK_MS", 1100),
+    "turning.unfinished": ("STREAM_TURN_UNFINISHED", "ask"),
+    "turning.asks": ("STREAM_TURN_ASKS", "Hm?"),
     "hearing_io_speech.vad_engine": ("VAD_ENGINE", "silero"),
     "hearing_newspeech.vad_engine": ("PARLEY_ENGINE_VAD", "newspeech"),
     "hearing_io_speech.silence_ms": ("VAD_SILENCE_DURATION_MS", 309),

@@ -35,7 +35,9 @@ class Cast:
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
-        self.settings = Settings.defaults(**({"stream_backchannels": True} | settings))
+        self.settings = Settings.defaults(
+            **({"stream_backchannels": True, "stream_turn_take_back_ms": 0} | settings)
+        )
 
     async def over_the_reply(self, ms: int) -> tuple[InMemoryClient, list[tuple[str, str]]]:
         """What the client got, and what the memory holds, when somebody spoke over the reply."""

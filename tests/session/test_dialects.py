@@ -42,9 +42,8 @@ class Cast:
         )
 
     def session(self, **settings: Any) -> Any:
-        return open_session(
-            self.engines, dialect=self.dialect, settings=Settings.defaults(**settings)
-        )
+        chosen = Settings.defaults(**({"stream_backchannels": False} | settings))
+        return open_session(self.engines, dialect=self.dialect, settings=chosen)
 
 
 async def hear(client: InMemoryClient, pcm16: bytes, *, chunk_ms: int = 100) -> None:

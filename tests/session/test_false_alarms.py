@@ -69,7 +69,7 @@ async def converse(
     async with open_session(
         engines,
         dialect=DIALECTS[dialect],
-        settings=Settings.defaults(**settings),
+        settings=Settings.defaults(**({"stream_vad_engine": "webrtc"} | settings)),
         telemetry=telemetry,
     ) as (_, client):
         voice = Voice(dialect, client)

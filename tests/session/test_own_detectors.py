@@ -20,7 +20,7 @@ from parley.engines.vad.energy import EnergyDetector
 from parley.engines.vad.newspeech import NewSpeechDetector
 from parley.engines.vad.open import chosen_detector
 from parley.engines.vad.scripted import ScriptedDetector
-from parley.engines.vad.webrtc import WebRtcDetector
+from parley.engines.vad.silero import SileroDetector
 from parley.protocol import io_speech, newspeech, prompt_voice
 from parley.protocol.dialect import Dialect
 from parley.testing import open_session
@@ -125,8 +125,8 @@ async def test_the_engine_room_gives_each_endpoint_its_own() -> None:
             )
             for dialect in (prompt_voice, io_speech, newspeech)
         ]
-    assert made == [WebRtcDetector, EnergyDetector, NewSpeechDetector]
-    assert room.chosen["vad"] == "webrtc (energy on /stream, newspeech on /engine)"
+    assert made == [SileroDetector, EnergyDetector, NewSpeechDetector]
+    assert room.chosen["vad"] == "silero (energy on /stream, newspeech on /engine)"
 
 
 async def test_an_embedders_detector_hears_everywhere() -> None:

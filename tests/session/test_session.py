@@ -53,7 +53,7 @@ class Cast:
             responder=self.responder,
             synthesizer=self.synthesizer,
         )
-        self.settings = Settings.defaults(**settings)
+        self.settings = Settings.defaults(**({"stream_backchannels": False} | settings))
 
     def session(self, **options: Any) -> Any:
         return open_session(self.engines, settings=self.settings, **options)
@@ -450,7 +450,7 @@ async def test_speech_over_the_reply_interrupts_it_when_it_has_lasted(
 async def test_after_an_interruption_the_memory_holds_what_was_heard(
     autojump_clock: Clock,
 ) -> None:
-    cast = Cast(["first", "second"], [["aaaa bbbb cccc dddd."]])
+    cast = Cast(["first", "second"], [["aaaa bbbb cccc dddd."]], stream_turn_take_back_ms=0)
     async with cast.session() as (_, client):
         await client.start()
         await say(client)

@@ -62,6 +62,8 @@ export function plain(message) {
       return [{ type: "interrupted", seq: message.seq, heard: message.heard }];
     case "reply_resumed":
       return [{ type: "resumed" }];
+    case "reply_taken_back":
+      return [{ type: "takenback" }];
     case "error":
       // The answer to a cancel ends the reply, as an interruption does.
       if (message.code === "CANCELLED") return [{ type: "interrupted", seq: 0 }];

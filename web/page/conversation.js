@@ -114,6 +114,17 @@ export class Conversation {
     this._reply.words.textContent = this._reply.entry.text;
   }
 
+  /** The person was not done: the reply that was cut never was. */
+  takenBack() {
+    if (!this._cut) return;
+    const { entry, item, words } = this._cut;
+    entry.unheard = entry.text;
+    words.replaceChildren(make("del", "", entry.text));
+    item.classList.add("taken-back");
+    item.title = "You went on speaking: this answer came too soon, and Parley forgot it.";
+    this._cut = null;
+  }
+
   /** The connection is gone: nothing of the reply will come any more. */
   broken() {
     this._drop(this._heard);

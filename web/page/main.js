@@ -180,6 +180,10 @@ const REACTIONS = {
     speaking.resumed();
     details.mark("resumed");
   },
+  takenback: () => {
+    conversation.takenBack();
+    details.mark("taken back");
+  },
   info: ({ message }) => details.mark(message),
   failure: ({ code, title, message, advice }) => {
     alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`, code);

@@ -40,6 +40,14 @@ TABLE = Table(
         "zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig "
         "dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend million"
     ),
+    multipliers={"doppel": 2, "doppelt": 2},
+    dictated=words(
+        "nummer telefonnummer handynummer rufnummer kontonummer kundennummer bestellnummer telefon "
+        "handy code pin passwort kennwort postleitzahl plz adresse iban kennzeichen karte "
+        "kartennummer buchstabiere buchstabiert geschrieben"
+    ),
+    codes=words("code pin postleitzahl plz"),
+    lone_letters=words("o"),
     growing=words("hundert tausend million"),
     asking=words("was wer wen wem wo wohin woher wann warum wieso weshalb wie welche welcher"),
     auxiliaries=words(
@@ -52,6 +60,10 @@ TABLE = Table(
         "mach mache schalte stell stelle spiel spiele zeig zeige sag sage such suche ruf rufe "
         "schick schicke buche bestell bestelle erinnere lies öffne schließ schließe gib hilf "
         "erkläre übersetze stopp"
+    ),
+    requests=phrases(
+        "ich möchte, ich hätte gern, ich hätte gerne, ich will, ich brauche, ich nehme, ich suche, "
+        "ich würde gern, ich würde gerne, wir möchten, wir hätten gern, wir brauchen, wir suchen"
     ),
     openers=words("wenn weil obwohl falls nachdem bevor während sobald da"),
 )

@@ -6,9 +6,7 @@ from .table import Table, phrases, words
 
 _DIGITS = words("zero oh one two three four five six seven eight nine")
 
-_TEENS = words(
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen double triple"
-)
+_TEENS = words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
 
 _GROWING = words("twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million")
 
@@ -71,10 +69,23 @@ TABLE = Table(
     ),
     digits=_DIGITS,
     numbers=_DIGITS | _TEENS | _GROWING,
+    multipliers={"double": 2, "triple": 3},
+    dictated=words(
+        "number numbers phone telephone mobile cell extension account card code pin passcode "
+        "password zip postcode postal address reference serial licence license plate iban "
+        "spell spelled spelt spelling"
+    ),
+    codes=words("code pin passcode zip postcode postal extension"),
+    like_digits=words(
+        "to too for fore free tree won ate late it night knight sex sick sicks save heaven eighth "
+        "sixth seventh sevens"
+    ),
+    lone_letters=words("a i o"),
     growing=_GROWING,
     asking=words(
         "what where when who whose whom why how which what's where's who's how's when's why's"
     ),
+    stranded=words("like for from to with about at of on in by into after"),
     auxiliaries=words(
         "is are was were am do does did have has had can could will would shall should may might "
         "must isn't aren't wasn't don't doesn't didn't won't wouldn't couldn't can't"
@@ -86,6 +97,12 @@ TABLE = Table(
         "order buy add remove delete remind wake read write make put take bring go look check "
         "cancel repeat explain describe translate help let please pause skip save dim lock unlock "
         "increase decrease raise lower change schedule move count spell wait"
+    ),
+    requests=phrases(
+        "i would like, i'd like, i'd love, i would love, i want, i need, i'll have, i will have, "
+        "i'll take, i'll get, i will take, i'm looking for, i am looking for, i have a question, "
+        "we would like, we'd like, we want, we need, we'll have, let me get, let me have, "
+        "give me, tell me, show me, get me"
     ),
     openers=words("if when because although though while since unless once whenever as before"),
     determiners=_DETERMINERS,

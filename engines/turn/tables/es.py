@@ -38,11 +38,22 @@ TABLE = Table(
         "diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte "
         "treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento mil millón"
     ),
+    multipliers={"doble": 2, "triple": 3},
+    dictated=words(
+        "número teléfono móvil celular cuenta tarjeta código pin contraseña clave postal dirección "
+        "referencia matrícula iban extensión deletreo deletrea"
+    ),
+    codes=words("código pin clave postal extensión"),
+    lone_letters=words("a e o u y"),
     growing=words("treinta cuarenta cincuenta sesenta setenta ochenta noventa ciento mil"),
     asking=words("qué quién quiénes dónde adónde cuándo cómo cuál cuáles cuánto cuánta cuántos"),
     commands=words(
         "pon enciende apaga abre cierra llama envía manda muestra dime dame busca reserva pide "
         "compra añade borra recuérdame lee cancela repite explica traduce ayúdame reproduce para"
+    ),
+    requests=phrases(
+        "quiero, quisiera, querría, me gustaría, necesito, busco, estoy buscando, queremos, "
+        "necesitamos, póngame, deme, dame, me pone"
     ),
     openers=words("si cuando porque aunque mientras como"),
 )

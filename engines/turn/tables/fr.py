@@ -41,12 +41,23 @@ TABLE = Table(
         "dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante "
         "quatre-vingts cent mille million"
     ),
+    multipliers={"double": 2, "triple": 3},
+    dictated=words(
+        "numéro téléphone portable compte carte code pin postal adresse référence plaque iban "
+        "poste épelle épeler"
+    ),
+    codes=words("code pin postal poste"),
+    lone_letters=words("a à y ô"),
     growing=words("vingt trente quarante cinquante soixante cent mille"),
     asking=words("que quoi qui où quand comment pourquoi combien quel quelle quels quelles"),
     commands=words(
         "allume éteins ouvre ferme appelle envoie montre dis donne cherche trouve réserve "
         "commande achète ajoute supprime rappelle lis mets joue annule répète explique traduis "
         "aide arrête"
+    ),
+    requests=phrases(
+        "je voudrais, je veux, j'aimerais, je prends, je prendrai, il me faut, j'ai besoin, "
+        "je cherche, nous voudrions, on voudrait, donnez-moi, donne-moi"
     ),
     openers=words("si quand lorsque parce comme puisque"),
 )

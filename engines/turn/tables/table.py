@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Words: TypeAlias = frozenset[str]
@@ -28,10 +29,22 @@ class Table:
     """The names of 0 to 9, as numbers are dictated."""
     numbers: Words = frozenset()
     """All words that numbers are made of, digits included."""
+    multipliers: Mapping[str, int] = field(default_factory=dict)
+    """How many digits a word makes of the next one: double, triple."""
+    dictated: Words = frozenset()
+    """What is dictated digit by digit, or letter by letter: number, account, address."""
+    codes: Words = frozenset()
+    """Of that, what has four to six digits: code, PIN."""
+    like_digits: Words = frozenset()
+    """What recognizers make of single digits: to, for, free."""
+    lone_letters: Words = frozenset()
+    """Letters that are words by themselves: a, I."""
     growing: Words = frozenset()
     """Numbers behind which a smaller one often follows: twenty, hundred."""
     asking: Words = frozenset()
     """Question words at the beginning."""
+    stranded: Words = frozenset()
+    """Prepositions that a question may end with: where are you from."""
     auxiliaries: Words = frozenset()
     """At the beginning, before a subject, they make a question."""
     being: Words = frozenset()
@@ -40,6 +53,8 @@ class Table:
     """Pronouns that a verb follows."""
     commands: Words = frozenset()
     """Verbs that begin what is asked of a machine."""
+    requests: Words = frozenset()
+    """Phrases at the beginning by which people ask for something: I would like."""
     openers: Words = frozenset()
     """They begin a clause that needs another one: if it rains."""
     determiners: Words = frozenset()

@@ -16,9 +16,21 @@ LIKELY = st.floats(0, 1)
 
 
 @given(LIKELY, LIKELY, LIKELY)
-def test_it_lies_between_the_two(words: float, sound: float, weight: float) -> None:
-    low, high = sorted(min(max(one, 0.02), 0.98) for one in (words, sound))
-    assert low - 1e-9 <= combined(words, sound, weight) <= high + 1e-9
+def test_the_sound_moves_the_words_towards_its_own_opinion(
+    words: float, sound: float, weight: float
+) -> None:
+    alone = combined(words, 0.5, weight)
+    assert (combined(words, sound, weight) - alone) * (sound - 0.5) >= -1e-9
+
+
+@given(LIKELY, LIKELY)
+def test_the_sound_never_decides_alone(words: float, sound: float) -> None:
+    """Whatever it says, words that are clear stay so."""
+    found = combined(words, sound)
+    if words >= 0.75:
+        assert found > 0.6
+    if words <= 0.25:
+        assert found < 0.4
 
 
 def test_two_without_an_opinion_have_none_together() -> None:
@@ -34,7 +46,7 @@ async def test_both_are_asked_of_the_same_pause() -> None:
     text, audio = ScriptedTurnEnd([0.9]), ScriptedTurnEnd([0.1], needs_text=False)
     engine: TurnEndEngine = TextAndAudio(text, audio, audio_weight=0.5)
     assert engine.needs_text
-    assert await engine.likelihood(PAUSE) == pytest.approx(0.5)
+    assert await engine.likelihood(PAUSE) == pytest.approx(0.75)
     assert text.asked == audio.asked == [PAUSE]
 
 
