@@ -259,6 +259,7 @@ class Dialogue:
                 await self._cancel()
             case InterruptRequested():
                 if self.turns.live is not None:  # else it ended while the client was asking
+                    self.patience.answered()
                     await self._interrupt(self.turns.live)
             case PlaybackTold():
                 self._playback_told(report)
@@ -436,6 +437,7 @@ class Dialogue:
         if not self.machines.ending.may_begin:
             return
         self._watch_text(text, typed=True)
+        self.patience.answered()
         if self.turns.live is not None:
             await self._interrupt(self.turns.live)
         self.machines.floor.unanswered.append(text)
@@ -589,6 +591,7 @@ class Dialogue:
 
     async def _cancel(self) -> None:
         self.machines.cancelling += 1
+        self.patience.answered()
         self.machines.floor.unanswered.clear()
         await self.turns.drop_early()
         record = self.turns.live

@@ -45,9 +45,9 @@ class Way:
     variables: dict[str, str]
 
 
-def ways(model: Path | None) -> list[Way]:
-    """Each engine without and with replies that are begun early."""
-    engines = ["fixed", "text", *(["smart-turn", "both"] if model else [])]
+def ways(model: Path | None, engines: Sequence[str] = ()) -> list[Way]:
+    """Each engine without and with replies that are begun early; `engines` empty: all."""
+    engines = engines or ["fixed", "text", *(["smart-turn", "both"] if model else [])]
     return [
         Way(
             name=f"{engine}, {'begun early' if early else 'not early'}",
@@ -71,6 +71,7 @@ class LivePlan:
     most: int | None = None
     """So many of the turns, evenly chosen; None: all."""
     talkers: int = TALKERS
+    engines: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ async def bench_turn_live(plan: LivePlan, console: Console) -> Result:
     plan.log.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with Progress(console=console) as progress:
-        for way in ways(plan.model):
+        for way in ways(plan.model, plan.engines):
             bar = progress.add_task(way.name, total=len(chosen))
 
             def command(port: int, way: Way = way) -> list[str]:

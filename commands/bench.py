@@ -280,6 +280,9 @@ def turn_live(
         int | None, typer.Option(help="Use only this many of the turns.", min=1)
     ] = None,
     talkers: Annotated[int, typer.Option(help="How many talk at once.", min=1)] = 3,
+    engines: Annotated[
+        str, typer.Option(help="End-of-turn engines, separated by commas; the default is all.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed for which voice says what.")] = 1,
     out: Out = OUT,
 ) -> None:
@@ -299,6 +302,7 @@ def turn_live(
         seed=seed,
         most=most,
         talkers=talkers,
+        engines=tuple(filter(None, engines.split(","))),
         log=out / "turn-live-server.log",
     )
     try:

@@ -101,6 +101,7 @@ class Settings(Variables):
         return Hearing(
             vad_engine=self.stream_vad_engine,
             vad_aggressiveness=self.stream_vad_aggressiveness,
+            threshold=self.stream_vad_threshold,
             silence_ms=self.stream_vad_silence_ms,
             min_speech_ms=self.stream_min_speech_ms,
             speech_pad_ms=self.vad_speech_pad_ms,

@@ -25,6 +25,7 @@ class Hearing:
 
     vad_engine: VadEngine
     vad_aggressiveness: int
+    threshold: float
     silence_ms: int
     min_speech_ms: int
     speech_pad_ms: int

@@ -104,6 +104,12 @@ class Variables(BaseSettings):
     stream_vad_aggressiveness: Whole = Field(
         default=2, ge=0, le=3, description="How readily webrtc takes sound for noise; 3 the most."
     )
+    stream_vad_threshold: Number = Field(
+        default=0.5,
+        ge=0.05,
+        le=0.95,
+        description="Probability from which silero takes a sound for speech.",
+    )
     stream_vad_silence_ms: Milliseconds = Field(
         default=700, ge=300, le=2000, description="Silence ending an utterance, except on /stream."
     )

@@ -6,7 +6,7 @@
     voice          which voice answers
 
 They make an overlay: the server's settings with a few others, for one session. A detector takes
-what it has a knob for, so `sensitivity` sets all three of them and silero none. Blank values count
+what it has a knob for, so `sensitivity` sets all four of them. Blank values count
 as not given, and parameters with other names are somebody else's.
 """
 
@@ -74,9 +74,10 @@ def _waiting(settings: Settings, silence_ms: int) -> dict[str, object]:
 
 
 def _hearing_at(sensitivity: float) -> dict[str, object]:
-    """One number for every detector's knob; at 0.5 webrtc and energy have their defaults."""
+    """One number for every detector's knob; at 0.5 all but newspeech have their defaults."""
     return {
         "vad_sensitivity": sensitivity,
+        "stream_vad_threshold": min(0.95, max(0.05, 1 - sensitivity)),
         "stream_vad_aggressiveness": min(3, max(0, round((1 - sensitivity) * 3))),
         "vad_energy_threshold": 0.01 * 10 ** (1 - 2 * sensitivity),
     }

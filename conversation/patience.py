@@ -19,8 +19,9 @@ What the conversation knows speaks against an end, each thing by its weight:
 - how often they went on within a moment of an answer (**back-off**): each time the next answers
   wait longer, and each exchange that went well takes a part of that back.
 
-Between a floor and a ceiling, whatever was learned. Where the words are complete nobody waits for
-longer than a little over the longest of the speaker's last pauses: more would gain nothing.
+The wait lies between a floor and a ceiling, whatever was learned; only to a speaker who pauses for
+as long as the ceiling does that give way. Where the words are complete it is no longer than a little
+over the longest of the speaker's last pauses: more would gain nothing.
 
 Plain: no task, no clock. It is told lengths of audio, so a replay learns the same. The weights were
 found by trying (docs/TURNS.md).
@@ -50,6 +51,9 @@ SCALES = (0.8, 1.5)
 RECENT = 8
 """So many of the last pauses are remembered."""
 OVER_THE_LONGEST = 1.15
+STRETCH = 1.5
+"""Who pauses for as long as the ceiling is waited for a little longer than that, up to so many times
+the ceiling."""
 PAUSES_COUNTED = 3
 """More silences that were bridged say no more."""
 LONG_MS = 3000
@@ -116,9 +120,11 @@ class Patience:
         wait_ms = waits.pause_ms + self._scale_ms * (
             self._weights.enough - self.evidence(likelihood, spoken_ms)
         )
-        if self._recent and likelihood > NO_OPINION:
+        if self._recent:
             longest_ms = OVER_THE_LONGEST * max(self._recent)
-            wait_ms = min(wait_ms, max(longest_ms, waits.ordinary_ms))
+            if likelihood > NO_OPINION:
+                wait_ms = min(wait_ms, max(longest_ms, waits.ordinary_ms))
+            ceiling_ms = max(ceiling_ms, round(min(longest_ms, STRETCH * ceiling_ms)))
         return round(min(max(wait_ms, floor_ms), ceiling_ms))
 
     def evidence(self, likelihood: float, spoken_ms: int = 0) -> float:

@@ -720,6 +720,7 @@ def test_stream_and_engine_choose_a_detector_or_have_that_of_the_others() -> Non
 SLICE_VARIABLES = {
     "hearing.vad_engine": ("STREAM_VAD_ENGINE", "energy"),
     "hearing.vad_aggressiveness": ("STREAM_VAD_AGGRESSIVENESS", 3),
+    "hearing.threshold": ("STREAM_VAD_THRESHOLD", 0.7),
     "hearing.silence_ms": ("STREAM_VAD_SILENCE_MS", 301),
     "hearing.min_speech_ms": ("STREAM_MIN_SPEECH_MS", 302),
     "hearing.speech_pad_ms": ("VAD_SPEECH_PAD_MS", 303),

@@ -50,6 +50,7 @@ def test_a_sensitivity_turns_every_detectors_knob(
     hearing = wished(SERVER, {"sensitivity": sensitivity}, None).hearing
     assert hearing.sensitivity == float(sensitivity)
     assert hearing.vad_aggressiveness == aggressiveness
+    assert hearing.threshold == pytest.approx(min(0.95, max(0.05, 1 - float(sensitivity))))
     assert hearing.energy_threshold == pytest.approx(threshold, rel=0.01)
 
 
@@ -60,6 +61,7 @@ def test_whatever_the_sensitivity_the_settings_are_valid(sensitivity: float) -> 
         vad_sensitivity=found.vad_sensitivity,
         vad_energy_threshold=found.vad_energy_threshold,
         stream_vad_aggressiveness=found.stream_vad_aggressiveness,
+        stream_vad_threshold=found.stream_vad_threshold,
     )
 
 

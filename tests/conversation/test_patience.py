@@ -126,7 +126,7 @@ def test_whatever_was_learned_the_wait_is_within_its_bounds(
             else:
                 getattr(each, name)(value)
     wait_ms = one.window_ms(likelihood, spoken_ms)
-    assert 200 <= wait_ms <= 2000
+    assert 200 <= wait_ms <= 3000
     assert wait_ms == again.window_ms(likelihood, spoken_ms), "a replay learns the same"
 
 
@@ -135,4 +135,14 @@ def test_any_pause_can_be_learned(pause_ms: int) -> None:
     one = patience()
     for _ in range(20):
         one.bridged(pause_ms)
-    assert 200 <= one.window_ms(0.5) <= 2000
+    assert 200 <= one.window_ms(0.5) <= 3000
+
+
+def test_who_pauses_for_as_long_as_the_ceiling_is_waited_for_longer() -> None:
+    one = patience()
+    for _ in range(3):
+        one.went_on(2000)
+    assert one.window_ms(0.2) > 2000
+    for _ in range(3):
+        one.went_on(60_000)
+    assert one.window_ms(0.2) == 3000
