@@ -20,8 +20,8 @@ What the conversation knows speaks against an end, each thing by its weight:
   wait longer, and each exchange that went well takes a part of that back.
 
 The wait lies between a floor and a ceiling, whatever was learned; only to a speaker who pauses for
-as long as the ceiling does that give way. Where the words are complete it is no longer than a little
-over the longest of the speaker's last pauses: more would gain nothing.
+as long as the ceiling does that give way. Where the words are complete it is no longer than a
+little over the longest of the speaker's last pauses: more would gain nothing.
 
 Plain: no task, no clock. It is told lengths of audio, so a replay learns the same. The weights were
 found by trying (docs/TURNS.md).
@@ -52,8 +52,8 @@ RECENT = 8
 """So many of the last pauses are remembered."""
 OVER_THE_LONGEST = 1.15
 STRETCH = 1.5
-"""Who pauses for as long as the ceiling is waited for a little longer than that, up to so many times
-the ceiling."""
+"""Who pauses for as long as the ceiling is waited for a little longer than that, up to so many
+times the ceiling."""
 PAUSES_COUNTED = 3
 """More silences that were bridged say no more."""
 LONG_MS = 3000
