@@ -21,8 +21,9 @@ from ..engines.turn import smart_turn_worker as smart_turn
 from ..engines.turn.interface import HEARD_S
 from ..engines.vad.interface import Detector
 
-TAIL_S = 12.0
-"""The recognizer looks at so much of the newest audio, as the server's does at the most."""
+TAIL_S = 6.0
+"""The recognizer looks at so much of the newest audio: only the last words count here, and where an
+utterance began long ago must not make the same silence another one."""
 QUIET_MS = 3000
 """Of silence behind the recording."""
 SHORTEST_FRAMES = 2
@@ -51,25 +52,24 @@ class HeardTurn:
 
     def text(self, from_ms: int, to_ms: int) -> str:
         """What the recognizer makes of this part."""
+        from_ms = max(from_ms, to_ms - int(TAIL_S * 1000))
         key = f"{from_ms}-{to_ms}"
         if key not in self.texts:
-            (decoded,) = moonshine.decode(
-                [moonshine.Pass(pcm16=self._part(from_ms, to_ms, TAIL_S))]
-            )
+            (decoded,) = moonshine.decode([moonshine.Pass(pcm16=self._part(from_ms, to_ms))])
             self.texts[key] = decoded.text
             self._changed = True
         return self.texts[key]
 
     def sound(self, from_ms: int, to_ms: int) -> float:
         """How likely Smart Turn takes it for a turn that is over."""
+        from_ms = max(from_ms, to_ms - int(HEARD_S * 1000))
         key = f"{from_ms}-{to_ms}"
         if key not in self.sounds:
-            self.sounds[key] = smart_turn.likelihood(self._part(from_ms, to_ms, HEARD_S))
+            self.sounds[key] = smart_turn.likelihood(self._part(from_ms, to_ms))
             self._changed = True
         return self.sounds[key]
 
-    def _part(self, from_ms: int, to_ms: int, most_s: float) -> bytes:
-        from_ms = max(from_ms, to_ms - int(most_s * 1000))
+    def _part(self, from_ms: int, to_ms: int) -> bytes:
         return self.pcm16[from_ms * BYTES_PER_MS : to_ms * BYTES_PER_MS]
 
     def keep(self) -> None:
