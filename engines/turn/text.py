@@ -49,6 +49,9 @@ MARKED_OPEN = 0.12
 COMMA_ODDS = 0.5
 """A comma is a recognizer's guess at a short silence ("Two people,"): it speaks a little against an
 end, by so much of the odds."""
+SHORT_COMMA_ODDS = 0.85
+"""Behind a few words it is hardly a sign at all."""
+LONG_WORDS = 9
 UNMARKED_ODDS = 0.35
 """So does no mark at all, from a recognizer that sets one behind nearly everything."""
 ANSWERED = 0.85
@@ -107,7 +110,7 @@ def completeness(text: str, table: Table, *, asked: str = "") -> float:
     if _ENDS_OPEN.search(text):
         return min(likely, MARKED_OPEN)
     if _ENDS_WITH_COMMA.search(text):
-        return _by_odds(likely, COMMA_ODDS)
+        return _by_odds(likely, COMMA_ODDS if len(said) >= LONG_WORDS else SHORT_COMMA_ODDS)
     if _MARKS.search(text) and not _ENDS_MARKED.search(text):
         return _by_odds(likely, UNMARKED_ODDS)
     return likely

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import trio.testing
 
@@ -14,6 +16,7 @@ from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from support.going_on import ENOUGH_MS, Cast, Echo, answer_to, converse_at_random, exchanges, say
 
 Clock = trio.testing.MockClock
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "60"))
 
 
 @pytest.mark.parametrize("dialect", [PROMPT_VOICE, IO_SPEECH, NEWSPEECH])
@@ -137,6 +140,6 @@ async def test_after_it_the_next_answer_waits_longer(autojump_clock: Clock) -> N
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("seed", range(500))
+@pytest.mark.parametrize("seed", range(SEEDS))
 async def test_no_word_is_lost_or_answered_twice(autojump_clock: Clock, seed: int) -> None:
     await converse_at_random(seed)
