@@ -242,7 +242,7 @@ class Dialogue:
             case WordsHeard():
                 meaning = floor.words(report.number, report.text, report.spoken_ms, now_s)
                 if meaning is Meaning.WORDS and self.turns.live is not None:
-                    await self._spoken_over(self.turns.live, report.text)
+                    await self._spoken_over(self.turns.live, report.text, final=False)
             case UtteranceForeseen():
                 await self._foreseen(report)
             case SpeechResumed():
@@ -537,11 +537,11 @@ class Dialogue:
             else:
                 await self._take_and_tell(held.report)
 
-    async def _spoken_over(self, record: TurnRecord, text: str) -> None:
-        """Words over a reply, of which `text` are some: an interruption; or the person was not done
-        and goes on, and then the reply came too soon."""
+    async def _spoken_over(self, record: TurnRecord, text: str, *, final: bool = True) -> None:
+        """Words over a reply, of which `text` are some, or all: an interruption; or the person was
+        not done and goes on, and then the reply came too soon."""
         heard_s = self._heard_s
-        if is_command(text, self.machines.floor.short_words):
+        if is_command(text, self.machines.floor.short_words, final=final):
             await self._interrupt(record)
             return
         goes_on = heard_s < GONE_ON_S and (self._after_ms or 0) <= GONE_ON_MS

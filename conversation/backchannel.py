@@ -84,14 +84,15 @@ def commands(text: str, table: Table) -> bool:
     return _holds(words_of(text), table.interruptions)
 
 
-def is_command(text: str, table: Table | None) -> bool:
+def is_command(text: str, table: Table | None, *, final: bool = True) -> bool:
     """Whether it is nothing but one of the phrases that interrupt ("hold on"), or asks for silence
-    ("stop it please")."""
+    ("stop it please"). Of a hypothesis, which may be the beginning of anything ("what", "no"), only
+    that."""
     words = words_of(text)
     if table is None or len(words) > MAX_WORDS:
         return False
     silenced = any(words[: len(phrase)] == phrase for phrase in table.silences)
-    return silenced or words in table.interruptions
+    return silenced or (final and words in table.interruptions - table.beeps)
 
 
 def surely_commands(text: str, table: Table) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from support.browser import CHROMIUM, SEEN, Served, Tab, browsing, microphone_wav
+from parley.audio.wav import read_wav, wav_bytes
+from support.browser import AUDIO, CHROMIUM, SEEN, Served, Tab, browsing, microphone_wav
 
 pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 pytestmark = [
@@ -244,3 +246,27 @@ def test_the_microphone_can_be_opened_while_typed_words_begin_the_call(
         tab.until("told.some(e => e.type === 'replydone')")
         assert len(tab.sockets) == 1
         assert tab.page.locator(".alert").count() == 0
+
+
+def trimmed(path: Path) -> str:
+    """The question about the weather without the silence around it."""
+    wav = read_wav(AUDIO / "1-weather.wav")
+    loud = np.flatnonzero(np.abs(np.frombuffer(wav.pcm16, "<i2").astype(int)) > 300)
+    path.write_bytes(wav_bytes(wav.pcm16[2 * loud[0] : 2 * loud[-1]], wav.rate_hz))
+    return str(path)
+
+
+def test_an_answer_that_came_too_soon_is_struck_through(server: Served, tmp_path: Path) -> None:
+    """The person asks, is answered, and goes on within a second of it."""
+    asked = trimmed(tmp_path / "asked.wav")
+    heard = microphone_wav(tmp_path / "mic.wav", 2.0, asked, 0.9, asked, 60)
+    with browsing(server.url, heard) as tab:
+        tab.page.click("#talk")
+        tab.until("told.some(e => e.type === 'takenback')")
+        assert tab.finals() == [WEATHER]
+        tab.until("told.filter(e => e.type === 'final').length === 2")
+        tab.until("told.some(e => e.type === 'sound' && e.what === 'ended')")
+        struck = tab.page.query_selector_all("#conversation .taken-back")
+        assert len(struck) == 1
+        assert struck[0].query_selector("del").inner_text() != ""
+        assert tab.complaints == []

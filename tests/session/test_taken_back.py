@@ -143,3 +143,26 @@ async def test_after_it_the_next_answer_waits_longer(autojump_clock: Clock) -> N
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_no_word_is_lost_or_answered_twice(autojump_clock: Clock, seed: int) -> None:
     await converse_at_random(seed)
+
+
+@pytest.mark.parametrize("goes_on", ["what about paris", "no i mean paris", "wait in paris"])
+async def test_words_that_begin_like_an_interruption_may_go_on(
+    goes_on: str, autojump_clock: Clock
+) -> None:
+    """The first hypothesis is "what" or "no", which alone would be another thing."""
+    cast = Cast(["what is the weather", goes_on])
+    async with cast.session() as (session, client):
+        await client.start()
+        await say(client, 800, 700, 900, ENOUGH_MS)
+        assert [said for said, _ in exchanges(session)] == [f"what is the weather {goes_on}"]
+
+
+async def test_a_hypothesis_that_asks_for_silence_takes_nothing_back(
+    autojump_clock: Clock,
+) -> None:
+    cast = Cast(["what is the weather", "stop it please"])
+    async with cast.session() as (session, client):
+        await client.start()
+        await say(client, 800, 700, 900, ENOUGH_MS)
+        said = [said for said, _ in exchanges(session)]
+        assert said == ["what is the weather", "stop it please"]

@@ -4,7 +4,7 @@ import { plain } from "./prompt_voice.js";
 
 const RATE_HZ = 24000;
 /** Longer than the longest silence that a server waits for; in frames of 100 ms. */
-const SILENCE = { frames: 22, samples: RATE_HZ / 10 };
+const SILENCE = { frames: 32, samples: RATE_HZ / 10 };
 
 export const newspeech = {
   name: "newspeech",
