@@ -104,7 +104,7 @@ class Dialogue:
     """Whether a stop without any words brings an empty final."""
     patience: Patience = field(default_factory=Patience)
     unfinished: Literal["answer", "ask", "wait"] = "answer"
-    """What follows words that want more and a silence as long as it may be."""
+    """What follows words that want more and the silence that was waited for."""
     asks: str = "Yes?"
     """What is said to them, where that is to ask."""
     take_back_s: float = 1.0
@@ -558,23 +558,25 @@ class Dialogue:
         told = None if suspended else self._fall_silent(record)
         heard = record.ledger.heard(current_time())
         await self.turns.end()
-        if told is not None:
-            await self.outbox.send(told)
-        if take_back and record.user_text:
-            await self._take_back(record)
+        take_back = take_back and record.user_text != ""
+        if take_back:
+            self._take_back(record)
         else:
             self.turns.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
+        if told is not None:
+            await self.outbox.send(told)
+        if take_back:
+            await self.outbox.send(ReplyTakenBack())
         await self._tell_latency(record)
         await self._close_if_draining()
 
-    async def _take_back(self, record: TurnRecord) -> None:
+    def _take_back(self, record: TurnRecord) -> None:
         self.turns.items.take_back(record.turn)
         self.machines.later.take_back(record.turn)
         self.machines.floor.unanswered.insert(0, record.user_text)
         self._interrupted = None
         self.telemetry.count("taken_back")
         self.tell_watchers(TakenBack(session_id=self.session_id, turn=record.turn))
-        await self.outbox.send(ReplyTakenBack())
 
     def _playback_told(self, report: PlaybackTold) -> None:
         """What the client's loudspeaker says is believed more than what was due there."""
@@ -593,6 +595,7 @@ class Dialogue:
         self.machines.cancelling += 1
         self.patience.answered()
         self.machines.floor.unanswered.clear()
+        self.machines.more_wanted = False
         await self.turns.drop_early()
         record = self.turns.live
         if record is not None:

@@ -181,8 +181,8 @@ class Variables(BaseSettings):
     )
     stream_turn_unfinished: UnfinishedChoice = Field(
         default="answer",
-        description="What follows words that want more (I need a) and a silence as long as the "
-        "ceiling: answer, ask (STREAM_TURN_ASKS), or wait for what is said next.",
+        description="What follows words that want more (I need a) and the long silence behind "
+        "them: answer, ask (STREAM_TURN_ASKS), or wait for what is said next.",
     )
     stream_turn_asks: str = Field(
         default="Yes?", min_length=1, max_length=100, description="What ask says."

@@ -31,7 +31,8 @@ async def measure(conversations: int, talkers: int) -> int:
         nonlocal taken_back
         for seed in seeds:
             try:
-                taken_back += await converse_at_random(seed)
+                found = await converse_at_random(seed)
+                taken_back += found
             except* AssertionError:
                 wrong.append(seed)
 
