@@ -60,7 +60,8 @@ class Cast:
         )
         self.responder = ScriptedResponder(replies, then=reply)
         self.telemetry = Telemetry()
-        self.settings = Settings.defaults(**({"stream_backchannels": False} | settings))
+        plain = {"stream_backchannels": False, "stream_turn_take_back_ms": 0}
+        self.settings = Settings.defaults(**(plain | settings))
 
     @asynccontextmanager
     async def talk(self, **options: Any) -> AsyncIterator[tuple[Session, Peer]]:
@@ -291,7 +292,7 @@ async def test_a_short_yes_behind_the_last_word_of_a_question_is_an_answer(
 async def test_only_what_the_transport_took_was_said(
     dialect: str, stalled_s: float, autojump_clock: Clock
 ) -> None:
-    cast = Cast(dialect, "something else", stream_turn_take_back_ms=0)
+    cast = Cast(dialect, "something else")
     async with cast.talk(capacity=1, reading=False) as (session, peer):
         client = peer.client
 
