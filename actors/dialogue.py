@@ -22,7 +22,7 @@ from ..conversation.backchannel import is_command
 from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
 from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
-from ..conversation.patience import Patience
+from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.timings import Timings
@@ -75,12 +75,6 @@ from .messages import (
 from .outbox import Outbox
 from .reply_exit import HeldEvent, ReplyExit
 from .turns import Turns
-
-GONE_ON_S = 1.5
-"""Who speaks before so much of an answer was heard goes on with what they were saying, and does not
-answer it."""
-GONE_ON_MS = 3000
-"""Unless they had been silent for longer: then they waited for the answer, or ask for it."""
 
 
 def final_id(session_id: str, number: int) -> str:
@@ -352,7 +346,8 @@ class Dialogue:
 
     async def _words_wait(self, *, wanting: bool) -> None:
         """Words came that are to be answered; `wanting`: they want more, and nothing more came."""
-        self.machines.more_wanted = wanting and self.unfinished != "answer"
+        short = sum(map(len, self.machines.floor.unanswered)) < JOINED_CHARS
+        self.machines.more_wanted = wanting and short and self.unfinished != "answer"
         if not self.machines.more_wanted:
             return
         await self.turns.drop_early()
@@ -544,12 +539,13 @@ class Dialogue:
         if is_command(text, self.machines.floor.short_words, final=final):
             await self._interrupt(record)
             return
-        goes_on = heard_s < GONE_ON_S and (self._after_ms or 0) <= GONE_ON_MS
-        if goes_on and record.last_sample_s is not None:
+        not_done = goes_on(heard_s, self._after_ms)
+        if not_done and record.last_sample_s is not None:
             self.patience.went_on(self._after_ms)
         elif heard_s >= GONE_ON_S:
             self.patience.answered()
-        await self._interrupt(record, take_back=goes_on and heard_s < self.take_back_s)
+        short = len(record.user_text) < JOINED_CHARS
+        await self._interrupt(record, take_back=not_done and short and self.may_take_back)
 
     async def _interrupt(self, record: TurnRecord, *, take_back: bool = False) -> None:
         """The reply ends here, and what was heard of it is remembered. `take_back`: it never was,

@@ -10,7 +10,7 @@ is gone through again, for the curve. In real time the same is measured by `talk
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from rich.table import Table
 from ..client.recording import load_folder
 from ..config import Settings
 from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
-from ..conversation.patience import NO_OPINION, Patience, Waits, Weights
+from ..conversation.patience import GONE_ON_S, NO_OPINION, Patience, Waits, Weights, goes_on
 from ..engines.kit import SessionInfo
 from ..engines.turn.choice import turn_model
 from ..engines.turn.combined import combined
@@ -32,14 +32,12 @@ from ..engines.turn.text import completeness
 from ..engines.vad.open import chosen_detector, decided
 from ..wallclock import utc_now
 from .heard_turn import HeardTurn, heard_turn, load_engines
-from .result import Result, spread
+from .result import Result, Spread, spread
 
 REPLY_MS = 5000
 """So long a reply lasts that nobody speaks over."""
 FIRST_SOUND_MS = 60
 """From the decision to the first sound: measured live with replies that are begun early."""
-GONE_ON_MS, TAKEN_BACK_MS = 1500, 1000
-"""What the dialogue and the settings say of an answer that the person goes on after."""
 FIXED_MS = (300, 500, 700, 900, 1200, 1500, 2000)
 ENOUGH = (0.9, 1.3, 1.7, 2.1, 2.5, 3.0, 4.0)
 SHORT_MS = 4000
@@ -68,17 +66,18 @@ class Outcome:
     delay_ms: int | None = None
 
 
-def outcome(turn: HeardTurn, rule: Rule, hearing_min_speech_ms: int = 300) -> Outcome:
+def outcome(turn: HeardTurn, rule: Rule, settings: Settings) -> Outcome:
     """Go through a turn once."""
-    pause_ms, floor_ms = 150, 200
+    hearing, take_back_ms = settings.hearing, settings.turning.take_back_ms
     endpointer = Endpointer(
         EndpointerSettings(
             frame_ms=turn.frame_ms,
-            silence_ms=10**7,
-            min_speech_ms=hearing_min_speech_ms,
-            max_utterance_ms=30_000,
-            pause_ms=pause_ms,
-            floor_ms=floor_ms,
+            silence_ms=hearing.silence_ms,
+            min_speech_ms=hearing.min_speech_ms,
+            max_utterance_ms=hearing.max_utterance_ms,
+            onset_ms=hearing.onset_ms,
+            pause_ms=hearing.pause_ms,
+            floor_ms=min(hearing.floor_ms, hearing.silence_ms),
         )
     )
     patience, found = rule.patience(), Outcome(turn)
@@ -100,14 +99,15 @@ def outcome(turn: HeardTurn, rule: Rule, hearing_min_speech_ms: int = 300) -> Ou
         match edge:
             case Edge.ONSET:
                 onset_ms = now_ms - endpointer.onset_ms
-                first_ms = max(0, onset_ms - 300)
+                first_ms = max(0, onset_ms - hearing.speech_pad_ms)
             case Edge.CONFIRMED if reply_ms is not None:
-                heard_ms = onset_ms - reply_ms
-                if heard_ms < GONE_ON_MS:
-                    patience.went_on(onset_ms - ended_from_ms)
-                else:
+                heard_ms, after_ms = onset_ms - reply_ms, onset_ms - ended_from_ms
+                not_done = goes_on(heard_ms / 1000, after_ms)
+                if not_done:
+                    patience.went_on(after_ms)
+                elif heard_ms >= GONE_ON_S * 1000:
                     patience.answered()
-                back = heard_ms < TAKEN_BACK_MS
+                back = not_done and heard_ms < take_back_ms
                 before = f"{before} {said}".strip() if back else ""
                 found.taken_back += back
                 reply_ms = None
@@ -155,7 +155,7 @@ def bench_talk_over(plan: Plan, settings: Settings, console: Console) -> Result:
         for rule in rules:
             found = []
             for turn in turns:
-                found.append(outcome(turn, rule, settings.hearing.min_speech_ms))
+                found.append(outcome(turn, rule, settings))
                 progress.advance(bar)
             rows.append(row_of(rule.name, rule.point, found))
     return Result(
@@ -250,15 +250,16 @@ def row_of(name: str, point: str, found: Sequence[Outcome]) -> dict[str, Any]:
         "minutes": round(sum(one.turn.end_ms for one in found) / 60_000, 1),
         "cut": sum(len(one.too_soon_ms) for one in found),
         "taken_back": sum(one.taken_back for one in found),
-        "delay_ms": _delays(found),
-        "short_ms": _delays(short),
-        "long_ms": _delays(long),
+        "delay_ms": delays(one.delay_ms for one in found),
+        "short_ms": delays(one.delay_ms for one in short),
+        "long_ms": delays(one.delay_ms for one in long),
         "each": {one.turn.name: len(one.too_soon_ms) for one in found if one.too_soon_ms},
     }
 
 
-def _delays(found: Sequence[Outcome]) -> Any:
-    return spread(one.delay_ms for one in found if one.delay_ms is not None)
+def delays(found: Iterable[float | None]) -> Spread:
+    """Of those that were answered."""
+    return spread(ms for ms in found if ms is not None)
 
 
 def table_of(result: Result) -> Table:

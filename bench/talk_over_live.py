@@ -29,8 +29,8 @@ from ..engines.vad.open import chosen_detector, decided
 from ..wallclock import utc_now
 from .burden import burden_of
 from .heard_turn import HeardTurn, heard_turn
-from .result import Result, spread
-from .talk_over import SHORT_MS
+from .result import Result
+from .talk_over import SHORT_MS, delays
 
 FRAME_MS = 20
 LISTEN_S = 4.0
@@ -181,15 +181,11 @@ def _row(engine: str, said: Sequence[Said], work_s: float) -> dict[str, Any]:
         "taken_back": sum(one.taken_back for one in said),
         "answered": sum(one.delay_ms is not None for one in said),
         "words": sum(len(text.split()) for one in said for text in one.finals),
-        "short_ms": _delays(short),
-        "long_ms": _delays(long),
+        "short_ms": delays(one.delay_ms for one in short),
+        "long_ms": delays(one.delay_ms for one in long),
         "core_per_talker": round(work_s / talked_s, 4) if talked_s else None,
         "each": {one.turn.name: one.too_soon for one in said if one.too_soon},
     }
-
-
-def _delays(said: Sequence[Said]) -> Any:
-    return spread(one.delay_ms for one in said if one.delay_ms is not None)
 
 
 def live_table(result: Result) -> Table:

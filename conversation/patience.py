@@ -54,6 +54,14 @@ OVER_THE_LONGEST = 1.15
 STRETCH = 1.5
 """Who pauses for as long as the ceiling is waited for a little longer than that, up to so many
 times the ceiling."""
+GONE_ON_S = 1.5
+"""Who speaks before so much of an answer was heard goes on with what they were saying, and does not
+answer it."""
+GONE_ON_MS = 3000
+"""Unless they had been silent for longer: then they waited for the answer, or ask for it."""
+JOINED_CHARS = 4000
+"""So much is joined at the most of what was said before and after an answer that was taken back, or
+after words that wanted more: some four minutes of speech. A request must end somewhere."""
 PAUSES_COUNTED = 3
 """More silences that were bridged say no more."""
 LONG_MS = 3000
@@ -85,6 +93,12 @@ class Waits:
     floor_ms: int = 200
     ordinary_ms: int = 700
     ceiling_ms: int = 2000
+
+
+def goes_on(heard_s: float, after_ms: int | None) -> bool:
+    """Whether somebody who speaks after so much of an answer, and so long a silence (None: nobody
+    knows), was not done before it."""
+    return heard_s < GONE_ON_S and (after_ms or 0) <= GONE_ON_MS
 
 
 class Patience:

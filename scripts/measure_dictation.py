@@ -23,6 +23,7 @@ from parley.audio.wav import read_wav
 from parley.bench.heard_turn import HeardTurn, heard_turn, load_engines
 from parley.bench.talk_over import Rule, outcome
 from parley.client.recording import resampled
+from parley.config import Settings
 from parley.conversation.patience import Patience
 from parley.engines.turn.tables import TABLES
 from parley.engines.turn.text import completeness
@@ -83,7 +84,8 @@ def main() -> int:
                 text = f"{before} {turn.text(first, now)}".strip()
                 return completeness(text, table, asked=asked)
 
-            found = outcome(turn, Rule(name="text", judge=judge, patience=Patience))
+            rule = Rule(name="text", judge=judge, patience=Patience)
+            found = outcome(turn, rule, Settings.defaults())
             texts = " | ".join(dict.fromkeys(turn.texts.values()))
             print(f"{'CUT ' if found.too_soon_ms else '    '}{asked:32} {texts}")
             cut += bool(found.too_soon_ms)

@@ -5,8 +5,8 @@ What it is not: a grammar, or a model that was learned. It takes "I would like a
 complete, and so it is, though "with milk" may follow. It hears no melody. Words that a recognizer
 got wrong mislead it. Of its marks only those that leave open what follows are believed: a
 recognizer is trained on written sentences and sets a full stop or a question mark behind whatever
-it is given; in 400 silences of people and of synthetic voices either was as frequent in the middle
-of a turn as at its end (docs/TURNS.md).
+it is given. In 400 silences a full stop was hardly rarer within a turn than at its end: 44 and 54
+of 100 of synthetic voices, 60 of 100 within people's long turns.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import re
 
 import trio
 
+from ...conversation.patience import NO_OPINION
 from .dictated import dictation
 from .interface import Pause
 from .tables import TABLES, Table
-
-NO_OPINION = 0.5
 
 CERTAIN = 0.95
 """An answer that stands alone, or a turn that is closed with thanks."""

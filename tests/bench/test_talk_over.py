@@ -26,6 +26,7 @@ from parley.engines.vad.energy import EnergyDetector
 from parley.testing import silence, speech
 
 FRAME_MS = 20
+DEFAULTS = Settings.defaults()
 
 
 class Told(HeardTurn):
@@ -58,17 +59,17 @@ def test_the_end_is_behind_the_last_speech() -> None:
 
 
 def test_a_pause_that_is_longer_than_the_wait_is_an_answer_too_soon() -> None:
-    found = outcome(turn(1000, 900, 1000), rule(learns=False))
+    found = outcome(turn(1000, 900, 1000), rule(learns=False), DEFAULTS)
     assert found.too_soon_ms == [1700]
     assert found.taken_back == 1, "the person went on within a second of it"
     assert found.delay_ms == 700 + FIRST_SOUND_MS
-    assert outcome(turn(1000, 600, 1000), rule(learns=False)).too_soon_ms == []
+    assert outcome(turn(1000, 600, 1000), rule(learns=False), DEFAULTS).too_soon_ms == []
 
 
 def test_a_session_learns_in_it_too() -> None:
     pauses = (1000, 900) * 6
-    fixed = outcome(turn(*pauses, 1000), rule(learns=False))
-    learned = outcome(turn(*pauses, 1000), rule())
+    fixed = outcome(turn(*pauses, 1000), rule(learns=False), DEFAULTS)
+    learned = outcome(turn(*pauses, 1000), rule(), DEFAULTS)
     assert len(fixed.too_soon_ms) == 6
     assert 1 <= len(learned.too_soon_ms) <= 2
     assert learned.delay_ms is not None
@@ -77,11 +78,13 @@ def test_a_session_learns_in_it_too() -> None:
 
 
 def test_rows_and_tables_hold_what_was_found(tmp_path: Path) -> None:
-    rules = rules_of(Settings.defaults(), with_sound=False)
+    rules = rules_of(DEFAULTS, with_sound=False)
     assert {one.name for one in rules} == {"fixed", "text", "text, learning"}
     assert sum(one.point == "default" for one in rules) == 3
     turns = [turn(1000, 900, 1000), turn(3000, 800, 3000)]
-    rows = [row_of(one.name, one.point, [outcome(t, one) for t in turns]) for one in rules]
+    rows = [
+        row_of(one.name, one.point, [outcome(t, one, DEFAULTS) for t in turns]) for one in rules
+    ]
     by_default = {row["engine"]: row for row in rows if row["point"] == "default"}
     assert by_default["fixed"]["cut"] == 2
     assert by_default["text, learning"]["cut"] <= by_default["text"]["cut"]

@@ -166,3 +166,19 @@ async def test_a_hypothesis_that_asks_for_silence_takes_nothing_back(
         await say(client, 800, 700, 900, ENOUGH_MS)
         said = [said for said, _ in exchanges(session)]
         assert said == ["what is the weather", "stop it please"]
+
+
+async def test_what_is_joined_has_a_bound(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on after every answer, for ever, does not make the request grow for ever."""
+    monkeypatch.setattr("parley.actors.dialogue.JOINED_CHARS", 30)
+    words = [f"number {number} and more" for number in range(5)]
+    cast = Cast(words)
+    async with cast.session() as (session, client):
+        await client.start()
+        await say(client, *[800, 700] * 5, 0, ENOUGH_MS)
+        said = [said for said, _ in exchanges(session)]
+    assert " ".join(said) == " ".join(words), "and no word is lost"
+    assert len(said) > 1
+    assert all(len(text) < 30 + len(words[0]) + 2 for text in said)

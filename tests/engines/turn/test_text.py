@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.conversation.languages import LANGUAGES
+from parley.conversation.patience import NO_OPINION
 from parley.engines.turn.interface import Pause, TurnEndEngine
 from parley.engines.turn.tables import TABLES
-from parley.engines.turn.text import CERTAIN, NO_OPINION, TextTurnEnd, completeness
+from parley.engines.turn.text import CERTAIN, TextTurnEnd, completeness
 
 COMPLETE = [
     "yes",
