@@ -8,11 +8,27 @@ from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordTime:
+    """When a word sounds. `start` and `end` are positions in the text that was spoken, in
+    characters; `start_s` and `end_s` are seconds from the first sample of its audio."""
+
+    start: int
+    end: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """PCM16 little-endian mono at `rate_hz`. Empty where there was nothing to say."""
+    """PCM16 little-endian mono at `rate_hz`. Empty where there was nothing to say.
+
+    `words` are those whose times the voice knows, in the order in which they sound; empty where it
+    knows none, and the times are estimated.
+    """
 
     pcm16: bytes
     rate_hz: int
+    words: tuple[WordTime, ...] = ()
 
     @property
     def duration_s(self) -> float:
