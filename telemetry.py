@@ -61,6 +61,7 @@ COUNTS = {
     "false_alarms": "sounds during a reply that did not last",
     "utterances_cancelled": "utterances cancelled by their client",
     "silent_phrases": "phrases for which the synthesizer had no sound",
+    "slow_voices": "sessions whose voice took longer than its audio lasts",
     "backpressure_changes": "times that thinning of partials began or ended",
     "stalled_peers": "sessions closed because their peer read nothing",
     "observer_failures": "observers that raised",

@@ -18,6 +18,10 @@ TOKENS_CAPACITY = 16
 SPEECH_CAPACITY = 1
 """TTS -> playout, in phrases. One is being played, one waits: the synthesizer stays one ahead."""
 
+SPEECH_PIECES_CAPACITY = 256
+"""The rest of a phrase whose audio streams, in pieces as they come: some seconds at least. What is
+more waits at the service."""
+
 OUTBOX_CAPACITY = 256
 """Everything -> sender, in messages. Above the largest STREAM_BACKPRESSURE_THRESHOLD (200), so
 that thinning sets in before anyone has to wait."""

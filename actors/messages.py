@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import trio
+
 from ..conversation.spoken import Marker
+from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
 from ..protocol.codes import Code
@@ -39,10 +42,20 @@ class TextPiece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpokenPhrase:
-    number: int
+class Aside:
+    """Something to be said behind the reply that is no part of it: the memory never holds it."""
+
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenPhrase:
+    """A phrase, and its audio as far as it is there. `rest` gives what follows and ends with it;
+    None: nothing follows."""
+
+    phrase: Phrase
     speech: Speech
+    rest: trio.MemoryReceiveChannel[Speech] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,42 @@
 """PhraserActor: tokens in, phrases out. One per turn, transient.
 
-Where phrases end is decided by `conversation.phrases`. A phrase also ends after 700 ms without a
-token (source: wire facts of dialect A, "Phrase ends"), told by a timer and not by the next token.
+Where phrases end is decided by `conversation.text`. A gap between two tokens ends one too, told by
+a timer and not by the next token (source: wire facts of dialect A, "Phrase ends", for `/ws`).
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import trio
 
-from ..conversation.phrases import Phrase, PhraseSplitter
 from ..conversation.record import TurnRecord
+from ..conversation.text.phrases import Phrase
 from ..turnstile import current_time, move_on_after
-from .messages import EndOfReply, TextPiece
+from .messages import Aside, EndOfReply, TextPiece
+
+SLICE_CHARS = 2000
+"""A piece that is longer is looked at in slices of this length, so that one of a megabyte does not
+hold up every other session."""
+
+
+class Splitter(Protocol):
+    """Text in, phrases out."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long the next piece of text is waited for before `gap`; inf: until it comes."""
+        ...
+
+    def push(self, chunk: str, /) -> Sequence[Phrase]: ...
+
+    def gap(self) -> Sequence[Phrase]: ...
+
+    def flush(self) -> Sequence[Phrase]: ...
+
+    def aside(self, text: str, /) -> Sequence[Phrase]: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,33 +46,34 @@ class PhraserActor:
     `splitter` is the turn's: a restart goes on with the text in hand.
     """
 
-    inbox: trio.MemoryReceiveChannel[TextPiece | EndOfReply]
+    inbox: trio.MemoryReceiveChannel[TextPiece | Aside | EndOfReply]
     outbox: trio.MemorySendChannel[Phrase | EndOfReply]
-    splitter: PhraseSplitter
-    gap_s: float
+    splitter: Splitter
     record: TurnRecord | None = None
     """Where the moment of the first phrase is noted."""
 
     async def run(self) -> None:
         while True:
-            message: TextPiece | EndOfReply | None = None
-            # Without text in hand there is nothing that the timer could end.
-            with move_on_after(self.gap_s if self.splitter.waiting else math.inf, "phrase gap"):
+            message: TextPiece | Aside | EndOfReply | None = None
+            with move_on_after(self.splitter.patience_s, "phrase gap"):
                 try:
                     message = await self.inbox.receive()
                 except trio.EndOfChannel:
                     message = EndOfReply()
             match message:
-                case TextPiece():
-                    await self._send(self.splitter.push(message.text))
+                case TextPiece(text=text):
+                    for at in range(0, len(text), SLICE_CHARS):
+                        await self._send(self.splitter.push(text[at : at + SLICE_CHARS]))
+                case Aside(text=text):
+                    await self._send(self.splitter.aside(text))
                 case None:
-                    await self._send(self.splitter.flush())
+                    await self._send(self.splitter.gap())
                 case EndOfReply():
                     await self._send(self.splitter.flush())
                     await self.outbox.send(message)
                     return
 
-    async def _send(self, phrases: list[Phrase]) -> None:
+    async def _send(self, phrases: Sequence[Phrase]) -> None:
         for phrase in phrases:
             if self.record is not None and self.record.first_phrase_s is None:
                 self.record.first_phrase_s = current_time()

@@ -18,14 +18,16 @@ import trio
 from ..conversation.ledger import Entry
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
-from ..engines.tts.interface import Speech
 from ..protocol.events import PhraseDone, PhraseText, ReplyAudio, ReplyComplete
 from ..telemetry import Telemetry
 from ..turnstile import current_time, move_on_at, turn
 from .gate import ReplyGate
 from .messages import EndOfReply, ReplyAudible, SpokenPhrase
+from .phrase_sound import PhraseSound
 from .reply_exit import ReplyExit
-from .speech_pieces import at_rate, pieces
+
+SOON_S = 0.1
+"""A client whose audio ends this soon is given what there is."""
 
 HEARD_S = 1e-6
 """A phrase of which less than this is left was heard to its end."""
@@ -36,26 +38,29 @@ class Playlist:
     """What was spoken and may have to be played again, and whether more will come. Owned by the
     turn, so that it outlives a restart of its playout."""
 
-    spoken: list[tuple[Entry, Speech]] = field(default_factory=list)
+    spoken: list[PhraseSound] = field(default_factory=list)
     whole: bool = False
     """The synthesizer has given the last phrase."""
     told_generation: int = -1
     """In which generation of the reply its first audio was reported."""
     latency_told: bool = False
 
-    def unheard(self) -> list[tuple[Entry, Speech]]:
+    def unheard(self) -> list[PhraseSound]:
         """What may be left to play, where nothing is being played. What was heard before the reply
         was suspended is let go of."""
         self.spoken = [
-            (entry, speech)
-            for entry, speech in self.spoken
-            if entry.duration_s - entry.heard_before_s > HEARD_S
+            sound
+            for sound in self.spoken
+            if not sound.whole or sound.entry.duration_s - sound.entry.heard_before_s > HEARD_S
         ]
         return list(self.spoken)
 
     def forget_heard(self, now_s: float) -> None:
         """Let go of what was heard to its end by now."""
-        while self.spoken and self.spoken[0][0].heard_s(now_s) >= self.spoken[0][0].duration_s:
+        while self.spoken and self.spoken[0].whole:
+            entry = self.spoken[0].entry
+            if entry.heard_s(now_s) < entry.duration_s:
+                return
             del self.spoken[0]
 
 
@@ -86,8 +91,8 @@ class Playout:
 
     async def _play_all(self) -> None:
         """All that is left, to the last sample heard."""
-        for entry, speech in self.playlist.unheard():
-            await self._play(entry, speech)
+        for sound in self.playlist.unheard():
+            await self._play(sound)
         while not self.playlist.whole:
             try:
                 message = await self.inbox.receive()
@@ -96,7 +101,7 @@ class Playout:
             if isinstance(message, EndOfReply):
                 self.playlist.whole = True
             else:
-                await self._play(*self._take(message))
+                await self._play(self._take(message))
         await self.reply_exit.wait_left()
         await self.reply_exit.outbox.send(ReplyComplete(turn=self.record.turn))
         # The reply is over when it has been heard: until then it can be interrupted. A client that
@@ -105,49 +110,79 @@ class Playout:
         while current_time() < ledger.over_s and not self.gate.hurried.is_set():
             await self._until(ledger.over_s)
 
-    def _take(self, phrase: SpokenPhrase) -> tuple[Entry, Speech]:
-        # As it leaves: resampled speech may be a sample shorter, and its last word would be lost.
-        speech = at_rate(phrase.speech, self.rate_hz)
-        entry = self.record.ledger.begin(phrase.text, speech.duration_s)
+    def _take(self, phrase: SpokenPhrase) -> PhraseSound:
+        sound = PhraseSound(phrase, self.rate_hz)
+        self.record.ledger.add(sound.entry)
         self.playlist.forget_heard(self.record.ledger.until(current_time()))
-        self.playlist.spoken.append((entry, speech))
-        return entry, speech
+        self.playlist.spoken.append(sound)
+        return sound
 
-    async def _play(self, entry: Entry, speech: Speech) -> None:
+    async def _play(self, sound: PhraseSound) -> None:
         """What is left of a phrase."""
-        ledger, reply_exit = self.record.ledger, self.reply_exit
+        entry, ledger, reply_exit = sound.entry, self.record.ledger, self.reply_exit
         # Until then the client may still tell how much of it was heard.
         await self.gate.wait_open()
-        position = round(entry.position_s * speech.rate_hz) * 2
-        rest = Speech(pcm16=speech.pcm16[position:], rate_hz=speech.rate_hz)
-        if not rest.pcm16:
+        if not await self._more(sound, self._position(sound)):
             return
-        begins: PhraseText | None = PhraseText(
-            text=entry.text,
-            duration_ms=round(entry.duration_s * 1000),
-            from_ms=round(entry.position_s * 1000),
-        )
+        begins: PhraseText | None = self._says(entry, entry.position_s)
         seq = 0
-        for piece in pieces(rest, self.frame_ms):
+        position = self._position(sound)
+        while (piece := await self._more(sound, position)) is not None:
             await self._wait_for_its_time()
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
             seq = seq or self.next_seq()
-            ledger.queued(entry, piece.duration_s)
+            position += len(piece)
+            ledger.queued(entry, len(piece) / 2 / sound.rate_hz)
             await reply_exit.outbox.send(
                 ReplyAudio(
                     seq=seq,
-                    pcm16=piece.pcm16,
-                    rate_hz=piece.rate_hz,
+                    pcm16=piece,
+                    rate_hz=sound.rate_hz,
                     begins=begins,
                     turn=self.record.turn,
                 )
             )
             begins = None
+            if self.frame_ms is None and not sound.whole:
+                # Where a frame is a phrase, what is there of this one goes as a phrase of its own.
+                await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+                seq, begins = 0, self._says(entry, position / 2 / sound.rate_hz)
             if self.playlist.told_generation != reply_exit.generation:
                 await reply_exit.wait_left()
                 await self._audible()
-        await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+        if seq:
+            await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+
+    @staticmethod
+    def _says(entry: Entry, from_s: float) -> PhraseText:
+        return PhraseText(
+            text=entry.text,
+            duration_ms=round(entry.expected_s * 1000),
+            from_ms=round(from_s * 1000),
+        )
+
+    def _position(self, sound: PhraseSound) -> int:
+        """Where it goes on, in bytes of its audio."""
+        return round(sound.entry.position_s * sound.rate_hz) * 2
+
+    async def _more(self, sound: PhraseSound, position: int) -> bytes | None:
+        """The next piece of a phrase; None: it is over. A piece is a frame long, and the last one
+        may be shorter. Where the client has nothing to play any more, or soon will not, what is
+        there of a phrase that is still coming is a piece."""
+        frame = None if self.frame_ms is None else sound.rate_hz * self.frame_ms // 1000 * 2
+        ledger = self.record.ledger
+        while not sound.whole and (frame is None or len(sound.pcm16) - position < frame):
+            needed_s = ledger.expected_due_s(current_time()) - SOON_S
+            if len(sound.pcm16) > position:
+                if current_time() >= needed_s:
+                    break
+                with move_on_at(needed_s, "more of a phrase"):
+                    await sound.more()
+            else:
+                await sound.more()
+        end = len(sound.pcm16) if frame is None else position + frame
+        return bytes(sound.pcm16[position:end]) or None
 
     async def _wait_for_its_time(self) -> None:
         """Until the next piece may leave. On a link that stalls no more than the lead is on its

@@ -1,27 +1,35 @@
 """TTSActor: phrases in, speech out. One per turn, transient; the turn's end is its end.
 
-A synthesizer that fails is asked once more here, in the actor. A phrase whose synthesis fails
-twice, or overruns its deadline, is reported (TTS_FAIL) and skipped. So is every phrase where no
-voice can be loaded at all (MODEL_LOAD_FAIL): the reply is then there to read, and the session goes
-on. However many phrases fail, the actor does not crash. A bug does crash it: the restart goes on
-with the phrase in hand, and counts the crash as one of its attempts.
+A synthesizer that streams is heard with its first piece: the phrase goes to playout with it, and a
+channel that gives the rest. One that fails is asked once more here, in the actor, while nothing of
+the phrase has left; after that the phrase ends where it is. A phrase whose synthesis fails twice,
+or overruns its deadline, is reported (TTS_FAIL) and skipped. So is every phrase where no voice can
+be loaded at all (MODEL_LOAD_FAIL): the reply is then there to read, and the session goes on.
+However many phrases fail, the actor does not crash. A bug does crash it: the restart goes on with
+the phrase in hand, and counts the crash as one of its attempts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
+import structlog
 import trio
 
 from ..conversation.attempts import Attempts
-from ..conversation.phrases import Phrase
+from ..conversation.pace import VoicePace, longest_s
+from ..conversation.text.phrases import Phrase
+from ..conversation.text.speakable import pronounceable
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
-from ..engines.tts.interface import Synthesizer
+from ..engines.tts.interface import Speech, Streams, Synthesizer
 from ..protocol.codes import Code
-from ..protocol.events import Failure, Outbound
+from ..protocol.events import Failure, Info, Outbound
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time
+from .limits import SPEECH_PIECES_CAPACITY
 from .messages import EndOfReply, SpokenPhrase
 
 
@@ -35,6 +43,8 @@ class TTSActor:
     turn: int
     phrase_timeout_s: float
     telemetry: Telemetry
+    pace: VoicePace = field(default_factory=VoicePace)
+    """The session's: whether its voice keeps up with speech."""
 
     async def run(self) -> None:
         if self.attempts.item is not None:
@@ -48,13 +58,13 @@ class TTSActor:
     async def _phrase(self, phrase: Phrase) -> None:
         failure = await self._attempt(phrase)
         if failure is not None:
-            await self._skip(phrase, failure)
+            await self._tell(phrase, failure)
         self.attempts.put_down()
 
     async def _attempt(self, phrase: Phrase) -> EngineFailure | None:
         """Speak it, in as many attempts as there are left. Gives why it is not spoken, or None."""
         failure = EngineFailure("the synthesizer crashed twice on a phrase")
-        while not self.attempts.spent:
+        while not self.attempts.spent and not self.attempts.begun:
             self.attempts.attempt()
             try:
                 await self._speak(phrase)
@@ -70,22 +80,73 @@ class TTSActor:
 
     async def _speak(self, phrase: Phrase) -> None:
         began_s = current_time()
-        with engine_deadline(self.phrase_timeout_s, "speaking a phrase"):
-            speech = await self.synthesizer.speak(phrase.text)
-        self.telemetry.stage("speak", current_time() - began_s)
-        if speech.pcm16:
-            await self.speech.send(
-                SpokenPhrase(number=phrase.number, text=phrase.text, speech=speech)
-            )
+        if isinstance(self.synthesizer, Streams):
+            made_s, took_s = await self._stream(self.synthesizer, phrase)
         else:
-            self.telemetry.count("silent_phrases")
+            with engine_deadline(self.phrase_timeout_s, "speaking a phrase"):
+                speech = await self.synthesizer.speak(phrase.spoken)
+            made_s, took_s = speech.duration_s, current_time() - began_s
+            if speech.pcm16:
+                await self.speech.send(SpokenPhrase(phrase=phrase, speech=speech))
+        self.telemetry.stage("speak", took_s)
+        if not made_s:
+            self._no_sound(phrase)
+        elif (slow := self.pace.took(took_s, made_s)) is not None:
+            await self._slow(slow)
 
-    async def _skip(self, phrase: Phrase, failure: EngineFailure) -> None:
+    async def _stream(self, synthesizer: Streams, phrase: Phrase) -> tuple[float, float]:
+        """The seconds of audio that came, and the seconds that were spent on waiting for them."""
+        made_s = took_s = 0.0
+        limit_s = longest_s(phrase.spoken)
+        tell, hear = trio.open_memory_channel[Speech](SPEECH_PIECES_CAPACITY)
+        with tell:
+            async with AsyncExitStack() as stack:
+                pieces: AsyncIterator[Speech] | None = None
+                while True:
+                    began_s = current_time()
+                    with engine_deadline(self.phrase_timeout_s, "speaking a phrase"):
+                        if pieces is None:
+                            stream = synthesizer.stream(phrase.spoken)
+                            pieces = await stack.enter_async_context(stream)
+                        piece = await anext(pieces, None)
+                    took_s += current_time() - began_s
+                    if piece is None:
+                        return made_s, took_s
+                    if not piece.pcm16:
+                        continue
+                    first, made_s = not made_s, made_s + piece.duration_s
+                    if first:
+                        self.attempts.begun = True
+                        await self.speech.send(SpokenPhrase(phrase=phrase, speech=piece, rest=hear))
+                    else:
+                        await tell.send(piece)
+                    if made_s > limit_s:
+                        raise EngineFailure(
+                            f"the voice sent {made_s:.0f} s of audio for "
+                            f"{len(phrase.spoken)} characters, and was cut off",
+                            retryable=False,
+                        )
+
+    def _no_sound(self, phrase: Phrase) -> None:
+        """Raises EngineFailure where there was something to pronounce."""
+        if pronounceable(phrase.spoken):
+            raise EngineFailure("the voice made no sound of this phrase")
+        self.telemetry.count("silent_phrases")
+
+    async def _slow(self, ratio: float) -> None:
+        """Once for a session: its voice leaves gaps in what it says."""
+        self.telemetry.count("slow_voices")
+        message = f"the voice is slower than speech: {ratio:.1f} s of work for a second of sound"
+        structlog.get_logger().warning("slow_voice", ratio=round(ratio, 2), turn=self.turn)
+        await self.outbox.send(Info(message=message))
+
+    async def _tell(self, phrase: Phrase, failure: EngineFailure) -> None:
         unavailable = isinstance(failure, EngineUnavailable)
+        what = "ends early" if self.attempts.begun else "is skipped"
         await self.outbox.send(
             Failure(
                 code=Code.MODEL_LOAD_FAIL if unavailable else Code.TTS_FAIL,
-                message=f"phrase {phrase.number} of the reply is skipped: {failure}",
+                message=f"phrase {phrase.number} of the reply {what}: {failure}",
                 recoverable=True,  # without a voice too: Parley still hears and answers
                 turn=self.turn,
             )

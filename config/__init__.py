@@ -7,6 +7,7 @@ wishes over them, for one session.
 
 from __future__ import annotations
 
+from .kinds import Phrases
 from .load import SettingsError, load_settings
 from .settings import Settings
 from .slices import (
@@ -30,6 +31,7 @@ __all__ = [
     "Framing",
     "Hearing",
     "Observing",
+    "Phrases",
     "Recording",
     "Serving",
     "Settings",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 from ..conversation.languages import check_language, likely_language
+from ..conversation.text.tables import tables_with
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
 VadEngine: TypeAlias = Literal["auto", "webrtc", "energy", "silero", "newspeech"]
@@ -28,6 +30,7 @@ OwnVadEngine: TypeAlias = Literal["same", "auto", "webrtc", "energy", "silero", 
 AsrEngine: TypeAlias = Literal["auto", "moonshine", "whisper", "pocketsphinx", "openai"]
 LlmEngine: TypeAlias = Literal["auto", "openai", "gguf", "local"]
 TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "kokoro", "openai"]
+Phrases: TypeAlias = Literal["auto", "sentences", "short", "tokens"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
 Permission: TypeAlias = Literal["auto", "on", "off"]
@@ -99,6 +102,26 @@ def _check_key(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_tables(value: str | None) -> str | None:
+    """A file that adds to what is known of languages can be read, and is right."""
+    if value is not None:
+        try:
+            tables_with(Path(value).expanduser().read_text("utf-8"))
+        except OSError as error:
+            raise ValueError(f"it cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8") from None
+    return value
+
+
+def _why_no_tables(value: object) -> str:
+    try:
+        _check_tables(str(value))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 _NUMBER = BeforeValidator(_refuse_bool)
 _FOLDED = BeforeValidator(_fold_case)
 
@@ -125,6 +148,13 @@ ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
 ]
 
+SpeechTables: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_tables),
+    Rule("path of a TOML file as docs/SPEECH.md describes it"),
+    Hint(_why_no_tables),
+]
+
 Language: TypeAlias = Annotated[
     str,
     _FOLDED,
@@ -140,6 +170,7 @@ OwnVadEngineChoice: TypeAlias = Annotated[OwnVadEngine, _FOLDED]
 AsrEngineChoice: TypeAlias = Annotated[AsrEngine, _FOLDED]
 LlmEngineChoice: TypeAlias = Annotated[LlmEngine, _FOLDED]
 TtsEngineChoice: TypeAlias = Annotated[TtsEngine, _FOLDED]
+PhrasesChoice: TypeAlias = Annotated[Phrases, _FOLDED]
 LogLevelChoice: TypeAlias = Annotated[LogLevel, _FOLDED]
 LogFormatChoice: TypeAlias = Annotated[LogFormat, _FOLDED]
 PermissionChoice: TypeAlias = Annotated[Permission, _FOLDED]

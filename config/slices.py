@@ -11,7 +11,16 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from .kinds import AsrEngine, LogFormat, LogLevel, TtsEngine, TurnEngine, Unfinished, VadEngine
+from .kinds import (
+    AsrEngine,
+    LogFormat,
+    LogLevel,
+    Phrases,
+    TtsEngine,
+    TurnEngine,
+    Unfinished,
+    VadEngine,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,7 @@ class Answering:
 class Speaking:
     """Cutting the reply into phrases, synthesis, and how far ahead of playback it is sent.
 
+    `phrases` may be "auto", which depends on the dialect; `tables` is the path of a file.
     `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
     pyttsx3's; `piper_voice` None is the voice that came in a package, in `models_dir`, where the
     `language` is its own; `kokoro_model` and `kokoro_voices` are paths. `model` and what follows it
@@ -143,6 +153,9 @@ class Speaking:
     api_key: SecretStr | None = field(repr=False)
     workers: int
     timeout_s: float
+    phrases: Phrases
+    tables: str | None
+    max_sentence_chars: int
     max_phrase_chars: int
     first_phrase_chars: int
     phrase_gap_ms: int

@@ -24,9 +24,11 @@ from .kinds import (
     Number,
     OwnVadEngineChoice,
     PermissionChoice,
+    PhrasesChoice,
     SampleRate,
     Samples,
     Seconds,
+    SpeechTables,
     Tokens,
     TtsEngineChoice,
     TurnEngineChoice,
@@ -387,8 +389,22 @@ class Variables(BaseSettings):
     stream_tts_timeout_s: Seconds = Field(
         default=10.0, ge=0.1, le=120, description="Seconds the synthesis of one phrase may take."
     )
+    stream_phrases: PhrasesChoice = Field(
+        default="auto",
+        description="What is spoken at once: sentences, or short phrases as /ws documents them.",
+    )
+    stream_max_sentence_length: Characters = Field(
+        default=240,
+        ge=60,
+        le=1000,
+        description="Characters after which a sentence is cut, where sentences are the phrases.",
+    )
+    stream_speech_tables: SpeechTables = Field(
+        default=None,
+        description="File with abbreviations, units and words of your own, by language.",
+    )
     stream_tts_max_phrase_length: Characters = Field(
-        default=60, ge=20, le=500, description="Characters after which a phrase is cut."
+        default=60, ge=20, le=500, description="Characters after which a short phrase is cut."
     )
     stream_first_phrase_chars: Characters = Field(
         default=12,
@@ -397,7 +413,10 @@ class Variables(BaseSettings):
         description="Characters after which a reply's first phrase ends with a clause; 0 is never.",
     )
     stream_tts_phrase_gap_ms: Milliseconds = Field(
-        default=700, ge=100, le=5000, description="Pause between two tokens that ends a phrase."
+        default=700,
+        ge=100,
+        le=5000,
+        description="Pause between two tokens that ends a short phrase.",
     )
     stream_max_pending_phrases: Whole = Field(
         default=5, ge=1, le=100, description="Phrases waiting for synthesis; then the reply waits."

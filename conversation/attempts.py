@@ -20,10 +20,13 @@ class Attempts(Generic[T]):
     item: T | None = None
     attempts: int = 0
     max_attempts: int = MAX_ATTEMPTS
+    begun: bool = False
+    """Whether some of its result is on its way already, so that doing it again would repeat it."""
 
     def take(self, item: T) -> T:
         self.item = item
         self.attempts = 0
+        self.begun = False
         return item
 
     def attempt(self) -> None:
@@ -38,3 +41,4 @@ class Attempts(Generic[T]):
     def put_down(self) -> None:
         self.item = None
         self.attempts = 0
+        self.begun = False

@@ -13,15 +13,39 @@ piece that leaves begins another where the last one was heard to.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from .text.weights import expected_s
+from .text.words import Mark
+from .word_times import WordTime, moments
+
+HAIR_S = 1e-6
+"""What float arithmetic loses at the end of a phrase."""
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One phrase: its text, and the seconds of audio that it has in all."""
+    """One phrase: what was written, the seconds of audio that it has so far, and when its words are
+    heard.
+
+    `marks` say how much of `spoken` has to be heard for each word of `text`; None: the words are
+    those between white space, each taking time in proportion to its letters. `before` is what was
+    written before it and is not spoken; None: a space. `whole`: all of its audio is there.
+    """
 
     text: str
     duration_s: float
+    spoken: str = ""
+    marks: tuple[Mark, ...] | None = None
+    before: str | None = None
+    aside: bool = False
+    """It was said, and is no part of the reply."""
+    whole: bool = True
+    words: tuple[WordTime, ...] = ()
+    """The voice's own times."""
+    sound_s: tuple[float, float] | None = None
+    """From when to when it sounds; None: from its first sample to its last."""
     heard_before_s: float = 0.0
     """Heard in the parts of the playback that are over."""
     pieces: list[tuple[float, float]] = field(default_factory=list)
@@ -37,6 +61,11 @@ class Entry:
         left_s = sum(length_s for _, length_s in self.pieces)
         return self.heard_before_s + left_s + self.queued_s
 
+    @property
+    def expected_s(self) -> float:
+        """How long it will be; a guess while its audio is coming."""
+        return self.duration_s if self.whole else max(self.duration_s, expected_s(self.spoken))
+
     def heard_s(self, now_s: float) -> float:
         return self.heard_before_s + self.heard_now_s(now_s)
 
@@ -49,17 +78,31 @@ class Entry:
         return self.text_of(self.heard_s(now_s))
 
     def text_of(self, heard_s: float) -> str:
-        """The words in its first seconds, each taking time in proportion to its letters."""
+        """The words in its first seconds."""
         if self.duration_s <= 0 or heard_s <= 0:
             return ""
-        share = heard_s / self.duration_s
+        if self.marks is None:
+            return self._by_letters(heard_s / self.duration_s)
+        begin_s, end_s = self.sound_s or (0.0, self.expected_s)
+        ends = [spoken for _, spoken in self.marks]
+        told = moments(
+            self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s, whole=self.whole
+        )
+        over = self.whole and heard_s >= self.duration_s - HAIR_S
+        heard = 0
+        for (written, _), moment_s in zip(self.marks, told, strict=True):
+            if moment_s > heard_s + HAIR_S and not over:
+                break
+            heard = written
+        return self.text[:heard]
+
+    def _by_letters(self, share: float) -> str:
         words = self.text.split()
         total = sum(len(word) for word in words)
         heard, letters = [], 0
         for word in words:
             letters += len(word)
-            # A hair's breadth for what float arithmetic loses at the end of a phrase.
-            if letters > share * total + 1e-6:
+            if letters > share * total + HAIR_S:
                 break
             heard.append(word)
         return " ".join(heard)
@@ -88,8 +131,11 @@ class Ledger:
     # What is told
 
     def begin(self, text: str, duration_s: float) -> Entry:
+        """A phrase begins that is spoken as it is written."""
+        return self.add(Entry(text, duration_s))
+
+    def add(self, entry: Entry) -> Entry:
         """A phrase begins."""
-        entry = Entry(text, duration_s)
         self._entries.append(entry)
         return entry
 
@@ -187,8 +233,7 @@ class Ledger:
 
     def heard(self, now_s: float) -> str:
         """The text that was heard by `now_s`, cut at a word."""
-        texts = (entry.heard_text(self.until(now_s)) for entry in self._entries)
-        return " ".join(text for text in texts if text)
+        return _joined((entry, entry.heard_text(self.until(now_s))) for entry in self._entries)
 
     def heard_s(self, now_s: float) -> float:
         """Seconds of audio that were heard by `now_s`."""
@@ -196,4 +241,14 @@ class Ledger:
 
     def said(self) -> str:
         """The text of every phrase of which something has left."""
-        return " ".join(entry.text for entry in self.phrases)
+        return _joined((entry, entry.text) for entry in self.phrases)
+
+
+def _joined(texts: Iterable[tuple[Entry, str]]) -> str:
+    """As it was written, without what was said aside."""
+    written = [
+        (" " if entry.before is None else entry.before) + text
+        for entry, text in texts
+        if text and not entry.aside
+    ]
+    return "".join(written).strip()

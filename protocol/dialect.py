@@ -50,6 +50,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The sample rate of reply audio; None: as the synthesizer made it."""
     reply_frame_ms: int | None
     """Reply audio is cut into frames of this length; None: one whole phrase a frame."""
+    short_phrases: bool
+    """Whether its document says how long a phrase is, and that a gap between two words ends one:
+    STREAM_TTS_MAX_PHRASE_LENGTH and STREAM_TTS_PHRASE_GAP_MS. Where it is False, sentences are the
+    phrases."""
     reply_lead_ms: int | None
     """How long before its playback reply audio is sent; None: STREAM_REPLY_LEAD_MS."""
     final_on_stop: bool

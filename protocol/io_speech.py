@@ -48,6 +48,7 @@ PROFILE = Profile(
     max_message_bytes=MAX_MESSAGE_BYTES,
     reply_rate_hz=RATE_HZ,
     reply_frame_ms=REPLY_FRAME_MS,
+    short_phrases=False,
     reply_lead_ms=REPLY_LEAD_MS,
     final_on_stop=False,
     fatal=frozenset(),

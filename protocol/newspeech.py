@@ -57,6 +57,7 @@ PROFILE = Profile(
     max_message_bytes=MAX_AUDIO_BYTES + 64 * 1024,
     reply_rate_hz=RATE_HZ,
     reply_frame_ms=REPLY_FRAME_MS,
+    short_phrases=False,
     reply_lead_ms=REPLY_LEAD_MS,
     final_on_stop=False,
     fatal=frozenset(),

@@ -51,6 +51,7 @@ PROFILE = Profile(
     max_message_bytes=MAX_MESSAGE_BYTES,
     reply_rate_hz=None,
     reply_frame_ms=None,
+    short_phrases=True,
     reply_lead_ms=None,
     final_on_stop=True,
     completes_on_stop=True,

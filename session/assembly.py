@@ -45,6 +45,7 @@ from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
 from ..conversation.machines import Machines
+from ..conversation.pace import VoicePace
 from ..conversation.patience import Patience, Waits, Weights
 from ..conversation.record import TurnRecord
 from ..conversation.reply import Reply
@@ -144,6 +145,7 @@ class Assembly:
         self.receiving = ReceivingState()
         self.hearing = HearingState()
         self.pauses = Pauses()
+        self._pace = VoicePace()
         self.speech_heard = Bell()
         turning = settings.turning
         hearing = self._hearing_settings
@@ -311,6 +313,7 @@ class Assembly:
             speaking=self._settings.speaking,
             timings=self._timings,
             telemetry=self._telemetry,
+            pace=self._pace,
             observers=self._observers,
         )
         run = functools.partial(run_ranked, Rank.TURN, turn.run)

@@ -23,6 +23,7 @@ from ..actors.gate import ReplyGate
 from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
 from ..actors.llm import LLMActor, LLMDeadlines
 from ..actors.messages import (
+    Aside,
     EndOfReply,
     SpokenPhrase,
     TextPiece,
@@ -35,8 +36,9 @@ from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
 from ..config import Answering, Speaking
 from ..conversation.attempts import Attempts
-from ..conversation.phrases import Phrase, PhraseSplitter
+from ..conversation.pace import VoicePace
 from ..conversation.record import TurnRecord
+from ..conversation.text.phrases import Phrase
 from ..conversation.timings import Timings
 from ..engines.llm.interface import Responder
 from ..engines.tts.interface import Synthesizer
@@ -45,6 +47,7 @@ from ..protocol.dialect import Profile
 from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from ..telemetry import Telemetry
 from ..turnstile import run_ranked
+from .phrasing import Phrasing
 
 MAX_RESTARTS = 6
 """Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
@@ -68,6 +71,7 @@ class Turn:
     speaking: Speaking
     timings: Timings
     telemetry: Telemetry
+    pace: VoicePace
     observers: Sequence[Observer] = ()
 
     async def run(self) -> None:
@@ -88,7 +92,9 @@ class Turn:
         await self.reply_exit.reports.send(TurnOver(turn=self.record.turn, error=error))
 
     def _children(self) -> tuple[Child, ...]:
-        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
+        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | Aside | EndOfReply](
+            TOKENS_CAPACITY
+        )
         tell_phrase, hear_phrase = trio.open_memory_channel[Phrase | EndOfReply](
             self.speaking.max_pending_phrases
         )
@@ -110,14 +116,11 @@ class Turn:
             ),
             telemetry=self.telemetry,
         )
+        phrasing = Phrasing.of(self.speaking, short=self.profile.short_phrases)
         phraser = PhraserActor(
             inbox=hear_piece,
             outbox=tell_phrase,
-            splitter=PhraseSplitter(
-                max_chars=self.speaking.max_phrase_chars,
-                first_chars=self.speaking.first_phrase_chars,
-            ),
-            gap_s=self.speaking.phrase_gap_ms / 1000,
+            splitter=phrasing.splitter(),
             record=self.record,
         )
         tts = TTSActor(
@@ -129,6 +132,7 @@ class Turn:
             turn=self.record.turn,
             phrase_timeout_s=self.speaking.timeout_s,
             telemetry=self.telemetry,
+            pace=self.pace,
         )
         playout = Playout(
             inbox=hear_speech,

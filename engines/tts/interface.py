@@ -1,21 +1,15 @@
-"""A synthesizer speaks one phrase."""
+"""A synthesizer speaks one phrase, whole or piece by piece."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ...conversation.word_times import WordTime
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordTime:
-    """When a word sounds. `start` and `end` are positions in the text that was spoken, in
-    characters; `start_s` and `end_s` are seconds from the first sample of its audio."""
-
-    start: int
-    end: int
-    start_s: float
-    end_s: float
+__all__ = ["ManyVoices", "Speech", "Streams", "Synthesizer", "WordTime"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +34,18 @@ class Synthesizer(Protocol):
 
     async def speak(self, text: str) -> Speech:
         """Speak `text`. Raises EngineFailure. The deadline is the caller's."""
+        ...
+
+
+@runtime_checkable
+class Streams(Synthesizer, Protocol):
+    """One that gives a phrase's audio while it is being made. Optional: others give it whole."""
+
+    def stream(self, text: str) -> AbstractAsyncContextManager[AsyncIterator[Speech]]:
+        """Speak `text`, as pieces whose audio follows each other, at one rate, none of them empty.
+        The times of words count from the first sample of the first piece; a piece has those that
+        became known with it. Leaving the context ends the work. Entering and iterating raise
+        EngineFailure; deadlines are the caller's."""
         ...
 
 

@@ -1,16 +1,18 @@
 """Speech from OpenAI, or from any server that speaks its `/audio/speech`: a request per phrase.
 
-WAV is asked for, not bare samples: with a server of one's own only the file knows its rate. An
-answer without sound is a failure, since nobody would hear that the reply is gone.
+The sound is passed on as it comes, so that a slow voice is heard with its first piece. WAV is asked
+for, not bare samples: with a server of one's own only the file knows its rate. An answer without
+sound is a failure, since nobody would hear that the reply is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from ...audio.wav import NotAWav, parse_wav
+from ...audio.wav import NotAWav
+from ...audio.wav_stream import WavStream
 from ...config import Speaking
 from ..failures import EngineFailure
 from ..services.keys import plain_text
@@ -31,10 +33,14 @@ SILENT_RATE_HZ = 24_000
 SOME_VOICES = ("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer")
 """OpenAI's own; another server may have others."""
 
-RATES_HZ = range(8000, 48_001)
-
 LIMIT_BYTES = 16 << 20
-"""Nearly six minutes at 24 kHz. The longest phrase, 500 characters, lasts some 40 s."""
+"""Nearly six minutes at 24 kHz. The longest phrase, 1,000 characters, lasts some 80 s."""
+
+HEAD_BYTES = 400
+"""So much of an answer that is no WAV is looked at, to say what it is."""
+
+PIECE_S = 0.02
+"""Less than this is not passed on by itself: servers' bodies come in pieces of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +59,85 @@ class OpenAISynthesizer:
         return replace(self, voice=voice)
 
     async def speak(self, text: str) -> Speech:
+        async with self.stream(text) as pieces:
+            whole = [piece async for piece in pieces]
+        rate_hz = whole[0].rate_hz if whole else SILENT_RATE_HZ
+        return Speech(pcm16=b"".join(piece.pcm16 for piece in whole), rate_hz=rate_hz)
+
+    @asynccontextmanager
+    async def stream(self, text: str) -> AsyncIterator[AsyncIterator[Speech]]:
         text = speakable(text)
         if not text:
-            return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
+            yield _nothing()
+            return
         request = self.client.sdk.audio.speech.with_streaming_response.create(
             input=text, model=self.model, voice=self.voice, response_format="wav"
         )
-        content_type, body = await self.client.fetch(request, limit_bytes=LIMIT_BYTES)
-        return self._speech(content_type, body)
+        async with (
+            self.client.stream(request) as (content_type, chunks),
+            aclosing(self._pieces(content_type, chunks)) as pieces,
+        ):
+            yield pieces
 
-    def _speech(self, content_type: str, body: bytes) -> Speech:
-        """The sound in the answer. Raises EngineFailure, which says what came instead."""
+    async def _pieces(
+        self, content_type: str, chunks: AsyncIterator[bytes]
+    ) -> AsyncGenerator[Speech, None]:
+        from httpx2 import HTTPError
+
+        place = self.client.blame.place
+        wav = WavStream(f"the WAV from {place}")
+        head, read, sound, heard = b"", 0, b"", False
+        while True:
+            try:
+                chunk = await anext(chunks, None)
+            except HTTPError as error:
+                raise self.client.blame.for_error(error) from None
+            if chunk is not None:
+                read += len(chunk)
+                if read > LIMIT_BYTES:
+                    raise EngineFailure(f"{place} sent more than {LIMIT_BYTES} bytes", retryable=False)
+                if len(head) < HEAD_BYTES:
+                    head += chunk[:HEAD_BYTES]
+                    self._check_kind(content_type, head)
+            try:
+                sound += wav.feed(chunk) if chunk is not None else _end_of(wav, read)
+            except NotAWav as problem:
+                raise EngineFailure(str(problem)) from None
+            rate_hz = wav.rate_hz or SILENT_RATE_HZ
+            if sound and (chunk is None or len(sound) >= PIECE_S * rate_hz * 2):
+                heard = heard or any(sound)
+                yield Speech(pcm16=sound, rate_hz=rate_hz)
+                sound = b""
+            if chunk is None:
+                break
+        if not heard:
+            raise EngineFailure(f"{place} answered with no audio" if not read else f"{place} sent silence")
+
+    def _check_kind(self, content_type: str, head: bytes) -> None:
+        """Raises EngineFailure, which says what came, where it is no WAV. Many servers call a WAV
+        something else, so its bytes decide."""
+        if b"RIFF".startswith(head[:4]) or head[:4] == b"RIFF":
+            return
         blame = self.client.blame
-        if not body:
-            raise EngineFailure(f"{blame.place} answered with no audio")
-        if body[:4] != b"RIFF":  # many servers call a WAV something else, so its bytes decide
-            kind = blame.clean(content_type) or "bytes of no kind"
-            said = ""
-            if kind.startswith("text/") or kind.endswith("json"):
-                said = f": {blame.clean(body[:400].decode('utf-8', 'replace'))}"
-            raise EngineFailure(
-                f"{blame.place} answered with {kind} where a WAV was asked for{said}",
-                retryable=False,
-            )
-        try:
-            sound = parse_wav(body, name=f"the WAV from {blame.place}")
-        except NotAWav as problem:
-            raise EngineFailure(str(problem)) from None
-        if sound.rate_hz not in RATES_HZ:
-            raise EngineFailure(f"{blame.place} sent a WAV of {sound.rate_hz} Hz", retryable=False)
-        return Speech(pcm16=sound.pcm16, rate_hz=sound.rate_hz)
+        kind = blame.clean(content_type) or "bytes of no kind"
+        said = ""
+        if kind.startswith("text/") or kind.endswith("json"):
+            said = f": {blame.clean(head.decode('utf-8', 'replace'))}"
+        raise EngineFailure(
+            f"{blame.place} answered with {kind} where a WAV was asked for{said}", retryable=False
+        )
+
+
+def _end_of(wav: WavStream, read: int) -> bytes:
+    """The body is over. Raises NotAWav where it was none."""
+    if read:
+        wav.finish()
+    return b""
+
+
+async def _nothing() -> AsyncGenerator[Speech, None]:
+    for piece in ():
+        yield piece
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from ...engines.kit import Engines, SessionInfo
 from ...engines.lanes.lane import Lane
 from ...engines.llm.interface import SayLater
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
+from ...session.phrasing import spoken_phrases
 from ...telemetry import Telemetry
 from .front import RETRY_AFTER_S, HttpHandler
 from .head import BadRequest, Head
@@ -39,7 +40,6 @@ from .speech_bodies import (
     form_blob,
     holds_a_file,
     joined,
-    phrases_of,
     raw_pcm16,
     stt_audio,
     tts_text,
@@ -239,7 +239,7 @@ class SpeechEndpoints:
 
     async def _speech_b64(self, text: str) -> str:
         speeches = []
-        for phrase in phrases_of(text, self._speaking.max_phrase_chars):
+        for phrase in spoken_phrases(text, self._speaking):
             with self._call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
                 speeches.append(await self._engines.synthesizer.speak(phrase))
         return base64.b64encode(joined(speeches)).decode("ascii")

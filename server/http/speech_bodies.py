@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -16,7 +15,6 @@ import msgspec
 
 from ...audio.pcm import HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
-from ...conversation.phrases import PhraseSplitter
 from ...engines.tts.interface import Speech
 from .head import BadRequest
 from .multipart import form_field, is_form_data
@@ -27,9 +25,6 @@ TEXT_LIMIT_CHARS = 2000
 FIELD = "file"
 CONTAINERS = (b"RIFF", b"\x1aE\xdf\xa3", b"OggS", b"fLaC")
 """How WAV, WebM, Ogg and FLAC begin, as no speech does in PCM16."""
-
-SENTENCES = re.compile(r"(?<=[.?!])\s+")
-
 
 Shape = TypeVar("Shape")
 
@@ -120,13 +115,6 @@ def voice_blob(content_type: str, body: bytes) -> bytes:
     if not body:
         raise BadRequest(400, "the recording is empty")
     return body
-
-
-def phrases_of(text: str, max_chars: int) -> list[str]:
-    """The text as it is spoken elsewhere too: sentence by sentence, long ones in pieces."""
-    splitter = PhraseSplitter(max_chars)
-    found = [phrase for part in SENTENCES.split(text) for phrase in splitter.push(f"{part} ")]
-    return [phrase.text for phrase in (*found, *splitter.flush())]
 
 
 def joined(speeches: Sequence[Speech]) -> bytes:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from parley.actors.messages import EndOfReply, TextPiece
 from parley.actors.phraser import PhraserActor
-from parley.conversation.phrases import Phrase, PhraseSplitter
+from parley.conversation.text.by_tokens import PhraseSplitter
+from parley.conversation.text.phrases import Phrase
 
 
 def phrases(tokens: list[str], max_chars: int = 60, first_chars: int = 0) -> list[str]:
@@ -201,9 +202,9 @@ class Pipes:
         self.tokens, inbox = trio.open_memory_channel[TextPiece | EndOfReply](100)
         outbox, self.phrases = trio.open_memory_channel[Phrase | EndOfReply](room)
         self.make: Callable[[], PhraserActor] = lambda: PhraserActor(
-            inbox=inbox, outbox=outbox, splitter=self.splitter, gap_s=0.7
+            inbox=inbox, outbox=outbox, splitter=self.splitter
         )
-        self.splitter = PhraseSplitter(max_chars=60)
+        self.splitter = PhraseSplitter(max_chars=60, gap_s=0.7)
 
     async def say(self, *tokens: str) -> None:
         for token in tokens:

@@ -14,6 +14,7 @@ from parley.actors.messages import EndOfReply, ReplyAudible, SpokenPhrase
 from parley.actors.playout import Playlist, Playout
 from parley.actors.reply_exit import HeldEvent
 from parley.conversation.record import TurnRecord
+from parley.conversation.text.phrases import Phrase
 from parley.conversation.timings import Timings
 from parley.engines.tts.interface import Speech
 from parley.protocol.events import Latency, Outbound, PhraseDone, ReplyAudio, ReplyComplete
@@ -85,7 +86,7 @@ class Stage:
         for number, length_s in enumerate(seconds, 1):
             speech = Speech(pcm16=samples(number, length_s), rate_hz=RATE_HZ)
             await self.phrases.send(
-                SpokenPhrase(number=number, text=f"phrase {number}", speech=speech)
+                SpokenPhrase(phrase=Phrase(number=number, text=f"phrase {number}"), speech=speech)
             )
         if end:
             await self.phrases.send(EndOfReply())

@@ -11,7 +11,7 @@ import trio.testing
 from parley.actors.messages import EndOfReply, SpokenPhrase
 from parley.actors.tts import TTSActor
 from parley.conversation.attempts import Attempts
-from parley.conversation.phrases import Phrase
+from parley.conversation.text.phrases import Phrase
 from parley.engines.failures import (
     EngineBusy,
     EngineFailure,
@@ -82,7 +82,7 @@ async def test_phrases_are_spoken_in_their_order(autojump_clock: Clock) -> None:
     assert trio.current_time() == 1.0
     first, second, end = drain(booth.speech)
     assert isinstance(first, SpokenPhrase) and isinstance(second, SpokenPhrase)
-    assert [(p.number, p.text) for p in (first, second)] == [(1, "One."), (2, "Two.")]
+    assert [(p.phrase.number, p.phrase.text) for p in (first, second)] == [(1, "One."), (2, "Two.")]
     assert booth.synthesizer.read_back(second.speech.pcm16) == "Two."
     assert end == EndOfReply()
     assert booth.attempts.item is None

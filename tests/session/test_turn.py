@@ -14,6 +14,7 @@ from parley.actors.gate import ReplyGate
 from parley.actors.messages import ReplyAudible, ReplyWritten, TurnOver
 from parley.actors.reply_exit import HeldEvent
 from parley.config import Settings
+from parley.conversation.pace import VoicePace
 from parley.conversation.record import TurnRecord
 from parley.conversation.timings import Timings
 from parley.engines.failures import EngineFailure, LaneLost
@@ -74,6 +75,7 @@ class Scene:
             speaking=chosen.speaking,
             timings=Timings(0.0),
             telemetry=Telemetry(),
+            pace=VoicePace(),
             observers=(self._observe,),
         )
 
@@ -150,7 +152,7 @@ async def test_the_first_phrase_is_spoken_while_the_reply_is_still_written(
 ) -> None:
     scene = Scene(["One.", 3.0, " Two."], synthesizer=ScriptedSynthesizer(delay_s=0.5))
     await scene.run()
-    assert (scene.record.first_token_s, scene.record.first_audio_s) == (0.0, 0.5)
+    assert (scene.record.first_token_s, scene.record.first_audio_s) == (0.0, 0.8)
     assert trio.current_time() == pytest.approx(3.5 + 0.2)
 
 
@@ -268,7 +270,7 @@ async def test_one_crash_more_ends_the_turn_with_its_error(autojump_clock: Clock
     before = trio.lowlevel.current_statistics().tasks_living
     bug = ZeroDivisionError()
     bugs = dict.fromkeys(range(1, 100), bug)
-    scene = Scene(["Word."] * 10, synthesizer=ScriptedSynthesizer(failures=bugs))
+    scene = Scene([" Word."] * 10, synthesizer=ScriptedSynthesizer(failures=bugs))
     await scene.run()
     over = drain(scene.reports)[-1]
     assert isinstance(over, TurnOver) and over.turn == 3

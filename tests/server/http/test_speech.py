@@ -33,12 +33,12 @@ from parley.server.http.speech_bodies import (
     form_blob,
     holds_a_file,
     joined,
-    phrases_of,
     raw_pcm16,
     stt_audio,
     tts_text,
     voice_blob,
 )
+from parley.session.phrasing import spoken_phrases
 from support.blobs import FORM, form, head_of, post, recorded
 
 SECOND = bytes(32_000)
@@ -110,10 +110,10 @@ def test_a_recording_comes_as_a_form_or_raw() -> None:
 
 
 def test_a_text_is_spoken_sentence_by_sentence() -> None:
-    assert phrases_of("Hello there. How are you? Fine", 60) == [
+    assert spoken_phrases("Hello there. How are you? Fine", Settings().speaking) == [
         *("Hello there.", "How are you?", "Fine")
     ]
-    assert max(map(len, phrases_of("word " * 100, 60))) <= 60
+    assert max(map(len, spoken_phrases("word " * 100, Settings().speaking))) <= 241
 
 
 def test_phrases_make_one_wav_and_silence_an_empty_one() -> None:

@@ -1,4 +1,7 @@
-"""Where a reply is cut into phrases, each of which is spoken at once. Plain, with state.
+"""Phrases by the ends of tokens, spoken as they are written: how Parley did it before version 0.3.
+
+Sessions that were recorded then are replayed by it (`STREAM_PHRASES=tokens`); everything else finds
+its phrases in the text (`phrases.py`).
 
 The rules (source: wire facts of dialect A, "Phrase ends"): a token ending in `.` `?` `!`; or 60
 characters; or the end of the reply. Before them comes a rule of this house for the first phrase
@@ -10,6 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
+
+from .phrases import Phrase
 
 SENTENCE_ENDS = (".", "?", "!")
 
@@ -41,20 +47,13 @@ def clause_end(text: str, min_chars: int, max_chars: int) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phrase:
-    """A piece of the reply that is spoken at once. `number` counts a turn's phrases from 1."""
-
-    number: int
-    text: str
-
-
 @dataclass(slots=True)
 class PhraseSplitter:
     """The rules without the timer. `push` gives the phrases that a token completed."""
 
     max_chars: int
     first_chars: int = 0
+    gap_s: float = inf
     """How long the first phrase must be to end with a clause; 0 leaves it to the other rules."""
     text: str = ""
     phrases: int = 0
@@ -88,6 +87,16 @@ class PhraseSplitter:
         phrase, self.text = self.text[:at], self.text[at:]
         return phrase.strip()
 
+    def gap(self) -> list[Phrase]:
+        """Nothing came for a while."""
+        return self.flush()
+
+    def aside(self, text: str) -> list[Phrase]:
+        """Something that is said behind all this, and is no part of the reply."""
+        phrases = self.flush()
+        self.phrases += 1
+        return [*phrases, Phrase(number=self.phrases, text=text, aside=True)]
+
     def flush(self) -> list[Phrase]:
         """What is left: one phrase or none."""
         text, self.text = self.text.strip(), ""
@@ -100,5 +109,6 @@ class PhraseSplitter:
         return [Phrase(number=self.phrases, text=text)]
 
     @property
-    def waiting(self) -> bool:
-        return bool(self.text.strip())
+    def patience_s(self) -> float:
+        """How long the next token is waited for; inf: until it comes."""
+        return self.gap_s if self.text.strip() else inf
