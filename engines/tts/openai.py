@@ -86,7 +86,7 @@ class OpenAISynthesizer:
 
         place = self.client.blame.place
         wav = WavStream(f"the WAV from {place}")
-        head, read, sound, heard = b"", 0, b"", False
+        head, read, sound, heard, said_s = b"", 0, b"", False, 0.0
         while True:
             try:
                 chunk = await anext(chunks, None)
@@ -95,23 +95,27 @@ class OpenAISynthesizer:
             if chunk is not None:
                 read += len(chunk)
                 if read > LIMIT_BYTES:
-                    raise EngineFailure(f"{place} sent more than {LIMIT_BYTES} bytes", retryable=False)
+                    told = f"{place} sent more than {LIMIT_BYTES} bytes"
+                    raise EngineFailure(told, retryable=False)
                 if len(head) < HEAD_BYTES:
                     head += chunk[:HEAD_BYTES]
                     self._check_kind(content_type, head)
             try:
                 sound += wav.feed(chunk) if chunk is not None else _end_of(wav, read)
             except NotAWav as problem:
-                raise EngineFailure(str(problem)) from None
+                wrong_format = problem.why.startswith(("holds", "has"))
+                raise EngineFailure(str(problem), retryable=not wrong_format) from None
             rate_hz = wav.rate_hz or SILENT_RATE_HZ
             if sound and (chunk is None or len(sound) >= PIECE_S * rate_hz * 2):
                 heard = heard or any(sound)
+                said_s += len(sound) / 2 / rate_hz
                 yield Speech(pcm16=sound, rate_hz=rate_hz)
                 sound = b""
             if chunk is None:
                 break
         if not heard:
-            raise EngineFailure(f"{place} answered with no audio" if not read else f"{place} sent silence")
+            what = "sent silence" if said_s else "answered with a WAV that holds no audio"
+            raise EngineFailure(f"{place} {what if read else 'answered with no audio'}")
 
     def _check_kind(self, content_type: str, head: bytes) -> None:
         """Raises EngineFailure, which says what came, where it is no WAV. Many servers call a WAV
@@ -136,7 +140,7 @@ def _end_of(wav: WavStream, read: int) -> bytes:
 
 
 async def _nothing() -> AsyncGenerator[Speech, None]:
-    for piece in ():
+    for piece in tuple[Speech, ...]():
         yield piece
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import pytest
@@ -15,6 +16,7 @@ from parley.actors.playout import Playlist, Playout
 from parley.actors.reply_exit import HeldEvent
 from parley.conversation.record import TurnRecord
 from parley.conversation.text.phrases import Phrase
+from parley.conversation.text.words import word_marks
 from parley.conversation.timings import Timings
 from parley.engines.tts.interface import Speech
 from parley.protocol.events import Latency, Outbound, PhraseDone, ReplyAudio, ReplyComplete
@@ -123,7 +125,7 @@ class Stage:
 
 
 def samples(number: int, length_s: float) -> bytes:
-    size = int(RATE_HZ * length_s)
+    size = round(RATE_HZ * length_s)
     return b"".join((number * 1000 + i % 997).to_bytes(2, "little") for i in range(size))
 
 
@@ -541,3 +543,105 @@ async def test_a_playout_that_is_restarted_when_all_was_said_ends_the_reply(
     await stage.run()
     assert stage.audio == samples(1, 1.0)
     assert trio.current_time() == 1.0
+
+
+# A phrase whose audio is still coming
+
+
+async def stream_into(
+    stage: Stage, *pieces: float, every_s: float, text: str = "aa bb cc dd"
+) -> None:
+    """A phrase in pieces of so many seconds, the first at once."""
+    tell, hear = trio.open_memory_channel[Speech](100)
+    whole = samples(1, sum(pieces))
+    with tell:
+        at = 0
+        for number, length_s in enumerate(pieces):
+            size = round(RATE_HZ * length_s) * 2
+            speech = Speech(pcm16=whole[at : at + size], rate_hz=RATE_HZ)
+            at += size
+            if number == 0:
+                marks = word_marks(text, spelled(text))
+                phrase = Phrase(number=1, text=text, spoken=text, marks=marks)
+                await stage.phrases.send(SpokenPhrase(phrase=phrase, speech=speech, rest=hear))
+            else:
+                await trio.sleep(every_s)
+                await tell.send(speech)
+    await stage.phrases.send(EndOfReply())
+
+
+def spelled(text: str) -> list[tuple[int, int]]:
+    return [(at, at + 1) for at in range(len(text))]
+
+
+async def test_a_phrase_is_heard_with_its_first_piece_and_then_in_frames(
+    autojump_clock: Clock,
+) -> None:
+    stage = Stage(frame_ms=100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        nursery.start_soon(partial(stream_into, stage, *[0.15] * 20, every_s=0.075))
+    assert stage.audio_times[0] == 0.0
+    assert stage.audio == samples(1, 3.0)
+    assert len(set(stage.audio_times)) > 10  # it left as it came
+    assert trio.current_time() == pytest.approx(3.0)
+    assert [e.seq for e in stage.events if isinstance(e, PhraseDone)] == [1]
+
+
+async def test_where_a_frame_is_a_phrase_each_part_goes_as_one(autojump_clock: Clock) -> None:
+    stage = Stage(frame_ms=None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        nursery.start_soon(partial(stream_into, stage, *[0.3] * 10, every_s=0.15))
+    assert stage.audio_times[0] == 0.0
+    assert stage.audio == samples(1, 3.0)
+    sent = [event for event in stage.events if isinstance(event, ReplyAudio | PhraseDone)]
+    assert [type(event) for event in sent] == [ReplyAudio, PhraseDone] * (len(sent) // 2)
+    assert [event.seq for event in sent[::2]] == list(range(1, len(sent) // 2 + 1))
+    told = [event.begins for event in sent if isinstance(event, ReplyAudio)]
+    starts = [begins.from_ms for begins in told if begins is not None]
+    assert len(starts) == len(told)
+    assert starts == sorted(starts)
+    assert starts[0] == 0
+
+
+async def test_a_voice_slower_than_speech_is_played_as_it_comes(autojump_clock: Clock) -> None:
+    stage = Stage(frame_ms=100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        nursery.start_soon(partial(stream_into, stage, *[0.1] * 10, every_s=0.2))
+    assert stage.audio == samples(1, 1.0)
+    assert stage.audio_times == [round(0.2 * number, 6) for number in range(10)]
+
+
+async def test_a_phrase_that_is_suspended_while_it_comes_loses_no_sample(
+    autojump_clock: Clock,
+) -> None:
+    stage = Stage(frame_ms=100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        nursery.start_soon(partial(stream_into, stage, *[0.2] * 15, every_s=0.1))
+        await trio.sleep(0.55)
+        stage.suspend()
+        heard = stage.ledger.heard_s(trio.current_time())
+        assert heard == pytest.approx(0.55)
+        await trio.sleep(2.0)
+        await stage.give_back()
+    times = [at_s for at_s, event in stage.left if isinstance(event, ReplyAudio)]
+    again = next(number for number, at_s in enumerate(times) if at_s > 2.0)
+    after = [e for e in stage.events if isinstance(e, ReplyAudio)][again:]
+    assert b"".join(e.pcm16 for e in after) == samples(1, 3.0)[int(0.55 * RATE_HZ) * 2 :]
+    assert trio.current_time() == pytest.approx(0.55 + 2.0 + 2.45)
+
+
+async def test_what_was_heard_of_a_phrase_whose_length_is_not_known_is_estimated(
+    autojump_clock: Clock,
+) -> None:
+    text = "one two three four five six"
+    stage = Stage(frame_ms=100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run)
+        nursery.start_soon(partial(stream_into, stage, *[0.2] * 8, every_s=0.1, text=text))
+        await trio.sleep(0.45)
+        assert stage.ledger.heard(trio.current_time()) == "one two"
+    assert stage.ledger.heard(trio.current_time()) == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 
 import pytest
 import trio
@@ -19,9 +20,10 @@ from parley.engines.failures import (
     EngineUnavailable,
     LaneLost,
 )
-from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.tts.interface import Speech
+from parley.engines.tts.scripted import ScriptedStream, ScriptedSynthesizer
 from parley.protocol.codes import Code
-from parley.protocol.events import Failure
+from parley.protocol.events import Failure, Info
 from parley.telemetry import Telemetry
 from support.channels import drain, open_outbox
 
@@ -263,3 +265,130 @@ async def test_a_closed_inbox_is_the_end_of_the_reply(autojump_clock: Clock) -> 
     booth.phrases.close()
     await booth.run()
     assert booth.spoken() == ["One.", "END"]
+
+
+async def heard_of(phrase: SpokenPhrase, voice: ScriptedSynthesizer) -> str:
+    """All of a phrase, read back."""
+    text = voice.read_back(phrase.speech.pcm16)
+    if phrase.rest is not None:
+        with phrase.rest:
+            async for piece in phrase.rest:
+                text += voice.read_back(piece.pcm16)
+    return text
+
+
+async def test_a_phrase_that_streams_is_passed_on_with_its_first_piece(
+    autojump_clock: Clock,
+) -> None:
+    voice = ScriptedStream(piece_chars=4, piece_s=0.25, delay_s=0.5)
+    booth = Booth(voice)
+    booth.write("Hello there.")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(booth.run)
+        first = await booth.speech.receive()
+        assert trio.current_time() == 0.75
+        assert isinstance(first, SpokenPhrase)
+        assert await heard_of(first, voice) == "Hello there."
+        assert trio.current_time() == 1.25
+    assert booth.told() == []
+
+
+async def test_the_next_phrase_is_made_while_one_is_played(autojump_clock: Clock) -> None:
+    voice = ScriptedStream(piece_chars=4, piece_s=0.1)
+    booth = Booth(voice)
+    booth.write("One one.", "Two two.")
+    await booth.run()  # nobody took anything meanwhile
+    first, second, end = drain(booth.speech)
+    assert isinstance(first, SpokenPhrase) and isinstance(second, SpokenPhrase)
+    assert await heard_of(first, voice) == "One one."
+    assert await heard_of(second, voice) == "Two two."
+    assert end == EndOfReply()
+
+
+async def test_a_stream_that_fails_before_its_first_piece_is_begun_again(
+    autojump_clock: Clock,
+) -> None:
+    voice = ScriptedStream(stops={1: (0, EngineFailure("lost"))})
+    booth = Booth(voice)
+    booth.write("One.")
+    await booth.run()
+    phrase = drain(booth.speech)[0]
+    assert isinstance(phrase, SpokenPhrase)
+    assert await heard_of(phrase, voice) == "One."
+    assert booth.told() == []
+
+
+async def test_half_a_phrase_is_reported_and_not_said_again(autojump_clock: Clock) -> None:
+    voice = ScriptedStream(piece_chars=4, stops={1: (2, EngineFailure("cut off"))})
+    booth = Booth(voice)
+    booth.write("One two three.", "Four.")
+    await booth.run()
+    first, second, _ = drain(booth.speech)
+    assert isinstance(first, SpokenPhrase) and isinstance(second, SpokenPhrase)
+    assert await heard_of(first, voice) == "One two "
+    assert await heard_of(second, voice) == "Four."
+    assert booth.told() == [(Code.TTS_FAIL, "phrase 1 of the reply ends early: cut off")]
+
+
+async def test_after_a_crash_in_mid_phrase_it_is_not_said_twice(autojump_clock: Clock) -> None:
+    voice = ScriptedStream(piece_chars=4, stops={1: (2, ZeroDivisionError())})
+    booth = Booth(voice)
+    booth.write("One two three.", "Four.")
+    with pytest.raises(ZeroDivisionError):
+        await booth.run()
+    await booth.run()
+    phrases = [p for p in drain(booth.speech) if isinstance(p, SpokenPhrase)]
+    assert [await heard_of(phrase, voice) for phrase in phrases] == ["One two ", "Four."]
+    assert [code for code, _ in booth.told()] == [Code.TTS_FAIL]
+
+
+async def test_a_voice_that_sends_audio_for_ever_is_cut_off(autojump_clock: Clock) -> None:
+    class Endless(ScriptedStream):
+        async def _pieces(self, text: str, call: int) -> AsyncGenerator[Speech, None]:
+            while True:
+                await trio.sleep(0.1)
+                yield Speech(pcm16=b"\1\1" * 8000, rate_hz=16_000)
+
+    booth = Booth(Endless())
+    booth.write("Hi.")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(booth.run)
+        phrase = await booth.speech.receive()
+        assert isinstance(phrase, SpokenPhrase) and phrase.rest is not None
+        with phrase.rest:
+            came_s = 0.5 + sum([piece.duration_s async for piece in phrase.rest])
+    assert 10 < came_s < 15
+    ((code, told),) = booth.told()
+    assert code is Code.TTS_FAIL and "s of audio for 3 characters, and was cut off" in told
+
+
+async def test_a_stream_that_stalls_overruns_its_deadline(autojump_clock: Clock) -> None:
+    voice = ScriptedStream(piece_chars=4, piece_s=11.0)
+    booth = Booth(voice)
+    booth.write("Hello.")
+    await booth.run()
+    assert trio.current_time() == 10.0
+    assert [code for code, _ in booth.told()] == [Code.TTS_FAIL]
+
+
+async def test_a_voice_without_a_sound_for_words_is_reported(autojump_clock: Clock) -> None:
+    class Silent(ScriptedSynthesizer):
+        async def speak(self, text: str) -> Speech:
+            return Speech(pcm16=b"", rate_hz=16_000)
+
+    booth = Booth(Silent())
+    booth.write("Hello.", "...")
+    await booth.run()
+    assert booth.told() == [
+        (Code.TTS_FAIL, "phrase 1 of the reply is skipped: the voice made no sound of this phrase")
+    ]
+
+
+async def test_a_voice_slower_than_speech_is_said_once(autojump_clock: Clock) -> None:
+    voice = ScriptedStream(piece_chars=4, piece_s=0.3)  # 0.2 s of audio
+    booth = Booth(voice)
+    booth.write(*["Many words in a phrase."] * 6)
+    await booth.run()
+    told = [event.message for event in drain(booth.out) if isinstance(event, Info)]
+    assert told == ["the voice is slower than speech: 1.6 s of work for a second of sound"]
+    assert b"parley_slow_voices_total 1.0" in booth.telemetry.exposition()

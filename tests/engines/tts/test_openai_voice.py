@@ -193,8 +193,9 @@ async def test_a_status_tells_whether_to_try_again_and_what_to_do(
         (answer(b"ID3\x04" * 50, "audio/mpeg"), "audio/mpeg where a WAV was asked for$", False),
         (answer(PCM16, "audio/pcm"), "audio/pcm where", False),
         (answer(PCM16, ""), "bytes of no kind", False),
-        (answer(b"RIFF\0\0\0\0WAVE", "audio/wav"), "damaged", True),
-        (answer(b"RIFF", "audio/wav"), "not a WAV", True),
+        (answer(b"RIFF\0\0\0\0WAVE", "audio/wav"), "ends within its header", True),
+        (answer(b"RIFF", "audio/wav"), "ends within its header", True),
+        (answer(wav_bytes(bytes(4800), 24_000), "audio/wav"), "sent silence", True),
         (answer(MAD_CHUNK, "audio/wav"), "damaged", True),
         (answer(wav_bytes(PCM16, 4000), "audio/wav"), "4000 Hz", False),
         (cut_off(wav_bytes(PCM16, 24_000), "audio/wav"), "RemoteProtocolError", True),
@@ -228,7 +229,10 @@ async def test_an_endless_answer_fills_no_memory(
     server: LLMServer, voice: OpenAISynthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LIMIT_BYTES", 100_000)
-    server.script(endless("audio/wav"))
+    head, first, *rest = endless("audio/wav")
+    begin = wav_bytes(b"", 24_000)
+    assert isinstance(first, bytes)
+    server.script((head, begin + first[len(begin) :], *rest))
     failure = await failure_of(voice)
     assert not failure.retryable
     assert "more than 100000 bytes" in str(failure)
@@ -320,3 +324,37 @@ def test_importing_the_engines_does_not_import_the_sdk(name: str) -> None:
     code = f"import sys, parley.engines.{name}; print({heavy} & {{*sys.modules}})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"
+
+
+async def test_the_sound_is_passed_on_as_it_comes(
+    server: LLMServer, voice: OpenAISynthesizer
+) -> None:
+    server.script(slowly(wav_bytes(PCM16 * 4, 24_000), "audio/wav", pieces=16, pause_s=0.04))
+    times: list[float] = []
+    sound = b""
+    async with voice.stream("Hello.") as pieces:
+        began_s = trio.current_time()
+        async for piece in pieces:
+            times.append(trio.current_time() - began_s)
+            sound += piece.pcm16
+            assert piece.rate_hz == 24_000
+    assert sound == PCM16 * 4
+    assert len(times) >= 4
+    assert times[0] < times[-1] / 2
+
+
+async def test_a_stream_that_is_left_closes_its_connection(
+    server: LLMServer, voice: OpenAISynthesizer
+) -> None:
+    server.script(slowly(wav_bytes(PCM16 * 50, 24_000), "audio/wav", pieces=200, pause_s=0.05))
+    async with voice.stream("Hello.") as pieces:
+        assert (await anext(pieces)).pcm16
+    await server.all_closed()
+
+
+async def test_where_nothing_can_be_said_nobody_is_asked(
+    server: LLMServer, voice: OpenAISynthesizer
+) -> None:
+    async with voice.stream(" ... ") as pieces:
+        assert [piece async for piece in pieces] == []
+    assert server.requests == []
