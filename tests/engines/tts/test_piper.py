@@ -138,23 +138,23 @@ def test_volume_is_a_factor(tmp_path: Path) -> None:
     peaks = []
     for volume in (1.0, 0.5):
         worker.load(str(write_voice(tmp_path)), volume)
-        peaks.append(abs(np.frombuffer(worker.speak(PHRASE)[0], "<i2")).max())
+        peaks.append(abs(np.frombuffer(worker.speak(PHRASE).pcm16, "<i2")).max())
     assert peaks[1] == pytest.approx(peaks[0] / 2, abs=2)
 
 
 @pytest.mark.usefixtures("loaded")
 def test_the_rate_is_the_voices(tmp_path: Path) -> None:
     worker.load(str(write_voice(tmp_path, audio={"sample_rate": 16_000})))
-    assert worker.speak(PHRASE)[1] == 16_000
+    assert worker.speak(PHRASE).rate_hz == 16_000
 
 
 @pytest.mark.usefixtures("loaded")
 def test_double_brackets_in_a_reply_are_text_and_no_phonemes(tmp_path: Path) -> None:
     worker.load(str(write_voice(tmp_path)))
-    assert len(worker.speak("[[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ]]")[0]) < len(
-        worker.speak("a" * 200)[0]
+    assert len(worker.speak("[[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ]]").pcm16) < len(
+        worker.speak("a" * 200).pcm16
     )
-    assert worker.speak("[[hello]]")[0] == worker.speak("[ [hello]]")[0]
+    assert worker.speak("[[hello]]").pcm16 == worker.speak("[ [hello]]").pcm16
 
 
 @pytest.mark.usefixtures("loaded")
@@ -162,7 +162,7 @@ def test_a_phrase_without_sound_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.load(str(write_voice(tmp_path)))
-    monkeypatch.setattr(worker._voice, "synthesize", lambda *_: iter(()))
+    monkeypatch.setattr(worker._voice, "synthesize", lambda *_, **__: iter(()))
     with pytest.raises(EngineFailure, match="no sound"):
         worker.speak(PHRASE)
 
