@@ -8,7 +8,7 @@ other with as few differences as there can be. Where a word's row begins, the wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ CELLS_MAX = 4_000_000
 _SPACE = " "
 _NO_SOUND = frozenset(" .,:;!?'\"()-\u2013—…«»“”¡¿^$_\n")
 """What stands for a pause, or for nothing."""
-_LEFT_OUT = frozenset("ˈˌː^$_ʲ\u0303\u0329")
+_STRESS = frozenset("ˈˌ")
+_LEFT_OUT = _STRESS | frozenset("\u02d0^$_ʲ\u0303\u0329")
 """Of no use when rows are compared: stress, length, and a voice's own beginnings and ends."""
 
 _GAP, _OTHER, _OTHER_KIND = 2, 3, 6
@@ -55,7 +56,7 @@ def from_phonemes(
             expected.append(_SPACE)
         begins.append(len(expected))
         expected.extend(p for p in phonemes_of(text[start:end]) if p not in _LEFT_OUT)
-    told = [sound for sound in sounds if sound.phoneme not in _LEFT_OUT]
+    told = list(_told(sounds))
     if not expected or not told or len(expected) * len(told) > CELLS_MAX:
         return ()
     place = _places(expected, [sound.phoneme for sound in told])
@@ -70,6 +71,17 @@ def from_phonemes(
         if at < len(told) and 0 <= told[at].start_s <= total_s:
             known[number] = told[at].start_s
     return from_starts(text, words, known, total_s)
+
+
+def _told(sounds: Iterable[Sound]) -> Iterator[Sound]:
+    """Those that rows are compared by. One with a mark of stress before it begins with that."""
+    stressed: Sound | None = None
+    for sound in sounds:
+        if sound.phoneme in _STRESS:
+            stressed = stressed or sound
+        elif sound.phoneme not in _LEFT_OUT:
+            yield Sound(sound.phoneme, (stressed or sound).start_s)
+            stressed = None
 
 
 def _places(expected: Sequence[str], told: Sequence[str]) -> list[int]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..failures import EngineFailure, EngineUnavailable
 from .interface import Speech
@@ -82,37 +84,52 @@ def speak(text: str) -> Speech:
     # Piper takes what stands in [[double brackets]] for phonemes. A reply's are meant as text.
     plain = text.replace("[[", "[ [")
     rate_hz = _voice.config.sample_rate
-    pcm16, sounds, heard = bytearray(), [], False
+    pcm16, sounds, known, heard = bytearray(), [], False, False
     for chunk in _voice.synthesize(plain, _synthesis, include_alignments=True):
         row = checked(chunk.audio_float_array)
-        sounds.extend(_sounds(chunk, len(row), len(pcm16) // 2))
-        heard = heard or not silent(row)
+        told, sure = _sounds(chunk, len(row))
+        before_s = len(pcm16) / 2 / rate_hz
+        sounds += [replace(one, start_s=before_s + one.start_s) for one in told]
+        known, heard = known or sure, heard or not silent(row)
         pcm16 += chunk.audio_int16_bytes
     if not heard:
         if to_be_heard(text):
             raise EngineFailure("the voice made no sound of this phrase", retryable=False)
         return Speech(pcm16=b"", rate_hz=rate_hz)
     total_s = len(pcm16) / 2 / rate_hz
-    words = from_phonemes(text, sounds, total_s, _phonemes_alone)
+    words = from_phonemes(text, sounds, total_s, _phonemes_alone) if known else ()
     return Speech(pcm16=bytes(pcm16), rate_hz=rate_hz, words=words)
 
 
-def _sounds(chunk: Any, samples: int, before: int) -> list[Sound]:
-    """The phonemes of a sentence that follows `before` samples. Empty where the model tells no
-    lengths, or some that make no sense. Raises EngineFailure where the sound ends before they do.
-    """
-    lengths = [int(one.num_samples) for one in chunk.phoneme_alignments or ()]
-    whole = sum(lengths)
-    if whole <= 0 or min(lengths) < 0 or whole < WHOLE * samples:
-        return []
-    if samples < WHOLE * whole:
-        raise EngineFailure(f"the voice gave {samples} samples of a sentence of {whole}")
-    begins = accumulate(lengths, initial=0)
-    scale = samples / whole
-    return [
-        Sound(one.phoneme, (before + at * scale) / chunk.sample_rate)
-        for one, at in zip(chunk.phoneme_alignments, begins, strict=False)
-    ]
+def _sounds(chunk: Any, samples: int) -> tuple[list[Sound], bool]:
+    """The phonemes of a sentence that is so many samples long, and whether their times are known;
+    where they are not, they are taken for equally long. Raises EngineFailure where the sound ends
+    before they do."""
+    lengths = chunk.phoneme_id_samples
+    known = (
+        lengths is not None
+        and lengths.shape == (len(chunk.phoneme_ids),)
+        and lengths.min() >= 0
+        and lengths.sum() >= WHOLE * samples
+    )
+    if known and samples < WHOLE * lengths.sum():
+        raise EngineFailure(f"the voice gave {samples} samples of a sentence of {lengths.sum()}")
+    if not known:
+        lengths = np.ones(len(chunk.phoneme_ids))
+    begins = (np.cumsum(lengths) - lengths) * (samples / chunk.sample_rate / lengths.sum())
+    return [Sound(phoneme, float(begins[at])) for phoneme, at in _placed(chunk)], known
+
+
+def _placed(chunk: Any) -> Iterator[tuple[str, int]]:
+    """Each phoneme that the voice has, and the place of its first id: there may be several, and one
+    for a pause before or behind. So each is looked for behind the one before."""
+    at = 0
+    for phoneme in chunk.phonemes:
+        ids = _voice.config.phoneme_id_map.get(phoneme)
+        if ids:
+            at = chunk.phoneme_ids.index(ids[0], at)
+            yield phoneme, at
+            at += len(ids)
 
 
 @lru_cache(maxsize=4096)
