@@ -200,8 +200,8 @@ async def _by_espeak(orders: Sequence[_Order], voice: str) -> list[Sound]:
         await nursery.start(lane.run)
         for order in orders:
             with trio.fail_after(60):
-                pcm16, rate_hz = await lane.call(pyttsx3_worker.speak, _text(order.said))
-            sounds.append(_resampled(Wav(pcm16, rate_hz)))
+                speech = await lane.call(pyttsx3_worker.speak, _text(order.said))
+            sounds.append(_resampled(Wav(speech.pcm16, speech.rate_hz)))
         nursery.cancel_scope.cancel()
     return sounds
 

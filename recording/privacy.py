@@ -40,6 +40,8 @@ class Privacy:
             data["text"] = self._frame(data["text"])
             data |= {key: self._value(key, data[key]) for key in data if key != "text"}
         elif entry.kind != "detector":
+            if not self.text:
+                data.pop("words", None)  # the lengths of words give a text away
             data = self._value("", data)
         return replace(entry, data=data, audio=entry.audio if self.audio else None)
 

@@ -22,7 +22,7 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import ForgetLater, SayLater, Wish
-from ..engines.tts.interface import Speech
+from ..engines.tts.interface import Speech, WordTime
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -258,7 +258,11 @@ class _Synthesizer:
 
     async def speak(self, text: str) -> Speech:
         entry = await self._script.answer("tts.speak")
-        return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"])
+        words = tuple(
+            WordTime(start=start, end=end, start_s=start_s, end_s=end_s)
+            for start, end, start_s, end_s in entry.data.get("words", ())
+        )
+        return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"], words=words)
 
 
 async def replay(

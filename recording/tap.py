@@ -10,7 +10,7 @@ import functools
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from typing import Any, TypeVar
 
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
@@ -85,6 +85,14 @@ def _token(token: str | Wish | None) -> Data:
         return {"token": token}
     kind = "say" if isinstance(token, SayLater) else "forget"
     return {"token": "", kind: asdict(token)}
+
+
+def _spoken(text: str, speech: Speech) -> Data:
+    """The words' times as rows of four numbers, where there are any."""
+    said: dict[str, Any] = {"said": text, "rate_hz": speech.rate_hz}
+    if speech.words:
+        said["words"] = [list(astuple(word)) for word in speech.words]
+    return said
 
 
 def _failure(failure: EngineFailure) -> Data:
@@ -263,7 +271,7 @@ class TappedSynthesizer:
         return await self._tap.outcome(
             self._tap.name("tts.speak"),
             functools.partial(self._inner.speak, text),
-            lambda speech: ({"said": text, "rate_hz": speech.rate_hz}, speech.pcm16),
+            lambda speech: (_spoken(text, speech), speech.pcm16),
         )
 
 

@@ -15,10 +15,9 @@ from ..failures import EngineUnavailable
 from ..lanes.pool import LanePool, numbered_lanes
 from . import kokoro_worker as worker
 from .interface import Speech
-from .text import speakable
+from .text import speakable_at
 from .voice import Voice
-
-RATE_HZ = 24_000
+from .word_times import moved
 
 SOME_VOICES = ("af_heart", "af_bella", "am_michael", "am_puck", "bf_emma", "bm_george")
 """The model's best English ones, to suggest."""
@@ -38,11 +37,11 @@ class KokoroSynthesizer:
         return KokoroSynthesizer(self._pool, voice)
 
     async def speak(self, text: str) -> Speech:
-        text = speakable(text)
+        text, begins = speakable_at(text)
         if not text:
-            return Speech(pcm16=b"", rate_hz=RATE_HZ)
-        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text, self._voice)
-        return Speech(pcm16=pcm16, rate_hz=rate_hz)
+            return Speech(pcm16=b"", rate_hz=worker.RATE_HZ)
+        speech: Speech = await self._pool.pick().call(worker.speak, text, self._voice)
+        return moved(speech, begins)
 
 
 def missing(speaking: Speaking) -> str | None:

@@ -15,8 +15,9 @@ from ..failures import EngineUnavailable
 from ..lanes.pool import LanePool, numbered_lanes
 from . import piper_worker as worker
 from .interface import Speech
-from .text import speakable
+from .text import speakable_at
 from .voice import Voice
+from .word_times import moved
 
 SILENT_RATE_HZ = 22_050
 """What empty speech says its rate is: that of most voices, so that nobody resamples nothing."""
@@ -48,11 +49,11 @@ class PiperSynthesizer:
         self._pool = pool
 
     async def speak(self, text: str) -> Speech:
-        text = speakable(text)
+        text, begins = speakable_at(text)
         if not text:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
-        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text)
-        return Speech(pcm16=pcm16, rate_hz=rate_hz)
+        speech: Speech = await self._pool.pick().call(worker.speak, text)
+        return moved(speech, begins)
 
 
 def opened(speaking: Speaking, path: str | None) -> Voice:

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..failures import EngineFailure, EngineUnavailable
+from .interface import Speech
+from .onnx_session import Node, open_session
+from .phoneme_times import Sound, from_phonemes
+from .samples import checked, silent
+from .text import to_be_heard
 
 PHONEMES_INSIDE = ("espeak", "text")
 """Kinds of phonemes that Piper makes of text by itself. For others (Chinese, Japanese, Thai,
 Hebrew) it wants further packages, or downloads a model."""
+
+WHOLE = 0.9
+"""A sentence's sound is as long as its phonemes are together. With less than this share of it a
+part of it is missing."""
 
 RATES_HZ = range(8000, 48_001)
 
@@ -53,7 +66,9 @@ def load(path: str, volume: float = 1.0) -> None:
         )
     if config.sample_rate not in RATES_HZ:
         raise EngineUnavailable(f"{settings} has a sample rate of {config.sample_rate!r} Hz")
-    _voice = PiperVoice(config=config, session=_session(model))
+    with open_session(model, _lengths) as opened:
+        _voice = PiperVoice(config=config, session=opened.session)
+    _phonemes_alone.cache_clear()
     _synthesis = SynthesisConfig(volume=volume)
     try:
         speak("Ready.")
@@ -63,14 +78,64 @@ def load(path: str, volume: float = 1.0) -> None:
         ) from None
 
 
-def speak(text: str) -> tuple[bytes, int]:
-    """PCM16 mono and its rate in Hz. Raises EngineFailure where the voice gives no sound."""
+def speak(text: str) -> Speech:
+    """Speak `text`, with the times of its words where the model tells how long its phonemes are.
+    Empty where the voice makes a pause of signs alone. Raises EngineFailure."""
     # Piper takes what stands in [[double brackets]] for phonemes. A reply's are meant as text.
     plain = text.replace("[[", "[ [")
-    pcm16 = b"".join(chunk.audio_int16_bytes for chunk in _voice.synthesize(plain, _synthesis))
-    if not pcm16:
-        raise EngineFailure("the voice made no sound of this phrase", retryable=False)
-    return pcm16, _voice.config.sample_rate
+    rate_hz = _voice.config.sample_rate
+    pcm16, sounds, known, heard = bytearray(), [], False, False
+    for chunk in _voice.synthesize(plain, _synthesis, include_alignments=True):
+        row = checked(chunk.audio_float_array)
+        told, sure = _sounds(chunk, len(row))
+        before_s = len(pcm16) / 2 / rate_hz
+        sounds += [replace(one, start_s=before_s + one.start_s) for one in told]
+        known, heard = known or sure, heard or not silent(row)
+        pcm16 += chunk.audio_int16_bytes
+    if not heard:
+        if to_be_heard(text):
+            raise EngineFailure("the voice made no sound of this phrase", retryable=False)
+        return Speech(pcm16=b"", rate_hz=rate_hz)
+    total_s = len(pcm16) / 2 / rate_hz
+    words = from_phonemes(text, sounds, total_s, _phonemes_alone) if known else ()
+    return Speech(pcm16=bytes(pcm16), rate_hz=rate_hz, words=words)
+
+
+def _sounds(chunk: Any, samples: int) -> tuple[list[Sound], bool]:
+    """The phonemes of a sentence that is so many samples long, and whether their times are known;
+    where they are not, they are taken for equally long. Raises EngineFailure where the sound ends
+    before they do."""
+    lengths = chunk.phoneme_id_samples
+    known = (
+        lengths is not None
+        and lengths.shape == (len(chunk.phoneme_ids),)
+        and lengths.min() >= 0
+        and lengths.sum() >= WHOLE * samples
+    )
+    if known and samples < WHOLE * lengths.sum():
+        raise EngineFailure(f"the voice gave {samples} samples of a sentence of {lengths.sum()}")
+    if not known:
+        lengths = np.ones(len(chunk.phoneme_ids))
+    begins = (np.cumsum(lengths) - lengths) * (samples / chunk.sample_rate / lengths.sum())
+    return [Sound(phoneme, float(begins[at])) for phoneme, at in _placed(chunk)], known
+
+
+def _placed(chunk: Any) -> Iterator[tuple[str, int]]:
+    """Each phoneme that the voice has, and the place of its first id: there may be several, and one
+    for a pause before or behind. So each is looked for behind the one before."""
+    at = 0
+    for phoneme in chunk.phonemes:
+        ids = _voice.config.phoneme_id_map.get(phoneme)
+        if ids:
+            at = chunk.phoneme_ids.index(ids[0], at)
+            yield phoneme, at
+            at += len(ids)
+
+
+@lru_cache(maxsize=4096)
+def _phonemes_alone(word: str) -> tuple[str, ...]:
+    sentences = _voice.phonemize(word.replace("[[", "[ ["))
+    return tuple(phoneme for sentence in sentences for phoneme in sentence)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,19 +150,7 @@ def _read(path: Path) -> dict[str, Any]:
     return told
 
 
-def _session(model: Path) -> Any:
-    import onnxruntime  # type: ignore[import-untyped]
-
-    options = onnxruntime.SessionOptions()
-    # Half the cores: the recognizers have work at the same time. And no spinning between calls.
-    options.intra_op_num_threads = max(1, (os.cpu_count() or 1) // 2)
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # fatal only; the rest would go to stderr past our logs
-    try:
-        return onnxruntime.InferenceSession(
-            str(model), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its own exceptions have no common class
-        reason = str(error).splitlines()[0]
-        raise EngineUnavailable(f"{model} cannot be loaded as an ONNX model ({reason})") from None
+def _lengths(nodes: Sequence[Node]) -> str | None:
+    """Piper's models round up how long each phoneme lasts, and nothing else."""
+    found = [output for node in nodes if node.kind == "Ceil" for output in node.outputs]
+    return found[0] if len(found) == 1 else None

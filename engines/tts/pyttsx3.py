@@ -10,8 +10,9 @@ from ..lanes.pool import LanePool, numbered_lanes
 from . import pyttsx3_worker as worker
 from .espeak_languages import voice_of
 from .interface import Speech
-from .text import speakable
+from .text import speakable_at
 from .voice import Voice
+from .word_times import moved
 
 SILENT_RATE_HZ = 22_050
 """What empty speech says its rate is: espeak's own, so that nobody resamples nothing."""
@@ -41,11 +42,11 @@ class Pyttsx3Synthesizer:
         return Pyttsx3Synthesizer(self._pool, voice)
 
     async def speak(self, text: str) -> Speech:
-        text = speakable(text)
+        text, begins = speakable_at(text)
         if not text:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
-        pcm16, rate_hz = await self._pool.pick().call(worker.speak, text, self._voice)
-        return Speech(pcm16=pcm16, rate_hz=rate_hz or SILENT_RATE_HZ)
+        speech: Speech = await self._pool.pick().call(worker.speak, text, self._voice)
+        return moved(speech, begins)
 
 
 def opened(speaking: Speaking) -> Voice:

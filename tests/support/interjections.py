@@ -94,7 +94,7 @@ def _speak(wanted: Sequence[Take]) -> list[bytes]:
     for take in wanted:
         worker._choose_voice(driver, take.voice)
         driver.setProperty("rate", take.rate_wpm)
-        spoken.append(worker.speak(SPOKEN.get(take.text, take.text))[0])
+        spoken.append(worker.speak(SPOKEN.get(take.text, take.text)).pcm16)
     return spoken
 
 

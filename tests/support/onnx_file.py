@@ -13,13 +13,13 @@ Value = tuple[str, int, Sequence[int | str]]
 
 
 def model(
-    nodes: Sequence[bytes], constants: Sequence[bytes], inputs: Sequence[Value], output: Value
+    nodes: Sequence[bytes], constants: Sequence[bytes], inputs: Sequence[Value], *outputs: Value
 ) -> bytes:
     """A model with operators of version 13."""
     graph = b"".join(field(1, one) for one in nodes) + field(2, b"graph")
     graph += b"".join(field(5, constant) for constant in constants)
     graph += b"".join(field(11, _value(*value)) for value in inputs)
-    graph += field(12, _value(*output))
+    graph += b"".join(field(12, _value(*value)) for value in outputs)
     opset = field(1, b"") + number(2, 13)
     return number(1, 8) + field(7, graph) + field(8, opset)
 

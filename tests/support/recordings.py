@@ -66,9 +66,9 @@ class EspeakSynthesizer:
         self._delay_s = delay_s
 
     async def speak(self, text: str) -> Speech:
-        pcm16, rate_hz = pyttsx3_worker.speak(text)
+        speech = pyttsx3_worker.speak(text)
         await trio.sleep(self._delay_s)
-        return Speech(pcm16=pcm16, rate_hz=rate_hz)
+        return speech
 
 
 def _growing(text: str, *, slips: Mapping[int, str] | None = None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from parley.config import Settings
 from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.lanes.supervisor import LanesSupervisor
 from parley.engines.room import open_engine_room
+from parley.engines.tts import kokoro_worker as worker
 from parley.engines.tts.catalogue import HERE, known_voices
 from parley.engines.tts.interface import ManyVoices
 from parley.engines.tts.kokoro import missing
 from parley.engines.tts.open import open_voice
-from support.tiny_kokoro import write_kokoro
+from support.tiny_kokoro import HOP, write_kokoro
 
 pytest.importorskip("kokoro_onnx")
 
@@ -60,6 +62,83 @@ async def test_it_speaks_by_the_voice_that_is_set_and_by_any_other_of_the_file(
             await synthesizer.with_voice("zf_nobody").speak("Hello.")
         assert (await synthesizer.speak("Still here.")).pcm16
         assert (await synthesizer.speak(" ... ")).pcm16 == b""
+
+
+async def test_words_have_the_times_of_their_phonemes_where_the_model_has_them(
+    tmp_path: Path,
+) -> None:
+    text = "  Hello there, you."
+    (tmp_path / "plain").mkdir()
+    async with speaking(settings(*write_kokoro(tmp_path / "plain"))) as synthesizer:
+        plain = await synthesizer.speak(text)
+    async with speaking(settings(*write_kokoro(tmp_path, lengths=True))) as synthesizer:
+        speech = await synthesizer.speak(text)
+        british = await synthesizer.with_voice("bm_george").speak(text)
+    assert (plain.words, plain.pcm16) == ((), speech.pcm16)
+    assert [text[word.start : word.end] for word in speech.words] == ["Hello", "there,", "you."]
+    # Those of "Hello" with its stress, and a space: 7 phonemes of HOP samples.
+    assert speech.words[1].start_s - speech.words[0].start_s == pytest.approx(
+        7 * HOP / worker.RATE_HZ, abs=1e-3
+    )
+    assert len(british.words) == 3
+
+
+class Session:
+    """A model that gives just this."""
+
+    def __init__(self, *outputs: object) -> None:
+        self._outputs = [np.asarray(output, np.float32) for output in outputs]
+
+    def run(self, names: None, inputs: object) -> list[Any]:
+        return self._outputs
+
+
+def load(folder: Path, monkeypatch: pytest.MonkeyPatch, *, lengths: bool = False) -> None:
+    """In this process; the worker's module is as it was, afterwards."""
+    for name in ("_kokoro", "_voice", "_volume"):
+        monkeypatch.setattr(worker, name, getattr(worker, name))
+    model, voices = write_kokoro(folder, lengths=lengths)
+    worker.load(str(model), str(voices), "af_heart")
+
+
+WAVE = np.sin(np.arange(24_000) / 9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("samples", "problem"),
+    [
+        (np.full(24_000, np.nan), "samples up to nan|no sound"),
+        (WAVE * 20_000, "samples up to"),
+        (np.zeros(24_000), "no sound"),
+        (np.zeros(0), "no sound|zero-size|cannot say|division by zero"),
+    ],
+)
+def test_what_is_no_sound_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: Any, problem: str
+) -> None:
+    load(tmp_path, monkeypatch)
+    worker._kokoro.sess = Session(samples)
+    with pytest.raises(Exception, match=problem):
+        worker.speak("Hello there.")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("length", [0.0, -1.0, np.nan, 1e30])
+def test_lengths_that_make_no_sense_break_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: float
+) -> None:
+    load(tmp_path, monkeypatch, lengths=True)
+    plain = worker.speak("Hello there.")
+    tokens = len(worker._kokoro.tokenizer.phonemize("Hello there.")) + 2
+    for lengths in (np.full(tokens, length), np.full(2, length)):
+        worker._kokoro.sess = Session(WAVE, lengths)
+        speech = worker.speak("Hello there.")
+        assert speech.pcm16
+        moments = [moment for word in speech.words for moment in (word.start_s, word.end_s)]
+        assert moments == sorted(moments)
+        assert all(0 <= moment <= speech.duration_s + 1e-3 for moment in moments)
+    assert plain.words
 
 
 @pytest.mark.parametrize(

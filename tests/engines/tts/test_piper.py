@@ -138,23 +138,23 @@ def test_volume_is_a_factor(tmp_path: Path) -> None:
     peaks = []
     for volume in (1.0, 0.5):
         worker.load(str(write_voice(tmp_path)), volume)
-        peaks.append(abs(np.frombuffer(worker.speak(PHRASE)[0], "<i2")).max())
+        peaks.append(abs(np.frombuffer(worker.speak(PHRASE).pcm16, "<i2")).max())
     assert peaks[1] == pytest.approx(peaks[0] / 2, abs=2)
 
 
 @pytest.mark.usefixtures("loaded")
 def test_the_rate_is_the_voices(tmp_path: Path) -> None:
     worker.load(str(write_voice(tmp_path, audio={"sample_rate": 16_000})))
-    assert worker.speak(PHRASE)[1] == 16_000
+    assert worker.speak(PHRASE).rate_hz == 16_000
 
 
 @pytest.mark.usefixtures("loaded")
 def test_double_brackets_in_a_reply_are_text_and_no_phonemes(tmp_path: Path) -> None:
     worker.load(str(write_voice(tmp_path)))
-    assert len(worker.speak("[[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ]]")[0]) < len(
-        worker.speak("a" * 200)[0]
+    assert len(worker.speak("[[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ]]").pcm16) < len(
+        worker.speak("a" * 200).pcm16
     )
-    assert worker.speak("[[hello]]")[0] == worker.speak("[ [hello]]")[0]
+    assert worker.speak("[[hello]]").pcm16 == worker.speak("[ [hello]]").pcm16
 
 
 @pytest.mark.usefixtures("loaded")
@@ -162,9 +162,142 @@ def test_a_phrase_without_sound_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.load(str(write_voice(tmp_path)))
-    monkeypatch.setattr(worker._voice, "synthesize", lambda *_: iter(()))
+    monkeypatch.setattr(worker._voice, "synthesize", lambda *_, **__: iter(()))
     with pytest.raises(EngineFailure, match="no sound"):
         worker.speak(PHRASE)
+
+
+PARTS = "The end of the road. See [[it]] — 10:30 now."
+
+
+def told(text: str) -> list[tuple[str, float]]:
+    return [(text[w.start : w.end], w.start_s) for w in worker.speak(text).words]
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("lengths", ["inside", "told"])
+def test_words_have_the_times_of_their_phonemes(tmp_path: Path, lengths: str) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    plain = worker.speak(PARTS)
+    worker.load(str(write_voice(tmp_path, lengths=lengths)))
+    speech = worker.speak(PARTS)
+    assert (plain.words, plain.pcm16) == ((), speech.pcm16)
+    assert speech.words[-1].end_s == pytest.approx(speech.duration_s, abs=1e-4)
+    times = told(PARTS)
+    assert [word for word, _ in times] == PARTS.replace(" —", "").split()
+    # Each id lasts HOP samples, and each phoneme has a pause behind it. "the" has two
+    # phonemes, one that this voice does not have, and a space, behind a beginning.
+    assert [start_s for _, start_s in times[:2]] == pytest.approx(
+        [2 * HOP / RATE_HZ, 8 * HOP / RATE_HZ], abs=1e-4
+    )
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_sentence_without_lengths_leaves_the_others_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.load(str(write_voice(tmp_path, lengths="inside")))
+    whole = told(PARTS)
+    synthesize = worker._voice.synthesize
+
+    def without(*given: Any, **named: Any) -> Iterator[Any]:
+        for number, chunk in enumerate(synthesize(*given, **named)):
+            if number == 0:
+                chunk.phoneme_id_samples = None
+            yield chunk
+
+    monkeypatch.setattr(worker._voice, "synthesize", without)
+    times = told(PARTS)
+    assert times[5:] == whole[5:]
+    assert [word for word, _ in times] == [word for word, _ in whole]
+    assert [at for _, at in times] == pytest.approx([at for _, at in whole], abs=0.03)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_voice_whose_phonemes_are_letters_knows_its_words_too(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path, lengths="inside", phoneme_type="text")))
+    times = told("one two three")
+    assert [word for word, _ in times] == ["one", "two", "three"]
+    assert [start_s for _, start_s in times] == pytest.approx(
+        [HOP * 2 * count / RATE_HZ for count in (1, 5, 9)], abs=1e-4
+    )
+
+
+class Session:
+    """A model that gives just this."""
+
+    def __init__(self, *outputs: object) -> None:
+        self._outputs = [np.asarray(output, np.float32) for output in outputs]
+
+    def run(self, names: None, inputs: object) -> list[Any]:
+        return self._outputs
+
+
+WAVE = np.sin(np.arange(4096) / 9)
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ([np.full(9, np.nan)], "samples up to nan"),
+        ([[0.1, np.inf]], "samples up to nan"),
+        ([[WAVE, WAVE]], "sound of 2 x 4096, not of one channel"),
+        ([0.5], "sound of a single number"),
+        ([np.zeros(4096)], "no sound of this phrase"),
+        ([np.zeros((1, 0))], "no sound of this phrase|zero-size"),
+    ],
+)
+def test_what_is_no_sound_is_a_failure(tmp_path: Path, outputs: list[Any], words: str) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    worker._voice.session = Session(*outputs)
+    with pytest.raises((EngineFailure, ValueError), match=words):  # its lane makes it a failure
+        worker.speak("hello")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_what_is_too_loud_is_brought_down(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    worker._voice.session = Session(WAVE * 20_000)
+    assert abs(np.frombuffer(worker.speak("hello").pcm16, "<i2")).max() == 32767
+
+
+@pytest.mark.usefixtures("loaded")
+def test_half_a_sentence_is_a_failure_where_its_length_is_known(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    ids = len(worker._voice.phonemes_to_ids(worker._voice.phonemize("hello")[0]))
+    worker._voice.session = Session(WAVE[: 256 * ids // 2], np.ones(ids))
+    with pytest.raises(EngineFailure, match=rf"gave {128 * ids} samples of a sentence of"):
+        worker.speak("hello")
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("length", [0.0, -1.0, 1e-3, np.nan, 1e30])
+def test_lengths_that_make_no_sense_make_no_words(tmp_path: Path, length: float) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    ids = len(worker._voice.phonemes_to_ids(worker._voice.phonemize("hello")[0]))
+    for lengths in (np.full(ids, length), np.full(ids + 1, length), np.ones((2, ids))):
+        worker._voice.session = Session(np.resize(WAVE, 256 * ids), lengths)
+        speech = worker.speak("hello")
+        assert (len(speech.pcm16), speech.words) == (512 * ids, ())
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_pause_of_signs_alone_is_no_failure(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    worker._voice.session = Session(np.zeros(4096))
+    assert worker.speak("|").pcm16 == b""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("piper")
+async def test_words_stand_in_the_text_that_was_given(tmp_path: Path) -> None:
+    async with a_lane(loader(str(write_voice(tmp_path, lengths="inside")))) as lane:
+        text = " \n\0 Hello\x07 there. \n"
+        speech = await PiperSynthesizer(LanePool([lane])).speak(text)
+        assert [text[word.start : word.end] for word in speech.words] == ["Hello", "there."]
 
 
 @pytest.mark.usefixtures("loaded")

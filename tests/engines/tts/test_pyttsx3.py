@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from parley.engines.lanes.pool import LanePool
 from parley.engines.tts import pyttsx3_worker as worker
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.pyttsx3 import SILENT_RATE_HZ, Pyttsx3Synthesizer, loader
-from parley.engines.tts.text import speakable
+from parley.engines.tts.text import speakable, speakable_at
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,17 @@ from parley.engines.tts.text import speakable
 )
 def test_text_is_cleaned_and_the_unpronounceable_is_empty(text: str, expected: str) -> None:
     assert speakable(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"), [("Hi.", 0), ("  Hi.  ", 2), ("\0\n Hi\x07.", 3), (" ... ", 0), ("", 0)]
+)
+def test_each_of_its_characters_stands_for_one_of_the_text(text: str, begins: int) -> None:
+    spoken, at = speakable_at(text)
+    assert at == begins
+    assert spoken == speakable(text)
+    for offset, character in enumerate(spoken):
+        assert character in (text[at + offset], " ")
 
 
 async def test_nothing_to_say_needs_no_engine() -> None:
@@ -83,6 +98,115 @@ async def test_a_lane_speaks_whatever_comes(capfd: pytest.CaptureFixture[str]) -
             assert again.duration_s == pytest.approx(speech.duration_s, abs=0.05)
         assert lane.generation == 1
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+async def test_each_word_has_its_time_in_the_text_that_was_given() -> None:
+    said = "It costs $1,250,000.50 at the end of May, naïve 😀 Grüße | say I.e. so."
+    text = " \n\0 " + said.replace(" at", " — at").replace("end ", "end\x07") + "\n"
+    async with a_lane(Lane("tts", loader())) as lane:
+        speech = await Pyttsx3Synthesizer(LanePool([lane])).speak(text)
+    words = speech.words
+    assert [text[word.start : word.end] for word in words] == said.split()
+    assert words[0].start_s == 0
+    assert words[-1].end_s == pytest.approx(speech.duration_s, abs=1e-4)
+    assert all(one.end_s == other.start_s for one, other in pairwise(words))
+    lengths_s = {text[word.start : word.end]: word.end_s - word.start_s for word in words}
+    assert lengths_s["$1,250,000.50"] > 2
+    assert 0.05 < lengths_s["the"] < 0.4
+    # Behind the pause at its beginning the last word sounds.
+    samples = np.abs(np.frombuffer(speech.pcm16, "<i2").astype(int))
+    begin = int(words[-1].start_s * speech.rate_hz)
+    assert samples[begin : begin + 4000].max() > 3000
+
+
+@pytest.mark.slow
+async def test_signs_that_espeak_says_nothing_of_are_a_pause_and_a_letter_is_a_failure() -> None:
+    async with a_lane(Lane("tts", loader())) as lane:
+        synthesizer = Pyttsx3Synthesizer(LanePool([lane]))
+        assert (await synthesizer.speak("|")).pcm16 == b""
+        with pytest.raises(EngineFailure, match="no sound of this phrase"):
+            await synthesizer.speak("\u0967")  # a digit that this voice does not know
+        assert (await synthesizer.speak("Still here.")).pcm16
+        assert lane.generation == 1
+
+
+class Espeak:
+    """pyttsx3's door to the library, with what it is made to tell."""
+
+    EVENT_LIST_TERMINATED, EVENT_WORD, EE_OK, ENDPAUSE, CHARS_UTF8 = 0, 1, 0, 0x1000, 1
+
+    def __init__(self, told: Sequence[tuple[int, Sequence[object]]], result: int = 0) -> None:
+        self._told = told
+        self._result = result
+
+    def SetSynthCallback(self, callback: Callable[..., int]) -> None:  # noqa: N802
+        self._callback = callback
+
+    def Synth(self, text: bytes, *, flags: int) -> int:  # noqa: N802
+        for samples, events in self._told:
+            wav = (ctypes.c_short * max(1, samples))(*[1000] * samples)
+            self._callback(wav, samples, [*events, event(0)])
+        return self._result
+
+
+def event(kind: int, position: int = 0, sample: int = 0, number: int = 0) -> object:
+    named = SimpleNamespace(number=number)
+    return SimpleNamespace(type=kind, text_position=position, sample=sample, id=named)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has the worker speak through an Espeak, with an engine that needs no setting."""
+
+    def tell(*said: tuple[int, Sequence[object]], result: int = 0) -> None:
+        espeak = Espeak(said, result)
+        engine = SimpleNamespace(proxy=SimpleNamespace(_driver=None))
+        monkeypatch.setattr(worker, "_espeak", lambda: espeak)
+        monkeypatch.setattr(worker, "_engine", engine)
+        for name in ("_own_voice", "_voice_now"):
+            monkeypatch.setattr(worker, name, None)
+
+    return tell
+
+
+def test_the_rate_is_the_one_that_espeak_tells(told: Callable[..., None]) -> None:
+    told((8000, [event(8, number=16_000), event(1, 1, 0), event(1, 5, 4000)]), (8000, []))
+    speech = worker.speak("one two")
+    assert (speech.rate_hz, speech.duration_s) == (16_000, 1.0)
+    assert [word.start_s for word in speech.words] == [0.0, 0.25]
+
+
+def test_words_that_come_late_or_behind_the_sound_do_no_harm(told: Callable[..., None]) -> None:
+    events = [event(1, 9, 200), event(1, 1, 0), event(1, 5, 100), event(1, 999, 300)]
+    told((600, events))
+    moments = [word.start_s for word in worker.speak("one two three").words]
+    assert moments == [round(sample / worker.RATE_HZ, 4) for sample in (0, 100, 200)]
+
+
+@pytest.mark.parametrize(
+    ("said", "result", "words"),
+    [
+        ([(500, [event(1, 1, 0), event(5, 8, 900)])], 0, "500 samples of a phrase of 900"),
+        ([(500, [event(1, 1, 0)])], -1, "error -1"),
+        ([], 1, "error 1"),
+        ([], 0, "no sound of this phrase"),
+        ([(0, [event(1, 1, 0)])], 0, "no sound of this phrase"),
+    ],
+)
+def test_half_a_phrase_or_none_is_a_failure(
+    told: Callable[..., None], said: Any, result: int, words: str
+) -> None:
+    told(*said, result=result)
+    with pytest.raises(EngineFailure, match=words):
+        worker.speak("one two")
+
+
+def test_espeak_is_begun_anew_after_half_a_phrase(told: Callable[..., None]) -> None:
+    told((500, [event(5, 8, 900)]))
+    with pytest.raises(EngineFailure):
+        worker.speak("one two")
+    assert worker._engine is None
 
 
 @pytest.mark.slow
