@@ -22,7 +22,7 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import ForgetLater, SayLater, Wish
-from ..engines.tts.interface import Speech, WordTime
+from ..engines.tts.interface import Speech, Synthesizer, WordTime
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -257,12 +257,33 @@ class _Synthesizer:
         self._script = script
 
     async def speak(self, text: str) -> Speech:
-        entry = await self._script.answer("tts.speak")
-        words = tuple(
-            WordTime(start=start, end=end, start_s=start_s, end_s=end_s)
-            for start, end, start_s, end_s in entry.data.get("words", ())
-        )
-        return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"], words=words)
+        return _speech(await self._script.answer("tts.speak"))
+
+
+class _Streams(_Synthesizer):
+    @asynccontextmanager
+    async def stream(self, text: str) -> AsyncIterator[AsyncIterator[Speech]]:
+        await self._script.answer("tts.stream")
+        async with aclosing(self._pieces()) as pieces:
+            yield pieces
+
+    async def _pieces(self) -> AsyncGenerator[Speech, None]:
+        while (entry := await self._script.answer("tts.piece")).data["rate_hz"] is not None:
+            yield _speech(entry)
+
+
+def _speech(entry: Entry) -> Speech:
+    words = tuple(
+        WordTime(start=start, end=end, start_s=start_s, end_s=end_s)
+        for start, end, start_s, end_s in entry.data.get("words", ())
+    )
+    return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"], words=words)
+
+
+def _voice(script: _Script, entries: Sequence[Entry]) -> Synthesizer:
+    """Of the kind that was recorded. Where it never spoke, the kind does not matter."""
+    streams = any(entry.kind == "tts.stream" for entry in entries)
+    return _Streams(script) if streams else _Synthesizer(script)
 
 
 async def replay(
@@ -299,7 +320,7 @@ async def replay(
             detector=detector,
             transcriber=transcriber,
             responder=_Responder(script),
-            synthesizer=_Synthesizer(script),
+            synthesizer=_voice(script, entries),
             turn_end=_TurnEnd(script, turn_end_needs_text) if turn_end else None,
         ),
         settings=settings,

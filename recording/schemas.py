@@ -38,6 +38,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "llm.reply": {"conversation": "array", **_FAILURE},
     "llm.token": {"token": "string|null", "say?": "object", "forget?": "object", **_FAILURE},
     "tts.speak": {"said": "string", "rate_hz": "integer", "words?": "array", **_FAILURE},
+    "tts.stream": {"said": "string", **_FAILURE},
+    "tts.piece": {"rate_hz": "integer|null", "words?": "array", **_FAILURE},
 }
 """Kind of entry to the fields of its data; a "?" may be missing. A failed call has only the
 failure's. A kind that does not stand here may hold anything."""

@@ -17,7 +17,7 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import Responder, SayLater, Wish, warm
-from ..engines.tts.interface import Speech, Synthesizer
+from ..engines.tts.interface import Speech, Streams, Synthesizer
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -88,11 +88,20 @@ def _token(token: str | Wish | None) -> Data:
 
 
 def _spoken(text: str, speech: Speech) -> Data:
+    return {"said": text, **_sound(speech)}
+
+
+def _sound(speech: Speech) -> Data:
     """The words' times as rows of four numbers, where there are any."""
-    said: dict[str, Any] = {"said": text, "rate_hz": speech.rate_hz}
+    said: dict[str, Any] = {"rate_hz": speech.rate_hz}
     if speech.words:
         said["words"] = [list(astuple(word)) for word in speech.words]
     return said
+
+
+def _piece(piece: Speech | None) -> tuple[Data, bytes | None]:
+    """None is the end, which has no rate."""
+    return ({"rate_hz": None}, None) if piece is None else (_sound(piece), piece.pcm16)
 
 
 def _failure(failure: EngineFailure) -> Data:
@@ -275,6 +284,35 @@ class TappedSynthesizer:
         )
 
 
+class TappedStreams(TappedSynthesizer):
+    """The same, of a voice that streams: each piece is let in when it comes."""
+
+    def __init__(self, inner: Streams, tap: Tap) -> None:
+        super().__init__(inner, tap)
+        self._streams = inner
+
+    @asynccontextmanager
+    async def stream(self, text: str) -> AsyncIterator[AsyncIterator[Speech]]:
+        source = self._tap.name("tts.stream")
+        async with AsyncExitStack() as stack:
+            try:
+                pieces = await stack.enter_async_context(self._streams.stream(text))
+            except EngineFailure as failure:
+                await self._tap.let_in(source, _failure(failure))
+                raise
+            await self._tap.let_in(source, {"said": text})
+            yield await stack.enter_async_context(aclosing(self._pieces(pieces)))
+
+    async def _pieces(self, pieces: AsyncIterator[Speech]) -> AsyncGenerator[Speech, None]:
+        while True:
+            piece = await self._tap.outcome(
+                self._tap.name("tts.piece"), functools.partial(anext, pieces, None), _piece
+            )
+            if piece is None:
+                return
+            yield piece
+
+
 def tapped(engines: Engines, tap: Tap) -> Engines:
     """The same engines, with a tap on each. For one session."""
 
@@ -289,6 +327,12 @@ def tapped(engines: Engines, tap: Tap) -> Engines:
         detector=detector,
         transcriber=transcriber,
         responder=TappedResponder(engines.responder, tap),
-        synthesizer=TappedSynthesizer(engines.synthesizer, tap),
+        synthesizer=_tapped_voice(engines.synthesizer, tap),
         turn_end=engines.turn_end and TappedTurnEnd(engines.turn_end, tap),
     )
+
+
+def _tapped_voice(voice: Synthesizer, tap: Tap) -> Synthesizer:
+    if isinstance(voice, Streams):
+        return TappedStreams(voice, tap)
+    return TappedSynthesizer(voice, tap)

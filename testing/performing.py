@@ -19,7 +19,7 @@ from ..conversation.events import Watcher
 from ..engines.asr.scripted import ScriptedTranscriber
 from ..engines.kit import Engines
 from ..engines.llm.scripted import ScriptedResponder
-from ..engines.tts.scripted import ScriptedSynthesizer
+from ..engines.tts.scripted import ScriptedStream, ScriptedSynthesizer
 from ..engines.turn.interface import TurnEndEngine
 from ..engines.turn.scripted import ScriptedTurnEnd
 from ..engines.turn.text import TextTurnEnd
@@ -54,7 +54,8 @@ class Performance:
         self.telemetry = Telemetry()
         self.transcriber = ScriptedTranscriber(scene.words, **scene.asr)
         self.responder = ScriptedResponder(scene.replies, then=scene.reply)
-        self.synthesizer = ScriptedSynthesizer(**scene.tts)
+        voice = ScriptedStream if scene.streams else ScriptedSynthesizer
+        self.synthesizer = voice(**scene.tts)
         engines = self.engines or self._scripted()
         self.server_end, self.client_end = memory_pair(scene.capacity)
         self._tape = MemoryTape()

@@ -63,7 +63,9 @@ class Scene:
     """What the language model answers, after `replies`."""
     replies: Sequence[Sequence[Step]] = ()
     tts: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of the `ScriptedSynthesizer`."""
+    """Arguments of the `ScriptedSynthesizer`, or of the `ScriptedStream`."""
+    streams: bool = False
+    """Whether the voice gives a phrase piece by piece."""
     turn_end: Sequence[float] | Literal["text"] = ()
     """How likely each pause is the end, or "text": the words decide; empty: there is no end-of-turn
     engine."""

@@ -121,6 +121,38 @@ KEPT = (
         words=("set a timer", "and turn the light off please"),
         replies=(_TIMER,),
     ),
+    # What is written is not what is spoken, and the memory holds what was written.
+    replace(
+        _KEPT,
+        name="amounts-interrupted",
+        dialect=IO_SPEECH,
+        reply=(
+            0.1,
+            "It cos",
+            "ts $1,2",
+            "50,000.50 ",
+            "at 10:3",
+            "0 p.m. **to",
+            "day**. ",
+            "Fine?",
+        ),
+    ),
+    # A voice that streams is heard with its first piece, and loses nothing when it is suspended.
+    replace(
+        _KEPT,
+        name="voice-streams",
+        dialect=IO_SPEECH,
+        tts={"delay_s": 0.3, "piece_s": 0.1, "ms_per_char": 40, "knows_words": True},
+        streams=True,
+    ),
+    replace(
+        _KEPT,
+        name="voice-streams-hum",
+        peer=(Send("start"), Say(700, 700 + 600, 20), Say(800, 1200, 20), Wait(4)),
+        words=("turn the light off", ""),
+        tts={"delay_s": 0.3, "piece_s": 0.1, "ms_per_char": 40},
+        streams=True,
+    ),
     # Who goes on is not talked over: the answer is taken back, and the next one waits longer.
     replace(
         _KEPT,

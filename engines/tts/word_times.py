@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ...conversation.text.speakable import pronounceable
 from .interface import Speech, WordTime
-from .text import pronounced
 
 _NO_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Kana and Han, which are written without spaces."""
@@ -34,7 +34,7 @@ Span = tuple[int, int]
 def words_of(text: str) -> list[Span]:
     """Where the words stand that somebody would pronounce, as (start, end)."""
     found = (match.span() for match in _WORD.finditer(text))
-    return [(start, end) for start, end in found if any(map(pronounced, text[start:end]))]
+    return [(start, end) for start, end in found if any(map(pronounceable, text[start:end]))]
 
 
 def from_marks(

@@ -29,8 +29,11 @@ from .timeline import (
 )
 from .words import facts, notes
 
-ROUTINE = frozenset({"partial", "playout", "phrase gap"})
+ROUTINE = frozenset({"partial", "playout", "phrase gap", "more of a phrase"})
 """Deadlines that pass in every conversation: they pace it. The others are what came too late."""
+
+HELD_BACK = frozenset({"llm.reply", "llm.token", "tts.speak", "tts.stream", "tts.piece"})
+"""What a reply is made of that was begun before anybody may know of it."""
 
 LONGEST_S = 3600.0
 """Of recordings that are shown with their sound: half a GB of samples here, 80 MB of page."""
@@ -80,6 +83,8 @@ class _Reader:
     """What came of a reply that nobody may know of yet."""
     _wished: list[str] = field(default_factory=list)
     """What replies asked to be said later."""
+    _coming: str | None = None
+    """The text of a phrase that streams, until its first piece came."""
     _stumbled: bool = False
     """Whether the recognizer failed on the utterance that is open."""
 
@@ -109,6 +114,10 @@ class _Reader:
                 text = str(entry.data.get("said") or "")
                 self._speaks_first(entry, text)
                 self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz)
+            case "tts.stream":
+                self._coming = str(entry.data.get("said") or "")
+            case "tts.piece":
+                self._piece(entry)
             case "deadline":
                 name = entry.source.removeprefix("deadline ").rpartition("#")[0]
                 if name not in ROUTINE:
@@ -120,6 +129,18 @@ class _Reader:
             case "closed":
                 why = f"{entry.data.get('code')} {entry.data.get('reason') or ''}".strip()
                 self._mark(entry, Kind.SERVER, f"closed by the server ({why})")
+
+    def _piece(self, entry: Entry) -> None:
+        """A piece of a phrase that streams."""
+        if not entry.audio:
+            return
+        if self._coming is None:
+            self.replies.more(entry.audio)
+            return
+        text, self._coming = self._coming, None
+        self._speaks_first(entry, text)
+        rate_hz = int(entry.data.get("rate_hz") or HEARING_RATE_HZ)
+        self.replies.spoken(text, entry.at_s, entry.audio, rate_hz)
 
     # A reply that was begun before it was certain that the person had finished
 
@@ -133,7 +154,7 @@ class _Reader:
             self._foreseen = False
             self._early = [entry]
             return True
-        elif self._early and entry.kind in ("llm.reply", "llm.token", "tts.speak"):
+        elif self._early and entry.kind in HELD_BACK:
             self._early.append(entry)
             return True
         return False

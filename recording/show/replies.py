@@ -78,6 +78,14 @@ class Replies:
             entry = LedgerEntry(text, len(pcm16) / 2 / rate_hz)
             self._live.phrases.append(_Spoken(text, at_s, sound, entry))
 
+    def more(self, pcm16: bytes) -> None:
+        """More came of the phrase that is being synthesized."""
+        if self._live and self._live.phrases:
+            phrase = self._live.phrases[-1]
+            sound = phrase.sound
+            phrase.sound = Piece(sound.start_s, sound.pcm16 + pcm16, sound.rate_hz)
+            phrase.entry.duration_s += len(pcm16) / 2 / sound.rate_hz
+
     def sent(self, at_s: float, pcm16: bytes, rate_hz: int) -> None:
         """Reply audio went out."""
         piece = Piece(max(at_s, self._due_s), pcm16, rate_hz)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.conversation.text.speakable import pronounceable
 from parley.engines.tts.interface import Speech, WordTime
-from parley.engines.tts.text import pronounced
 from parley.engines.tts.word_times import from_marks, from_starts, moved, words_of
 
 
@@ -102,7 +102,7 @@ def test_whatever_is_told_words_are_in_order_and_within_the_sound(
 ) -> None:
     words = from_marks(text, marks, 5.0)
     assert not words or [(word.start, word.end) for word in words] == words_of(text)
-    assert all(any(map(pronounced, text[word.start : word.end])) for word in words)
+    assert all(any(map(pronounceable, text[word.start : word.end])) for word in words)
     moments = [moment_s for word in words for moment_s in (word.start_s, word.end_s)]
     assert moments == sorted(moments)
     assert all(0 <= moment_s <= 5.0 for moment_s in moments)
