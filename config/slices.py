@@ -67,8 +67,9 @@ class Transcribing:
 
     `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
     `moonshine_model` is a folder of the user's; None: the model that came in a package.
-    `language` is a code of Whisper's, or "auto"; `beam` and `threads` are Whisper's. What
-    follows `lanes` is the openai engine's; see Answering for the secrets.
+    `language` is a code of Whisper's, or "auto", which chooses from `languages`, or from all where
+    that is empty; `beam` and `threads` are Whisper's. What follows `lanes` is the openai engine's;
+    see Answering for the secrets.
     """
 
     engine: AsrEngine
@@ -77,6 +78,7 @@ class Transcribing:
     may_download: bool
     models_dir: str | None
     language: str
+    languages: tuple[str, ...]
     beam: int
     threads: int
     timeout_s: float
@@ -111,6 +113,7 @@ class Answering:
     first_token_timeout_s: float
     gap_timeout_s: float
     system_prompt: str
+    language_note: bool
     memory_turns: int
     interruption_mark: str
     retries: int
@@ -123,8 +126,9 @@ class Speaking:
 
     `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
     pyttsx3's; `piper_voice` None is the voice that came in a package, in `models_dir`, where the
-    `language` is its own; `kokoro_model` and `kokoro_voices` are paths. `model` and what follows it
-    are the openai engine's; see Answering for the secrets.
+    `language` is its own; `voices` are those of single languages, by code; `kokoro_model` and
+    `kokoro_voices` are paths. `model` and what follows it are the openai engine's; see Answering
+    for the secrets.
     """
 
     engine: TtsEngine
@@ -137,6 +141,7 @@ class Speaking:
     kokoro_voice: str
     models_dir: str | None
     language: str
+    voices: tuple[tuple[str, str], ...]
     model: str
     model_voice: str
     base_url: str | None = field(repr=False)
