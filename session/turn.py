@@ -39,7 +39,7 @@ from ..conversation.phrases import Phrase, PhraseSplitter
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
 from ..engines.llm.interface import Responder
-from ..engines.tts.interface import Synthesizer
+from ..engines.tts.interface import Synthesizer, spoken_in
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Profile
 from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
@@ -124,7 +124,7 @@ class Turn:
             inbox=hear_phrase,
             speech=tell_speech,
             outbox=self.reply_exit.outbox,
-            synthesizer=self.synthesizer,
+            synthesizer=spoken_in(self.synthesizer, self.record.language),
             attempts=Attempts(),
             turn=self.record.turn,
             phrase_timeout_s=self.speaking.timeout_s,

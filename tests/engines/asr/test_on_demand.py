@@ -409,7 +409,7 @@ def spoken_in(
     return answer
 
 
-async def said(whisper: OnDemandTranscriber, *seconds: int) -> Transcript:
+async def utter(whisper: OnDemandTranscriber, *seconds: int) -> Transcript:
     """One utterance, with a hypothesis asked for behind each second."""
     await whisper.begin()
     for second in seconds:
@@ -422,7 +422,7 @@ async def said(whisper: OnDemandTranscriber, *seconds: int) -> Transcript:
 async def test_each_utterance_is_in_a_language_of_its_own(autojump_clock: Clock) -> None:
     lanes = Lanes(spoken_in("en", "de", "fr"))
     whisper = transcriber(lanes, language="")
-    finals = [await said(whisper, number, number) for number in (0, 1, 1, 2, 0)]
+    finals = [await utter(whisper, number, number) for number in (0, 1, 1, 2, 0)]
     assert [final.language for final in finals] == ["en", "de", "de", "fr", "en"]
     assert [final.text for final in finals][:2] == ["words in en", "words in de"]
     looks = [job.look for job in lanes.passes if job.beam == 5]
@@ -432,16 +432,16 @@ async def test_each_utterance_is_in_a_language_of_its_own(autojump_clock: Clock)
 async def test_a_first_partial_fixes_no_language(autojump_clock: Clock) -> None:
     lanes = Lanes(lambda job: spoken_in("cy", "en")(replace(job, pcm16=job.pcm16[-32_000:])))
     whisper = transcriber(lanes, language="")
-    assert (await said(whisper, 0, 1)).language == "en"
+    assert (await utter(whisper, 0, 1)).language == "en"
     assert [job.language for job in lanes.passes] == ["", "", ""]
 
 
 async def test_partials_keep_the_language_until_two_looks_agree(autojump_clock: Clock) -> None:
     lanes = Lanes(spoken_in("en", "de"))
     whisper = transcriber(lanes, language="")
-    await said(whisper, 0, 0)
+    await utter(whisper, 0, 0)
     lanes.passes.clear()
-    final = await said(whisper, 1, 1, 1, 1)
+    final = await utter(whisper, 1, 1, 1, 1)
     partials = [job for job in lanes.passes if job.beam == 1]
     assert [job.language for job in partials] == ["en", "en", "en", "de"]
     assert [job.look is not None for job in partials] == [False, True, True, False]
@@ -452,7 +452,7 @@ async def test_a_partial_in_a_language_that_is_not_spoken_is_not_told(
     autojump_clock: Clock,
 ) -> None:
     whisper = transcriber(Lanes(spoken_in("en", "de")), language="")
-    await said(whisper, 0, 0)
+    await utter(whisper, 0, 0)
     await whisper.begin()
     told = []
     for _ in range(4):
@@ -471,7 +471,7 @@ async def test_what_is_not_believed_changes_no_language(autojump_clock: Clock) -
 
     lanes = Lanes(answer)
     whisper = transcriber(lanes, language="")
-    finals = [await said(whisper, 0), await said(whisper, 1), await said(whisper, 0)]
+    finals = [await utter(whisper, 0), await utter(whisper, 1), await utter(whisper, 0)]
     assert [final.language for final in finals] == ["en", None, "en"]
     assert lanes.passes[-1].look == Look(before="en")
 
@@ -479,14 +479,14 @@ async def test_what_is_not_believed_changes_no_language(autojump_clock: Clock) -
 async def test_an_unsure_language_is_told_and_not_expected_again(autojump_clock: Clock) -> None:
     lanes = Lanes(spoken_in("en", "nl", sure=0.4))
     whisper = transcriber(lanes, language="")
-    assert (await said(whisper, 1)).language == "nl"
-    await said(whisper, 0)
+    assert (await utter(whisper, 1)).language == "nl"
+    await utter(whisper, 0)
     assert lanes.passes[-1].look == Look(before="")
 
 
 async def test_in_doubt_the_final_is_decoded_in_both_languages(autojump_clock: Clock) -> None:
     lanes = Lanes(spoken_in("it", sure=0.6, other="es", words={"it": -0.6, "es": -0.3}))
-    final = await said(transcriber(lanes, language=""), 0)
+    final = await utter(transcriber(lanes, language=""), 0)
     assert (final.text, final.language) == ("words in es", "es")
     assert [job.language for job in lanes.passes if job.beam == 5] == ["", "es"]
 
@@ -500,7 +500,7 @@ async def test_a_beginning_in_the_wrong_language_is_decoded_again(autojump_clock
         return replace(heard, sure=0.3) if job.pcm16[0] == 0 else heard
 
     lanes = Lanes(answer)
-    final = await said(transcriber(lanes, language=""), *[0] * 4, *[1] * 12)
+    final = await utter(transcriber(lanes, language=""), *[0] * 4, *[1] * 12)
     assert final.language == "de"
     assert "nl" not in final.text
     assert final.text.count("words in de") == 2
@@ -509,15 +509,15 @@ async def test_a_beginning_in_the_wrong_language_is_decoded_again(autojump_clock
 async def test_only_languages_that_are_spoken_here_are_looked_for(autojump_clock: Clock) -> None:
     lanes = Lanes(spoken_in("en"))
     whisper = transcriber(lanes, language="", languages=("en", "de"))
-    await said(whisper, 0)
+    await utter(whisper, 0)
     assert lanes.passes[-1].look == Look(among=("en", "de"))
 
 
 async def test_a_language_that_is_set_is_told_with_the_words(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of)
-    assert (await said(transcriber(lanes, language="de"), 1)).language == "de"
+    assert (await utter(transcriber(lanes, language="de"), 1)).language == "de"
     assert [job.look for job in lanes.passes] == [None, None]
-    assert (await said(transcriber(Lanes(lambda job: ""), language="de"), 1)).language is None
+    assert (await utter(transcriber(Lanes(lambda job: ""), language="de"), 1)).language is None
 
 
 async def test_next_to_no_audio_costs_no_decode(autojump_clock: Clock) -> None:
