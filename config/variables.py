@@ -136,7 +136,7 @@ class Variables(BaseSettings):
     stream_turn_engine: TurnEngineChoice = Field(
         default="auto",
         description="What decides when a turn is over; auto is text where STREAM_LANGUAGE has a "
-        "table, else fixed: the silence alone.",
+        "table or is auto, else fixed: the silence alone.",
     )
     stream_turn_pause_ms: Milliseconds = Field(
         default=150, ge=60, le=1000, description="Silence at which that engine is asked."

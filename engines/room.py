@@ -22,10 +22,10 @@ from .llm.interface import Loads, Runs, Warms
 from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
 from .media.decode_worker import load as load_media
-from .tts.by_language import OTHER_LANE
 from .tts.interface import ManyVoices
 from .tts.open import chosen_name as chosen_voice
 from .tts.open import open_voice
+from .tts.other_voices import OTHER_LANE
 from .turn.open import TURN_LANE, open_turn_end
 from .turn.open import chosen_name as chosen_turn_end
 from .vad.open import chosen_name as chosen_detectors

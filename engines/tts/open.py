@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from ...config import Settings, Speaking
 from ...conversation.languages import AUTO
 from . import kokoro, piper, pyttsx3
-from .by_language import with_languages
 from .choice import choose_voice, piper_voice
 from .interface import Synthesizer
+from .other_voices import with_languages
 from .voice import Voice
 
 
