@@ -170,6 +170,8 @@ def _looks(whisper: Any, encoded: Any, passes: Sequence[Pass]) -> Sequence[Found
 
 
 def _found(likely: Sequence[tuple[str, float]], job: Pass) -> Found:
+    if job.language and job.look is None:
+        return Found("", 0.0)  # only the others wanted to know
     probabilities = [(token[2:-2], p) for token, p in likely]  # <|de|>
     return found(probabilities, job.look or Look(), seconds_of(len(job.pcm16)))
 
