@@ -65,6 +65,8 @@ class ASRActor:
     """Whether the dialogue is told every hypothesis now."""
     said_before: Callable[[], str] = str
     """What the person has said before this utterance, in the same turn."""
+    language: Callable[[str | None], str] = lambda told: told or ""
+    """The language of an utterance, by what the recognizer tells of it."""
     asked: Callable[[], str] = str
     """What the agent said last."""
     foresees: bool = False
@@ -240,12 +242,17 @@ class ASRActor:
         if engine is None:
             return
         if engine.needs_text:
-            await self._ask_turn_end(engine, pause, await self._foresee(wanted=True))
+            transcript = await self._foresee(wanted=True)
+            newest = self.utterance.hypothesis.text
+            if transcript is None:
+                await self._ask_turn_end(engine, pause, newest, None)
+            else:
+                await self._ask_turn_end(engine, pause, transcript.text, transcript.language)
             return
         failure: EngineFailure | None = None
         async with trio.open_nursery() as nursery:
             newest = self.utterance.hypothesis.text
-            nursery.start_soon(self._ask_turn_end, engine, pause, newest)
+            nursery.start_soon(self._ask_turn_end, engine, pause, newest, None)
             try:
                 await self._foresee(wanted=self.foresees)
             except EngineFailure as error:
@@ -253,12 +260,12 @@ class ASRActor:
         if failure is not None:
             raise failure
 
-    async def _foresee(self, *, wanted: bool) -> str:
-        """The final that it would be. What is foreseen once is the final, if the silence goes on:
-        the recognizer knows it and is not asked again."""
+    async def _foresee(self, *, wanted: bool) -> Transcript | None:
+        """The final that it would be; None where nobody was asked. What is foreseen once is the
+        final, if the silence goes on: the recognizer knows it and is not asked again."""
         utterance = self.utterance
         if not wanted or not utterance.audio:
-            return utterance.hypothesis.text
+            return None
         with engine_deadline(self.timeout_s, "the final decode"):
             transcript = await self.transcriber.conclude()
         if self.foresees and transcript.text:
@@ -272,9 +279,12 @@ class ASRActor:
                     spoken_ms=utterance.audio_ms_at(utterance.paused_at) - utterance.began_ms,
                 )
             )
-        return transcript.text
+        return transcript
 
-    async def _ask_turn_end(self, engine: TurnEndEngine, pause: int, text: str) -> None:
+    async def _ask_turn_end(
+        self, engine: TurnEndEngine, pause: int, text: str, told: str | None
+    ) -> None:
+        """`told`: what the recognizer told of its language."""
         utterance = self.utterance
         newest = max(0, utterance.paused_at - int(HEARD_S * 1000) * BYTES_PER_MS)
         asked_s = current_time()
@@ -286,6 +296,7 @@ class ASRActor:
                         text=" ".join(filter(None, (self.said_before(), text))),
                         pcm16=bytes(utterance.audio[newest : utterance.paused_at]),
                         asked=self.asked(),
+                        language=self.language(told),
                     )
                 )
         except EngineFailure as failure:

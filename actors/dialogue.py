@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from ..conversation.backchannel import is_command
+from ..conversation.backchannel_words import table_for
 from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
 from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
@@ -26,6 +27,7 @@ from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.timings import Timings
+from ..conversation.tongue import Tongue
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.events import (
@@ -107,6 +109,8 @@ class Dialogue:
     """Whether the client is told when everything that was said before a stop has been answered."""
     log_latency: bool = True
     log_transcripts: bool = False
+    tongue: Tongue = field(default_factory=Tongue)
+    """Which language is spoken."""
     speech_heard: Bell = field(default_factory=Bell)
     """Rung when an utterance begins."""
     new_id: Callable[[str, int], str] = final_id
@@ -314,12 +318,16 @@ class Dialogue:
 
     async def _heard(self, report: UtteranceHeard) -> None:
         floor, text = self.machines.floor, report.transcript.text
-        unsure = floor.is_unsure(report.number)
+        unsure, language = floor.is_unsure(report.number), self._judged_in(report)
         meaning = floor.heard(
             report.number, text, report.transcript.confidence, begun=self._reply_has_begun
         )
         if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
             meaning = Meaning.WORDS  # there is no reply any more that it could go with
+        if meaning is Meaning.WORDS:
+            self.tongue.heard(language)
+        else:
+            self._judge_as_before()
         if unsure and meaning is not Meaning.WORDS:
             self.telemetry.count("false_alarms")
             return
@@ -328,9 +336,9 @@ class Dialogue:
         final_s = current_time()
         if unsure:
             await self.outbox.send(Finalizing())
-        await self._tell_final(report)
+        await self._tell_final(report, language)
         if text:
-            self._watch_text(text, typed=False)
+            self._watch_text(text, language, typed=False)
         if meaning is Meaning.BACKCHANNEL:
             self.telemetry.count("backchannels")
             return
@@ -343,6 +351,17 @@ class Dialogue:
             self._go(Trigger.NOTHING)
         await self._answer(report, final_s)
         await self.turns.drop_early()
+
+    def _judged_in(self, report: UtteranceHeard | UtteranceForeseen) -> str:
+        """The language of an utterance, by whose table its words are judged from now on."""
+        language = self.tongue.of(report.transcript.language)
+        if self.tongue.auto:
+            self.machines.floor.judge_by(table_for(language))
+        return language
+
+    def _judge_as_before(self) -> None:
+        if self.tongue.auto:
+            self.machines.floor.judge_by(table_for(self.tongue.now))
 
     async def _words_wait(self, *, wanting: bool) -> None:
         """Words came that are to be answered; `wanting`: they want more, and nothing more came."""
@@ -366,9 +385,10 @@ class Dialogue:
         """Whether so much of a reply was heard that somebody may be listening to it."""
         return self.turns.live is not None and self._heard_s >= GONE_ON_S
 
-    async def _tell_final(self, report: UtteranceHeard) -> None:
+    async def _tell_final(self, report: UtteranceHeard, language: str) -> None:
         transcript = report.transcript
         text = transcript.text
+        found = language if self.tongue.auto and text else ""
         self.telemetry.count("utterances")
         self._finals_since_start += 1
         if report.too_long:
@@ -381,6 +401,7 @@ class Dialogue:
             ms=round(transcript.decode_ms, 1),
             rtf=round(transcript.rtf, 3),
             chars=len(text),
+            **({"language": found} if found else {}),
             **({"text": text} if self.log_transcripts else {}),
         )
         await self.outbox.send(
@@ -389,6 +410,7 @@ class Dialogue:
                 id=self._new_id(),
                 audio_ms=report.audio_ms,
                 confidence=transcript.confidence,
+                language=found,
             )
         )
         decode_ms, rtf = round(transcript.decode_ms, 1), round(transcript.rtf, 3)
@@ -431,7 +453,7 @@ class Dialogue:
         """Typed words interrupt a reply as spoken ones do, and are answered like them."""
         if not self.machines.ending.may_begin:
             return
-        self._watch_text(text, typed=True)
+        self._watch_text(text, self.tongue.now, typed=True)
         self.patience.answered()
         if self.turns.live is not None:
             await self._interrupt(self.turns.live)
@@ -439,8 +461,10 @@ class Dialogue:
         self.machines.more_wanted = False
         await self._answer()
 
-    def _watch_text(self, text: str, *, typed: bool) -> None:
-        self.tell_watchers(TextHeard(session_id=self.session_id, text=text, typed=typed))
+    def _watch_text(self, text: str, language: str, *, typed: bool) -> None:
+        self.tell_watchers(
+            TextHeard(session_id=self.session_id, text=text, typed=typed, language=language)
+        )
 
     # Turns
 
@@ -471,6 +495,15 @@ class Dialogue:
     async def _foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
         text = report.transcript.text
+        self._judged_in(report)
+        meaning = await self._conclusion(report)
+        self._judge_as_before()
+        if meaning is Meaning.WORDS and self.machines.may_begin_early(report.number):
+            words = (*self.machines.floor.unanswered, text)
+            self.turns.begin_early(report, " ".join(words))
+
+    async def _conclusion(self, report: UtteranceForeseen) -> Meaning:
+        text = report.transcript.text
         meaning = self.machines.floor.concluded(
             report.number,
             text,
@@ -480,13 +513,9 @@ class Dialogue:
             begun=self._reply_has_begun,
         )
         await self.turns.drop_early()
-        if meaning is not Meaning.WORDS:
-            return
-        if self.turns.live is not None:
+        if meaning is Meaning.WORDS and self.turns.live is not None:
             await self._spoken_over(self.turns.live, text)
-        if self.machines.may_begin_early(report.number):
-            words = (*self.machines.floor.unanswered, text)
-            self.turns.begin_early(report, " ".join(words))
+        return meaning
 
     async def _suspend(self) -> None:
         """Somebody speaks over the reply: it falls silent at once. What becomes of it is decided

@@ -13,6 +13,7 @@ from ..conversation.early_reply import Begun
 from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
+from ..conversation.tongue import Tongue
 from ..protocol.chat import ChatMessage
 from ..telemetry import Telemetry
 from ..turnstile import current_time
@@ -40,6 +41,7 @@ class Turns:
     start_turn: StartTurn
     stop_turn: StopTurn
     telemetry: Telemetry
+    tongue: Tongue = field(default_factory=Tongue)
     count: int = 0
     latest: TurnRecord | None = None
     """The live turn, or the one that was live last."""
@@ -64,8 +66,12 @@ class Turns:
     # Beginning
 
     def new_record(
-        self, user_text: str, report: UtteranceHeard | UtteranceForeseen | None
+        self,
+        user_text: str,
+        report: UtteranceHeard | UtteranceForeseen | None,
+        language: str | None = None,
     ) -> TurnRecord:
+        """`language` None: the one that is spoken now."""
         now_s = current_time()
         return TurnRecord(
             turn=self.count + 1,
@@ -73,16 +79,22 @@ class Turns:
             first_sample_s=report.first_sample_s if report else now_s,
             first_partial_s=report.first_partial_s if report else None,
             final_s=now_s,
+            language=self.tongue.now if language is None else language,
         )
+
+    def _asked(self, user_text: str, language: str) -> list[ChatMessage]:
+        return self.items.request(user_text, self.tongue.note(language))
 
     async def answer(
         self, user_text: str, report: UtteranceHeard | None, final_s: float | None
     ) -> None:
         """Begin the turn that answers this, or take up the one that was begun early for it. No turn
         is live."""
-        conversation = self.items.request(user_text)
+        conversation = self._asked(user_text, self.tongue.now)
         begun = self.machines.early.take()
-        if begun is not None and begun.conversation != conversation:
+        if begun is not None and (
+            begun.conversation != conversation or begun.record.language != self.tongue.now
+        ):
             await self._drop(begun)
             begun = None
         record = begun.record if begun else self.new_record(user_text, report)
@@ -112,8 +124,9 @@ class Turns:
 
     def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
         """Begin a reply to what will have been said if this short silence is the end."""
-        conversation = self.items.request(user_text)
-        record = self.new_record(user_text, report)
+        language = self.tongue.of(report.transcript.language)
+        conversation = self._asked(user_text, language)
+        record = self.new_record(user_text, report, language)
         record.foreseen_s = record.final_s
         self.telemetry.count("speculations")
         begun = Begun(
@@ -173,11 +186,11 @@ class Turns:
         if not heard:
             self._begin(
                 self.new_record(record.user_text, None),
-                self.items.request(record.user_text or GO_ON),
+                self._asked(record.user_text or GO_ON, self.tongue.now),
             )
             return
         self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
-        self._begin(self.new_record("", None), self.items.request(GO_ON))
+        self._begin(self.new_record("", None), self._asked(GO_ON, self.tongue.now))
 
     # Ending
 

@@ -18,7 +18,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from ..conversation.languages import check_language, likely_language
+from ..conversation.languages import check_language, languages_of, likely_language
 from ..conversation.text.tables import tables_with
 
 # To offer another engine, add its name here; the factory of that engine does the rest.
@@ -122,6 +122,30 @@ def _why_no_tables(value: object) -> str:
     return ""
 
 
+def voices_of(listed: str | None) -> tuple[tuple[str, str], ...]:
+    """Language and voice of each `language=voice` in a list with commas. Raises ValueError."""
+    pairs: list[tuple[str, str]] = []
+    for entry in filter(None, map(str.strip, (listed or "").split(","))):
+        language, equals, voice = (part.strip() for part in entry.partition("="))
+        if not equals or not voice:
+            raise ValueError(f"{entry!r} has no language or no voice")
+        languages = languages_of(language)
+        if len(languages) != 1 or languages[0] in dict(pairs):
+            raise ValueError(f"{entry!r} names no language, or one that has a voice already")
+        pairs.append((languages[0], voice))
+    return tuple(pairs)
+
+
+def _check_voices(listed: str | None) -> str | None:
+    voices_of(listed)
+    return listed
+
+
+def _check_languages(listed: str | None) -> str | None:
+    languages_of(listed or "")
+    return listed
+
+
 _NUMBER = BeforeValidator(_refuse_bool)
 _FOLDED = BeforeValidator(_fold_case)
 
@@ -161,6 +185,16 @@ Language: TypeAlias = Annotated[
     AfterValidator(check_language),
     Rule("auto, or a language code such as en, de or yue"),
     Hint(likely_language),
+]
+Languages: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_languages),
+    Rule("language codes with commas between them: en,de,fr"),
+]
+Voices: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_voices),
+    Rule("pairs with commas between them: de=/voices/thorsten.onnx,fr=fr-fr"),
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]

@@ -12,11 +12,13 @@ from typing import Literal
 
 from pydantic import PrivateAttr, SecretStr
 
+from ..conversation.languages import languages_of
 from .kinds import (
     OwnVadEngine,
     VadEngine,
     is_secret,
     may_hold_credentials,
+    voices_of,
     without_credentials,
 )
 from .slices import (
@@ -164,6 +166,7 @@ class Settings(Variables):
             may_download=self.stream_model_download,
             models_dir=self.parley_models_dir,
             language=self.stream_language,
+            languages=languages_of(self.stream_languages or ""),
             beam=self.stream_whisper_beam,
             threads=self.stream_whisper_threads,
             timeout_s=self.stream_asr_timeout_s,
@@ -191,6 +194,7 @@ class Settings(Variables):
             first_token_timeout_s=self.stream_llm_first_token_s,
             gap_timeout_s=self.stream_llm_gap_s,
             system_prompt=self.stream_system_prompt,
+            language_note=self.stream_language_note,
             memory_turns=self.stream_memory_turns,
             interruption_mark=self.stream_interruption_mark,
             retries=self.stream_llm_retries,
@@ -210,6 +214,7 @@ class Settings(Variables):
             kokoro_voice=self.stream_kokoro_voice,
             models_dir=self.parley_models_dir,
             language=self.stream_language,
+            voices=voices_of(self.stream_voices),
             model=self.openai_tts_model,
             model_voice=self.openai_tts_voice,
             base_url=self.openai_tts_base_url or self.openai_base_url,

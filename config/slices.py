@@ -76,8 +76,9 @@ class Transcribing:
 
     `models_dir` is as it was set; model_store.models_folder makes a folder of it, also of None.
     `moonshine_model` is a folder of the user's; None: the model that came in a package.
-    `language` is a code of Whisper's, or "auto"; `beam` and `threads` are Whisper's. What
-    follows `lanes` is the openai engine's; see Answering for the secrets.
+    `language` is a code of Whisper's, or "auto", which chooses from `languages`, or from all where
+    that is empty; `beam` and `threads` are Whisper's. What follows `lanes` is the openai engine's;
+    see Answering for the secrets.
     """
 
     engine: AsrEngine
@@ -86,6 +87,7 @@ class Transcribing:
     may_download: bool
     models_dir: str | None
     language: str
+    languages: tuple[str, ...]
     beam: int
     threads: int
     timeout_s: float
@@ -120,6 +122,7 @@ class Answering:
     first_token_timeout_s: float
     gap_timeout_s: float
     system_prompt: str
+    language_note: bool
     memory_turns: int
     interruption_mark: str
     retries: int
@@ -133,8 +136,9 @@ class Speaking:
     `phrases` may be "auto", which depends on the dialect; `tables` is the path of a file.
     `engine` may be "auto": the factory chooses by what is installed. `voice` and `rate_wpm` are
     pyttsx3's; `piper_voice` None is the voice that came in a package, in `models_dir`, where the
-    `language` is its own; `kokoro_model` and `kokoro_voices` are paths. `model` and what follows it
-    are the openai engine's; see Answering for the secrets.
+    `language` is its own; `voices` are those of single languages, by code; `kokoro_model` and
+    `kokoro_voices` are paths. `model` and what follows it are the openai engine's; see Answering
+    for the secrets.
     """
 
     engine: TtsEngine
@@ -147,6 +151,7 @@ class Speaking:
     kokoro_voice: str
     models_dir: str | None
     language: str
+    voices: tuple[tuple[str, str], ...]
     model: str
     model_voice: str
     base_url: str | None = field(repr=False)

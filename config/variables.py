@@ -16,6 +16,7 @@ from .kinds import (
     Characters,
     Days,
     Language,
+    Languages,
     LlmEngineChoice,
     LogFormatChoice,
     LogLevelChoice,
@@ -34,6 +35,7 @@ from .kinds import (
     TurnEngineChoice,
     UnfinishedChoice,
     VadEngineChoice,
+    Voices,
     Whole,
     WordsPerMinute,
 )
@@ -136,7 +138,7 @@ class Variables(BaseSettings):
     stream_turn_engine: TurnEngineChoice = Field(
         default="auto",
         description="What decides when a turn is over; auto is text where STREAM_LANGUAGE has a "
-        "table, else fixed: the silence alone.",
+        "table or is auto, else fixed: the silence alone.",
     )
     stream_turn_pause_ms: Milliseconds = Field(
         default=150, ge=60, le=1000, description="Silence at which that engine is asked."
@@ -249,6 +251,10 @@ class Variables(BaseSettings):
         default="en",
         description="Language that is spoken, if an engine knows several; auto lets it find out.",
     )
+    stream_languages: Languages = Field(
+        default=None,
+        description="Languages that auto chooses from; unset: any that the recognizer knows.",
+    )
     stream_asr_timeout_s: Seconds = Field(
         default=10.0, ge=1, le=120, description="Seconds one transcription may take."
     )
@@ -325,6 +331,11 @@ class Variables(BaseSettings):
         min_length=1,
         description="What the model is told before the conversation.",
     )
+    stream_language_note: bool = Field(
+        default=True,
+        description="Whether the model is told which language the person speaks, where it is not "
+        "English alone.",
+    )
     stream_memory_turns: Whole = Field(
         default=10, ge=0, le=100, description="Turns of the conversation that the model is shown."
     )
@@ -345,6 +356,11 @@ class Variables(BaseSettings):
         default=None,
         description="Voice of pyttsx3, as espeak calls it: de, en-us, en-us+f3; unset: that of "
         "STREAM_LANGUAGE.",
+    )
+    stream_voices: Voices = Field(
+        default=None,
+        description="Voices of languages: paths of piper's, names of Kokoro's or eSpeak's, or the "
+        "service's of the openai engine.",
     )
     stream_tts_rate_wpm: WordsPerMinute = Field(
         default=200, ge=80, le=450, description="How fast pyttsx3 speaks."

@@ -40,6 +40,8 @@ class TextHeard(SessionEvent):
 
     text: str
     typed: bool
+    language: str = ""
+    """Its code; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

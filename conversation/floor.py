@@ -96,6 +96,8 @@ class Floor:
 
     backchannels: Table | None = None
     short_words: Table | None = None
+    leaves_backchannels: bool = True
+    """Whether there is a table of them in other languages, too."""
     unanswered: list[str] = field(default_factory=list)
     """What was said and waits for its answer, oldest first."""
     _utterances: dict[int, Utterance] = field(default_factory=dict)
@@ -162,6 +164,11 @@ class Floor:
         return u.spoken_ms < SURE_MS and not commands(u.text, self.backchannels)
 
     # What is told
+
+    def judge_by(self, table: Table | None) -> None:
+        """Words are in the language of this table from now on; None: it has none."""
+        self.short_words = table
+        self.backchannels = table if self.leaves_backchannels else None
 
     def sound(self, now_s: float) -> None:
         """There is a sound during a reply; it may be the beginning of speech."""

@@ -134,8 +134,9 @@ class Items:
                     pass
         return [(said.get(turn, ""), heard.get(turn, "")) for turn in sorted(said | heard)]
 
-    def request(self, user_text: str) -> list[ChatMessage]:
+    def request(self, user_text: str, note: str = "") -> list[ChatMessage]:
         """What the language model is asked: the system prompt, the conversation, the new words.
+        `note` is something that it should know of these, and is not kept.
 
         Behind the system messages the roles alternate, beginning and ending with the user: chat
         templates refuse anything else. What went unanswered is one message with what was said next.
@@ -146,6 +147,8 @@ class Items:
         spoken = [message for item in self._items for message in self._shown(item)]
         for message in (*spoken, ChatMessage(role="user", text=user_text)):
             _append(messages, message)
+        if note:
+            _append(messages, ChatMessage(role="system", text=note))
         return messages
 
     def _shown(self, item: Item) -> Iterator[ChatMessage]:

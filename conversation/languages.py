@@ -59,3 +59,35 @@ def _near(code: str) -> list[str]:
     by_name |= {name.split()[0]: found for name, found in by_name.items()}  # haitian creole
     names = get_close_matches(code, by_name, n=2, cutoff=0.75)
     return [by_name[name] for name in names] or get_close_matches(base, LANGUAGES, n=3, cutoff=0.6)
+
+
+def languages_of(listed: str) -> tuple[str, ...]:
+    """The codes of a list with commas or blanks between them. Raises ValueError."""
+    codes = listed.lower().replace(",", " ").split()
+    if AUTO in codes:
+        raise ValueError(f"{AUTO} is no language to choose from")
+    return tuple(dict.fromkeys(check_language(code) for code in codes))
+
+
+def base_language(code: str) -> str:
+    """The language alone, as recognizers call it: "en" of "en-gb", "zh" of "cmn"."""
+    base = code.strip().lower().replace("_", "-").split("-")[0]
+    return ELSEWHERE.get(base, base)
+
+
+ELSEWHERE = {"cmn": "zh", "nb": "no", "jv": "jw", "iw": "he", "fil": "tl"}
+"""How voices call languages, and how recognizers do."""
+
+
+def code_of(told: object) -> str | None:
+    """The code that some other program's word for a language means: "German", "de-AT"; None where
+    it means none."""
+    word = told.strip().lower() if isinstance(told, str) else ""
+    by_name = {name: code for code, name in LANGUAGES.items()}
+    code = by_name.get(word) or base_language(word)
+    return code if code in LANGUAGES else None
+
+
+def name_of(code: str) -> str:
+    """As people write it: "German"; the code itself where nobody knows it."""
+    return LANGUAGES.get(code, code).title()

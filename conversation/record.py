@@ -18,6 +18,8 @@ class TurnRecord:
     first_sample_s: float
     first_partial_s: float | None
     final_s: float
+    language: str = ""
+    """In which it is answered, a code; empty where nobody knows."""
     last_sample_s: float | None = None
     """When the last speech was received, before the silence that ended it; None: it was typed."""
     foreseen_s: float | None = None

@@ -25,6 +25,7 @@ from .media.decode_worker import load as load_media
 from .tts.interface import ManyVoices
 from .tts.open import chosen_name as chosen_voice
 from .tts.open import open_voice
+from .tts.other_voices import OTHER_LANE
 from .turn.open import TURN_LANE, open_turn_end
 from .turn.open import chosen_name as chosen_turn_end
 from .vad.open import chosen_name as chosen_detectors
@@ -104,8 +105,8 @@ class EngineRoom:
         """Kind of lane to its load error, if it has one."""
         kinds: dict[str, list[Lane]] = {}
         for lane in self.lanes:
-            if lane is self.media_lane or (lane.name == TURN_LANE and lane.load_error):
-                continue  # no conversation waits for it; the words decide
+            if lane is self.media_lane or (_dispensable(lane) and lane.load_error):
+                continue  # no conversation waits for it; the words decide, another voice speaks
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
         waits = {
             kind: next((lane.load_error for lane in lanes if lane.load_error), None)
@@ -116,6 +117,10 @@ class EngineRoom:
         if isinstance(responder, Loads) and not responder.ready:
             waits["llm"] = responder.load_error
         return waits
+
+
+def _dispensable(lane: Lane) -> bool:
+    return lane.name == TURN_LANE or lane.name.startswith(f"{OTHER_LANE}-")
 
 
 @asynccontextmanager

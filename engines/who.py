@@ -22,7 +22,7 @@ def who_hears_and_speaks(settings: Settings, chosen: Mapping[str, str]) -> dict[
     are "own". It looks at files, so it is asked once."""
     return {
         "hears": OWN if chosen["asr"] == "own" else _hears(settings),
-        "speaks": OWN if chosen["tts"] == "own" else _speaks(settings),
+        "speaks": OWN if chosen["tts"] == "own" else _speaks(settings) + _others(settings),
     }
 
 
@@ -61,6 +61,14 @@ def _speaks(settings: Settings) -> str:
             return f"Kokoro, voice {speaking.kokoro_voice}"
         case "openai":
             return f"{speaking.model} at {_host(speaking.base_url)}, voice {speaking.model_voice}"
+
+
+def _others(settings: Settings) -> str:
+    """Who speaks the languages that the voice does not."""
+    speaking = settings.speaking
+    named = f"; {', '.join(code for code, _ in speaking.voices)} by others" * bool(speaking.voices)
+    own = choose_voice(speaking)[0] in ("pyttsx3", "openai") or speaking.language != "auto"
+    return named + ("" if own else "; other languages by eSpeak NG")
 
 
 def _language(code: str) -> str:

@@ -72,6 +72,8 @@ class Final(Event, frozen=True, kw_only=True):
     audio_ms: int
     confidence: float = 0.0
     """How sure the recognizer is of its words, 0 to 1; 0 where it does not say."""
+    language: str = ""
+    """Its code, where the settings leave that to be found out."""
 
 
 class Token(Event, frozen=True, kw_only=True):

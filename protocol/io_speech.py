@@ -5,7 +5,8 @@ close the connection. Source: wire facts of dialect B.
 
 The protocol's document and its server spell one message differently, so the address may choose:
 `/stream?events=document` has `vad_event` where `/stream` has `vad`. Parley's own is `stable_chars`
-in a partial transcript: so many characters of its text will not change in later partials.
+in a partial transcript: so many characters of its text will not change in later partials; and,
+with STREAM_LANGUAGE=auto, the `language` of a final one.
 """
 
 from __future__ import annotations
@@ -194,7 +195,8 @@ class IoSpeechCodec:
                 return [{**transcript, "stable_chars": event.stable_chars}]
             case events.Final():
                 sure = event.confidence or (FINAL_CONFIDENCE if event.text else 0.0)
-                return [self._transcript(event.text, True, sure)]
+                found = {"language": event.language} if event.language else {}
+                return [self._transcript(event.text, True, sure) | found]
             case events.ReplyAudio():
                 self._sent += 1
                 return [

@@ -179,6 +179,9 @@ class NewSpeechCodec:
             case events.Partial():
                 (message,) = plain_messages(event)
                 return [as_json({**message, "stable_chars": event.stable_chars})]
+            case events.Final() if event.language:
+                (message,) = plain_messages(event)
+                return [as_json({**message, "language": event.language})]
             case events.SpeechStarted():
                 return [as_json({"type": "speech_started", "audio_ms": event.audio_ms})]
             case events.SpeechEnded():

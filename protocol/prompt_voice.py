@@ -2,9 +2,9 @@
 
 JSON control messages and binary PCM16 in; JSON out, with a whole WAV per phrase. Source: wire
 facts of dialect A. One thing is Parley's own: a client whose `start` has `"audio_clock": true`
-gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover, and `heard`
-with an interruption, the words that were heard of the reply, `reply_resumed` where a reply goes on
-after all, and the times of each turn.
+gets `audio_ms` with its transcripts, the milliseconds of session audio that they cover, the
+`language` of a final with STREAM_LANGUAGE=auto, `heard` with an interruption, the words that were
+heard of the reply, `reply_resumed` where a reply goes on after all, and the times of each turn.
 """
 
 from __future__ import annotations
@@ -169,6 +169,8 @@ class PromptVoiceCodec:
             messages.insert(0, phrase_message(event.seq, event.begins))
         if self._audio_clock and isinstance(event, events.Partial | events.Final):
             messages[0]["audio_ms"] = event.audio_ms
+        if self._audio_clock and isinstance(event, events.Final) and event.language:
+            messages[0]["language"] = event.language
         if self._audio_clock and isinstance(event, events.Partial):
             messages[0]["stable_chars"] = event.stable_chars
         if self._audio_clock and isinstance(event, events.BargeIn):

@@ -17,7 +17,7 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import Responder, SayLater, Wish, warm
-from ..engines.tts.interface import Speech, Streams, Synthesizer
+from ..engines.tts.interface import Speech, Streams, Synthesizer, spoken_in
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -275,6 +275,12 @@ class TappedSynthesizer:
     def __init__(self, inner: Synthesizer, tap: Tap) -> None:
         self._inner = inner
         self._tap = tap
+
+    languages: Sequence[str] = ()
+
+    def for_language(self, code: str) -> Synthesizer:
+        """Which voice it is follows from what was heard; what it says is written down."""
+        return _tapped_voice(spoken_in(self._inner, code), self._tap)
 
     async def speak(self, text: str) -> Speech:
         return await self._tap.outcome(

@@ -51,6 +51,7 @@ from ..conversation.record import TurnRecord
 from ..conversation.reply import Reply
 from ..conversation.spoken import Spoken
 from ..conversation.timings import Timings
+from ..conversation.tongue import Tongue
 from ..conversation.utterance import UtteranceInHand
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
@@ -163,9 +164,14 @@ class Assembly:
             ),
             learns=turning.learns,
         )
+        self.tongue = Tongue(turning.language, settings.answering.language_note)
         words = table_for(turning.language)
         self.machines: Machines[ReplyExit] = Machines(
-            floor=Floor(words if turning.backchannels else None, words),
+            floor=Floor(
+                words if turning.backchannels else None,
+                words,
+                leaves_backchannels=turning.backchannels,
+            ),
             reply=Reply(),
             early=EarlyReply(self._max_early),
             ending=EndingState(),
@@ -177,6 +183,7 @@ class Assembly:
             start_turn=self._start_turn,
             stop_turn=stop_turn,
             telemetry=self._telemetry,
+            tongue=self.tongue,
         )
         self.dialogue = Dialogue(
             session_id=self._session_id,
@@ -196,6 +203,7 @@ class Assembly:
             completes_on_stop=self._dialect.profile.completes_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
+            tongue=self.tongue,
             speech_heard=self.speech_heard,
         )
         self.announcer = Announcer(
@@ -274,6 +282,7 @@ class Assembly:
             telemetry=self._telemetry,
             turn_end=self._engines.turn_end,
             pauses=self.pauses,
+            language=self.tongue.of,
             said_before=self._said_before,
             asked=lambda: self.items.heard_last,
             foresees=self._max_early > 0,

@@ -41,7 +41,7 @@ from ..conversation.record import TurnRecord
 from ..conversation.text.phrases import Phrase
 from ..conversation.timings import Timings
 from ..engines.llm.interface import Responder
-from ..engines.tts.interface import Synthesizer
+from ..engines.tts.interface import Synthesizer, spoken_in
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Profile
 from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
@@ -116,7 +116,9 @@ class Turn:
             ),
             telemetry=self.telemetry,
         )
-        phrasing = Phrasing.of(self.speaking, short=self.profile.short_phrases)
+        phrasing = Phrasing.of(
+            self.speaking, short=self.profile.short_phrases, language=self.record.language
+        )
         phraser = PhraserActor(
             inbox=hear_piece,
             outbox=tell_phrase,
@@ -127,7 +129,7 @@ class Turn:
             inbox=hear_phrase,
             speech=tell_speech,
             outbox=self.reply_exit.outbox,
-            synthesizer=self.synthesizer,
+            synthesizer=spoken_in(self.synthesizer, self.record.language),
             attempts=Attempts(),
             turn=self.record.turn,
             phrase_timeout_s=self.speaking.timeout_s,

@@ -65,6 +65,13 @@ class Decoded:
     tokens: tuple[int, ...] = ()
     """The whole text, with what it was told to begin with."""
     language: str = ""
+    """In which it was decoded."""
+    found: str = ""
+    """The language that a look for it found; empty where nobody looked."""
+    sure: float = 0.0
+    """How likely that one is, 0 to 1."""
+    other: str = ""
+    """The next likely one."""
 
 
 def plain_words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from .decoded import Decoded, Guard
+from .tongue import Look
 
 Job: TypeAlias = Any
 """Whatever the engine's worker takes: it must be fit for another process."""
@@ -19,7 +20,8 @@ Decode: TypeAlias = Callable[[Sequence[Job]], list[Decoded]]
 
 
 class Decoding(Protocol):
-    """PCM16 at 16 kHz goes in as bytes; `language` is a code, or "" to find out."""
+    """PCM16 at 16 kHz goes in as bytes. `language` is a code, or "" for the one that is found;
+    with a `look` it is looked for in any case, and told with what was decoded."""
 
     @property
     def late_ms(self) -> float:
@@ -32,11 +34,13 @@ class Decoding(Protocol):
         """Of a core: the most that the partials of one who talks may take."""
         ...
 
-    def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Job:
+    def partial(
+        self, pcm16: bytes, *, begins: tuple[int, ...], language: str, look: Look | None = None
+    ) -> Job:
         """A quick look. `begins`: the tokens with which two looks in a row have begun."""
         ...
 
-    def final(self, pcm16: bytes, *, language: str, again: bool) -> Job:
+    def final(self, pcm16: bytes, *, language: str, again: bool, look: Look | None = None) -> Job:
         """A careful look; `again`: the first one was not believed, so look otherwise."""
         ...
 

@@ -21,6 +21,8 @@ class Transcript:
     runs: int
     confidence: float = 0.0
     """How sure the engine is of its words, 0 to 1; 0 where it does not say."""
+    language: str | None = None
+    """A code, "de"; None where the engine does not say, or heard no words."""
     doubts: Mapping[str, int] = field(default_factory=dict)
     """What the engine did not believe of its own results, and how often, by the reason's name."""
 

@@ -23,6 +23,7 @@ from .moonshine_files import missing_files
 from .moonshine_worker import Pass, decode, load
 from .on_demand import OnDemandTranscriber, Shared
 from .recognizer import Recognizer
+from .tongue import Look
 
 EXPECTED = Expected(rtf=0.03, final_s=0.08)
 """On a core of 2026."""
@@ -66,10 +67,12 @@ class MoonshineDecoding:
     late_ms: float = LATE_MS
     own_share: float = OWN_SHARE
 
-    def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Pass:
+    def partial(
+        self, pcm16: bytes, *, begins: tuple[int, ...], language: str, look: Look | None = None
+    ) -> Pass:
         return Pass(pcm16=pcm16)
 
-    def final(self, pcm16: bytes, *, language: str, again: bool) -> Pass:
+    def final(self, pcm16: bytes, *, language: str, again: bool, look: Look | None = None) -> Pass:
         return Pass(pcm16=pcm16, lead_ms=OTHERWISE_MS if again else 0)
 
     def alike(self, looked_s: float, begins: int) -> None:

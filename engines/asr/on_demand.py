@@ -6,6 +6,7 @@ taken to the lanes. Nothing of it lives in a worker: a lane that dies costs one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
@@ -13,10 +14,12 @@ import trio
 from ..failures import EngineFailure, EngineUnavailable, LaneLost
 from ..lanes.pool import LanePool
 from .admission import Admission
+from .careful_decode import CarefulDecode
 from .decoded import Decoded
 from .decoding import Decode, Decoding, Job
 from .interface import Hypothesis, Transcript
 from .on_demand_utterance import PARTIAL_LIMIT_S, Cut, Utterance
+from .tongue import SURE, Look, Piece, language_of, likelier, to_compare, wrongly_heard
 
 ATTEMPTS = 2
 """A decode whose lane died is asked for again, once."""
@@ -32,7 +35,9 @@ class Shared:
     decode: Decode
     """The lanes' function."""
     language: str
-    """A code, or "" to find out with the first words of each session."""
+    """A code, or "" to find out with each utterance."""
+    languages: tuple[str, ...] = ()
+    """Those that it may be then; empty: any."""
 
 
 class OnDemandTranscriber:
@@ -40,7 +45,8 @@ class OnDemandTranscriber:
 
     def __init__(self, shared: Shared, session_id: str = "") -> None:
         self._shared = shared
-        self._language = shared.language
+        self._before = ""
+        """The language of what was said last, where it is to be found out."""
         self._open: Utterance | None = None
 
     async def begin(self) -> None:
@@ -49,7 +55,11 @@ class OnDemandTranscriber:
         if shared.pool.load_error is not None:
             raise EngineUnavailable(shared.pool.load_error)
         shared.admission.enter()
-        self._open = Utterance(language=self._language, decoding=shared.decoding)
+        self._open = Utterance(
+            language=shared.language,
+            decoding=shared.decoding,
+            look=Look(before=self._before, among=shared.languages),
+        )
 
     async def feed(self, pcm16: bytes) -> None:
         self._utterance().feed(pcm16)
@@ -66,7 +76,9 @@ class OnDemandTranscriber:
         with trio.move_on_after(PARTIAL_LIMIT_S):
             try:
                 if (cut := utterance.to_settle()) is not None:
-                    utterance.settle(cut, await self._sure(utterance, cut.pcm16, urgent=False))
+                    known = utterance.settled
+                    piece = await self._sure(utterance, cut.pcm16, known, urgent=False)
+                    utterance.settle(cut, piece)
                 elif (cut := utterance.to_keep()) is not None:
                     await self._keep(utterance, cut)
                 found = await self._partial(utterance)
@@ -98,6 +110,7 @@ class OnDemandTranscriber:
                 final_s=utterance.final_ms / 1000,
                 audio_s=utterance.audio_s,
             )
+            self._before = utterance.spoken_in or self._before
             return transcript
         finally:
             self._let_go()
@@ -107,10 +120,19 @@ class OnDemandTranscriber:
         await trio.lowlevel.checkpoint()
 
     async def _conclude(self, utterance: Utterance) -> Transcript:
-        words = list(utterance.settled)
-        for piece in utterance.final_pieces():
-            words += (await self._sure(utterance, piece, urgent=True)).split()
-        return utterance.transcript(words)
+        said = list(utterance.settled)
+        for pcm16 in utterance.final_pieces():
+            said.append(await self._sure(utterance, pcm16, said, urgent=True))
+        found = language_of(said)
+        for at, piece in enumerate(said):
+            if wrongly_heard(piece, found.language):
+                said[at] = await self._sure(
+                    utterance, piece.pcm16, language=found.language, urgent=True
+                )
+                if at < len(utterance.settled):
+                    utterance.settled[at] = said[at]
+        utterance.spoken_in = found.language if found.sure >= SURE else ""
+        return utterance.transcript(said, found)
 
     async def _partial(self, utterance: Utterance) -> Hypothesis | None:
         covered = len(utterance.audio)
@@ -128,9 +150,27 @@ class OnDemandTranscriber:
         job = utterance.keep_job(cut)
         utterance.keep(cut, await self._call(job, urgent=False))
 
-    async def _sure(self, utterance: Utterance, pcm16: bytes, *, urgent: bool) -> str:
-        """The text of the final pass over some audio."""
-        careful = utterance.careful(pcm16)
+    async def _sure(
+        self,
+        utterance: Utterance,
+        pcm16: bytes,
+        before: Sequence[Piece] = (),
+        *,
+        language: str = "",
+        urgent: bool,
+    ) -> Piece:
+        """What the final pass over some audio says; see `Utterance.careful`."""
+        careful = utterance.careful(pcm16, before, language)
+        believed = await self._carefully(utterance, careful, urgent=urgent)
+        if believed is not None and (other := to_compare(believed)):
+            careful = utterance.careful(pcm16, before, other)
+            compared = await self._carefully(utterance, careful, urgent=urgent)
+            believed = likelier(believed, compared)
+        return utterance.believe(believed, pcm16)
+
+    async def _carefully(
+        self, utterance: Utterance, careful: CarefulDecode, *, urgent: bool
+    ) -> Decoded | None:
         while (job := careful.next_job) is not None:
             decoded = await self._decode(job, urgent=urgent)
             utterance.note(decoded)
@@ -138,7 +178,7 @@ class OnDemandTranscriber:
             if urgent:
                 utterance.final_ms += decoded.ms
             careful.take(decoded)
-        return utterance.believe(careful)
+        return careful.believed
 
     async def _decode(self, job: Job, *, urgent: bool) -> Decoded:
         for _ in range(ATTEMPTS - 1):
@@ -159,6 +199,5 @@ class OnDemandTranscriber:
 
     def _let_go(self) -> None:
         if self._open is not None:
-            self._language = self._open.language
             self._open = None
             self._shared.admission.leave()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from .careful_decode import CarefulDecode
@@ -25,6 +25,7 @@ from .decoded import Decoded, Guard, says_twice
 from .decoding import Decoding, Job
 from .interface import Hypothesis, Transcript
 from .quiet_cuts import pieces, quiet_point, seconds_of
+from .tongue import Found, Look, Piece, Tongue
 
 TAIL_S = 12.0
 """The most that a partial looks at; of more, the beginning is settled."""
@@ -75,14 +76,17 @@ class Utterance:
     """One utterance, from its first audio to its final text."""
 
     language: str
-    """A code, or "" until the first words tell it."""
+    """A code, or "" to find out."""
     decoding: Decoding
+    look: Look = field(default_factory=Look)
+    """How it is found out."""
+    tongue: Tongue = field(init=False)
 
     audio: bytearray = field(default_factory=bytearray)
     cut: int = 0
     """Where the tail begins; what is before it is settled."""
-    settled: list[str] = field(default_factory=list)
-    """The words before the cut, as the final will have them."""
+    settled: list[Piece] = field(default_factory=list)
+    """What was said before the cut, as the final will have it."""
     kept: list[Kept] = field(default_factory=list)
     """What partials know behind the cut, in order, without a gap."""
     told: bool = False
@@ -106,8 +110,13 @@ class Utterance:
     confidences: list[tuple[float, int]] = field(default_factory=list)
     runs: int = 0
     doubts: Counter[str] = field(default_factory=Counter)
+    spoken_in: str = ""
+    """Its language, where that is sure enough to expect it of the next one."""
     concluded: Transcript | None = None
     """What it says, if nothing comes any more."""
+
+    def __post_init__(self) -> None:
+        self.tongue = Tongue(self.language, self.look)
 
     @property
     def audio_s(self) -> float:
@@ -139,11 +148,9 @@ class Utterance:
         self.concluded = None
 
     def note(self, decoded: Decoded) -> None:
-        """Count a decode, whatever it says; the first words tell the language."""
+        """Count a decode, whatever it says."""
         self.work_ms += decoded.ms
         self.runs += 1
-        if not self.language and decoded.text:
-            self.language = decoded.language
 
     # Partials
 
@@ -162,7 +169,12 @@ class Utterance:
         """The next partial's decode, with all the audio there is by now."""
         self.asked_bytes = len(self.audio)
         tail = bytes(self.audio[self.looked_from :])
-        return self.decoding.partial(tail, begins=self.agreed, language=self.language)
+        return self.decoding.partial(
+            tail,
+            begins=self.agreed,
+            language=self.tongue.of_partials,
+            look=self.tongue.look_of_partial(self.looked_s),
+        )
 
     @property
     def partial_alike(self) -> Hashable:
@@ -174,6 +186,11 @@ class Utterance:
         believed."""
         self.note(decoded)
         self.partial_ms = decoded.ms
+        looked_s = seconds_of(covered - self.looked_from)
+        if self.tongue.seen(decoded.found, looked_s) and decoded.language != decoded.found:
+            self.kept.clear()  # in the wrong language, all of it
+            self._forget()
+            return None
         guard = self.decoding.guard(decoded)
         if guard is None and seconds_of(covered) < SNIPPET_S and says_twice(decoded.text):
             guard = Guard.DOUBLED
@@ -183,10 +200,11 @@ class Utterance:
             return None
         self.told = True
         # The last word of what agrees may be one that is just being said.
-        self.agreed = common(self.last, decoded.tokens)[:-1]
+        self.agreed = common(self.last, decoded.tokens)[:-1] if self.tongue.of_partials else ()
         self.last = decoded.tokens
-        kept = [word for part in self.kept for word in part.words]
-        return Hypothesis(" ".join([*self.settled, *kept, *decoded.text.split()]), covered)
+        words = [word for piece in self.settled for word in piece.words]
+        words += [word for part in self.kept for word in part.words]
+        return Hypothesis(" ".join([*words, *decoded.text.split()]), covered)
 
     # What is looked at no more
 
@@ -202,9 +220,9 @@ class Utterance:
         at = fit[-1] if fit else quiet_point(tail, *SETTLED_S)
         return Cut(tail[:at], keeps_kept=bool(fit))
 
-    def settle(self, cut: Cut, text: str) -> None:
-        """The beginning says `text`, for good."""
-        self.settled += text.split()
+    def settle(self, cut: Cut, piece: Piece) -> None:
+        """The beginning says that, for good."""
+        self.settled.append(piece)
         self.cut += len(cut.pcm16)
         behind = [part for part in self.kept if part.end > self.cut]
         self.kept = behind if cut.keeps_kept else []
@@ -220,7 +238,7 @@ class Utterance:
         return Cut(looked[: quiet_point(looked, least_s, self.looked_s - rest_s)])
 
     def keep_job(self, cut: Cut) -> Job:
-        return self.decoding.partial(cut.pcm16, begins=(), language=self.language)
+        return self.decoding.partial(cut.pcm16, begins=(), language=self.tongue.of_partials)
 
     def keep(self, cut: Cut, decoded: Decoded) -> None:
         """Partials begin behind `cut` from now on, unless its decode is not believed."""
@@ -234,30 +252,37 @@ class Utterance:
 
     # Final words
 
-    def careful(self, pcm16: bytes) -> CarefulDecode:
-        """The final pass over some audio."""
+    def careful(
+        self, pcm16: bytes, before: Sequence[Piece] = (), language: str = ""
+    ) -> CarefulDecode:
+        """The final pass over some audio, behind pieces that are known. `language`: the one in
+        which it is, where that is known now."""
+        spoken = language or self.language
+        look = None if spoken else self.tongue.look_of_piece(before)
         return CarefulDecode(
-            job=lambda again: self.decoding.final(pcm16, language=self.language, again=again),
+            job=lambda again: self.decoding.final(pcm16, language=spoken, again=again, look=look),
             guard=self.decoding.guard,
             doubts=self.doubts,
         )
 
-    def believe(self, careful: CarefulDecode) -> str:
-        """The text of a final pass, whose likelihood counts from now on."""
-        if careful.believed is None:
-            return ""
-        text = careful.believed.text
-        self.confidences.append((careful.believed.log_probability, len(text.split())))
-        return text
+    def believe(self, decoded: Decoded | None, pcm16: bytes) -> Piece:
+        """What a final pass says, whose likelihood counts from now on; None: nothing."""
+        if decoded is None:
+            return Piece(pcm16, ())
+        words = tuple(decoded.text.split())
+        self.confidences.append((decoded.log_probability, len(words)))
+        sure = decoded.sure if decoded.found == decoded.language else 1.0
+        return Piece(pcm16, words, decoded.language or self.language, sure)
 
     def final_pieces(self) -> list[bytes]:
         """What a final has still to decode; nothing where the utterance holds no word."""
         tail = bytes(self.audio[self.cut :])
         return pieces(tail, TAIL_S + 2) if self.audio_s >= SHORTEST_S else []
 
-    def transcript(self, words: list[str]) -> Transcript:
+    def transcript(self, said: Sequence[Piece], found: Found) -> Transcript:
         return Transcript(
-            text=" ".join(words),
+            text=" ".join(word for piece in said for word in piece.words),
+            language=found.language or None,
             decode_ms=self.work_ms,
             audio_ms=self.audio_s * 1000,
             runs=self.runs,

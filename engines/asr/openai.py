@@ -20,6 +20,7 @@ import trio
 from ...audio.pcm import BYTES_PER_MS, HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
 from ...config import Hearing, Transcribing
+from ...conversation.languages import code_of
 from ..failures import EngineFailure, LaneLost
 from ..services.json_answer import parse_json
 from ..services.keys import plain_text
@@ -44,6 +45,10 @@ eight."""
 LIMIT_BYTES = 1 << 20
 """What an answer may have. The words of ten minutes are 10 kB."""
 
+TELLS_LANGUAGE = "whisper"
+"""A model with that in its name is asked in a format that tells the language, where that is to be
+found out. OpenAI's other models refuse it."""
+
 PARTIAL_LIMIT_S = 2.0
 """A partial that takes longer is given up: what it would say is old."""
 
@@ -51,6 +56,8 @@ PARTIAL_LIMIT_S = 2.0
 class _Answer(msgspec.Struct):
     text: str | None = None
     error: Any = None
+    language: Any = None
+    """Some servers tell it, by its code or its English name."""
 
 
 @dataclass(slots=True)
@@ -63,6 +70,7 @@ class _Open:
     """No more of them after one that failed: the final is what counts."""
     decode_s: float = 0.0
     runs: int = 0
+    language: str | None = None
     concluded: Transcript | None = None
     """What it says, if nothing comes any more."""
 
@@ -74,9 +82,14 @@ class OpenAITranscriber:
         self, client: Client, model: str, language: str | None, partial_interval_ms: int | None
     ) -> None:
         self._client = client
-        self._options: dict[str, Any] = {"model": model, "response_format": "json"}
+        tells = language is None and TELLS_LANGUAGE in model.lower()
+        self._options: dict[str, Any] = {
+            "model": model,
+            "response_format": "verbose_json" if tells else "json",
+        }
         if language is not None:
             self._options["language"] = language
+        self._language = language
         self._interval_s = inf if partial_interval_ms is None else partial_interval_ms / 1000
         self._open: _Open | None = None
 
@@ -129,6 +142,7 @@ class OpenAITranscriber:
             decode_ms=utterance.decode_s * 1000,
             audio_ms=len(utterance.audio) / BYTES_PER_MS,
             runs=utterance.runs,
+            language=(self._language or utterance.language) if text else None,
         )
 
     async def abandon(self) -> None:
@@ -157,9 +171,9 @@ class OpenAITranscriber:
         )
         _, body = await self._client.fetch(request, limit_bytes=LIMIT_BYTES)
         utterance.decode_s += trio.current_time() - began_s
-        return self._text(body)
+        return self._text(body, utterance)
 
-    def _text(self, body: bytes) -> str:
+    def _text(self, body: bytes, utterance: _Open) -> str:
         blame = self._client.blame
         try:
             answer = parse_json(body, _Answer)
@@ -172,6 +186,7 @@ class OpenAITranscriber:
             raise blame.for_status(None, answer.error)
         if answer.text is None:
             raise EngineFailure(f"{blame.place} answered without a text", retryable=False)
+        utterance.language = code_of(answer.language)
         return answer.text.strip()
 
     def _utterance(self) -> _Open:

@@ -134,6 +134,7 @@ class PocketsphinxTranscriber:
         utterance.final_ms = ms
         utterance.cmn = cmn
         utterance.concluded = Transcript(
+            language="en",
             text=text,
             decode_ms=utterance.decode_ms,
             audio_ms=utterance.audio_bytes / BYTES_PER_MS,

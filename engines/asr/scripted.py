@@ -31,7 +31,8 @@ class ScriptedTranscriber:
     abandoned, the same words are heard again. `delays_s` says how long calls take (math.inf: until
     cancelled), `fail_on` which calls raise what, after their delay. One that wants to be `asked`
     tells its hypotheses by `hypothesis` and not by `feed`. An utterance with less sound than
-    `shortest_ms` is a noise: it has no words and takes none from the script.
+    `shortest_ms` is a noise: it has no words and takes none from the script. `languages` has that
+    of each utterance; the last one holds for all that follow.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ScriptedTranscriber:
         fail_on: Mapping[tuple[str, int], Exception] | None = None,
         asked: bool = False,
         shortest_ms: int = 300,
+        languages: Sequence[str | None] = (),
     ) -> None:
         self._script = [_hypotheses(entry) for entry in script]
         self._word_ms = word_ms
@@ -50,6 +52,7 @@ class ScriptedTranscriber:
         self._fail_on = dict(fail_on or {})
         self._asked = asked
         self._shortest_bytes = shortest_ms * BYTES_PER_MS
+        self._languages = tuple(languages) or (None,)
         self._sound_bytes = 0
         self._decode_s = 0.0
         self._runs = 0
@@ -129,6 +132,7 @@ class ScriptedTranscriber:
             decode_ms=self._decode_s * 1000,
             audio_ms=len(self.heard[-1]) / BYTES_PER_MS,
             runs=self._runs,
+            language=self._languages[min(len(self.transcripts), len(self._languages) - 1)],
         )
 
     async def abandon(self) -> None:

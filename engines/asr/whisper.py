@@ -15,6 +15,7 @@ from .decoded import Decoded, Guard
 from .on_demand import OnDemandTranscriber, Shared
 from .quiet_cuts import seconds_of
 from .recognizer import Recognizer
+from .tongue import Look
 from .whisper_guards import guard_of
 from .whisper_window import FULL_FRAMES, frames_of, token_cap
 from .whisper_worker import Pass, decode, load_named
@@ -48,14 +49,20 @@ class WhisperDecoding:
     tokens: Callable[[float], int] = token_cap
     """The most for so many seconds of audio."""
 
-    def partial(self, pcm16: bytes, *, begins: tuple[int, ...], language: str) -> Pass:
-        return self._pass(pcm16, PARTIAL_MARGIN_S, beam=1, language=language, begins=begins)
+    def partial(
+        self, pcm16: bytes, *, begins: tuple[int, ...], language: str, look: Look | None = None
+    ) -> Pass:
+        return self._pass(
+            pcm16, PARTIAL_MARGIN_S, beam=1, language=language, begins=begins, look=look
+        )
 
-    def final(self, pcm16: bytes, *, language: str, again: bool) -> Pass:
+    def final(self, pcm16: bytes, *, language: str, again: bool, look: Look | None = None) -> Pass:
         short = seconds_of(len(pcm16)) <= SHORT_S
         margin_s = SHORT_MARGIN_S if short else FINAL_MARGIN_S
         frames = FULL_FRAMES if again else None
-        return self._pass(pcm16, margin_s, beam=self.beam, language=language, frames=frames)
+        return self._pass(
+            pcm16, margin_s, beam=self.beam, language=language, frames=frames, look=look
+        )
 
     def alike(self, looked_s: float, begins: int) -> tuple[str, int, int]:
         """Their windows are of about one size (another would be padded to the widest)."""
@@ -70,6 +77,7 @@ class WhisperDecoding:
         language: str,
         frames: int | None = None,
         begins: tuple[int, ...] = (),
+        look: Look | None = None,
     ) -> Pass:
         audio_s = seconds_of(len(pcm16))
         return Pass(
@@ -79,6 +87,7 @@ class WhisperDecoding:
             tokens=self.tokens(audio_s),
             language=language,
             begins=begins,
+            look=look,
         )
 
 
@@ -99,11 +108,21 @@ def lane_threads(wanted: int, lanes: int) -> int:
 
 
 def shared_whisper(
-    pool: LanePool, admission: Admission, *, language: str, decoding: WhisperDecoding
+    pool: LanePool,
+    admission: Admission,
+    *,
+    language: str,
+    decoding: WhisperDecoding,
+    languages: tuple[str, ...] = (),
 ) -> Shared:
     """What the transcribers of a server share whose lanes hold Whisper models."""
     return Shared(
-        pool=pool, admission=admission, decoding=decoding, decode=decode, language=language
+        pool=pool,
+        admission=admission,
+        decoding=decoding,
+        decode=decode,
+        language=language,
+        languages=languages,
     )
 
 
@@ -120,6 +139,7 @@ async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[
         LanePool(lanes),
         admission,
         language="" if transcribing.language == "auto" else transcribing.language,
+        languages=transcribing.languages,
         decoding=WhisperDecoding(beam=transcribing.beam),
     )
     yield Recognizer(

@@ -19,6 +19,8 @@ from ..failures import EngineFailure
 from ..models.folder import models_folder
 from .decoded import Decoded
 from .model_store import parse_name, ready_model
+from .quiet_cuts import seconds_of
+from .tongue import Found, Look, found
 from .whisper_window import FULL_FRAMES
 
 WARM_UP_S = 1.0
@@ -36,10 +38,12 @@ class Pass:
     tokens: int
     """The most that are decoded."""
     language: str
-    """A code, or "" to find out."""
+    """A code, or "" for the one that is found."""
     begins: tuple[int, ...] = ()
     """Tokens that the text begins with. CTranslate2 steps through them like through any others, so
     they keep the words from wavering and save no time."""
+    look: Look | None = None
+    """How the language is looked for; None: it is not, where there is a code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +108,8 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
     frames = max(job.frames for job in passes)
     mels = np.stack([_mels(whisper, job.pcm16, frames) for job in passes])
     encoded = whisper.encode(mels)
-    languages = [
-        job.language or found
-        for job, found in zip(passes, _spoken(whisper, encoded, passes), strict=True)
-    ]
+    looks = _looks(whisper, encoded, passes)
+    languages = [job.language or seen.language for job, seen in zip(passes, looks, strict=True)]
     prompt = [
         [*prompts.of(language), *job.begins]
         for job, language in zip(passes, languages, strict=True)
@@ -125,8 +127,8 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
     )
     ms = (time.perf_counter() - began_s) * 1000 / len(passes)
     return [
-        _decoded(prompts, result, job, language, ms)
-        for result, job, language in zip(results, passes, languages, strict=True)
+        _decoded(prompts, result, job, language, seen, ms)
+        for result, job, language, seen in zip(results, passes, languages, looks, strict=True)
     ]
 
 
@@ -136,7 +138,9 @@ def _length(tokens: int, prompt: int) -> int:
     return max(2 * tokens, tokens + prompt)
 
 
-def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float) -> Decoded:
+def _decoded(
+    prompts: _Prompts, result: Any, job: Pass, language: str, seen: Found, ms: float
+) -> Decoded:
     tokens = tuple(result.sequences_ids[0])  # what it was told to begin with among them
     return Decoded(
         text=prompts.text_of(tokens),
@@ -148,16 +152,28 @@ def _decoded(prompts: _Prompts, result: Any, job: Pass, language: str, ms: float
         ms=ms,
         tokens=tokens,
         language=language,
+        found=seen.language,
+        sure=seen.sure,
+        other=seen.other,
     )
 
 
-def _spoken(whisper: Any, encoded: Any, passes: Sequence[Pass]) -> Sequence[str]:
-    """The language of each; only asked where one of them does not know."""
-    if all(job.language for job in passes):
-        return [""] * len(passes)
+def _looks(whisper: Any, encoded: Any, passes: Sequence[Pass]) -> Sequence[Found]:
+    """The language of each; only asked where one of them wants to know, for it takes a step of the
+    decoder."""
+    if all(job.language and job.look is None for job in passes):
+        return [Found("", 0.0)] * len(passes)
     if not whisper.model.is_multilingual:
-        return ["en"] * len(passes)
-    return [found[0][0][2:-2] for found in whisper.model.detect_language(encoded)]
+        return [Found("en", 1.0)] * len(passes)
+    told = whisper.model.detect_language(encoded)
+    return [_found(likely, job) for likely, job in zip(told, passes, strict=True)]
+
+
+def _found(likely: Sequence[tuple[str, float]], job: Pass) -> Found:
+    if job.language and job.look is None:
+        return Found("", 0.0)  # only the others wanted to know
+    probabilities = [(token[2:-2], p) for token, p in likely]  # <|de|>
+    return found(probabilities, job.look or Look(), seconds_of(len(job.pcm16)))
 
 
 def _mels(whisper: Any, pcm16: bytes, frames: int) -> Any:

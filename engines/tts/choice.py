@@ -11,7 +11,8 @@ from .piper import missing
 
 Decided: TypeAlias = Literal["pyttsx3", "piper", "kokoro", "openai"]
 
-JOES_LANGUAGE = "en"
+JOES_LANGUAGES = ("en", "auto")
+"""Where the language is found out, Joe speaks English, and another voice the others."""
 
 
 def piper_voice(speaking: Speaking) -> str | None:
@@ -22,7 +23,7 @@ def piper_voice(speaking: Speaking) -> str | None:
         return speaking.piper_voice
     models_dir = models_folder(speaking.models_dir)
     asked = speaking.engine == "piper" or (
-        speaking.voice is None and speaking.language == JOES_LANGUAGE
+        speaking.voice is None and speaking.language in JOES_LANGUAGES
     )
     return str(JOE.path_of(JOE.files[0], models_dir)) if asked and JOE.lies_in(models_dir) else None
 

@@ -65,3 +65,26 @@ class ManyVoices(Synthesizer, Protocol):
         engine has to say about it.
         """
         ...
+
+
+@runtime_checkable
+class ManyLanguages(Synthesizer, Protocol):
+    """One that has voices for several languages. Optional: others speak everything with the one
+    they have."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of those that it has a voice of; it may speak others, too."""
+        ...
+
+    def for_language(self, code: str) -> Synthesizer:
+        """The voice that is best for a language, by its code; "" where nobody knows which.
+
+        Never fails: where there is nothing better it gives the voice that speaks otherwise.
+        """
+        ...
+
+
+def spoken_in(synthesizer: Synthesizer, code: str) -> Synthesizer:
+    """The same synthesizer, or its voice for a language, where it has several."""
+    return synthesizer.for_language(code) if isinstance(synthesizer, ManyLanguages) else synthesizer

@@ -57,8 +57,8 @@ def missing(speaking: Speaking) -> str | None:
     return None
 
 
-def opened(speaking: Speaking) -> Voice:
-    """The voice as the settings describe it; its lanes load it. EngineUnavailable where something
+def opened(speaking: Speaking, lanes: str = "tts") -> Voice:
+    """The voice as the settings describe it; its `lanes` load it. EngineUnavailable where something
     is missing."""
     lacking = missing(speaking)
     if lacking is not None or speaking.kokoro_model is None or speaking.kokoro_voices is None:
@@ -70,5 +70,5 @@ def opened(speaking: Speaking) -> Voice:
         speaking.kokoro_voice,
         speaking.volume,
     )
-    lanes = numbered_lanes("tts", speaking.workers, load)
-    return Voice(synthesizer=KokoroSynthesizer(LanePool(lanes)), lanes=lanes)
+    numbered = numbered_lanes(lanes, speaking.workers, load)
+    return Voice(synthesizer=KokoroSynthesizer(LanePool(numbered)), lanes=numbered)

@@ -6,13 +6,15 @@ A further voice is one file in this folder, with an `opened` of its own, and one
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from ...config import Settings, Speaking
+from ...conversation.languages import AUTO
 from . import kokoro, piper, pyttsx3
 from .choice import choose_voice, piper_voice
 from .interface import Synthesizer
+from .other_voices import with_languages
 from .voice import Voice
 
 
@@ -37,8 +39,17 @@ def open_voice(
     Entering raises EngineUnavailable for a setting that cannot work."""
     if own is not None:
         return nullcontext(Voice(synthesizer=own))
-    engine, _ = choose_voice(settings.speaking)
-    return VOICES[engine](settings.speaking)
+    speaking = settings.speaking
+    engine, _ = choose_voice(speaking)
+    if not speaking.voices and speaking.language != AUTO:
+        return VOICES[engine](speaking)
+    return _opened_by_language(engine, speaking)
+
+
+@asynccontextmanager
+async def _opened_by_language(engine: str, speaking: Speaking) -> AsyncIterator[Voice]:
+    async with VOICES[engine](speaking) as voice:
+        yield with_languages(voice, engine, speaking)
 
 
 def chosen_name(settings: Settings) -> str:

@@ -56,11 +56,11 @@ class PiperSynthesizer:
         return moved(speech, begins)
 
 
-def opened(speaking: Speaking, path: str | None) -> Voice:
-    """The voice at `path`, as loud as the settings want it; its lanes load it. EngineUnavailable
+def opened(speaking: Speaking, path: str | None, lanes: str = "tts") -> Voice:
+    """The voice at `path`, as loud as the settings want it; its `lanes` load it. EngineUnavailable
     where there is no path."""
     if path is None:
         raise EngineUnavailable(missing(None) or "")
     load = loader(path, volume=speaking.volume)
-    lanes = numbered_lanes("tts", speaking.workers, load)
-    return Voice(synthesizer=PiperSynthesizer(LanePool(lanes)), lanes=lanes)
+    numbered = numbered_lanes(lanes, speaking.workers, load)
+    return Voice(synthesizer=PiperSynthesizer(LanePool(numbered)), lanes=numbered)

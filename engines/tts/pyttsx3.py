@@ -49,10 +49,10 @@ class Pyttsx3Synthesizer:
         return moved(speech, begins)
 
 
-def opened(speaking: Speaking) -> Voice:
+def opened(speaking: Speaking, lanes: str = "tts") -> Voice:
     """The voice as the settings describe it: of the language that is spoken, where none is named.
-    Nothing can fail here: its lanes load it."""
+    Nothing can fail here: its `lanes` load it."""
     voice = speaking.voice or voice_of(speaking.language)
     load = loader(rate_wpm=speaking.rate_wpm, voice=voice, volume=speaking.volume)
-    lanes = numbered_lanes("tts", speaking.workers, load)
-    return Voice(synthesizer=Pyttsx3Synthesizer(LanePool(lanes)), lanes=lanes)
+    numbered = numbered_lanes(lanes, speaking.workers, load)
+    return Voice(synthesizer=Pyttsx3Synthesizer(LanePool(numbered)), lanes=numbered)

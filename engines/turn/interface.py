@@ -16,12 +16,14 @@ class Pause:
     `text` is what was understood of it so far, without punctuation from some recognizers: its final
     transcript, or the newest hypothesis for an engine that does not need the text. `pcm16` is its
     newest audio, HEARD_S at most, mono at 16 kHz, the silence included. `asked` is what the agent
-    said last, as far as it was heard; empty before it said anything.
+    said last, as far as it was heard; empty before it said anything. `language` is that of the
+    text, a code; empty where nobody knows.
     """
 
     text: str
     pcm16: bytes
     asked: str = ""
+    language: str = ""
 
 
 class TurnEndEngine(Protocol):

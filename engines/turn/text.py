@@ -15,6 +15,7 @@ import re
 
 import trio
 
+from ...conversation.languages import AUTO, base_language
 from ...conversation.patience import NO_OPINION
 from .dictated import dictation
 from .interface import Pause
@@ -77,25 +78,27 @@ _ASKS = re.compile(r"\?[\"'\u201d]?\s*$")
 
 
 class TextTurnEnd:
-    """Shared by all sessions. `language` is a code; one without a table has no opinion, ever."""
+    """Shared by all sessions. `language` is a code, or "auto": then each pause tells its own. In a
+    language without a table it has no opinion."""
 
     needs_text = True
 
     def __init__(self, language: str) -> None:
-        self._table = TABLES.get(language.lower().replace("_", "-").split("-")[0])
+        self._fixed = None if language == AUTO else language
 
     @property
     def has_table(self) -> bool:
         """Whether it can have an opinion at all."""
-        return self._table is not None
+        return self._fixed is None or _table(self._fixed) is not None
 
     async def likelihood(self, pause: Pause) -> float:
         await trio.lowlevel.checkpoint()
-        return (
-            NO_OPINION
-            if self._table is None
-            else completeness(pause.text, self._table, asked=pause.asked)
-        )
+        table = _table(pause.language if self._fixed is None else self._fixed)
+        return NO_OPINION if table is None else completeness(pause.text, table, asked=pause.asked)
+
+
+def _table(language: str) -> Table | None:
+    return TABLES.get(base_language(language))
 
 
 def completeness(text: str, table: Table, *, asked: str = "") -> float:

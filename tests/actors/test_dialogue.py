@@ -594,7 +594,7 @@ async def test_a_short_sound_without_words_is_a_false_alarm_that_nobody_hears_of
             SpeechBegan(number=2, during_reply=True), SpeechOver(number=2), heard(2, "ah")
         )
         assert told == []
-        assert table.watched == [TextHeard(session_id="s", text="hi", typed=False)]
+        assert table.watched == [TextHeard(session_id="s", text="hi", typed=False, language="en")]
         assert table.counted("parley_false_alarms_total 1.0")
         assert (table.state(), table.gate_is_open()) == (State.THINKING, True)
 
@@ -1282,7 +1282,7 @@ async def test_typed_words_are_answered(autojump_clock: Clock) -> None:
         assert [record.user_text for record in table.begun] == ["hi"]
         assert table.begun[0].last_sample_s is None
         assert table.state() is State.THINKING
-        assert table.watched == [TextHeard(session_id="s", text="hi", typed=True)]
+        assert table.watched == [TextHeard(session_id="s", text="hi", typed=True, language="en")]
 
 
 async def test_typed_words_wait_for_who_is_speaking(autojump_clock: Clock) -> None:

@@ -754,6 +754,7 @@ SLICE_VARIABLES = {
     "transcribing.may_download": ("STREAM_MODEL_DOWNLOAD", True),
     "transcribing.models_dir": ("PARLEY_MODELS_DIR", "/srv/models"),
     "transcribing.language": ("STREAM_LANGUAGE", "auto"),
+    "transcribing.languages": ("STREAM_LANGUAGES", "de, en"),
     "transcribing.timeout_s": ("STREAM_ASR_TIMEOUT_S", 11.0),
     "transcribing.lanes": ("STREAM_ASR_LANES", 12),
     "transcribing.model": ("OPENAI_ASR_MODEL", "m"),
@@ -779,6 +780,7 @@ SLICE_VARIABLES = {
     "answering.first_token_timeout_s": ("STREAM_LLM_FIRST_TOKEN_S", 25.0),
     "answering.gap_timeout_s": ("STREAM_LLM_GAP_S", 26.0),
     "answering.system_prompt": ("STREAM_SYSTEM_PROMPT", "Be brief."),
+    "answering.language_note": ("STREAM_LANGUAGE_NOTE", False),
     "answering.memory_turns": ("STREAM_MEMORY_TURNS", 27),
     "answering.interruption_mark": ("STREAM_INTERRUPTION_MARK", "--"),
     "answering.speculations": ("STREAM_SPECULATIONS", 4),
@@ -787,6 +789,7 @@ SLICE_VARIABLES = {
     "speaking.models_dir": ("PARLEY_MODELS_DIR", "/m"),
     "speaking.language": ("STREAM_LANGUAGE", "de"),
     "speaking.voice": ("STREAM_TTS_VOICE", "en-us+f3"),
+    "speaking.voices": ("STREAM_VOICES", "de=de+f2, fr=/v/siwis.onnx"),
     "speaking.rate_wpm": ("STREAM_TTS_RATE_WPM", 137),
     "speaking.volume": ("STREAM_TTS_VOLUME", 0.38),
     "speaking.piper_voice": ("STREAM_PIPER_VOICE", "voices/v.onnx"),
@@ -830,11 +833,19 @@ SLICE_VARIABLES = {
 }
 
 
+DECIDED = {
+    "off": False,
+    "de, en": ("de", "en"),
+    "de=de+f2, fr=/v/siwis.onnx": (("de", "de+f2"), ("fr", "/v/siwis.onnx")),
+}
+"""What slices make of values."""
+
+
 @pytest.mark.parametrize("path", SLICE_VARIABLES)
 def test_a_variable_reaches_its_place_in_a_slice(path: str) -> None:
     variable, value = SLICE_VARIABLES[path]
     part, name = path.split(".")
-    decided = {"off": False}.get(str(value), value)
+    decided = DECIDED.get(str(value), value)
     assert getattr(getattr(load(overrides={variable: value}), part), name) == decided
 
 

@@ -4,7 +4,7 @@ under virtual time."""
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,9 @@ import trio
 
 from parley.engines.asr.admission import Admission, Expected
 from parley.engines.asr.decoded import Decoded
+from parley.engines.asr.interface import Transcript
 from parley.engines.asr.on_demand import OnDemandTranscriber
+from parley.engines.asr.tongue import Look
 from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
 from parley.engines.asr.whisper_window import FULL_FRAMES
 from parley.engines.asr.whisper_worker import Pass
@@ -75,11 +77,14 @@ def numbered(second: int) -> bytes:
     return bytes([second, 0]) * 16_000
 
 
-def transcriber(lanes: Lanes, *, language: str = "en", places: int = 99) -> OnDemandTranscriber:
+def transcriber(
+    lanes: Lanes, *, language: str = "en", places: int = 99, languages: tuple[str, ...] = ()
+) -> OnDemandTranscriber:
     shared = shared_whisper(
         cast(LanePool, lanes),
         Admission(places, Expected(rtf=0.8, final_s=0.5)),
         language=language,
+        languages=languages,
         decoding=WhisperDecoding(beam=5),
     )
     return OnDemandTranscriber(shared)
@@ -383,14 +388,136 @@ async def test_where_everybody_talks_the_next_one_is_refused(autojump_clock: Clo
     assert whisper._shared.admission.talking == 0
 
 
-async def test_a_language_that_was_found_out_is_kept(autojump_clock: Clock) -> None:
-    lanes = Lanes(lambda job: decoded("bonjour", language=job.language or "fr"))
+def spoken_in(
+    *codes: str, sure: float = 0.9, other: str = "", words: dict[str, float] | None = None
+) -> Callable[[Pass], Answer]:
+    """A worker that finds the language by what the first second of the audio holds, and decodes in
+    it or in the one that it is told. `words`: how likely they are in a language."""
+
+    def answer(job: Pass) -> Answer:
+        seen = codes[job.pcm16[0]] if job.look is not None or not job.language else ""
+        language = job.language or seen
+        return decoded(
+            f"words in {language}",
+            language=language,
+            found=seen,
+            sure=sure if seen else 0.0,
+            other=other,
+            log_probability=(words or {}).get(language, -0.2),
+        )
+
+    return answer
+
+
+async def utter(whisper: OnDemandTranscriber, *seconds: int) -> Transcript:
+    """One utterance, with a hypothesis asked for behind each second."""
+    await whisper.begin()
+    for second in seconds:
+        await whisper.feed(numbered(second))
+        await whisper.hypothesis()
+        await trio.sleep(1)
+    return await whisper.finish()
+
+
+async def test_each_utterance_is_in_a_language_of_its_own(autojump_clock: Clock) -> None:
+    lanes = Lanes(spoken_in("en", "de", "fr"))
     whisper = transcriber(lanes, language="")
-    for _ in range(2):
-        await whisper.begin()
-        await whisper.feed(SECOND)
-        await whisper.finish()
-    assert [job.language for job in lanes.passes] == ["", "fr"]
+    finals = [await utter(whisper, number, number) for number in (0, 1, 1, 2, 0)]
+    assert [final.language for final in finals] == ["en", "de", "de", "fr", "en"]
+    assert [final.text for final in finals][:2] == ["words in en", "words in de"]
+    looks = [job.look for job in lanes.passes if job.beam == 5]
+    assert [look.before for look in looks if look] == ["", "en", "de", "de", "fr"]
+
+
+async def test_a_first_partial_fixes_no_language(autojump_clock: Clock) -> None:
+    lanes = Lanes(lambda job: spoken_in("cy", "en")(replace(job, pcm16=job.pcm16[-32_000:])))
+    whisper = transcriber(lanes, language="")
+    assert (await utter(whisper, 0, 1)).language == "en"
+    assert [job.language for job in lanes.passes] == ["", "", ""]
+
+
+async def test_partials_keep_the_language_until_two_looks_agree(autojump_clock: Clock) -> None:
+    lanes = Lanes(spoken_in("en", "de"))
+    whisper = transcriber(lanes, language="")
+    await utter(whisper, 0, 0)
+    lanes.passes.clear()
+    final = await utter(whisper, 1, 1, 1, 1)
+    partials = [job for job in lanes.passes if job.beam == 1]
+    assert [job.language for job in partials] == ["en", "en", "en", "de"]
+    assert [job.look is not None for job in partials] == [False, True, True, False]
+    assert final.text == "words in de"
+
+
+async def test_a_partial_in_a_language_that_is_not_spoken_is_not_told(
+    autojump_clock: Clock,
+) -> None:
+    whisper = transcriber(Lanes(spoken_in("en", "de")), language="")
+    await utter(whisper, 0, 0)
+    await whisper.begin()
+    told = []
+    for _ in range(4):
+        await whisper.feed(numbered(1))
+        hypothesis = await whisper.hypothesis()
+        told.append(hypothesis and hypothesis.text)
+        await trio.sleep(1)
+    assert told == ["words in en", "words in en", None, "words in de"]
+
+
+async def test_what_is_not_believed_changes_no_language(autojump_clock: Clock) -> None:
+    def answer(job: Pass) -> Answer:
+        heard = spoken_in("en", "ko")(job)
+        assert isinstance(heard, Decoded)
+        return replace(heard, no_speech=0.99) if job.pcm16[0] == 1 else heard
+
+    lanes = Lanes(answer)
+    whisper = transcriber(lanes, language="")
+    finals = [await utter(whisper, 0), await utter(whisper, 1), await utter(whisper, 0)]
+    assert [final.language for final in finals] == ["en", None, "en"]
+    assert lanes.passes[-1].look == Look(before="en")
+
+
+async def test_an_unsure_language_is_told_and_not_expected_again(autojump_clock: Clock) -> None:
+    lanes = Lanes(spoken_in("en", "nl", sure=0.4))
+    whisper = transcriber(lanes, language="")
+    assert (await utter(whisper, 1)).language == "nl"
+    await utter(whisper, 0)
+    assert lanes.passes[-1].look == Look(before="")
+
+
+async def test_in_doubt_the_final_is_decoded_in_both_languages(autojump_clock: Clock) -> None:
+    lanes = Lanes(spoken_in("it", sure=0.6, other="es", words={"it": -0.6, "es": -0.3}))
+    final = await utter(transcriber(lanes, language=""), 0)
+    assert (final.text, final.language) == ("words in es", "es")
+    assert [job.language for job in lanes.passes if job.beam == 5] == ["", "es"]
+
+
+async def test_a_beginning_in_the_wrong_language_is_decoded_again(autojump_clock: Clock) -> None:
+    """It was settled when nobody could know better."""
+
+    def answer(job: Pass) -> Answer:
+        heard = spoken_in("nl", "de")(job)
+        assert isinstance(heard, Decoded)
+        return replace(heard, sure=0.3) if job.pcm16[0] == 0 else heard
+
+    lanes = Lanes(answer)
+    final = await utter(transcriber(lanes, language=""), *[0] * 4, *[1] * 12)
+    assert final.language == "de"
+    assert "nl" not in final.text
+    assert final.text.count("words in de") == 2
+
+
+async def test_only_languages_that_are_spoken_here_are_looked_for(autojump_clock: Clock) -> None:
+    lanes = Lanes(spoken_in("en"))
+    whisper = transcriber(lanes, language="", languages=("en", "de"))
+    await utter(whisper, 0)
+    assert lanes.passes[-1].look == Look(among=("en", "de"))
+
+
+async def test_a_language_that_is_set_is_told_with_the_words(autojump_clock: Clock) -> None:
+    lanes = Lanes(words_of)
+    assert (await utter(transcriber(lanes, language="de"), 1)).language == "de"
+    assert [job.look for job in lanes.passes] == [None, None]
+    assert (await utter(transcriber(Lanes(lambda job: ""), language="de"), 1)).language is None
 
 
 async def test_next_to_no_audio_costs_no_decode(autojump_clock: Clock) -> None:

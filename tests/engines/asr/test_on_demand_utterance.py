@@ -15,6 +15,7 @@ from parley.engines.asr.on_demand_utterance import (
     common,
 )
 from parley.engines.asr.quiet_cuts import seconds_of
+from parley.engines.asr.tongue import Piece
 from parley.engines.asr.whisper import LATE_MS, WhisperDecoding
 from parley.engines.asr.whisper_window import FULL_FRAMES
 
@@ -114,7 +115,7 @@ def test_a_tail_that_is_too_long_is_settled_and_looked_at_no_more() -> None:
     cut = one.to_settle()
     assert cut is not None
     assert SETTLED_S[0] <= seconds_of(len(cut.pcm16)) <= SETTLED_S[1]
-    one.settle(cut, "so far")
+    one.settle(cut, Piece(cut.pcm16, ("so", "far")))
     assert one.cut == len(cut.pcm16)
     assert one.to_settle() is None
     assert len(one.partial_job().pcm16) == len(one.audio) - len(cut.pcm16)
@@ -153,15 +154,6 @@ def test_an_utterance_too_short_for_a_word_has_nothing_to_decode() -> None:
     assert len(utterance(0.1).final_pieces()) == 1
 
 
-def test_the_first_words_tell_the_language() -> None:
-    one = utterance(1, language="")
-    one.note(decoded("", language="de"))
-    assert one.language == ""
-    one.note(decoded("hello", language="en"))
-    one.note(decoded("bonjour", language="fr"))
-    assert one.partial_job().language == "en"
-
-
 @pytest.mark.parametrize(
     ("results", "text", "doubts"),
     [
@@ -198,7 +190,7 @@ def test_a_final_pass_is_believed_decoded_again_or_empty(
         careful.take(next(waiting))
     assert list(waiting) == []
     assert [wide == FULL_FRAMES for wide in frames] == [False, True][: len(results)]
-    assert one.believe(careful) == text
+    assert one.believe(careful.believed, SECOND).words == tuple(text.split())
     assert one.doubts == doubts
     assert len(one.confidences) == bool(text)
 

@@ -27,7 +27,7 @@ from parley.conversation.spoken import (
 )
 from parley.conversation.utterance import UtteranceInHand
 from parley.engines.asr import openai as module
-from parley.engines.asr.interface import Transcriber
+from parley.engines.asr.interface import Transcriber, Transcript
 from parley.engines.asr.openai import OpenAITranscriber, OpenAITranscribers, open_openai_asr
 from parley.engines.deadline import engine_deadline
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
@@ -82,6 +82,12 @@ async def hear(transcriber: Transcriber, audio: bytes = SECOND) -> str:
     return (await transcriber.finish()).text
 
 
+async def final_of(transcriber: Transcriber) -> Transcript:
+    await transcriber.begin()
+    await transcriber.feed(SECOND)
+    return await transcriber.finish()
+
+
 async def failure_of(transcriber: Transcriber) -> EngineFailure:
     with pytest.raises(EngineFailure) as caught:
         await hear(transcriber)
@@ -134,7 +140,28 @@ async def test_an_utterance_is_sent_once_as_a_wav_and_its_words_come_back(
 async def test_a_language_is_told_where_it_is_known(server: LLMServer) -> None:
     async with opened(server, language="de") as transcribers:
         await hear(transcribers("session"))
+        assert (await final_of(transcribers("session"))).language == "de"
     assert form(server.requests[0])["language"] == b"de"
+    assert form(server.requests[0])["response_format"] == b"json"
+
+
+@pytest.mark.parametrize(
+    ("told", "language"), [("german", "de"), ("de", "de"), ("tlh", None), (5, None), (None, None)]
+)
+async def test_a_language_that_the_service_tells_is_told_on(
+    told: object, language: str | None, server: LLMServer, transcriber: OpenAITranscriber
+) -> None:
+    server.script(tell_json({"text": "Hallo.", "language": told}))
+    assert (await final_of(transcriber)).language == language
+
+
+@pytest.mark.parametrize(("model", "form_of"), [("whisper-1", b"verbose_json"), ("m", b"json")])
+async def test_only_whisper_is_asked_for_the_language(
+    model: str, form_of: bytes, server: LLMServer
+) -> None:
+    async with opened(server, model=model) as transcribers:
+        await hear(transcribers("session"))
+    assert form(server.requests[0])["response_format"] == form_of
 
 
 async def test_utterances_follow_one_another_on_one_connection(

@@ -246,7 +246,17 @@ async def test_the_engine_asks_the_table_of_its_language() -> None:
     assert await TextTurnEnd("de").likelihood(Pause(text="ja", pcm16=b"")) == CERTAIN
 
 
-@pytest.mark.parametrize("language", ["auto", "ja", "", "xx"])
+async def test_where_the_language_is_found_out_each_pause_has_its_own_table() -> None:
+    engine = TextTurnEnd("auto")
+    assert engine.has_table
+    german, french = (Pause(text="ja", pcm16=b"", language=code) for code in ("de", "fr"))
+    assert await engine.likelihood(german) == CERTAIN
+    assert await engine.likelihood(french) != CERTAIN
+    assert await engine.likelihood(Pause(text="ja", pcm16=b"", language="ja")) == NO_OPINION
+    assert await engine.likelihood(Pause(text="ja", pcm16=b"")) == NO_OPINION
+
+
+@pytest.mark.parametrize("language", ["ja", "", "xx"])
 async def test_a_language_without_a_table_has_no_opinion(language: str) -> None:
     engine = TextTurnEnd(language)
     assert not engine.has_table
