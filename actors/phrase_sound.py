@@ -6,18 +6,13 @@ playout. Entry and sound grow together.
 
 from __future__ import annotations
 
-import numpy as np
 import trio
 
+from ..audio.levels import sounding
 from ..audio.resampler import Resampler
 from ..conversation.ledger import Entry
 from ..engines.tts.interface import Speech
 from .messages import SpokenPhrase
-
-QUIET = 200
-"""Samples below this are no sound: 44 dB under full scale."""
-
-LOOK_S = 0.01
 
 
 class PhraseSound:
@@ -79,14 +74,3 @@ class PhraseSound:
         self.entry.whole = True
         if self.entry.marks is not None and not self.entry.words:
             self.entry.sound_s = sounding(bytes(self.pcm16), self.rate_hz)
-
-
-def sounding(pcm16: bytes, rate_hz: int) -> tuple[float, float] | None:
-    """From when to when there is sound, in seconds; None where there is none at all."""
-    samples = np.abs(np.frombuffer(pcm16, dtype="<i2").astype(np.int32))
-    step = max(1, int(rate_hz * LOOK_S))
-    looks = len(samples) // step
-    loud = np.flatnonzero(samples[: looks * step].reshape(looks, step).max(axis=1) > QUIET)
-    if not len(loud):
-        return None
-    return float(loud[0] * LOOK_S), float((loud[-1] + 1) * LOOK_S)

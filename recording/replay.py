@@ -22,7 +22,7 @@ from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.interface import ForgetLater, SayLater, Wish
-from ..engines.tts.interface import Speech, Synthesizer, WordTime
+from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -31,7 +31,7 @@ from ..session.life import Session
 from ..telemetry import Telemetry
 from ..transport import PeerGone
 from ..turnstile import Turnstile
-from .tape import Data, Entry
+from .tape import Data, Entry, words_of
 
 
 @dataclass(slots=True)
@@ -273,10 +273,7 @@ class _Streams(_Synthesizer):
 
 
 def _speech(entry: Entry) -> Speech:
-    words = tuple(
-        WordTime(start=start, end=end, start_s=start_s, end_s=end_s)
-        for start, end, start_s, end_s in entry.data.get("words", ())
-    )
+    words = words_of(entry.data)
     return Speech(pcm16=entry.audio or b"", rate_hz=entry.data["rate_hz"], words=words)
 
 

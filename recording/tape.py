@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..conversation.word_times import WordTime
+
 Data = Mapping[str, Any]
 """JSON values only."""
 
@@ -30,6 +32,14 @@ class Entry:
     @property
     def let_in(self) -> bool:
         return self.kind not in ("out", "detector", "closed")
+
+
+def words_of(data: Data) -> tuple[WordTime, ...]:
+    """The times of words that an entry of a voice holds, as rows of four numbers."""
+    return tuple(
+        WordTime(start=start, end=end, start_s=start_s, end_s=end_s)
+        for start, end, start_s, end_s in data.get("words", ())
+    )
 
 
 FORMAT = 2

@@ -36,6 +36,7 @@ _KEPT = Scene(
     asr=_ASR,
     reply=REPLY,
     tts={"delay_s": 0.08, "ms_per_char": 40, "rate_hz": 8000},
+    settings={"stream_phrases": "short"},
     kept=True,
 )
 
@@ -126,6 +127,7 @@ KEPT = (
         _KEPT,
         name="amounts-interrupted",
         dialect=IO_SPEECH,
+        settings={"stream_phrases": "sentences"},
         reply=(
             0.1,
             "It cos",
@@ -142,6 +144,7 @@ KEPT = (
         _KEPT,
         name="voice-streams",
         dialect=IO_SPEECH,
+        settings={"stream_phrases": "sentences"},
         tts={"delay_s": 0.3, "piece_s": 0.1, "ms_per_char": 40, "knows_words": True},
         streams=True,
     ),
@@ -189,6 +192,7 @@ _REPLAYED = Scene(
     asr={"delays_s": {"feed": 0.013, "finish": 0.07}},
     reply=(0.2, "The ", 0.05, *REPLY[3:]),
     tts={"delay_s": 0.11},
+    settings={"stream_phrases": "short"},
 )
 
 _HEARD = ("two-turns", "interruption", "in-base64")

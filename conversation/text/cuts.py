@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 
-from .sentences import stop_ends
+from .sentences import may_stand, stop_ends
 from .tables import Table
 
 LINK_TEXT_CHARS = 200
@@ -178,13 +178,8 @@ class Cutter:
             return False
         if bare[-1] != ".":
             return True
-        behind = self.start + len(tail)
         at = self.start + len(bare) - 1
-        before = text[at - 1 : at]
-        if before.isdigit() or before == ".":
-            return False
-        closed = f"{text[:behind]} "
-        return stop_ends(closed, self.start, at, behind, self.table, final=False) is True
+        return text[at - 1 : at] != "." and may_stand(text, self.start, at, self.table)
 
     # Spans
 

@@ -47,6 +47,17 @@ def stop_ends(
     return _ends_before(word, low, told, table)
 
 
+def may_stand(text: str, start: int, at: int, table: Table) -> bool:
+    """Whether the full stop at `text[at]`, which nothing follows yet, is more likely the end of a
+    sentence than not: nobody pauses behind "Dr." or "3."."""
+    found = _WORD_BEFORE.search(text, max(start, at - BEFORE_CHARS), at)
+    word = found[0] if found else ""
+    if not word or _marks_list_item(text, start, at - len(word), word):
+        return not word
+    initial = len(word) == 1 and word.isupper() and word != "I"
+    return not (initial or word[-1].isdigit() or word.lower() in table.never_end)
+
+
 def _open(word: str, low: str, table: Table) -> bool:
     """Whether this word leaves open what the stop behind it is."""
     return (

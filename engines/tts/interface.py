@@ -9,7 +9,15 @@ from typing import Protocol, runtime_checkable
 
 from ...conversation.word_times import WordTime
 
-__all__ = ["ManyVoices", "Speech", "Streams", "Synthesizer", "WordTime"]
+__all__ = [
+    "ManyLanguages",
+    "ManyVoices",
+    "Speech",
+    "Streams",
+    "Synthesizer",
+    "WordTime",
+    "spoken_in",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

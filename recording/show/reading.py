@@ -11,7 +11,7 @@ from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
 from ...protocol.dialects import DIALECTS
-from ..tape import Entry, Recording
+from ..tape import Entry, Recording, words_of
 from .frames import AudioTold, CutTold, ErrorTold, FinalTold, InfoTold, PartialTold, told
 from .hearing import Hearing
 from .latencies import SILENT, latencies_ms
@@ -50,6 +50,9 @@ def timeline_of(recording: Recording) -> Timeline:
         dialect=dialect,
         codec=dialect.new_codec(lambda: 0),
         has_text=recording.header.has_text,
+        replies=Replies(
+            by_letters=recording.header.settings.get("stream_phrases", "tokens") == "tokens"
+        ),
         hearing=Hearing(recording.header.detector_frame_samples / HEARING_RATE_HZ),
     )
     for entry in recording.entries:
@@ -113,7 +116,8 @@ class _Reader:
                 rate_hz = int(entry.data.get("rate_hz") or HEARING_RATE_HZ)
                 text = str(entry.data.get("said") or "")
                 self._speaks_first(entry, text)
-                self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz)
+                words = words_of(entry.data)
+                self.replies.spoken(text, entry.at_s, entry.audio or b"", rate_hz, words)
             case "tts.stream":
                 self._coming = str(entry.data.get("said") or "")
             case "tts.piece":
@@ -135,12 +139,12 @@ class _Reader:
         if not entry.audio:
             return
         if self._coming is None:
-            self.replies.more(entry.audio)
+            self.replies.more(entry.audio, words_of(entry.data))
             return
         text, self._coming = self._coming, None
         self._speaks_first(entry, text)
         rate_hz = int(entry.data.get("rate_hz") or HEARING_RATE_HZ)
-        self.replies.spoken(text, entry.at_s, entry.audio, rate_hz)
+        self.replies.spoken(text, entry.at_s, entry.audio, rate_hz, words_of(entry.data))
 
     # A reply that was begun before it was certain that the person had finished
 

@@ -6,10 +6,14 @@ that the reply was cut. What it heard of a phrase is the ledger's arithmetic, no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from ...audio.levels import sounding
 from ...conversation.ledger import Entry as LedgerEntry
+from ...conversation.text.words import word_marks
+from ...conversation.word_times import WordTime
 from .sound import Piece
 from .timeline import Outcome, Phrase, Turn
 
@@ -45,6 +49,8 @@ class _Live:
 class Replies:
     """Takes what happened, in order; `finish` gives the turns."""
 
+    by_letters: bool = False
+    """Whether a word was counted by its letters alone, as sessions did it that are older."""
     turns: list[Turn] = field(default_factory=list)
     heard: list[Piece] = field(default_factory=list)
     """What the client played."""
@@ -71,20 +77,31 @@ class Replies:
         if self._live:
             self._live.failed = True
 
-    def spoken(self, text: str, at_s: float, pcm16: bytes, rate_hz: int) -> None:
-        """A phrase was synthesized."""
+    def spoken(
+        self, text: str, at_s: float, pcm16: bytes, rate_hz: int, words: Sequence[WordTime] = ()
+    ) -> None:
+        """A phrase was synthesized, or the first piece of it. `words` are the voice's own times."""
         if self._live:
             sound = Piece(at_s, pcm16, rate_hz)
-            entry = LedgerEntry(text, len(pcm16) / 2 / rate_hz)
+            entry = LedgerEntry(text, len(pcm16) / 2 / rate_hz, words=tuple(words))
+            if not self.by_letters:
+                # What a recording holds of a phrase is what was spoken, not what was written.
+                each = [(at, at + 1) for at in range(len(text))]
+                entry.spoken, entry.marks = text, word_marks(text, each)
+                if not words:
+                    entry.sound_s = sounding(pcm16, rate_hz)
             self._live.phrases.append(_Spoken(text, at_s, sound, entry))
 
-    def more(self, pcm16: bytes) -> None:
+    def more(self, pcm16: bytes, words: Sequence[WordTime] = ()) -> None:
         """More came of the phrase that is being synthesized."""
         if self._live and self._live.phrases:
             phrase = self._live.phrases[-1]
-            sound = phrase.sound
+            sound, entry = phrase.sound, phrase.entry
             phrase.sound = Piece(sound.start_s, sound.pcm16 + pcm16, sound.rate_hz)
-            phrase.entry.duration_s += len(pcm16) / 2 / sound.rate_hz
+            entry.duration_s += len(pcm16) / 2 / sound.rate_hz
+            entry.words += tuple(words)
+            if not entry.words:
+                entry.sound_s = sounding(phrase.sound.pcm16, sound.rate_hz)
 
     def sent(self, at_s: float, pcm16: bytes, rate_hz: int) -> None:
         """Reply audio went out."""
