@@ -23,7 +23,7 @@ from ..conversation.pace import VoicePace, longest_s
 from ..conversation.text.phrases import Phrase
 from ..conversation.text.speakable import pronounceable
 from ..engines.deadline import engine_deadline
-from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, Unsayable
 from ..engines.tts.interface import Speech, Streams, Synthesizer
 from ..protocol.codes import Code
 from ..protocol.events import Failure, Info, Outbound
@@ -45,6 +45,7 @@ class TTSActor:
     telemetry: Telemetry
     pace: VoicePace = field(default_factory=VoicePace)
     """The session's: whether its voice keeps up with speech."""
+    _unsayable_told: bool = False
 
     async def run(self) -> None:
         if self.attempts.item is not None:
@@ -57,7 +58,8 @@ class TTSActor:
 
     async def _phrase(self, phrase: Phrase) -> None:
         failure = await self._attempt(phrase)
-        if failure is not None:
+        if failure is not None and not (isinstance(failure, Unsayable) and self._unsayable_told):
+            self._unsayable_told = isinstance(failure, Unsayable)
             await self._tell(phrase, failure)
         self.attempts.put_down()
 

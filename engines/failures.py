@@ -44,5 +44,12 @@ class EngineUnavailable(EngineFailure):
         super().__init__(message, retryable=False)
 
 
+class Unsayable(EngineFailure):
+    """A voice cannot read what it was given: it is in another writing than its language's."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message, retryable=retryable)
+
+
 class ModelProblem(EngineUnavailable):
     """A model cannot be used or had. One line: what is wrong, and what to do about it."""

@@ -15,6 +15,7 @@ import structlog
 from ...conversation.languages import base_language
 from ..lanes.lane import Lane
 from .interface import ManyVoices, Speech, Synthesizer
+from .sayable import sayable
 
 Languages = frozenset[str] | None
 """What a voice speaks; None: any, or nobody knows."""
@@ -68,12 +69,20 @@ class ByLanguage:
         language = base_language(code)
         own = not language or self._speaks is None or language in self._speaks
         if own and (self._asked_for or not language):
-            return self._main
+            return self._by_main()
         if named := self._usable(language, self._named.get(language)):
-            return named
+            return sayable(named, language)
         if own:
+            return self._by_main()
+        if other := self._usable(language, self._otherwise(language)):
+            return sayable(other, language)
+        return self._by_main()
+
+    def _by_main(self) -> Synthesizer:
+        """What it cannot read it leaves out, where one knows what it speaks."""
+        if self._speaks is None or len(self._speaks) != 1:
             return self._main
-        return self._usable(language, self._otherwise(language)) or self._main
+        return sayable(self._main, next(iter(self._speaks)))
 
     def _usable(self, language: str, other: Other | None) -> Synthesizer | None:
         if other is None:
