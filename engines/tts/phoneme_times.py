@@ -48,6 +48,10 @@ def from_phonemes(
 ) -> tuple[WordTime, ...]:
     """When the words of `text` sound. `phonemes_of` a word gives those that it has alone. Empty
     where no word can be found in them."""
+    told = list(_told(sounds))
+    # About a phoneme a character: nobody needs to write out what is too long to be compared.
+    if len(text) * len(told) > CELLS_MAX:
+        return ()
     words = words_of(text)
     expected: list[str] = []
     begins: list[int] = []
@@ -56,7 +60,6 @@ def from_phonemes(
             expected.append(_SPACE)
         begins.append(len(expected))
         expected.extend(p for p in phonemes_of(text[start:end]) if p not in _LEFT_OUT)
-    told = list(_told(sounds))
     if not expected or not told or len(expected) * len(told) > CELLS_MAX:
         return ()
     place = _places(expected, [sound.phoneme for sound in told])

@@ -66,8 +66,10 @@ def test_what_has_no_phonemes_or_too_many_has_no_words(monkeypatch: pytest.Monke
     assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "") == ()
     assert from_phonemes("...", [Sound("ð", 0.0)], 1.0, lambda word: "ðə") == ()
     assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðə")
-    monkeypatch.setattr(phoneme_times, "CELLS_MAX", 1)
-    assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðə") == ()
+    monkeypatch.setattr(phoneme_times, "CELLS_MAX", 3)
+    assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðəðə") == ()
+    # Too long a text is not even written as phonemes.
+    assert from_phonemes("the end", [Sound("ð", 0.0)], 1.0, {}.__getitem__) == ()
 
 
 @given(
