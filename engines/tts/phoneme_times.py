@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from .word_times import from_starts, words_of
 
 CELLS_MAX = 4_000_000
 """Of the table in which two rows are compared: 2000 phonemes of 2000, some 40 ms."""
+
+REMEMBERED = 4096
+REMEMBERED_CHARS = 32
+"""Words whose phonemes are kept, and how long they may be: a megabyte or two."""
 
 _SPACE = " "
 _NO_SOUND = frozenset(" .,:;!?'\"()-\u2013—…«»“”¡¿^$_\n")
@@ -38,6 +43,17 @@ class Sound:
 
     phoneme: str
     start_s: float
+
+
+def remembered(write: Callable[..., Sequence[str]]) -> Callable[..., Sequence[str]]:
+    """`write`, which gives a word's phonemes, with those kept that it gave. The word is the last of
+    what it is called with; a long one hardly comes again, and is not kept."""
+    known = lru_cache(maxsize=REMEMBERED)(write)
+
+    def phonemes_of(*of: str) -> Sequence[str]:
+        return (known if len(of[-1]) <= REMEMBERED_CHARS else write)(*of)
+
+    return phonemes_of
 
 
 def from_phonemes(

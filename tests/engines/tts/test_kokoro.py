@@ -95,7 +95,7 @@ class Session:
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch, *, lengths: bool = False) -> None:
     """In this process; the worker's module is as it was, afterwards."""
-    for name in ("_kokoro", "_voice", "_volume"):
+    for name in ("_kokoro", "_voice", "_volume", "_phonemes_alone"):
         monkeypatch.setattr(worker, name, getattr(worker, name))
     model, voices = write_kokoro(folder, lengths=lengths)
     worker.load(str(model), str(voices), "af_heart")
