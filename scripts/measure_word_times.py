@@ -71,16 +71,21 @@ SENTENCES = (
 )
 
 APART = (
-    "Pepper, cabbage, potato, tomato, biscuit, candle.",
-    "Tuesday, 45, October, 1999, Berlin, 7, December.",
-    "Peter, Barbara, Timothy, Katherine, Daniel, Gabriel.",
-    "3, 14, 159, 2, 65, 35, 8, 97.",
+    "Lemon, melon, onion, salmon, flour, wine.",
+    "Monday, 7, morning, 9, January, 11, river.",
+    "Moon. Sun. Rain. Snow. Fire. Wind.",
+    "Anna. 9. Maria. 11. William. 7. Helen.",
+    "Seven, nineteen, hello, Miami, marine, loan.",
 )
-"""Words whose first sound is heard at once, each with a pause before it."""
+"""Words with a pause before each, and no silence inside."""
 
 EAR_HZ = 16_000
 QUIET = 0.03
 """Of the loudest 10 ms: below that is silence."""
+CLEARLY = 1.5
+"""So many times longer than a silence within a word is a pause."""
+PAUSE_FRAMES = 6
+"""And at least so many times 10 ms long."""
 CUTS = 40
 """Moments that are looked at in each sentence."""
 
@@ -155,14 +160,20 @@ class Ear:
 
 
 def onsets(speech: Speech, words: int) -> list[float]:
-    """Where so many words begin that stand apart: behind the longest silences."""
+    """Where so many words begin that stand apart: behind the longest silences. None where the
+    voice runs over a pause, so that it is no longer than a silence within a word."""
     samples = samples_of(speech)
     step = EAR_HZ // 100
     frames = samples[: len(samples) // step * step].reshape(-1, step)
     loud = np.sqrt((frames**2).mean(axis=1))
     (sounding,) = np.nonzero(loud > QUIET * loud.max())
-    longest = np.sort(np.argsort(np.diff(sounding), kind="stable")[-(words - 1) :])
-    return [float(frame) / 100 for frame in (sounding[0], *sounding[longest + 1])]
+    silences = np.diff(sounding)
+    longest = np.argsort(silences, kind="stable")[::-1]
+    shortest, inside = silences[longest[words - 2 : words]]
+    if shortest < max(PAUSE_FRAMES, CLEARLY * inside):
+        return []
+    behind = np.sort(longest[: words - 1]) + 1
+    return [float(frame) / 100 for frame in (sounding[0], *sounding[behind])]
 
 
 def tell(name: str, way: str, tally: Tally) -> None:
@@ -201,7 +212,7 @@ async def measure(name: str, ear: Ear, *, shown: bool) -> None:
             for way, times in ways.items():
                 tally = tallies[way]
                 if truth is None:
-                    tally.apart_s += [t[0] - s for t, s in zip(times, apart, strict=True)]
+                    tally.apart_s += [t[0] - s for t, s in zip(times, apart, strict=False)]
                     continue
                 tally.starts_s += [times[i][0] - s for i, s in truth.starts_s.items()]
                 for cut_s in cuts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from .word_times import from_starts, words_of
 
 CELLS_MAX = 4_000_000
 """Of the table in which two rows are compared: 2000 phonemes of 2000, some 40 ms."""
+
+REMEMBERED = 4096
+REMEMBERED_CHARS = 32
+"""Words whose phonemes are kept, and how long they may be: a megabyte or two."""
 
 _SPACE = " "
 _NO_SOUND = frozenset(" .,:;!?'\"()-\u2013—…«»“”¡¿^$_\n")
@@ -40,6 +45,17 @@ class Sound:
     start_s: float
 
 
+def remembered(write: Callable[..., Sequence[str]]) -> Callable[..., Sequence[str]]:
+    """`write`, which gives a word's phonemes, with those kept that it gave. The word is the last of
+    what it is called with; a long one hardly comes again, and is not kept."""
+    known = lru_cache(maxsize=REMEMBERED)(write)
+
+    def phonemes_of(*of: str) -> Sequence[str]:
+        return (known if len(of[-1]) <= REMEMBERED_CHARS else write)(*of)
+
+    return phonemes_of
+
+
 def from_phonemes(
     text: str,
     sounds: Iterable[Sound],
@@ -48,6 +64,10 @@ def from_phonemes(
 ) -> tuple[WordTime, ...]:
     """When the words of `text` sound. `phonemes_of` a word gives those that it has alone. Empty
     where no word can be found in them."""
+    told = list(_told(sounds))
+    # About a phoneme a character: nobody needs to write out what is too long to be compared.
+    if len(text) * len(told) > CELLS_MAX:
+        return ()
     words = words_of(text)
     expected: list[str] = []
     begins: list[int] = []
@@ -56,7 +76,6 @@ def from_phonemes(
             expected.append(_SPACE)
         begins.append(len(expected))
         expected.extend(p for p in phonemes_of(text[start:end]) if p not in _LEFT_OUT)
-    told = list(_told(sounds))
     if not expected or not told or len(expected) * len(told) > CELLS_MAX:
         return ()
     place = _places(expected, [sound.phoneme for sound in told])

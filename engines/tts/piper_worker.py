@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from ..failures import EngineFailure, EngineUnavailable
 from .interface import Speech
 from .onnx_session import Node, open_session
-from .phoneme_times import Sound, from_phonemes
+from .phoneme_times import Sound, from_phonemes, remembered
 from .samples import checked, silent
 from .text import to_be_heard
 
@@ -37,11 +36,12 @@ INSTALL = "pip install 'piper-tts>=1.3'"
 
 _voice: Any = None
 _synthesis: Any = None
+_phonemes_alone: Any = None
 
 
 def load(path: str, volume: float = 1.0) -> None:
     """Load the voice at `path`, and speak a word with it: what fails, fails now."""
-    global _voice, _synthesis
+    global _voice, _synthesis, _phonemes_alone
     try:
         from piper import PiperVoice, SynthesisConfig
         from piper.config import PiperConfig
@@ -68,7 +68,7 @@ def load(path: str, volume: float = 1.0) -> None:
         raise EngineUnavailable(f"{settings} has a sample rate of {config.sample_rate!r} Hz")
     with open_session(model, _lengths) as opened:
         _voice = PiperVoice(config=config, session=opened.session)
-    _phonemes_alone.cache_clear()
+    _phonemes_alone = remembered(_written)
     _synthesis = SynthesisConfig(volume=volume)
     try:
         speak("Ready.")
@@ -132,8 +132,7 @@ def _placed(chunk: Any) -> Iterator[tuple[str, int]]:
             at += len(ids)
 
 
-@lru_cache(maxsize=4096)
-def _phonemes_alone(word: str) -> tuple[str, ...]:
+def _written(word: str) -> tuple[str, ...]:
     sentences = _voice.phonemize(word.replace("[[", "[ ["))
     return tuple(phoneme for sentence in sentences for phoneme in sentence)
 

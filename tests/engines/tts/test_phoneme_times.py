@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.engines.tts import phoneme_times
-from parley.engines.tts.phoneme_times import Sound, from_phonemes
+from parley.engines.tts.phoneme_times import Sound, from_phonemes, remembered
 
 ALONE: Mapping[str, str] = {
     "the": "ðə",
@@ -66,8 +66,25 @@ def test_what_has_no_phonemes_or_too_many_has_no_words(monkeypatch: pytest.Monke
     assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "") == ()
     assert from_phonemes("...", [Sound("ð", 0.0)], 1.0, lambda word: "ðə") == ()
     assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðə")
-    monkeypatch.setattr(phoneme_times, "CELLS_MAX", 1)
-    assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðə") == ()
+    monkeypatch.setattr(phoneme_times, "CELLS_MAX", 3)
+    assert from_phonemes("the", [Sound("ð", 0.0)], 1.0, lambda word: "ðəðə") == ()
+    # Too long a text is not even written as phonemes.
+    assert from_phonemes("the end", [Sound("ð", 0.0)], 1.0, dict[str, str]().__getitem__) == ()
+
+
+def test_a_word_is_written_once_and_a_long_one_each_time() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def write(*of: str) -> str:
+        asked.append(of)
+        return of[-1].upper()
+
+    phonemes_of = remembered(write)
+    for _ in range(2):
+        assert phonemes_of("en", "the") == "THE"
+        assert phonemes_of("de", "the") == "THE"
+        assert phonemes_of("en", "a" * 33) == "A" * 33
+    assert asked == [("en", "the"), ("de", "the"), ("en", "a" * 33), ("en", "a" * 33)]
 
 
 @given(

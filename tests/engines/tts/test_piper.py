@@ -39,9 +39,9 @@ def piper() -> None:
 @pytest.fixture
 def loaded(piper: None) -> Iterator[None]:
     """For tests in this process: the worker's module is as it was, afterwards."""
-    before = worker._voice, worker._synthesis
+    before = worker._voice, worker._synthesis, worker._phonemes_alone
     yield
-    worker._voice, worker._synthesis = before
+    worker._voice, worker._synthesis, worker._phonemes_alone = before
 
 
 @asynccontextmanager
