@@ -39,6 +39,14 @@ class TextPiece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A sentence that is spoken and is no part of the reply: neither shown nor remembered. It
+    stands behind all pieces."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenPhrase:
     number: int
     text: str

@@ -14,7 +14,7 @@ import trio
 from ..conversation.phrases import Phrase, PhraseSplitter
 from ..conversation.record import TurnRecord
 from ..turnstile import current_time, move_on_after
-from .messages import EndOfReply, TextPiece
+from .messages import Aside, EndOfReply, TextPiece
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class PhraserActor:
     `splitter` is the turn's: a restart goes on with the text in hand.
     """
 
-    inbox: trio.MemoryReceiveChannel[TextPiece | EndOfReply]
+    inbox: trio.MemoryReceiveChannel[TextPiece | Aside | EndOfReply]
     outbox: trio.MemorySendChannel[Phrase | EndOfReply]
     splitter: PhraseSplitter
     gap_s: float
@@ -33,7 +33,7 @@ class PhraserActor:
 
     async def run(self) -> None:
         while True:
-            message: TextPiece | EndOfReply | None = None
+            message: TextPiece | Aside | EndOfReply | None = None
             # Without text in hand there is nothing that the timer could end.
             with move_on_after(self.gap_s if self.splitter.waiting else math.inf, "phrase gap"):
                 try:
@@ -43,6 +43,8 @@ class PhraserActor:
             match message:
                 case TextPiece():
                     await self._send(self.splitter.push(message.text))
+                case Aside():
+                    pass
                 case None:
                     await self._send(self.splitter.flush())
                 case EndOfReply():

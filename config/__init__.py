@@ -12,6 +12,7 @@ from .settings import Settings
 from .slices import (
     Answering,
     Backpressure,
+    Fallback,
     Framing,
     Hearing,
     Observing,
@@ -27,6 +28,7 @@ __all__ = [
     "Answering",
     "Backpressure",
     "BadWish",
+    "Fallback",
     "Framing",
     "Hearing",
     "Observing",

@@ -311,6 +311,7 @@ class Assembly:
             speaking=self._settings.speaking,
             timings=self._timings,
             telemetry=self._telemetry,
+            log=self._log,
             observers=self._observers,
         )
         run = functools.partial(run_ranked, Rank.TURN, turn.run)

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import structlog
 import trio
 
 from ..actors.gate import ReplyGate
 from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
-from ..actors.llm import LLMActor, LLMDeadlines
+from ..actors.llm import LLMActor
 from ..actors.messages import (
+    Aside,
     EndOfReply,
     SpokenPhrase,
     TextPiece,
@@ -35,9 +37,11 @@ from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
 from ..config import Answering, Speaking
 from ..conversation.attempts import Attempts
+from ..conversation.failure_sentence import failure_sentence
 from ..conversation.phrases import Phrase, PhraseSplitter
 from ..conversation.record import TurnRecord
 from ..conversation.timings import Timings
+from ..conversation.writing import LLMDeadlines
 from ..engines.llm.interface import Responder
 from ..engines.tts.interface import Synthesizer
 from ..protocol.chat import ChatMessage
@@ -68,6 +72,7 @@ class Turn:
     speaking: Speaking
     timings: Timings
     telemetry: Telemetry
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     observers: Sequence[Observer] = ()
 
     async def run(self) -> None:
@@ -88,7 +93,9 @@ class Turn:
         await self.reply_exit.reports.send(TurnOver(turn=self.record.turn, error=error))
 
     def _children(self) -> tuple[Child, ...]:
-        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | EndOfReply](TOKENS_CAPACITY)
+        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | Aside | EndOfReply](
+            TOKENS_CAPACITY
+        )
         tell_phrase, hear_phrase = trio.open_memory_channel[Phrase | EndOfReply](
             self.speaking.max_pending_phrases
         )
@@ -107,8 +114,13 @@ class Turn:
                 first_token_s=self.answering.first_token_timeout_s,
                 gap_s=self.answering.gap_timeout_s,
                 total_s=self.answering.timeout_s,
+                first_word_s=self.answering.first_word_timeout_s,
+            ),
+            failure_sentence=failure_sentence(
+                self.answering.failure_sentence, self.answering.language
             ),
             telemetry=self.telemetry,
+            log=self.log,
         )
         phraser = PhraserActor(
             inbox=hear_piece,

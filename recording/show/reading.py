@@ -212,6 +212,8 @@ class _Reader:
         if "say" in entry.data:
             self._wished.append(str(entry.data["say"].get("text") or ""))
             return
+        if "alive" in entry.data or "remark" in entry.data:
+            return
         text = entry.data.get("token")
         if "token" in entry.data and text is None:
             self.replies.written()

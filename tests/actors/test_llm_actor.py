@@ -8,10 +8,11 @@ import pytest
 import trio
 import trio.testing
 
-from parley.actors.llm import LLMActor, LLMDeadlines
-from parley.actors.messages import EndOfReply, ReplyWritten, Report, TextPiece
+from parley.actors.llm import LLMActor
+from parley.actors.messages import Aside, EndOfReply, ReplyWritten, Report, TextPiece
 from parley.conversation.attempts import Attempts
 from parley.conversation.record import TurnRecord
+from parley.conversation.writing import LLMDeadlines
 from parley.engines.failures import EngineFailure
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.protocol.chat import ChatMessage
@@ -20,13 +21,15 @@ from parley.protocol.events import Failure, Token
 from parley.telemetry import Telemetry
 from support.channels import drain, open_outbox
 
-DEADLINES = LLMDeadlines(first_token_s=5, gap_s=4, total_s=30)
+DEADLINES = LLMDeadlines(first_token_s=5, gap_s=4, total_s=30, first_word_s=60)
 
 
 class Bench:
     def __init__(self, *replies: Sequence[Step], room: int = 1000) -> None:
         self.responder = ScriptedResponder(replies)
-        self.pieces_out, self.pieces = trio.open_memory_channel[TextPiece | EndOfReply](room)
+        self.pieces_out, self.pieces = trio.open_memory_channel[TextPiece | Aside | EndOfReply](
+            room
+        )
         self.reports_out, self.reports = trio.open_memory_channel[Report](100)
         self.outbox, self.out = open_outbox()
         self.attempts: Attempts[TurnRecord] = Attempts()
