@@ -231,7 +231,8 @@ async def _answers(kind: str, name: str, responder: Responder, advice: str) -> C
         return Check(name=kind, ok=False, detail=f"{name}: {_words(error)}", advice=advice)
     said = visible_text(text).strip()
     if not has_word(said):
-        detail = f"{name}: thought and said nothing" if text.strip() else f"{name}: said nothing"
+        instead = f"answered {said[:40]!r}" if said else "thought and said nothing"
+        detail = f"{name}: {instead if text.strip() else 'said nothing'}"
         return Check(name=kind, ok=False, detail=detail, advice="check OPENAI_MAX_TOKENS")
     return Check(name=kind, ok=True, detail=f"{name}: answers {said[:40]!r}")
 

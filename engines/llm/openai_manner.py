@@ -47,7 +47,7 @@ class Manner:
     def after(self, status: int, error: object, *, has_system: bool) -> Manner | None:
         """What to try where a request in this manner was refused; None: it is no question of
         manners."""
-        told = str(error)
+        told = _told(error)
         refused = status in REFUSALS and _REFUSED.search(told) is not None
         if refused and _names(told, self.limit_name):
             other = NEW_LIMIT if self.limit_name == OLD_LIMIT else OLD_LIMIT
@@ -74,6 +74,14 @@ class Manner:
 
 def has_system(conversation: Sequence[ChatMessage]) -> bool:
     return any(message.role == "system" and message.text.strip() for message in conversation)
+
+
+def _told(error: object) -> str:
+    """What an error says, without the kind that many share ("invalid_request_error")."""
+    if not isinstance(error, dict):
+        return str(error)
+    said = (error.get(key) for key in ("message", "param", "code", "detail"))
+    return " ".join(str(value) for value in said if value)
 
 
 def _names(told: str, parameter: str) -> bool:

@@ -47,7 +47,7 @@ class ScriptedResponder:
         then: Sequence[Step] | None = None,
         second: Responder | None = None,
     ) -> None:
-        self.second = second
+        self.second: Responder | None = second
         self._replies = [_split(reply) for reply in replies]
         self._then = None if then is None else _split(then)
         self.conversations: list[tuple[ChatMessage, ...]] = []

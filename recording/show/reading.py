@@ -7,6 +7,7 @@ from typing import Any
 
 from ...audio.pcm import HEARING_RATE_HZ
 from ...conversation.late_audio import LateAudio
+from ...conversation.thoughts import Thoughts
 from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
@@ -80,6 +81,8 @@ class _Reader:
     """What came of a reply that nobody may know of yet."""
     _wished: list[str] = field(default_factory=list)
     """What replies asked to be said later."""
+    _thoughts: Thoughts = field(default_factory=Thoughts)
+    """What of the reply in hand is for people."""
     _stumbled: bool = False
     """Whether the recognizer failed on the utterance that is open."""
 
@@ -101,6 +104,7 @@ class _Reader:
                     self.hearing.begun(entry.at_s)
                 self._stumbled = False
             case "llm.reply":
+                self._thoughts = Thoughts()
                 self._reply(entry.at_s)
             case "llm.token":
                 self._token(entry)
@@ -215,12 +219,14 @@ class _Reader:
         if "alive" in entry.data or "remark" in entry.data:
             return
         text = entry.data.get("token")
-        if "token" in entry.data and text is None:
-            self.replies.written()
-        elif self.replies.turns:
+        ended = "token" in entry.data and text is None
+        visible = self._thoughts.finish() if ended else self._thoughts.push(str(text or ""))
+        if self.replies.turns and (visible or not (text or ended)):
             turn = self.replies.turns[-1]
-            turn.tokens.append(Token(entry.at_s, str(text or "")))
+            turn.tokens.append(Token(entry.at_s, visible))
             turn.first_token_s = turn.tokens[0].at_s
+        if ended:
+            self.replies.written()
 
     # The client
 

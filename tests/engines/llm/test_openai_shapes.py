@@ -1,0 +1,507 @@
+"""Every shape in which servers send a reply, each by a real HTTP server: the right text, or the
+right words about what the server did. Time is real, and bounded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import openai.resources.chat  # noqa: F401 (the seconds this may take are not a test's)
+import pytest
+import trio
+
+from parley.conversation.writing import visible_text
+from parley.engines.failures import EngineFailure
+from parley.engines.llm.interface import Alive, Remark, ReplyPart, Responder
+from parley.engines.llm.openai import OpenAIResponder, open_openai
+from parley.protocol.chat import ChatMessage
+from support import llm_server as wire
+from support.llm_server import LLMServer, open_llm_server
+
+LIMIT_S = 5.0
+ASKED = (
+    ChatMessage(role="system", text="Be brief."),
+    ChatMessage(role="user", text="Hello?"),
+)
+STOP = wire.delta(finish="stop")
+JSON = "application/json"
+
+
+@dataclass
+class Heard:
+    parts: list[ReplyPart] = field(default_factory=list)
+    failure: EngineFailure | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def remarks(self) -> str:
+        return "; ".join(part.text for part in self.parts if isinstance(part, Remark))
+
+    @property
+    def signs(self) -> int:
+        return sum(isinstance(part, Alive) for part in self.parts)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LLMServer]:
+    with trio.fail_after(LIMIT_S):
+        async with open_llm_server() as server:
+            yield server
+
+
+@pytest.fixture
+async def responder(server: LLMServer) -> AsyncIterator[OpenAIResponder]:
+    async with open_openai(
+        model="m-1", max_tokens=7, temperature=0.5, base_url=server.base_url
+    ) as responder:
+        yield responder
+
+
+async def hear(responder: Responder, asked: Sequence[ChatMessage] = ASKED) -> Heard:
+    heard = Heard()
+    try:
+        async with responder.reply(asked) as parts:
+            async for part in parts:
+                heard.parts.append(part)
+    except EngineFailure as failure:
+        heard.failure = failure
+    return heard
+
+
+def raw(*lines: str, end: str = "\n") -> wire.Behaviour:
+    """Lines of a stream as they stand."""
+    return (wire.STREAM_HEAD, wire.chunk(end.join(lines).encode()), wire.LAST_CHUNK)
+
+
+def escaped(text: str) -> bytes:
+    """An event whose letters are all escapes, halves of them too."""
+    data = json.dumps({"choices": [{"delta": {"content": text}}]})
+    return f"data: {data}\n\n".encode()
+
+
+def cut_at(size: int, *events: bytes) -> wire.Behaviour:
+    data = b"".join(events)
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    return (wire.STREAM_HEAD, *map(wire.chunk, pieces), wire.LAST_CHUNK)
+
+
+def whole(message: object, **more: object) -> wire.Behaviour:
+    choice = {"index": 0, "message": message, "finish_reason": "stop"} | more
+    return wire.plain(json.dumps({"object": "chat.completion", "choices": [choice]}).encode())
+
+
+def parts(*content: object) -> bytes:
+    return wire.event({"choices": [{"delta": {"content": list(content)}}]})
+
+
+def said(text: str) -> str:
+    return json.dumps({"choices": [{"delta": {"content": text}}]})
+
+
+AZURE = (
+    wire.event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}),
+    wire.event({"choices": [{"index": 0, "content_filter_results": {}, "delta": {}}]}),
+)
+USAGE = wire.event({"choices": [], "usage": {"total_tokens": 3}})
+TEXT = {"type": "text", "text": "Hi"}
+SMILE = "\ud83d\ude00"
+
+RIGHT: dict[str, tuple[wire.Behaviour, str]] = {
+    "parts": (wire.stream(parts(TEXT, {"type": "text", "text": " you"}), STOP), "Hi you"),
+    "parts of strings": (wire.stream(parts("Hi", " you"), STOP), "Hi you"),
+    "parts with a wrapped text": (wire.stream(parts({"text": {"value": "Hi"}}), STOP), "Hi"),
+    "a part that thinks": (
+        wire.stream(parts({"type": "thinking", "thinking": [TEXT]}), parts(TEXT), STOP),
+        "Hi",
+    ),
+    "a part that is a picture": (
+        wire.stream(parts({"type": "image_url", "image_url": {"url": "x"}}, TEXT), STOP),
+        "Hi",
+    ),
+    "content of a wrong type": (wire.stream(parts(5, None, TEXT, [[[[["deep"]]]]]), STOP), "Hi"),
+    "both halves in one token": (wire.stream(escaped(f"a{SMILE}b"), STOP), "a😀b"),
+    "halves in two tokens": (wire.stream(escaped("a\ud83d"), escaped("\ude00b"), STOP), "a😀b"),
+    "half a letter alone": (wire.stream(escaped("a\ud83d"), escaped("b"), STOP), "a\ufffdb"),
+    "half a letter at the end": (wire.stream(escaped("a\ud83d"), STOP), "a\ufffd"),
+    "the second half alone": (wire.stream(escaped("a\ude00b"), STOP), "a\ufffdb"),
+    "half a letter in bytes": (
+        wire.stream(b'data: {"choices":[{"delta":{"content":"a\xed\xa0\xbd"}}]}\n\n', STOP),
+        "a\ufffd",
+    ),
+    "bytes that are no UTF-8": (
+        wire.stream(b'data: {"choices":[{"delta":{"content":"a\xff"}}]}\n\n', STOP),
+        "a\ufffd",
+    ),
+    "a whole answer": (whole({"role": "assistant", "content": "Hi you"}), "Hi you"),
+    "a whole answer of parts": (whole({"content": [TEXT]}), "Hi"),
+    "a whole answer without an end": (whole({"content": "Hi"}, finish_reason=None), "Hi"),
+    "a whole answer as a stream's kind": (
+        wire.plain(
+            b'\xef\xbb\xbf\n{"choices":[{"message":{"content":"Hi"}}]}', "text/event-stream"
+        ),
+        "Hi",
+    ),
+    "a stream as JSON's kind": (
+        wire.plain(wire.delta("Hi") + STOP + wire.DONE, JSON),
+        "Hi",
+    ),
+    "a message in an event": (
+        wire.stream(wire.event({"choices": [{"message": {"content": "Hi"}}]}), STOP),
+        "Hi",
+    ),
+    "a text in an event": (wire.stream(wire.event({"choices": [{"text": "Hi"}]}), STOP), "Hi"),
+    "comments": (wire.stream(b": OPENROUTER PROCESSING\n\n", wire.delta("Hi"), STOP), "Hi"),
+    "filter chunks": (wire.stream(AZURE[0], wire.delta("Hi"), AZURE[1], STOP, USAGE), "Hi"),
+    "no choices at all": (wire.stream(wire.event({"id": "x"}), wire.delta("Hi"), STOP), "Hi"),
+    "another choice": (
+        wire.stream(
+            wire.event({"choices": [{"index": 1, "delta": {"content": "No"}}, {"index": 0}]}),
+            wire.delta("Hi"),
+            STOP,
+        ),
+        "Hi",
+    ),
+    "a refusal": (
+        wire.stream(wire.delta(refusal="I would rather not."), STOP),
+        "I would rather not.",
+    ),
+    "no [DONE]": (wire.stream(wire.delta("Hi"), STOP), "Hi"),
+    "no finish_reason": (wire.stream(wire.delta("Hi"), wire.DONE), "Hi"),
+    "an empty finish_reason": (wire.stream(wire.delta("Hi", finish=""), wire.DONE), "Hi"),
+    "CR alone": (raw(f"data: {said('Hi')}", "", "data: [DONE]", "", "", end="\r"), "Hi"),
+    "CRLF": (raw(f"data: {said('Hi')}", "", "data: [DONE]", "", "", end="\r\n"), "Hi"),
+    "a byte order mark": (raw(f"\ufeffdata: {said('Hi')}", "", "data: [DONE]", "", ""), "Hi"),
+    "no space": (raw(f"data:{said('Hi')}", "", "data:[DONE]", "", ""), "Hi"),
+    "data of several lines": (
+        raw('data: {"choices":', 'data: [{"delta":{"content":"Hi"}}]}', "", "data: [DONE]", "", ""),
+        "Hi",
+    ),
+    "no empty line at the end": (raw(f"data: {said('Hi')}", "", "data: [DONE]"), "Hi"),
+    "a last event without an empty line": (
+        raw(f"data: {said('Hi')}", "", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}'),
+        "Hi",
+    ),
+    **{
+        f"cut every {size} bytes": (
+            cut_at(size, *AZURE, wire.delta("Hi 👋"), STOP, wire.DONE),
+            "Hi 👋",
+        )
+        for size in (1, 2, 3, 7, 50)
+    },
+    "gzip": (
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+            b"Connection: close\r\n\r\n" + gzip.compress(wire.delta("Hi") + STOP),
+            wire.Wire.FIN,
+        ),
+        "Hi",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", RIGHT)
+async def test_a_shape_gives_its_text(
+    server: LLMServer, responder: OpenAIResponder, shape: str
+) -> None:
+    behaviour, text = RIGHT[shape]
+    server.script(behaviour)
+    heard = await hear(responder)
+    assert (heard.text, heard.failure, heard.remarks) == (text, None, "")
+    assert (await hear(responder)).text == "Hello there."
+
+
+def tools(**more: object) -> bytes:
+    call = {"index": 0, "function": {"name": "get_time", "arguments": ""}}
+    return wire.delta(tool_calls=[call], **more)  # type: ignore[arg-type]
+
+
+PAGE = "<!doctype html><title>Sign in</title>"
+
+WRONG: dict[str, tuple[wire.Behaviour, bool, str]] = {
+    "blank": (wire.tell(" ", "\n"), False, "without a word"),
+    "dots": (wire.tell("...", "…"), False, "'...…' alone"),
+    "nothing but a thought": (
+        wire.stream(wire.delta(reasoning_content="hm"), wire.delta(finish="length")),
+        False,
+        "(length) without a word: check OPENAI_MAX_TOKENS",
+    ),
+    "a filter": (
+        wire.stream(*AZURE, wire.delta(finish="content_filter")),
+        False,
+        "a content filter at 127.0.0.1",
+    ),
+    "a call of a tool": (
+        wire.stream(tools(), wire.delta(finish="tool_calls")),
+        False,
+        "called a tool (get_time) and said nothing, and Parley offers no tools",
+    ),
+    "a page": (wire.plain(PAGE.encode(), "text/html"), False, "no reply but '<!doctype html>"),
+    "a page as a stream": (
+        wire.plain(PAGE.encode(), "text/event-stream"),
+        False,
+        "OPENAI_BASE_URL",
+    ),
+    "words": (wire.plain(b"ok", "text/plain"), False, "no reply but 'ok'"),
+    "an empty object": (wire.plain(b"{}"), False, "no reply but '{}'"),
+    "an empty body": (wire.plain(b""), True, "empty body"),
+    "an error as a whole": (
+        wire.plain(b'{"error":{"message":"out of memory"}}'),
+        True,
+        "out of mem",
+    ),
+    "an error of FastAPI's": (wire.plain(b'{"detail":"Not here"}'), True, "Not here"),
+    "an error of vLLM's": (
+        wire.stream(wire.event({"object": "error", "message": "too long", "code": 400})),
+        False,
+        "(400): too long",
+    ),
+    "an error in a choice": (
+        wire.stream(wire.event({"choices": [{"error": {"message": "upstream", "code": 502}}]})),
+        True,
+        "(502): upstream",
+    ),
+    "an event that is none": (
+        wire.stream(wire.delta("So"), b'data: {"cho\n\n'),
+        True,
+        "no JSON: '{\"cho'",
+    ),
+    "a cut": (wire.cut("So"), True, "the connection to 127.0.0.1"),
+    "a stream that ends": (wire.unfinished("So"), True, "ended its stream in mid-reply"),
+}
+
+
+@pytest.mark.parametrize("shape", WRONG)
+async def test_what_went_wrong_is_said_as_it_was(
+    server: LLMServer, responder: OpenAIResponder, shape: str
+) -> None:
+    behaviour, retryable, what = WRONG[shape]
+    server.script(behaviour)
+    failure = (await hear(responder)).failure
+    assert failure is not None
+    assert what in str(failure)
+    assert failure.retryable is retryable
+    assert (await hear(responder)).text == "Hello there."
+
+
+@pytest.mark.parametrize(
+    ("finish", "what"), [("length", "OPENAI_MAX_TOKENS"), ("content_filter", "content filter at")]
+)
+async def test_a_reply_that_was_cut_short_stands_and_is_remarked_on(
+    server: LLMServer, responder: OpenAIResponder, finish: str, what: str
+) -> None:
+    server.script(wire.tell("So far", finish=finish))
+    heard = await hear(responder)
+    assert (heard.text, heard.failure) == ("So far", None)
+    assert what in heard.remarks
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        wire.delta(reasoning_content="hm"),
+        wire.delta(reasoning="hm"),
+        wire.delta(reasoning_content=[{"type": "text", "text": "hm"}]),
+        wire.delta(reasoning_details=[{"type": "reasoning.text", "text": "hm"}]),
+        parts({"type": "thinking", "thinking": "hm"}),
+        tools(),
+    ],
+)
+async def test_a_thought_is_a_sign_of_life_and_no_text(
+    server: LLMServer, responder: OpenAIResponder, thought: bytes
+) -> None:
+    server.script(
+        wire.stream(wire.delta("", role="assistant"), *[thought] * 3, wire.delta("Hi"), STOP)
+    )
+    heard = await hear(responder)
+    assert (heard.text, heard.signs, heard.failure) == ("Hi", 3, None)
+
+
+@pytest.mark.parametrize(
+    "quiet", [wire.delta("", role="assistant"), b": ping\n\n", AZURE[0], USAGE]
+)
+async def test_what_shows_no_work_is_no_sign_of_life(
+    server: LLMServer, responder: OpenAIResponder, quiet: bytes
+) -> None:
+    server.script(wire.stream(quiet, wire.delta("Hi"), STOP))
+    assert (await hear(responder)).parts == ["Hi"]
+
+
+async def test_a_thought_in_the_text_is_the_readers_to_take_out(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    server.script(wire.tell("<th", "ink>hm</thi", "nk>\n\nHi."))
+    assert visible_text((await hear(responder)).text) == "Hi."
+
+
+# The manner of asking
+
+
+def refusal(status: int, message: str, **more: object) -> wire.Behaviour:
+    body = json.dumps({"error": {"message": message, "type": "invalid_request_error"} | more})
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head.encode() + body.encode(),)
+
+
+OLD_NAME = (
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+    "'max_completion_tokens' instead."
+)
+TEMPERATURE = (
+    "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) "
+    "value is supported."
+)
+FOLDED = [{"role": "user", "content": "Be brief.\n\nHello?"}]
+
+
+async def test_a_parameters_other_name_is_tried_and_remembered(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    server.script(refusal(400, OLD_NAME, param="max_tokens", code="unsupported_parameter"))
+    for _ in range(2):
+        assert (await hear(responder)).text == "Hello there."
+    limits = [{key: r.body[key] for key in r.body if "max" in key} for r in server.requests]
+    assert limits == [{"max_tokens": 7}, *[{"max_completion_tokens": 7}] * 2]
+
+
+async def test_it_goes_the_other_way_round_too(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    detail = [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"]}]
+    body = json.dumps({"detail": detail}).encode()
+    head = f"HTTP/1.1 422 No\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.script(refusal(400, OLD_NAME), wire.tell("Hi"), (head.encode() + body,))
+    assert [(await hear(responder)).text for _ in range(2)] == ["Hi", "Hello there."]
+    assert "max_tokens" in server.requests[-1].body
+
+
+async def test_a_temperature_that_a_model_refuses_is_left_out(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    server.script(refusal(400, OLD_NAME), refusal(400, TEMPERATURE, param="temperature"))
+    for _ in range(2):
+        assert (await hear(responder)).text == "Hello there."
+    assert ["temperature" in request.body for request in server.requests] == [
+        *(True, True),
+        *(False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "System role not supported"),
+        (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (500, "Jinja Exception: System role not supported at row 1"),
+    ],
+)
+async def test_a_server_without_a_system_role_gets_the_prompt_with_the_first_words(
+    server: LLMServer, responder: OpenAIResponder, status: int, message: str
+) -> None:
+    server.script(refusal(status, message))
+    for _ in range(2):
+        assert (await hear(responder)).text == "Hello there."
+    assert [r.body["messages"] for r in server.requests][1:] == [FOLDED, FOLDED]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens is too large: 7. This model allows at most 5 completion tokens",
+        "This model's maximum context length is 4096 tokens",
+        "The system is overloaded",
+    ],
+)
+async def test_other_refusals_are_no_question_of_manners(
+    server: LLMServer, responder: OpenAIResponder, message: str
+) -> None:
+    server.script(refusal(400, message))
+    failure = (await hear(responder)).failure
+    assert message in str(failure)
+    assert len(server.requests) == 1
+
+
+async def test_a_server_that_refuses_everything_is_asked_a_few_times_only(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    server.default = refusal(400, f"{OLD_NAME} max_completion_tokens: {TEMPERATURE} System role")
+    assert (await hear(responder)).failure is not None
+    assert len(server.requests) <= 8
+
+
+async def test_a_blank_system_prompt_is_none(server: LLMServer, responder: OpenAIResponder) -> None:
+    await hear(responder, [ChatMessage(role="system", text=" "), ASKED[1]])
+    assert server.requests[0].body["messages"] == [{"role": "user", "content": "Hello?"}]
+
+
+# When to ask again
+
+
+def busy(status: int, *headers: str) -> wire.Behaviour:
+    told = "".join(f"{header}\r\n" for header in headers)
+    body = b'{"error":{"message":"slow down"}}'
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n{told}"
+    return (head.encode() + b"\r\n" + body,)
+
+
+NOW = "Date: Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (("Retry-After: 2",), 2.0),
+        (("Retry-After: 1.5",), 1.5),
+        (("retry-after-ms: 300", "Retry-After: 1"), 0.3),
+        ((NOW, "Retry-After: Sun, 06 Nov 1994 08:49:47 GMT"), 10.0),
+        (("Retry-After: Sun, 06 Nov 1994 08:49:47 GMT",), 0.0),
+        (("Retry-After: -3",), 0.0),
+        (("Retry-After: 1e99",), 86_400.0),
+        (("Retry-After: inf",), None),
+        (("Retry-After: soon",), None),
+        ((), None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_service_says_when_it_is_to_be_asked_again(
+    server: LLMServer,
+    responder: OpenAIResponder,
+    status: int,
+    headers: tuple[str, ...],
+    seconds: float | None,
+) -> None:
+    server.script(busy(status, *headers))
+    failure = (await hear(responder)).failure
+    assert failure is not None
+    assert failure.retryable
+    assert failure.retry_after_s == seconds
+    assert ("asked again in" in str(failure)) is (seconds is not None)
+
+
+async def test_twenty_seconds_of_thoughts_in_real_shapes_are_a_second_here(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    """The deadlines of it are the LLMActor's; here it is that each chunk is a sign of life."""
+    thoughts = [step for _ in range(20) for step in (0.02, wire.chunk(wire.delta(reasoning="hm")))]
+    rest = [wire.chunk(wire.delta("Hi")), wire.chunk(STOP), wire.LAST_CHUNK]
+    server.script((wire.STREAM_HEAD, *thoughts, *rest))
+    longest_s, text = 0.0, ""
+    async with responder.reply(ASKED) as reply:
+        before_s = trio.current_time()
+        async for part in reply:
+            longest_s = max(longest_s, trio.current_time() - before_s)
+            before_s = trio.current_time()
+            text += part if isinstance(part, str) else ""
+    assert text == "Hi"
+    assert longest_s < 0.3
