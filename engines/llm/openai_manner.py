@@ -66,7 +66,7 @@ class Manner:
         return options
 
     def messages(self, conversation: Sequence[ChatMessage]) -> list[dict[str, str]]:
-        said = [message for message in conversation if message.text.strip()]
+        said = [one for one in conversation if one.role != "system" or one.text.strip()]
         if not self.system_role:
             said = _folded(said)
         return [{"role": message.role, "content": _encodable(message.text)} for message in said]

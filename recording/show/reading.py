@@ -30,7 +30,7 @@ from .timeline import (
 )
 from .words import facts, notes
 
-ROUTINE = frozenset({"partial", "playout", "phrase gap"})
+ROUTINE = frozenset({"partial", "playout", "phrase gap", "retry after"})
 """Deadlines that pass in every conversation: they pace it. The others are what came too late."""
 
 LONGEST_S = 3600.0
