@@ -82,10 +82,10 @@ class BodyDecoder:
         if len(self.began) < SHOWN_BYTES:
             self.began = (self.began + chunk)[:SHOWN_BYTES]
         if not self._known:
-            self._document += chunk
-            bare = bytes(self._document).removeprefix(_BOM).lstrip()
-            if not bare:
-                return self._bounded()
+            bare = bytes(self._document + chunk).removeprefix(_BOM).lstrip()
+            self._document = bytearray(bare)
+            if _BOM.startswith(bare):
+                return []  # white space, or the beginning of a byte order mark
             self._known, self.whole = True, bare[:1] in (b"{", b"<", b"[")
             if self.whole:
                 return self._bounded()
@@ -104,6 +104,6 @@ class BodyDecoder:
     def end(self) -> list[bytes]:
         if not self.whole:
             return self._decoder.end()
-        document = bytes(self._document).removeprefix(_BOM)
+        document = bytes(self._document)
         self._document.clear()
         return [document]

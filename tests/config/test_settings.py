@@ -211,6 +211,27 @@ def test_an_override_of_none_means_not_given() -> None:
     assert load({"PARLEY_PORT": "9000"}, overrides={"parley_port": None}).parley_port == 9000
 
 
+@pytest.mark.parametrize(
+    "name", ["STREAM_SYSTEM_PROMPT", "STREAM_INTERRUPTION_MARK", "STREAM_FAILURE_SENTENCE"]
+)
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_text_that_may_be_empty_is_nothing_where_it_is_blank(name: str, blank: str) -> None:
+    settings = load({name: blank})
+    assert getattr(settings, name.lower()) == ""
+    assert settings.origins[name] != ""
+
+
+def test_any_of_its_variables_names_a_second_model() -> None:
+    assert Settings().fallback.model is None
+    first = {"openai_model": "a", "openai_base_url": "http://a", "openai_api_key": "k-a"}
+    same = Settings.defaults(**first, openai_fallback_model="b").fallback
+    assert (same.model, same.base_url, same.api_key) == ("b", "http://a", SecretStr("k-a"))
+    other = Settings.defaults(**first, openai_fallback_base_url="http://b").fallback
+    assert (other.model, other.base_url, other.api_key) == ("a", "http://b", None)
+    key = Settings.defaults(**first, openai_fallback_api_key="k-b").fallback
+    assert (key.model, key.base_url, key.api_key) == ("a", "http://a", SecretStr("k-b"))
+
+
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_a_blank_variable_counts_as_not_given(blank: str, tmp_path: Path) -> None:
     dotenv = write(tmp_path / ".env", "PARLEY_PORT=9000\nSTREAM_MODEL_WHISPER=\n")

@@ -6,15 +6,20 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import openai.resources.chat  # noqa: F401 (the seconds this may take are not a test's)
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parley.conversation.writing import visible_text
 from parley.engines.failures import EngineFailure
 from parley.engines.llm.interface import Alive, Remark, ReplyPart, Responder
 from parley.engines.llm.openai import OpenAIResponder, open_openai
+from parley.engines.llm.openai_events import BodyDecoder
+from parley.engines.llm.openai_shapes import Halves, read_event
 from parley.protocol.chat import ChatMessage
 from support import llm_server as wire
 from support.llm_server import LLMServer, open_llm_server
@@ -313,3 +318,73 @@ async def test_twenty_seconds_of_thoughts_in_real_shapes_are_a_second_here(
             text += part if isinstance(part, str) else ""
     assert text == "Hi"
     assert longest_s < 0.3
+
+
+# The plain parts
+
+
+DOCUMENT = b'\xef\xbb\xbf \r\n{"choices": [{"message": {"content": "Hi"}}]}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_a_document_is_known_however_it_is_cut(size: int) -> None:
+    body = BodyDecoder()
+    for at in range(0, len(DOCUMENT), size):
+        assert body.feed(DOCUMENT[at : at + size]) == []
+    assert body.whole
+    assert [read_event(event).text for event in body.end()] == ["Hi"]
+    assert body.began == DOCUMENT[:120]
+
+
+@given(data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300), max_size=9))
+def test_a_body_gives_the_same_events_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    lines = data.replace(b"\x00", b"\ndata: ").replace(b"\x01", b"\r\n").replace(b"\x02", b"\n\n")
+
+    def events(*chunks: bytes) -> list[bytes]:
+        body = BodyDecoder()
+        return [event for chunk in chunks for event in body.feed(chunk)] + body.end()
+
+    ends = [0, *sorted(min(cut, len(lines)) for cut in cuts), len(lines)]
+    assert events(*(lines[a:b] for a, b in pairwise(ends))) == events(lines)
+
+
+def test_white_space_without_end_costs_no_time() -> None:
+    body = BodyDecoder()
+    for _ in range(100_000):
+        assert body.feed(b" \n") == []
+    assert not body.whole
+
+
+@given(
+    data=st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["choices", "delta", "content", "text", "type", "error", "message"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+    )
+)
+def test_whatever_an_event_holds_it_is_read_or_refused(data: object) -> None:
+    try:
+        piece = read_event(json.dumps(data).encode())
+    except ValueError:
+        return
+    assert isinstance(piece.text, str)
+
+
+@given(text=st.text(alphabet=st.characters(exclude_categories=())), at=st.integers(0, 50))
+def test_halves_are_put_together_and_what_is_told_can_be_encoded(text: str, at: int) -> None:
+    units = text.encode("utf-16-le", "surrogatepass")
+    pieces = [units[: 2 * at], units[2 * at :]]
+    halves = Halves()
+    told = "".join(halves.push(piece.decode("utf-16-le", "surrogatepass")) for piece in pieces)
+    told += halves.finish()
+    told.encode()
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+        assert told == text
