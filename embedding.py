@@ -40,7 +40,18 @@ from .engines.failures import (
     LaneLost,
 )
 from .engines.kit import Engines, OwnEngines, SessionInfo
-from .engines.llm.interface import ChatMessage, ForgetLater, Responder, SayLater, Warms, Wish
+from .engines.llm.interface import (
+    Alive,
+    ChatMessage,
+    ForgetLater,
+    HasSecond,
+    Remark,
+    ReplyPart,
+    Responder,
+    SayLater,
+    Warms,
+    Wish,
+)
 from .engines.room import NO_OWN_ENGINES, open_engine_room
 from .engines.tts.interface import ManyVoices, Speech, Synthesizer
 from .engines.turn.interface import Pause, TurnEndEngine
@@ -57,6 +68,7 @@ from .transport import PeerGone
 
 __all__ = [
     "DIALECTS",
+    "Alive",
     "AudioHeard",
     "BargedIn",
     "ChatMessage",
@@ -71,6 +83,7 @@ __all__ = [
     "EngineUnavailable",
     "Engines",
     "ForgetLater",
+    "HasSecond",
     "Hypothesis",
     "InMemoryClient",
     "LaneLost",
@@ -80,6 +93,8 @@ __all__ = [
     "Pause",
     "PeerGone",
     "PortInUse",
+    "Remark",
+    "ReplyPart",
     "Responder",
     "Resumed",
     "RunningServer",

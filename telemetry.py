@@ -55,6 +55,8 @@ COUNTS = {
     "models_cut_off": "requests ended because their reply was suspended for too long",
     "speculations": "replies begun before the end of a turn was certain",
     "speculations_dropped": "of these, begun in vain: each is a request to the language model",
+    "second_models": "replies asked of the second model because the first had failed",
+    "remarks": "replies that a service cut short: their longest length, or a content filter",
     "interruptions": "replies cut because the person spoke over them",
     "cancellations": "replies cancelled by their client",
     "noises": "utterances over a reply whose words are those that recognizers make of noises",

@@ -43,7 +43,8 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """Something to be said behind the reply that is no part of it: the memory never holds it."""
+    """A sentence that is spoken and is no part of the reply: neither shown nor remembered. It
+    stands behind all pieces."""
 
     text: str
 

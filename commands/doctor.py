@@ -10,7 +10,7 @@ import importlib.util
 import platform
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 from rich.console import Console
@@ -19,11 +19,13 @@ from rich.table import Table
 
 from ..audio.resampler import Resampler
 from ..config import Settings
+from ..conversation.writing import has_word, visible_text
 from ..engines.asr.choice import choose_recognizer
 from ..engines.asr.model_store import ready_model
 from ..engines.asr.moonshine import ready_moonshine
 from ..engines.failures import EngineFailure, ModelProblem
 from ..engines.kit import SessionInfo
+from ..engines.llm.interface import Responder, second_of
 from ..engines.models.folder import models_folder
 from ..engines.room import EngineRoom, open_engine_room
 from ..engines.tts.interface import Speech
@@ -46,6 +48,10 @@ VOICE_ADVICE = {
     "kokoro": "mend STREAM_KOKORO_MODEL and _VOICES, or set STREAM_TTS_ENGINE=pyttsx3",
     "openai": SERVICE_ADVICE.format("OPENAI_TTS") + "; or set STREAM_TTS_ENGINE=pyttsx3",
 }
+MODEL_ADVICE = (
+    "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL, or set STREAM_LLM_ENGINE=local"
+)
+SECOND_ADVICE = SERVICE_ADVICE.partition(" (")[0].format("OPENAI_FALLBACK") + ", or unset them"
 RECOGNIZER_ADVICE = {
     "pocketsphinx": "reinstall pocketsphinx (make clean run)",
     "moonshine": "`parley models pull moonshine-tiny`; or set STREAM_ASR_ENGINE=pocketsphinx",
@@ -118,7 +124,7 @@ async def _engines(settings: Settings) -> list[Check]:
             _vad(room, settings),
             await _turn_end(room),
             *await _voice_and_recognizer(room, SessionInfo.outside("doctor", settings.hearing)),
-            await _llm(room),
+            *await _llm(room),
         ]
         nursery.cancel_scope.cancel()
     return checks
@@ -202,25 +208,33 @@ async def _asr(room: EngineRoom, asked: SessionInfo, speech: Speech) -> Check:
     )
 
 
-async def _llm(room: EngineRoom) -> Check:
-    name = room.chosen["llm"]
+async def _llm(room: EngineRoom) -> list[Check]:
+    responder = room.engines.responder
+    second = second_of(responder)
+    checks = [await _answers("llm", room.chosen["llm"], responder, MODEL_ADVICE)]
+    if second is not None:
+        name = "the model behind it"
+        checks.append(await _answers("llm", name, second, SECOND_ADVICE))
+        if checks[1].ok:  # then nothing stands still for the first one
+            checks[0] = replace(checks[0], needed=False)
+    return checks
+
+
+async def _answers(kind: str, name: str, responder: Responder, advice: str) -> Check:
     text = ""
     try:
         with trio.fail_after(ANSWER_S):
-            async with room.engines.responder.reply(
-                [ChatMessage(role="user", text=PHRASE)]
-            ) as tokens:
-                async for token in tokens:
-                    text += token if isinstance(token, str) else ""
+            async with responder.reply([ChatMessage(role="user", text=PHRASE)]) as parts:
+                async for part in parts:
+                    text += part if isinstance(part, str) else ""
     except (EngineFailure, trio.TooSlowError) as error:
-        return Check(
-            name="llm",
-            ok=False,
-            detail=f"{name}: {_words(error)}",
-            advice="check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL, "
-            "or set STREAM_LLM_ENGINE=local",
-        )
-    return Check(name="llm", ok=True, detail=f"{name}: answers {text[:40]!r}")
+        return Check(name=kind, ok=False, detail=f"{name}: {_words(error)}", advice=advice)
+    said = visible_text(text).strip()
+    if not has_word(said):
+        instead = f"answered {said[:40]!r}" if said else "thought and said nothing"
+        detail = f"{name}: {instead if text.strip() else 'said nothing'}"
+        return Check(name=kind, ok=False, detail=detail, advice="check OPENAI_MAX_TOKENS")
+    return Check(name=kind, ok=True, detail=f"{name}: answers {said[:40]!r}")
 
 
 def _model(settings: Settings) -> Check:

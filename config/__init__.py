@@ -13,6 +13,7 @@ from .settings import Settings
 from .slices import (
     Answering,
     Backpressure,
+    Fallback,
     Framing,
     Hearing,
     Observing,
@@ -28,6 +29,7 @@ __all__ = [
     "Answering",
     "Backpressure",
     "BadWish",
+    "Fallback",
     "Framing",
     "Hearing",
     "Observing",

@@ -65,6 +65,11 @@ class _MayHoldCredentials:
     """Marks a URL in which a password may stand."""
 
 
+@dataclass(frozen=True, slots=True)
+class _MayBeBlank:
+    """Marks a text that means something where it is empty."""
+
+
 def _refuse_bool(value: object) -> object:
     """Refuse TOML's `true` where a number is meant: Python would take it for 1."""
     if isinstance(value, bool):
@@ -179,6 +184,9 @@ SpeechTables: TypeAlias = Annotated[
     Hint(_why_no_tables),
 ]
 
+Blank: TypeAlias = Annotated[str, _MayBeBlank()]
+"""A text that may be empty: given as such it is no default, but nothing."""
+
 Language: TypeAlias = Annotated[
     str,
     _FOLDED,
@@ -245,6 +253,11 @@ def default_text(field: FieldInfo) -> str:
 def hint(field: FieldInfo, value: object) -> str:
     """What was probably meant by a refused value, in words; empty where nobody knows."""
     return next((mark.about(value) for mark in field.metadata if isinstance(mark, Hint)), "")
+
+
+def may_be_blank(field: FieldInfo) -> bool:
+    """Whether an empty value is one, where others' count as not given."""
+    return any(isinstance(mark, _MayBeBlank) for mark in field.metadata)
 
 
 def may_hold_credentials(field: FieldInfo) -> bool:

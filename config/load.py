@@ -15,7 +15,14 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from .explain import meant
-from .kinds import allowed, hint, is_secret, may_hold_credentials, without_credentials
+from .kinds import (
+    allowed,
+    hint,
+    is_secret,
+    may_be_blank,
+    may_hold_credentials,
+    without_credentials,
+)
 from .settings import Settings
 from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
 
@@ -84,11 +91,12 @@ class _Gathering:
             seen.add(name)
 
     def _take(self, name: str, entry: Entry) -> None:
-        """Lay a value over what is there. None and blank text count as not given."""
+        """Lay a value over what is there. None counts as not given, and so does blank text, but
+        for what may be blank."""
         value = entry.value
         if isinstance(value, str):
             value = value.strip()
-        if value is None or value == "":
+        if value is None or (value == "" and not may_be_blank(_FIELDS[name][1])):
             return
         if isinstance(value, str) and is_secret(_FIELDS[name][1]):
             value = SecretStr(value)
@@ -118,7 +126,8 @@ def load_settings(
 
     Highest first: `overrides` (names in any case; None means not given), `environ` (the real
     environment unless given), `env_file` (need not exist; None for no such file), the TOML file
-    (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given.
+    (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given, but
+    for texts that may be empty.
 
     Raises SettingsError with every problem at once.
     """

@@ -24,6 +24,7 @@ from .kinds import (
 from .slices import (
     Answering,
     Backpressure,
+    Fallback,
     Framing,
     Hearing,
     Observing,
@@ -178,6 +179,17 @@ class Settings(Variables):
         )
 
     @property
+    def fallback(self) -> Fallback:
+        """Any of its three variables names it."""
+        model, base_url = self.openai_fallback_model, self.openai_fallback_base_url
+        named = model or base_url or self.openai_fallback_api_key
+        return Fallback(
+            model=(model or self.openai_model) if named else None,
+            base_url=base_url or self.openai_base_url,
+            api_key=self._key_for(base_url, self.openai_fallback_api_key),
+        )
+
+    @property
     def answering(self) -> Answering:
         return Answering(
             engine=self.llm_engine,
@@ -192,6 +204,9 @@ class Settings(Variables):
             api_key=self.openai_api_key,
             timeout_s=self.stream_llm_timeout_s,
             first_token_timeout_s=self.stream_llm_first_token_s,
+            first_word_timeout_s=self.stream_llm_first_word_s,
+            failure_sentence=self.stream_failure_sentence,
+            language=self.stream_language,
             gap_timeout_s=self.stream_llm_gap_s,
             system_prompt=self.stream_system_prompt,
             language_note=self.stream_language_note,

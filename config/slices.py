@@ -99,13 +99,24 @@ class Transcribing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The model that is asked where the first one has failed; `model` is None where there is none.
+    The server is OpenAI itself where there is no `base_url`."""
+
+    model: str | None
+    base_url: str | None = field(repr=False)
+    api_key: SecretStr | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """The language model and the conversation. `engine` is decided, never "auto"; "found" looks for
     a model server on this machine, but not at the ports that Parley listens on itself.
     `named_model` is the model where somebody named one, `gguf` the path of a model file.
 
     `retries` counts the attempts after the first. `base_url` may hold credentials, so it is
-    kept out of the repr, like the key.
+    kept out of the repr, like the key. `failure_sentence` is as it was set; see
+    conversation.failure_sentence, which knows what it is in a `language`.
     """
 
     engine: Literal["openai", "gguf", "found", "local"]
@@ -120,7 +131,10 @@ class Answering:
     api_key: SecretStr | None = field(repr=False)
     timeout_s: float
     first_token_timeout_s: float
+    first_word_timeout_s: float
     gap_timeout_s: float
+    failure_sentence: str
+    language: str
     system_prompt: str
     language_note: bool
     memory_turns: int

@@ -13,6 +13,7 @@ from .kinds import (
     ApiKey,
     AsrEngineChoice,
     BaseUrl,
+    Blank,
     Characters,
     Days,
     Language,
@@ -307,6 +308,28 @@ class Variables(BaseSettings):
     openai_temperature: Number = Field(
         default=0.7, ge=0, le=2, description="Randomness of the reply; 0 the least."
     )
+    openai_fallback_model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Model that is asked where the first one failed before its first word; unset, "
+        "with one of the next two: that of OPENAI_MODEL.",
+    )
+    openai_fallback_base_url: BaseUrl = Field(
+        default=None,
+        repr=False,
+        description="Base URL of the server that is asked then, if not that of OPENAI_BASE_URL.",
+    )
+    openai_fallback_api_key: ApiKey = Field(
+        default=None,
+        description="Key for it; OPENAI_FALLBACK_BASE_URL is sent no other. Secret.",
+    )
+    stream_failure_sentence: Blank = Field(
+        default="auto",
+        max_length=1000,
+        description="What is said aloud where no answer could be made: auto is a sentence in "
+        "STREAM_LANGUAGE (en, de, es, fr), empty nothing; or a sentence, or one per language: "
+        "en: Sorry? / de: Wie bitte?",
+    )
     stream_llm_timeout_s: Seconds = Field(
         default=30.0, ge=1, le=600, description="Seconds a whole reply may take."
     )
@@ -315,6 +338,13 @@ class Variables(BaseSettings):
     )
     stream_llm_gap_s: Seconds = Field(
         default=4.0, ge=0.1, le=60, description="Longest pause between two tokens, in seconds."
+    )
+    stream_llm_first_word_s: Seconds = Field(
+        default=60.0,
+        ge=0.1,
+        le=600,
+        description="Seconds until the first word of a model that shows that it is thinking; they "
+        "do not count as the reply's.",
     )
     stream_llm_retries: Whole = Field(
         default=1, ge=0, le=5, description="Further attempts while nothing of the reply was spoken."
@@ -326,10 +356,10 @@ class Variables(BaseSettings):
         description="Replies begun for one utterance before its end is certain; each may be a "
         "request in vain; 0 begins none.",
     )
-    stream_system_prompt: str = Field(
+    stream_system_prompt: Blank = Field(
         default=SYSTEM_PROMPT,
-        min_length=1,
-        description="What the model is told before the conversation.",
+        max_length=100_000,
+        description="What the model is told before the conversation; empty: nothing.",
     )
     stream_language_note: bool = Field(
         default=True,
@@ -339,7 +369,7 @@ class Variables(BaseSettings):
     stream_memory_turns: Whole = Field(
         default=10, ge=0, le=100, description="Turns of the conversation that the model is shown."
     )
-    stream_interruption_mark: str = Field(
+    stream_interruption_mark: Blank = Field(
         default="… [interrupted]",
         max_length=200,
         description="What the model sees behind the last word that was heard of a reply that was "

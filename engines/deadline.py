@@ -12,10 +12,10 @@ from .failures import EngineTimeout
 
 
 @contextmanager
-def engine_deadline(seconds: float, what: str) -> Iterator[None]:
-    """Raises EngineTimeout, which names `what`, where the block takes longer."""
+def engine_deadline(seconds: float, what: str, told: str | None = None) -> Iterator[None]:
+    """Raises EngineTimeout, which names `what` or says `told`, where the block takes longer."""
     try:
         with fail_after(seconds, what):
             yield
     except trio.TooSlowError:
-        raise EngineTimeout(f"{what} took longer than {seconds:g} s") from None
+        raise EngineTimeout(told or f"{what} took longer than {seconds:g} s") from None

@@ -10,12 +10,16 @@ class EngineFailure(Exception):
     """An engine could not do what it was asked.
 
     `retryable` says whether the same call may succeed when it is made again: true for a lost
-    worker or a server's 503, false for a refused key.
+    worker or a server's 503, false for a refused key. `retry_after_s` is how long the service wants
+    to be left alone before that; None: it did not say.
     """
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = True, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class EngineTimeout(EngineFailure):

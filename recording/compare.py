@@ -80,7 +80,7 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
     voiced_s = 0.0
     last_final_s = float("-inf")
     interrupted = False
-    foreseen, early = False, ""
+    foreseen, early, again = False, "", False
     for entry in entries:
         match entry.kind:
             case "asr.conclude":
@@ -98,13 +98,16 @@ def summary_of(entries: Sequence[Entry]) -> Summary:
                 found.finals.append(text)
                 # A reply that was begun before the end was certain counts when it is taken up.
                 found.turns += bool(early) and early.endswith(text)
-                foreseen, early = False, ""
+                foreseen, early, again = False, "", False
                 last_final_s = entry.at_s
                 answered_s = voiced_s
             case "llm.reply" if foreseen and entry.data.get("conversation"):
                 early = str(entry.data["conversation"][-1]["text"])
             case "llm.reply":
-                found.turns += 1
+                found.turns += not again  # another attempt is no other turn
+                again = "failure" in entry.data
+            case "llm.token":
+                again = "failure" in entry.data
             case "out":
                 message = _message(entry)
                 if message.get("type") == "barge_in":

@@ -17,6 +17,7 @@ from .tape import Header, Recording
 BEFORE: dict[str, str | int | float | bool] = {
     "stream_first_phrase_chars": 0,
     "stream_phrases": "tokens",
+    "stream_failure_sentence": "",
     "stream_turn_learns": False,
     "stream_turn_take_back_ms": 0,
 }

@@ -21,7 +21,7 @@ from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
-from ..engines.llm.interface import ForgetLater, SayLater, Wish
+from ..engines.llm.interface import Alive, ForgetLater, Remark, ReplyPart, SayLater
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
@@ -136,7 +136,12 @@ class _Script:
 def _failure(data: Data) -> EngineFailure:
     kind: type[EngineFailure] = getattr(failures, data["failure"], EngineFailure)
     failure = kind.__new__(kind)
-    EngineFailure.__init__(failure, data["message"], retryable=data["retryable"])
+    EngineFailure.__init__(
+        failure,
+        data["message"],
+        retryable=data["retryable"],
+        retry_after_s=data.get("retry_after_s"),
+    )
     return failure
 
 
@@ -231,23 +236,30 @@ class _TurnEnd:
 
 
 class _Responder:
-    def __init__(self, script: _Script) -> None:
+    """Also the second one, where there was a second: the answers are numbered in one row."""
+
+    def __init__(self, script: _Script, *, has_second: bool) -> None:
         self._script = script
+        self.second = _Responder(script, has_second=False) if has_second else None
 
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         await self._script.answer("llm.reply")
         async with aclosing(self._tokens()) as tokens:
             yield tokens
 
-    async def _tokens(self) -> AsyncGenerator[str | Wish, None]:
+    async def _tokens(self) -> AsyncGenerator[ReplyPart, None]:
         while (data := (await self._script.answer("llm.token")).data)["token"] is not None:
             if "say" in data:
                 yield SayLater(**data["say"])
             elif "forget" in data:
                 yield ForgetLater(**data["forget"])
+            elif "alive" in data:
+                yield Alive()
+            elif "remark" in data:
+                yield Remark(text=data["remark"])
             else:
                 yield data["token"]
 
@@ -316,7 +328,9 @@ async def replay(
         engines=Engines(
             detector=detector,
             transcriber=transcriber,
-            responder=_Responder(script),
+            responder=_Responder(
+                script, has_second=any(entry.kind == "llm.second" for entry in entries)
+            ),
             synthesizer=_voice(script, entries),
             turn_end=_TurnEnd(script, turn_end_needs_text) if turn_end else None,
         ),

@@ -17,7 +17,14 @@ JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 
-_FAILURE = {"failure?": "string", "message?": "string", "retryable?": "boolean"}
+_FAILURE = {
+    "failure?": "string",
+    "message?": "string",
+    "retryable?": "boolean",
+    "retry_after_s?": "number",
+}
+_NOT_ALWAYS = {"retry_after_s?"}
+"""Of a failure's fields, those that it may lack."""
 _GONE = {"gone?": "integer", "reason?": "string"}
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
@@ -36,7 +43,15 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "asr.finish": {"transcript": "object", **_FAILURE},
     "turn.likelihood": {"likelihood": "number", **_FAILURE},
     "llm.reply": {"conversation": "array", **_FAILURE},
-    "llm.token": {"token": "string|null", "say?": "object", "forget?": "object", **_FAILURE},
+    "llm.token": {
+        "token": "string|null",
+        "say?": "object",
+        "forget?": "object",
+        "alive?": "boolean",
+        "remark?": "string",
+        **_FAILURE,
+    },
+    "llm.second": {},
     "tts.speak": {"said": "string", "rate_hz": "integer", "words?": "array", **_FAILURE},
     "tts.stream": {"said": "string", **_FAILURE},
     "tts.piece": {"rate_hz": "integer|null", "words?": "array", **_FAILURE},
@@ -74,7 +89,10 @@ def what_is_wrong(kind: str, data: Mapping[str, Any]) -> str | None:
     """The first field that is not what the table says, in words."""
     fields = FIELDS.get(kind, {})
     if "failure" in data and "failure?" in fields:
-        fields = {name.removesuffix("?"): types for name, types in _FAILURE.items()}
+        fields = {
+            name if name in _NOT_ALWAYS else name.removesuffix("?"): types
+            for name, types in _FAILURE.items()
+        }
     for name, types in fields.items():
         bare = name.removesuffix("?")
         if bare not in data:

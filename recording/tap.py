@@ -16,7 +16,15 @@ from typing import Any, TypeVar
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
-from ..engines.llm.interface import Responder, SayLater, Wish, warm
+from ..engines.llm.interface import (
+    Alive,
+    Remark,
+    ReplyPart,
+    Responder,
+    SayLater,
+    second_of,
+    warm,
+)
 from ..engines.tts.interface import Speech, Streams, Synthesizer, spoken_in
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
@@ -79,12 +87,17 @@ class Tap:
         return value
 
 
-def _token(token: str | Wish | None) -> Data:
-    """None is the end. A wish is an empty token with what is wished for beside it."""
-    if token is None or isinstance(token, str):
-        return {"token": token}
-    kind = "say" if isinstance(token, SayLater) else "forget"
-    return {"token": "", kind: asdict(token)}
+def _token(part: ReplyPart | None) -> Data:
+    """None is the end. All that is no text is an empty token with what it is beside it."""
+    match part:
+        case None | str():
+            return {"token": part}
+        case Alive():
+            return {"token": "", "alive": True}
+        case Remark():
+            return {"token": "", "remark": part.text}
+    kind = "say" if isinstance(part, SayLater) else "forget"
+    return {"token": "", kind: asdict(part)}
 
 
 def _spoken(text: str, speech: Speech) -> Data:
@@ -105,10 +118,12 @@ def _piece(piece: Speech | None) -> tuple[Data, bytes | None]:
 
 
 def _failure(failure: EngineFailure) -> Data:
+    wanted = failure.retry_after_s
     return {
         "failure": type(failure).__name__,
         "message": str(failure),
         "retryable": failure.retryable,
+        **({} if wanted is None else {"retry_after_s": wanted}),
     }
 
 
@@ -239,11 +254,15 @@ class TappedResponder:
     def __init__(self, inner: Responder, tap: Tap) -> None:
         self._inner = inner
         self._tap = tap
+        second = second_of(inner)
+        self.second: Responder | None = None
+        if second is not None:
+            self.second = TappedResponder(second, tap)
 
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         asked = {"conversation": [asdict(message) for message in conversation]}
         source = self._tap.name("llm.reply")
         async with AsyncExitStack() as stack:
@@ -259,7 +278,7 @@ class TappedResponder:
         """Neither let in nor written down: nothing in the session depends on it."""
         await warm(self._inner)
 
-    async def _tokens(self, tokens: AsyncIterator[str | Wish]) -> AsyncGenerator[str | Wish, None]:
+    async def _tokens(self, tokens: AsyncIterator[ReplyPart]) -> AsyncGenerator[ReplyPart, None]:
         while True:
             token = await self._tap.outcome(
                 self._tap.name("llm.token"),
@@ -328,11 +347,14 @@ def tapped(engines: Engines, tap: Tap) -> Engines:
     def transcriber(session: SessionInfo) -> Transcriber:
         return TappedTranscriber(engines.transcriber(session), tap)
 
+    responder = TappedResponder(engines.responder, tap)
+    if responder.second is not None:
+        tap.write("llm.second", {})  # whether there is one decides what follows a failure
     return replace(
         engines,
         detector=detector,
         transcriber=transcriber,
-        responder=TappedResponder(engines.responder, tap),
+        responder=responder,
         synthesizer=_tapped_voice(engines.synthesizer, tap),
         turn_end=engines.turn_end and TappedTurnEnd(engines.turn_end, tap),
     )

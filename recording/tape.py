@@ -21,7 +21,8 @@ class Entry:
     at_s: float
     source: str
     """Where it was let in, with the number of its kind: "in#3", "asr.feed#17", "deadline gap#2";
-    "out#5" and "detector" were not let in, they follow from the rest."""
+    "out#5" and "detector" were not let in, they follow from the rest; "llm.second" says that there
+    is a second responder, before it is asked."""
     data: Data = field(default_factory=dict)
     audio: bytes | None = None
 
@@ -31,7 +32,7 @@ class Entry:
 
     @property
     def let_in(self) -> bool:
-        return self.kind not in ("out", "detector", "closed")
+        return self.kind not in ("out", "detector", "closed", "llm.second")
 
 
 def words_of(data: Data) -> tuple[WordTime, ...]:

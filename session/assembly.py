@@ -323,6 +323,7 @@ class Assembly:
             timings=self._timings,
             telemetry=self._telemetry,
             pace=self._pace,
+            log=self._log,
             observers=self._observers,
         )
         run = functools.partial(run_ranked, Rank.TURN, turn.run)

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import structlog
 import trio
 
 from ..actors.gate import ReplyGate
 from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
-from ..actors.llm import LLMActor, LLMDeadlines
+from ..actors.llm import LLMActor
 from ..actors.messages import (
     Aside,
     EndOfReply,
@@ -36,10 +37,12 @@ from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
 from ..config import Answering, Speaking
 from ..conversation.attempts import Attempts
+from ..conversation.failure_sentence import failure_sentence
 from ..conversation.pace import VoicePace
 from ..conversation.record import TurnRecord
 from ..conversation.text.phrases import Phrase
 from ..conversation.timings import Timings
+from ..conversation.writing import LLMDeadlines
 from ..engines.llm.interface import Responder
 from ..engines.tts.interface import Synthesizer, spoken_in
 from ..protocol.chat import ChatMessage
@@ -72,6 +75,7 @@ class Turn:
     timings: Timings
     telemetry: Telemetry
     pace: VoicePace
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     observers: Sequence[Observer] = ()
 
     async def run(self) -> None:
@@ -113,8 +117,14 @@ class Turn:
                 first_token_s=self.answering.first_token_timeout_s,
                 gap_s=self.answering.gap_timeout_s,
                 total_s=self.answering.timeout_s,
+                first_word_s=self.answering.first_word_timeout_s,
+            ),
+            failure_sentence=failure_sentence(
+                self.answering.failure_sentence,
+                self.record.language or self.answering.language,
             ),
             telemetry=self.telemetry,
+            log=self.log,
         )
         phrasing = Phrasing.of(
             self.speaking, short=self.profile.short_phrases, language=self.record.language

@@ -53,7 +53,8 @@ class Performance:
         self.settings = Settings.defaults(**scene.settings)
         self.telemetry = Telemetry()
         self.transcriber = ScriptedTranscriber(scene.words, **scene.asr)
-        self.responder = ScriptedResponder(scene.replies, then=scene.reply)
+        self.second = None if scene.second is None else ScriptedResponder(then=scene.second)
+        self.responder = ScriptedResponder(scene.replies, then=scene.reply, second=self.second)
         voice = ScriptedStream if scene.streams else ScriptedSynthesizer
         self.synthesizer = voice(**scene.tts)
         engines = self.engines or self._scripted()

@@ -62,6 +62,8 @@ class Scene:
     reply: Sequence[Step]
     """What the language model answers, after `replies`."""
     replies: Sequence[Sequence[Step]] = ()
+    second: Sequence[Step] | None = None
+    """What the second language model answers, always; None: there is none."""
     tts: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the `ScriptedSynthesizer`, or of the `ScriptedStream`."""
     streams: bool = False

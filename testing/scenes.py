@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..conversation.later import SayLater
-from ..engines.failures import LaneLost
+from ..engines.failures import EngineFailure, LaneLost
+from ..engines.llm.interface import Alive, Remark
 from ..engines.llm.scripted import HANG, Step
 from ..protocol.io_speech import DIALECT as IO_SPEECH
 from ..protocol.newspeech import DIALECT as NEWSPEECH
@@ -40,6 +41,7 @@ _KEPT = Scene(
     kept=True,
 )
 
+_THOUGHTS: tuple[Step, ...] = (Alive(), *(0.9, Alive()) * 7, 0.2, *REPLY)
 _TIMER = (SayLater(text="Ring. It is time.", after_s=3.0, name="t"), "A timer ", "is set.")
 
 KEPT = (
@@ -181,6 +183,27 @@ KEPT = (
         words=("my number is five five five oh one two three four five six",),
         asr=_ASR_BEGUN_EARLY,
         turn_end="text",
+    ),
+    # A model that thinks for longer than a first token may take, in both ways.
+    replace(
+        _KEPT,
+        name="thinks-first",
+        peer=(Send("start"), Say(700, 700 + 9500, 20), Say(700, 700 + 3000, 20), Wait(2)),
+        words=("turn the light off", "and on again"),
+        replies=(_THOUGHTS, ("<think>", 1.0, "on ", "again</th", 1.0, "ink>\n\n", *REPLY)),
+    ),
+    # It fails twice, is left alone as it wished in between, and another one answers.
+    replace(
+        _KEPT,
+        name="second-model",
+        dialect=NEWSPEECH,
+        peer=(Send("start"), Say(700, 700 + 4000, 20), Wait(1)),
+        words=("turn the light off",),
+        replies=(
+            (Alive(), 0.3, EngineFailure("too busy", retry_after_s=0.5)),
+            (0.2, EngineFailure("down")),
+        ),
+        second=(0.4, *REPLY, Remark(text="the reply was cut at its longest length")),
     ),
 )
 

@@ -35,7 +35,7 @@ from parley.conversation.events import BargedIn, Resumed, SessionEvent
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
-from parley.engines.llm.interface import Wish
+from parley.engines.llm.interface import ReplyPart
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -295,7 +295,7 @@ class Responder(ScriptedResponder):
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         self.began.append(trio.current_time())
         self.look()
         async with super().reply(conversation) as tokens:

@@ -17,13 +17,14 @@ WALL_CLOCK = {
     "parley.engines.asr.moonshine_worker": {"perf_counter"},
     "parley.bench.asr_worker": {"perf_counter"},
     "parley.engines.llm.local": {"now"},
+    "parley.engines.services.retry_after": {"now"},
     "parley.wallclock": {"time_ns"},
     "parley.bench.cpu": {"process_time"},
 }
 """Modules that may ask the machine for the time, and by which call. Workers have no Trio; nothing
 that decides anything depends on what they measure, or on the time of day; the responder is asked
-what time it is. A measurement of pure
-computation asks for CPU time, which no clock of Trio's tells."""
+what time it is, and a service may name the time of day at which it is to be asked again. A
+measurement of pure computation asks for CPU time, which no clock of Trio's tells."""
 
 FORBIDDEN = ("time", "threading", "asyncio", "concurrent", "_thread", "sched")
 """Clocks and schedulers beside Trio's."""

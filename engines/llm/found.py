@@ -19,8 +19,8 @@ from ...config import Answering
 from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable
 from . import servers
-from .interface import Responder, Wish
-from .local import NO_MODEL, LocalResponder
+from .interface import Described, ReplyPart, Responder
+from .local import LocalResponder
 from .openai import OpenAIResponder, open_openai
 from .servers import ModelServer, Seen, look_at, look_at_all
 
@@ -65,7 +65,8 @@ class FoundResponder:
     temperature: float | None
     avoid_ports: frozenset[int] = frozenset()
     """Where Parley itself listens."""
-    fallback: Responder = field(default_factory=LocalResponder)
+    meanwhile: Responder = field(default_factory=LocalResponder)
+    """Answers while there is no server."""
     _in_use: _InUse | None = field(default=None, init=False)
     _loading: Seen | None = field(default=None, init=False)
     _lacks: str = field(default="", init=False)
@@ -78,13 +79,13 @@ class FoundResponder:
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         async with AsyncExitStack() as stack:
             yield await self._tokens(stack, conversation)
 
     async def _tokens(
         self, stack: AsyncExitStack, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[str | Wish]:
+    ) -> AsyncIterator[ReplyPart]:
         in_use = self._in_use
         if in_use is not None:
             in_use.used_s = trio.current_time()
@@ -92,7 +93,7 @@ class FoundResponder:
                 return await stack.enter_async_context(in_use.responder.reply(conversation))
             except EngineUnreachable:
                 in_use.doubted.set()
-        return await stack.enter_async_context(self.fallback.reply(conversation))
+        return await stack.enter_async_context(self.meanwhile.reply(conversation))
 
     async def warm(self) -> None:
         in_use = self._in_use
@@ -112,15 +113,20 @@ class FoundResponder:
             in_use.warming = False
 
     def described(self) -> str:
-        rules = "a few rules of Parley's own"
         if self._in_use is not None:
             return _name(self._in_use.seen)
+        other = self.meanwhile
+        until = other.described() if isinstance(other, Described) else type(other).__name__
         if self._loading is not None:
-            return f"{_name(self._loading)}, which is loading; until then {rules}"
-        return f"{rules}: {NO_MODEL}"
+            return (
+                f"{_name(self._loading)}, which is loading; until then {until.partition(': ')[0]}"
+            )
+        return until
 
     def advice(self) -> str | None:
         if self._in_use is not None or self._loading is not None:
+            return None
+        if not isinstance(self.meanwhile, LocalResponder):
             return None
         return self._lacks or "start Ollama or LM Studio, it is found; or OPENAI_API_KEY"
 

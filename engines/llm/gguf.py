@@ -23,7 +23,7 @@ from ...config import Answering
 from ...protocol.chat import ChatMessage
 from ..failures import EngineFailure, EngineUnavailable
 from ..services.json_answer import parse_json
-from .interface import Wish
+from .interface import ReplyPart
 from .openai import OpenAIResponder, open_openai
 
 LOAD_S = 180.0
@@ -65,7 +65,7 @@ class GgufResponder:
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         if self._current is None:
             raise EngineFailure(self.load_error or f"the model {self.path.name} is still loading")
         async with AsyncExitStack() as stack:

@@ -1,17 +1,53 @@
-"""A responder answers a conversation, token by token, and may have something said later."""
+"""A responder answers a conversation, token by token, and may have something said later.
+
+Between the tokens it may show that it is alive, and remark on a reply that stands as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import trio
 
 from ...conversation.later import ForgetLater, SayLater, Wish
+from ...conversation.writing import NoWord, Writing
 from ...protocol.chat import ChatMessage
+from ..failures import EngineFailure
 
-__all__ = ["ChatMessage", "ForgetLater", "Responder", "SayLater", "Warms", "Wish", "warm"]
+__all__ = [
+    "Alive",
+    "AnswersMeanwhile",
+    "ChatMessage",
+    "ForgetLater",
+    "Remark",
+    "ReplyPart",
+    "Responder",
+    "SayLater",
+    "Warms",
+    "Wish",
+    "last_of",
+    "second_of",
+    "warm",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life: the model is at work, and what it wrote is not for people. It thinks, say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What people should know of a reply that stands as it is: that it was cut at its longest
+    length, say. One line of words."""
+
+    text: str
+
+
+ReplyPart: TypeAlias = str | Wish | Alive | Remark
 
 
 class Responder(Protocol):
@@ -19,13 +55,14 @@ class Responder(Protocol):
 
     def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AbstractAsyncContextManager[AsyncIterator[str | Wish]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
         """Answer the last message of `conversation`.
 
         Entering may wait for the engine; iterating gives tokens that concatenate to the reply,
         none of them empty. Between them may stand wishes: what a session is to say later by itself,
-        or is not to say after all. They count once the reply is written to its end. Both raise
-        EngineFailure. Deadlines are the caller's.
+        or is not to say after all. They count once the reply is written to its end. A sign of life
+        gives a model that thinks more time for its first word. Both raise EngineFailure. Deadlines
+        are the caller's.
         """
         ...
 
@@ -66,6 +103,13 @@ class Loads(Protocol):
 
 
 @runtime_checkable
+class AnswersMeanwhile(Protocol):
+    """A responder with another one in its place while it cannot answer itself."""
+
+    meanwhile: Responder
+
+
+@runtime_checkable
 class Described(Protocol):
     """A responder that knows what people would want to hear of it."""
 
@@ -76,6 +120,29 @@ class Described(Protocol):
     def advice(self) -> str | None:
         """How to have a model answer, where none does and nobody wanted it so; else None."""
         ...
+
+
+@runtime_checkable
+class HasSecond(Protocol):
+    """A responder with another one behind it."""
+
+    @property
+    def second(self) -> Responder | None:
+        """Asked where this one has failed before its first word; see LLMActor, which does it."""
+        ...
+
+
+def second_of(responder: Responder) -> Responder | None:
+    """Whom to ask where `responder` has failed before its first word, if anybody."""
+    return responder.second if isinstance(responder, HasSecond) else None
+
+
+def last_of(writing: Writing) -> list[str]:
+    """What waited to the end of a reply. Raises EngineFailure for one without a word."""
+    try:
+        return writing.finish()
+    except NoWord as without:
+        raise EngineFailure(f"the language model {without}", retryable=False) from None
 
 
 async def warm(responder: Responder) -> None:

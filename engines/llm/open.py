@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TypeAlias
 
-from ...config import Answering, Settings
-from .interface import Responder
+from ...config import Answering, Fallback, Settings
+from .interface import AnswersMeanwhile, Responder
 from .local import LocalResponder
+from .second import WithSecond, open_second
 
 
 def _openai(answering: Answering) -> AbstractAsyncContextManager[Responder]:
@@ -33,7 +35,9 @@ async def _gguf(answering: Answering) -> AsyncIterator[Responder]:
     yield opened(answering)
 
 
-RESPONDERS: dict[str, Callable[[Answering], AbstractAsyncContextManager[Responder]]] = {
+Opens: TypeAlias = Callable[[Answering], AbstractAsyncContextManager[Responder]]
+
+RESPONDERS: dict[str, Opens] = {
     "local": lambda answering: nullcontext(LocalResponder()),
     "openai": _openai,
     "found": _found,
@@ -56,7 +60,21 @@ def open_responder(
     settings. Entering raises EngineUnavailable for a setting that cannot work."""
     if own is not None:
         return nullcontext(own)
-    return RESPONDERS[settings.answering.engine](settings.answering)
+    answering = settings.answering
+    first = RESPONDERS[answering.engine]
+    if settings.fallback.model is None or answering.engine == "local":
+        return first(answering)
+    return _with_second(first, answering, settings.fallback)
+
+
+@asynccontextmanager
+async def _with_second(
+    first: Opens, answering: Answering, fallback: Fallback
+) -> AsyncIterator[Responder]:
+    async with open_second(answering, fallback) as second, first(answering) as responder:
+        if isinstance(responder, AnswersMeanwhile):  # who names a model wants no rules meanwhile
+            responder.meanwhile = second
+        yield WithSecond(responder, second)
 
 
 def chosen_name(settings: Settings) -> str:

@@ -1,7 +1,9 @@
 """Replies from OpenAI, or from any server that speaks its chat API, as they are written.
 
 One client for the whole server, opened by `open_openai` and closed with it (openai_client.py, which
-says how it fails); one HTTP stream per reply, closed with that reply's context.
+says how it fails); one HTTP stream per reply, closed with that reply's context. How the server
+wants to be asked is in openai_manner.py, what it answers in openai_events.py, openai_shapes.py and
+openai_tokens.py.
 
 The SDK makes the request; its own event stream is not used, because it abandons four asynchronous
 generators per reply, ends silently at half an event, and lets JSONDecodeError through.
@@ -9,173 +11,51 @@ generators per reply, ends silently at half an event, and lets JSONDecodeError t
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-import msgspec
-import trio
+import structlog
 
 from ...config import Answering
 from ...protocol.chat import ChatMessage
-from ..failures import EngineFailure
-from ..services.json_answer import parse_json
 from ..services.keys import plain_text
-from ..services.openai_client import Blame, Client, open_client
+from ..services.openai_client import CHAT_NAMES, Client, Request, SettingNames, open_client
+from .interface import ReplyPart
+from .openai_manner import NEW_LIMIT, OLD_LIMIT, Manner, has_system
+from .openai_tokens import Tokens
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
 
-TAIL_S = 0.1
-"""How long a finished reply waits for its stream's end, so that the connection can be reused."""
 
-MAX_EVENT_BYTES = 1 << 20
-"""An event holds a few hundred bytes. A server that never ends a line must not fill the memory."""
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    error: Any = None
-
-
-class EventDecoder:
-    """Bytes in, the data of server-sent events out, however the bytes were cut. No I/O."""
-
-    def __init__(self) -> None:
-        self._line = bytearray()
-        self._data: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that `chunk` completes. Half an event stays inside."""
-        events: list[bytes] = []
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            line = bytes(self._line + end).removesuffix(b"\r")
-            self._line.clear()
-            if line.startswith(b"data:"):
-                self._data.append(line[5:].removeprefix(b" "))
-            elif not line and self._data:
-                events.append(b"\n".join(self._data))
-                self._data.clear()
-        self._line += rest
-        if len(self._line) + sum(map(len, self._data)) > MAX_EVENT_BYTES:
-            raise EngineFailure("the model's server sent an event without an end")
-        return events
-
-
-class _Tokens:
-    """The reply's text out of its byte stream. Complete at [DONE] or at a finish_reason.
-
-    What follows these can no longer spoil the reply; it is read so that the connection is free
-    again. A class, for a generator left early would have to be closed by somebody.
-    """
-
-    def __init__(self, chunks: AsyncIterator[bytes], blame: Blame) -> None:
-        self._chunks = chunks
-        self._blame = blame
-        self._decoder = EventDecoder()
-        self._events: deque[bytes] = deque()
-        self._spoke = self._over = False
-        self._finish: str | None = None
-        self._deadline = inf
-
-    def __aiter__(self) -> _Tokens:
-        return self
-
-    async def __anext__(self) -> str:
-        await trio.lowlevel.checkpoint()
-        try:
-            while not self._over:
-                while self._events:
-                    if token := self._take(self._events.popleft()):
-                        self._spoke = True
-                        return token
-                await self._read()
-        except EngineFailure:
-            self._over = True
-            raise
-        raise StopAsyncIteration
-
-    def _take(self, event: bytes) -> str:
-        if event.startswith(b"[DONE]"):
-            self._end("[DONE]")
-            return ""
-        try:
-            chunk = parse_json(event, _Chunk)
-        except ValueError:
-            raise EngineFailure(f"{self._blame.place} sent an event that is no JSON") from None
-        if chunk.error and self._finish is None:
-            raise self._blame.for_status(None, chunk.error)
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        if choice.finish_reason:
-            self._end(choice.finish_reason)
-        delta = choice.delta or _Delta()
-        return (delta.content or "") + (delta.refusal or "")
-
-    def _end(self, reason: str) -> None:
-        if self._finish is None:
-            self._finish = reason
-            self._deadline = trio.current_time() + TAIL_S
-
-    async def _read(self) -> None:
-        from httpx2 import HTTPError
-
-        chunk: bytes | None = None
-        with trio.CancelScope(deadline=self._deadline):
-            try:
-                chunk = await anext(self._chunks, None)
-            except HTTPError as error:
-                if self._finish is None:
-                    raise self._blame.for_error(error) from None
-        if chunk is not None:
-            self._events += self._decoder.feed(chunk)
-        elif self._finish is None:
-            raise EngineFailure(f"{self._blame.place} ended its stream in mid-reply")
-        elif not self._spoke:
-            empty = f"{self._blame.model!r} ended its reply ({self._finish}) without a word"
-            advice = ": check OPENAI_MAX_TOKENS" if self._finish == "length" else ""
-            raise EngineFailure(empty + advice, retryable=False)
-        else:
-            self._over = True
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenAIResponder:
     """A Responder on a client that somebody else closes; see `open_openai`."""
 
     client: Client = field(repr=False)
     model: str
-    limits: dict[str, Any]
-    """The request's length and temperature, as this server wants them named."""
+    max_tokens: int
+    temperature: float | None
+    manner: Manner
+    """How its server wants to be asked, by what it took last."""
 
     @asynccontextmanager
-    async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
-        said = [
-            {"role": message.role, "content": _encodable(message.text)} for message in conversation
-        ]
-        request = self.client.sdk.chat.completions.with_streaming_response.create(
-            model=self.model,
-            messages=cast("list[ChatCompletionMessageParam]", said),
-            stream=True,
-            **self.limits,
-        )
-        async with self.client.stream(request) as (_, chunks):
-            yield _Tokens(chunks, self.client.blame)
+    async def reply(
+        self, conversation: Sequence[ChatMessage]
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
+        asking = _Asking(self, conversation, self.manner)
+        async with self.client.stream(asking.request(), asking.otherwise) as (_, chunks):
+            self._learn(asking.manner)
+            yield Tokens(chunks, self.client.blame)
+
+    def _learn(self, manner: Manner) -> None:
+        if manner != self.manner:
+            structlog.get_logger().info(
+                "model_server_asked_otherwise", server=self.client.blame.place, manner=str(manner)
+            )
+            self.manner = manner
 
     def described(self) -> str:
         return f"{self.model} at {self.client.blame.place}"
@@ -188,10 +68,35 @@ class OpenAIResponder:
         await self.client.warmer.warm()
 
 
-def _encodable(text: str) -> str:
-    """With a question mark for each half of a character (a lone surrogate), which has no UTF-8.
-    A setting from an environment that is no UTF-8 holds such."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+class _Asking:
+    """The requests of one reply: mostly one, and one more for each of the server's manners."""
+
+    def __init__(
+        self, responder: OpenAIResponder, conversation: Sequence[ChatMessage], manner: Manner
+    ) -> None:
+        self.manner = manner
+        self._responder = responder
+        self._conversation = conversation
+        self._tried = {manner}
+
+    def request(self) -> Request:
+        responder = self._responder
+        messages = self.manner.messages(self._conversation)
+        return responder.client.sdk.chat.completions.with_streaming_response.create(
+            model=responder.model,
+            messages=cast("list[ChatCompletionMessageParam]", messages),
+            stream=True,
+            **self.manner.options(responder.max_tokens, responder.temperature),
+        )
+
+    def otherwise(self, status: int, error: object) -> Request | None:
+        """The request to make where the last one was refused, in a manner that was not tried."""
+        other = self.manner.after(status, error, has_system=has_system(self._conversation))
+        if other is None or other in self._tried:
+            return None
+        self._tried.add(other)
+        self.manner = other
+        return self.request()
 
 
 @asynccontextmanager
@@ -202,20 +107,23 @@ async def open_openai(
     temperature: float | None = None,
     base_url: str | None = None,
     api_key: str | None = None,
+    names: SettingNames = CHAT_NAMES,
 ) -> AsyncIterator[OpenAIResponder]:
     """The responder for as long as its client is open; see `open_client`.
 
-    Without a `temperature` the model's own holds (reasoning models accept no other). Raises
-    EngineUnavailable.
+    Without a `temperature` the model's own holds. Raises EngineUnavailable.
     """
-    async with open_client(model=model, base_url=base_url, api_key=api_key) as client:
+    async with open_client(model=model, base_url=base_url, api_key=api_key, names=names) as client:
         # OpenAI's newer models refuse the old name; other servers may not know the new one.
-        name = "max_completion_tokens" if client.hosted else "max_tokens"
-        limits: dict[str, Any] = {name: max_tokens}
-        if temperature is not None:
-            limits["temperature"] = temperature
+        manner = Manner(limit_name=NEW_LIMIT if client.hosted else OLD_LIMIT)
         _ = client.sdk.chat.completions.with_streaming_response  # its imports now, not at a reply
-        yield OpenAIResponder(client=client, model=model, limits=limits)
+        yield OpenAIResponder(
+            client=client,
+            model=model,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            manner=manner,
+        )
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ from math import inf
 
 import trio
 
-from ...conversation.later import ForgetLater, SayLater, Wish
 from ...protocol.chat import ChatMessage
+from .interface import Alive, ForgetLater, Remark, ReplyPart, Responder, SayLater
 
 
 class Mark(Enum):
@@ -30,19 +30,24 @@ HANG = Mark.HANG
 Wait = float | Exception | Mark
 """A pause in seconds; an exception to raise; a mark."""
 
-Step = str | Wish | Wait
-"""A token, something to be said later, or a wait for either."""
+Step = ReplyPart | Wait
+"""A part of a reply, or a wait for one."""
 
 
-TOKENS = (str, SayLater, ForgetLater)
+PARTS = (str, SayLater, ForgetLater, Alive, Remark)
 
 
 class ScriptedResponder:
     """Gives its replies in order, then `then` for ever, if there is one."""
 
     def __init__(
-        self, replies: Iterable[Sequence[Step]] = (), *, then: Sequence[Step] | None = None
+        self,
+        replies: Iterable[Sequence[Step]] = (),
+        *,
+        then: Sequence[Step] | None = None,
+        second: Responder | None = None,
     ) -> None:
+        self.second: Responder | None = second
         self._replies = [_split(reply) for reply in replies]
         self._then = None if then is None else _split(then)
         self.conversations: list[tuple[ChatMessage, ...]] = []
@@ -55,7 +60,7 @@ class ScriptedResponder:
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         turn = len(self.conversations)
         self.conversations.append(tuple(conversation))
         script = self._replies[turn] if turn < len(self._replies) else self._then
@@ -74,9 +79,9 @@ class ScriptedResponder:
                 self.cancelled += 1
 
 
-async def _play(steps: Iterable[Step]) -> AsyncGenerator[str | Wish, None]:
+async def _play(steps: Iterable[Step]) -> AsyncGenerator[ReplyPart, None]:
     for step in steps:
-        if isinstance(step, TOKENS):
+        if isinstance(step, PARTS):
             await trio.lowlevel.checkpoint()
             yield step
         else:
@@ -93,7 +98,7 @@ def _split(reply: Sequence[Step]) -> tuple[list[Wait], list[Step]]:
     """What happens on entering, and what is said then."""
     steps = list(reply)
     at = steps.index(ENTERED) if ENTERED in steps else -1
-    entering = [step for step in steps[: max(at, 0)] if not isinstance(step, TOKENS)]
+    entering = [step for step in steps[: max(at, 0)] if not isinstance(step, PARTS)]
     saying = steps[at + 1 :]
     if len(entering) + len(saying) + (at >= 0) < len(steps):
         raise ValueError("a token cannot come before ENTERED")

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUnreachable
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
+from .retry_after import wanted_s
 from .warmth import Warmer
 
 if TYPE_CHECKING:  # half a second of imports, which only `open_client` has to pay
@@ -80,15 +81,19 @@ class Blame:
             case openai.APITimeoutError() | TimeoutException():
                 return EngineTimeout(f"{self.place} did not answer ({type(cause).__name__})")
             case openai.APIStatusError():
-                return self.for_status(error.status_code, error.body)
+                wanted = wanted_s(error.response.headers)
+                return self.for_status(error.status_code, error.body, retry_after_s=wanted)
             case openai.APIConnectionError() | HTTPError():
                 reason = self.clean(f"{type(cause).__name__}: {cause}")
                 return EngineUnreachable(f"the connection to {self.place} failed ({reason})")
         reason = self.clean(f"{type(error).__name__}: {error}")
         return EngineFailure(f"the request to {self.place} failed ({reason})", retryable=False)
 
-    def for_status(self, status: int | None, body: object) -> EngineFailure:
-        """For an HTTP status and its error object; for one within a stream, without a status."""
+    def for_status(
+        self, status: int | None, body: object, *, retry_after_s: float | None = None
+    ) -> EngineFailure:
+        """For an HTTP status and its error object; for one within a stream, without a status.
+        `retry_after_s` is how long the service wants to be left alone."""
         told = body if isinstance(body, dict) else {"message": body or ""}
         code, kind = told.get("code"), told.get("type")
         if status is None and isinstance(code, int):
@@ -108,7 +113,13 @@ class Blame:
             what, advice = f"{what}{sign}", f": {self.clean(str(told.get('message') or body))}"
         passing = status is None or status in {408, 409, 425, 429} or status >= 500
         retryable = passing and FINAL_WORDS.isdisjoint(words)
-        return EngineFailure(f"{self.place} {what}{advice}", retryable=retryable)
+        if not retryable:
+            retry_after_s = None
+        elif retry_after_s is not None:
+            advice += f"; it is to be asked again in {max(1, round(retry_after_s))} s"
+        return EngineFailure(
+            f"{self.place} {what}{advice}", retryable=retryable, retry_after_s=retry_after_s
+        )
 
     def clean(self, text: str) -> str:
         """`text` fit for a message: without the key and credentials, and not too long."""
@@ -118,6 +129,10 @@ class Blame:
 
 def _without_credentials(text: str) -> str:
     return re.sub(r"//[^/\s@]*@", "//", text)
+
+
+Request: TypeAlias = AbstractAsyncContextManager[Any]
+OtherRequest: TypeAlias = Callable[[int, object], Request | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +147,30 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, request: AbstractAsyncContextManager[Any]
+        self, request: Request, other_request: OtherRequest | None = None
     ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
         """Make a `with_streaming_response` request: its content type and its body, as it comes.
 
-        The connection is closed with the context, wherever the body is then. Raises EngineFailure
-        where the request or the head of the answer fails; reading the body raises HTTPError.
+        The connection is closed with the context, wherever the body is then. `other_request` is
+        asked what to ask instead of a request that was refused, by its status and its error.
+        Raises EngineFailure where the request or the head of the answer fails; reading the body
+        raises HTTPError.
         """
+        import openai
+
         async with AsyncExitStack() as stack:
             self.warmer.idle.left()
-            try:
-                response = await stack.enter_async_context(request)
-            except Exception as error:  # also what an answer's head or error body makes them raise
-                raise self.blame.for_error(error) from None
+            asked: Request | None = request
+            while asked is not None:
+                try:
+                    response = await stack.enter_async_context(asked)
+                    break
+                except Exception as error:  # also what an answer's head or error body makes them
+                    asked = None
+                    if other_request is not None and isinstance(error, openai.APIStatusError):
+                        asked = other_request(error.status_code, error.body)
+                    if asked is None:
+                        raise self.blame.for_error(error) from None
             chunks = response.http_response.aiter_bytes()
             stack.push_async_callback(unwind, chunks)
             content_type = response.http_response.headers.get("content-type", "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...audio.pcm import HEARING_RATE_HZ
 from ...conversation.late_audio import LateAudio
+from ...conversation.thoughts import Thoughts
 from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
@@ -29,7 +30,7 @@ from .timeline import (
 )
 from .words import facts, notes
 
-ROUTINE = frozenset({"partial", "playout", "phrase gap", "more of a phrase"})
+ROUTINE = frozenset({"partial", "playout", "phrase gap", "more of a phrase", "retry after"})
 """Deadlines that pass in every conversation: they pace it. The others are what came too late."""
 
 HELD_BACK = frozenset({"llm.reply", "llm.token", "tts.speak", "tts.stream", "tts.piece"})
@@ -88,6 +89,8 @@ class _Reader:
     """What replies asked to be said later."""
     _coming: str | None = None
     """The text of a phrase that streams, until its first piece came."""
+    _thoughts: Thoughts = field(default_factory=Thoughts)
+    """What of the reply in hand is for people."""
     _stumbled: bool = False
     """Whether the recognizer failed on the utterance that is open."""
 
@@ -109,6 +112,7 @@ class _Reader:
                     self.hearing.begun(entry.at_s)
                 self._stumbled = False
             case "llm.reply":
+                self._thoughts = Thoughts()
                 self._reply(entry.at_s)
             case "llm.token":
                 self._token(entry)
@@ -237,13 +241,17 @@ class _Reader:
         if "say" in entry.data:
             self._wished.append(str(entry.data["say"].get("text") or ""))
             return
+        if "alive" in entry.data or "remark" in entry.data:
+            return
         text = entry.data.get("token")
-        if "token" in entry.data and text is None:
-            self.replies.written()
-        elif self.replies.turns:
+        ended = "token" in entry.data and text is None
+        visible = self._thoughts.finish() if ended else self._thoughts.push(str(text or ""))
+        if self.replies.turns and (visible or not (text or ended)):
             turn = self.replies.turns[-1]
-            turn.tokens.append(Token(entry.at_s, str(text or "")))
+            turn.tokens.append(Token(entry.at_s, visible))
             turn.first_token_s = turn.tokens[0].at_s
+        if ended:
+            self.replies.written()
 
     # The client
 

@@ -23,11 +23,12 @@ import trio
 from ...audio.pcm import HEARING_RATE_HZ
 from ...config import Settings
 from ...conversation.items import Items
+from ...conversation.writing import LLMDeadlines, Writing
 from ...engines.deadline import engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
 from ...engines.kit import Engines, SessionInfo
 from ...engines.lanes.lane import Lane
-from ...engines.llm.interface import SayLater
+from ...engines.llm.interface import Alive, Responder, SayLater, last_of, second_of
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
 from ...session.phrasing import spoken_phrases
 from ...telemetry import Telemetry
@@ -179,9 +180,11 @@ class SpeechEndpoints:
             self._requests -= 1
 
     @contextmanager
-    def _call(self, engine: str, seconds: float, what: str) -> Iterator[None]:
+    def _call(
+        self, engine: str, seconds: float, what: str, told: str | None = None
+    ) -> Iterator[None]:
         try:
-            with engine_deadline(seconds, what):
+            with engine_deadline(seconds, what, told):
                 yield
         except TooMuchAudio as error:
             raise BadRequest(413, str(error)) from None
@@ -212,29 +215,49 @@ class SpeechEndpoints:
 
     async def _reply(self, transcript: str) -> str:
         """What a session would answer to its first words, under the same deadlines."""
+        responder = self._engines.responder
+        second = second_of(responder)
+        try:
+            return await self._reply_of(responder, transcript)
+        except EngineFailure as failure:
+            if second is None:
+                raise
+            self._telemetry.count("second_models")
+            self._log.warning("second_model_asked", error=str(failure))
+        return await self._reply_of(second, transcript)
+
+    async def _reply_of(self, responder: Responder, transcript: str) -> str:
         memory = Items(self._answering.system_prompt, 1)
-        left_s = self._answering.timeout_s
+        writing = Writing(
+            LLMDeadlines(
+                first_token_s=self._answering.first_token_timeout_s,
+                gap_s=self._answering.gap_timeout_s,
+                total_s=self._answering.timeout_s,
+                first_word_s=self._answering.first_word_timeout_s,
+            )
+        )
         text, later = "", ""
         async with AsyncExitStack() as stack:
-            tokens = None
+            parts = None
             while len(text) < TEXT_LIMIT_CHARS:
-                limit_s = (
-                    self._answering.gap_timeout_s if text else self._answering.first_token_timeout_s
-                )
                 began_s = trio.current_time()
-                with self._call("llm", min(limit_s, left_s), "the language model"):
-                    if tokens is None:
-                        tokens = await stack.enter_async_context(
-                            self._engines.responder.reply(memory.request(transcript))
+                with self._call("llm", writing.limit_s, "the language model", writing.overrun):
+                    if parts is None:
+                        parts = await stack.enter_async_context(
+                            responder.reply(memory.request(transcript))
                         )
-                    token = await anext(tokens, None)
-                if token is None:
-                    break
-                left_s -= trio.current_time() - began_s
-                if isinstance(token, str):
-                    text += token
-                elif isinstance(token, SayLater):
-                    later = NO_LATER
+                    part = await anext(parts, None)
+                    if part is None:
+                        text += "".join(last_of(writing))
+                        break
+                writing.waited(trio.current_time() - began_s)
+                match part:
+                    case str():
+                        text += "".join(writing.take(part))
+                    case Alive():
+                        writing.sign()
+                    case SayLater():
+                        later = NO_LATER
         return f"{text}{later}"[:TEXT_LIMIT_CHARS].strip()
 
     async def _speech_b64(self, text: str) -> str:

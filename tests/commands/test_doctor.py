@@ -25,6 +25,7 @@ from parley.config import Settings
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
+from parley.engines.llm.interface import Alive, Remark
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -43,6 +44,7 @@ def room_with(
     transcriber: ScriptedTranscriber | None = None,
     synthesizer: ScriptedSynthesizer | None = None,
     reply: tuple[Step, ...] = ("Hello", " you."),
+    second: ScriptedResponder | None = None,
     **chosen: str,
 ) -> None:
     """Let the doctor find these engines."""
@@ -51,7 +53,7 @@ def room_with(
         engines=Engines(
             detector=lambda session: detector(),
             transcriber=lambda session: transcriber or hears_hello(),
-            responder=ScriptedResponder([reply]),
+            responder=ScriptedResponder([reply], second=second),
             synthesizer=synthesizer or ScriptedSynthesizer(rate_hz=22_050),
         ),
         lanes=(),
@@ -161,6 +163,46 @@ async def test_a_model_that_fails_is_told_with_its_words(
     check = (await engines())["llm"]
     assert (check.ok, check.detail) == (False, f"parrot: {reply[-1]}")
     assert "OPENAI_API_KEY" in check.advice
+
+
+@pytest.mark.parametrize(
+    ("reply", "detail"),
+    [
+        (("<think>", "hm</think>", "Yes."), "parrot: answers 'Yes.'"),
+        ((Alive(), "Yes.", Remark(text="cut")), "parrot: answers 'Yes.'"),
+        (("<think>hm",), "parrot: thought and said nothing"),
+        (("...",), "parrot: answered '...'"),
+        ((Alive(),), "parrot: said nothing"),
+    ],
+)
+async def test_a_models_thoughts_are_no_answer(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, reply: tuple[Step, ...], detail: str
+) -> None:
+    room_with(monkeypatch, reply=reply)
+    check = (await engines())["llm"]
+    assert (check.ok, check.detail) == ("answers" in detail, detail)
+
+
+async def test_a_second_model_is_asked_too(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_with(
+        monkeypatch,
+        reply=(EngineFailure("down"),),
+        second=ScriptedResponder([("Yes.",), (EngineFailure("down too"),)]),
+    )
+    *_, first, second = await parley.commands.doctor._engines(SETTINGS)
+    assert (first.ok, first.needed, second.ok, second.needed) == (False, False, True, True)
+    assert second.detail == "the model behind it: answers 'Yes.'"
+
+
+async def test_a_second_model_that_fails_names_its_own_settings(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_with(monkeypatch, second=ScriptedResponder([(EngineFailure("down"),)]))
+    *_, first, second = await parley.commands.doctor._engines(SETTINGS)
+    assert (first.ok, second.ok) == (True, False)
+    assert "OPENAI_FALLBACK_MODEL" in second.advice
 
 
 async def test_engines_that_give_no_answer_are_not_waited_for(

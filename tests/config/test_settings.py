@@ -30,6 +30,7 @@ SLICES = (
     "turning",
     "transcribing",
     "answering",
+    "fallback",
     "speaking",
     "serving",
     "framing",
@@ -208,6 +209,27 @@ def test_override_names_may_be_in_any_case(name: str) -> None:
 
 def test_an_override_of_none_means_not_given() -> None:
     assert load({"PARLEY_PORT": "9000"}, overrides={"parley_port": None}).parley_port == 9000
+
+
+@pytest.mark.parametrize(
+    "name", ["STREAM_SYSTEM_PROMPT", "STREAM_INTERRUPTION_MARK", "STREAM_FAILURE_SENTENCE"]
+)
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_text_that_may_be_empty_is_nothing_where_it_is_blank(name: str, blank: str) -> None:
+    settings = load({name: blank})
+    assert getattr(settings, name.lower()) == ""
+    assert settings.origins[name] != ""
+
+
+def test_any_of_its_variables_names_a_second_model() -> None:
+    assert Settings().fallback.model is None
+    first = {"openai_model": "a", "openai_base_url": "http://a", "openai_api_key": "k-a"}
+    same = Settings.defaults(**first, openai_fallback_model="b").fallback
+    assert (same.model, same.base_url, same.api_key) == ("b", "http://a", SecretStr("k-a"))
+    other = Settings.defaults(**first, openai_fallback_base_url="http://b").fallback
+    assert (other.model, other.base_url, other.api_key) == ("a", "http://b", None)
+    key = Settings.defaults(**first, openai_fallback_api_key="k-b").fallback
+    assert (key.model, key.base_url, key.api_key) == ("a", "http://a", SecretStr("k-b"))
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
@@ -778,7 +800,13 @@ SLICE_VARIABLES = {
     "answering.api_key": ("OPENAI_API_KEY", SecretStr("k")),
     "answering.timeout_s": ("STREAM_LLM_TIMEOUT_S", 24.0),
     "answering.first_token_timeout_s": ("STREAM_LLM_FIRST_TOKEN_S", 25.0),
+    "answering.first_word_timeout_s": ("STREAM_LLM_FIRST_WORD_S", 71.0),
     "answering.gap_timeout_s": ("STREAM_LLM_GAP_S", 26.0),
+    "answering.failure_sentence": ("STREAM_FAILURE_SENTENCE", "Sorry?"),
+    "answering.language": ("STREAM_LANGUAGE", "de"),
+    "fallback.model": ("OPENAI_FALLBACK_MODEL", "f"),
+    "fallback.base_url": ("OPENAI_FALLBACK_BASE_URL", "http://h/72"),
+    "fallback.api_key": ("OPENAI_FALLBACK_API_KEY", SecretStr("k")),
     "answering.system_prompt": ("STREAM_SYSTEM_PROMPT", "Be brief."),
     "answering.language_note": ("STREAM_LANGUAGE_NOTE", False),
     "answering.memory_turns": ("STREAM_MEMORY_TURNS", 27),

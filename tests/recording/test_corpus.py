@@ -97,6 +97,11 @@ def test_the_scenes_hold_what_their_names_say() -> None:
         assert found[hum].turns == 1
     assert found["short-no"].finals == ["turn the light off", "no"]
     assert (found["short-no"].interruptions, found["short-no"].turns) == (1, 2)
+    assert found["thinks-first"].first_audio_ms[0] > 7000
+    assert (found["thinks-first"].turns, found["thinks-first"].errors) == (2, [])
+    second = read_recording(FOLDER / "second-model.mcap").entries
+    assert sum("failure" in entry.data for entry in second) == 2
+    assert (found["second-model"].turns, found["second-model"].errors) == (1, [])
     drained = read_recording(FOLDER / "drain.mcap").entries
     assert any(entry.kind == "drain" for entry in drained)
 

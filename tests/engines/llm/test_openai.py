@@ -18,9 +18,10 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable
-from parley.engines.llm import openai as module
+from parley.engines.llm import openai_events
 from parley.engines.llm.interface import Responder
-from parley.engines.llm.openai import EventDecoder, OpenAIResponder, open_openai
+from parley.engines.llm.openai import OpenAIResponder, open_openai
+from parley.engines.llm.openai_events import EventDecoder
 from parley.engines.services import openai_client
 from parley.engines.services.openai_client import PLACEHOLDER_KEY, Blame
 from parley.protocol.chat import ChatMessage
@@ -72,8 +73,8 @@ async def gather(
         with trio.fail_after(LIMIT_S):
             async with responder.reply(conversation) as reply:
                 async for token in reply:
-                    assert isinstance(token, str)
-                    tokens.append(token)
+                    if isinstance(token, str):
+                        tokens.append(token)
     except EngineFailure as failure:
         return tokens, failure
     return tokens, None
@@ -128,7 +129,7 @@ async def test_without_a_key_or_a_temperature_a_server_of_ones_own_gets_neither(
 
 async def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
     async with open_openai(model="m-1", max_tokens=7, api_key=KEY) as responder:
-        assert responder.limits == {"max_completion_tokens": 7}
+        assert responder.manner.options(7, None) == {"max_completion_tokens": 7}
         assert KEY not in repr(responder)
 
 
@@ -346,7 +347,7 @@ async def test_a_server_without_tls_may_be_tried_again(server: LLMServer) -> Non
 async def test_an_endless_event_fills_no_memory(
     server: LLMServer, responder: OpenAIResponder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 10_000)
+    monkeypatch.setattr(openai_events, "MAX_EVENT_BYTES", 10_000)
     server.script((wire.STREAM_HEAD, wire.chunk(b"data: " + b"x" * 20_000), wire.Wire.STALL))
     _, failure = await gather(responder)
     assert "without an end" in str(failure)
@@ -400,7 +401,7 @@ async def test_a_stall_ends_when_the_caller_says_so_and_closes_the_connection(
     server: LLMServer, responder: OpenAIResponder, behaviour: wire.Behaviour, heard: list[str]
 ) -> None:
     server.script(behaviour)
-    tokens: list[str] = []
+    tokens: list[object] = []
     with trio.move_on_after(0.2) as scope:
         async with responder.reply(ASKED) as reply:
             async for token in reply:
@@ -456,7 +457,7 @@ async def test_a_burst_of_tokens_can_be_cancelled_in_its_middle(
     server: LLMServer, responder: OpenAIResponder
 ) -> None:
     server.script(wire.one_segment(*"abcdefgh"))
-    tokens: list[str] = []
+    tokens: list[object] = []
     with trio.CancelScope() as scope:
         async with responder.reply(ASKED) as reply:
             async for token in reply:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from parley.engines.failures import EngineFailure
-from parley.engines.llm.interface import Responder, Wish
+from parley.engines.llm.interface import ReplyPart, Responder
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.protocol.chat import ChatMessage
 
@@ -15,7 +15,7 @@ HELLO = [ChatMessage(role="user", text="hello")]
 Clock = trio.testing.MockClock
 
 
-async def listen(responder: Responder) -> list[tuple[float, str | Wish]]:
+async def listen(responder: Responder) -> list[tuple[float, ReplyPart]]:
     """Every token with the virtual second, since the asking, at which it came."""
     begun = trio.current_time()
     async with responder.reply(HELLO) as reply:

@@ -28,7 +28,7 @@ async def answer(base_url: str, stack: AsyncExitStack) -> object:
         open_openai(model="m", max_tokens=9, base_url=base_url)
     )
     async with engine.reply([ChatMessage(role="user", text="Hello")]) as tokens:
-        return "".join([token async for token in tokens])
+        return "".join([token async for token in tokens if isinstance(token, str)])
 
 
 async def transcribe(base_url: str, stack: AsyncExitStack) -> object:

@@ -19,6 +19,7 @@ from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineBusy, EngineFailure, EngineUnavailable
 from parley.engines.kit import Engines
 from parley.engines.lanes.lane import Lane
+from parley.engines.llm.interface import Alive
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -149,12 +150,14 @@ class Desk:
         *,
         asr: ScriptedTranscriber | None = None,
         llm: list[Step] | None = None,
+        second: ScriptedResponder | None = None,
         tts: ScriptedSynthesizer | None = None,
         media: Exception | None = None,
         **settings: object,
     ) -> None:
         self.asr = asr or ScriptedTranscriber(["what is it"], shortest_ms=0)
-        self.llm = ScriptedResponder(then=["It is ", "fine. ", "Really."] if llm is None else llm)
+        reply: list[Step] = ["It is ", "fine. ", "Really."] if llm is None else llm
+        self.llm = ScriptedResponder(then=reply, second=second)
         self.tts = tts or ScriptedSynthesizer()
         self.endpoints = SpeechEndpoints(
             Engines(
@@ -384,3 +387,20 @@ async def test_only_so_many_use_engines_and_only_so_many_wait(mock_clock: MockCl
     assert [answer.status for answer in answers] == [200] * REQUESTS_MAX
     assert trio.current_time() == pytest.approx(5 * REQUESTS_MAX / AT_ONCE)
     assert told(await desk.ask(post("/speech/tts", b'{"text": "Hi"}')))
+
+
+async def test_thoughts_are_no_part_of_an_answer(autojump_clock: Any) -> None:
+    desk = Desk(llm=["<thi", "nk>", 20.0 / 6, "hm", 20.0 / 6, Alive(), 3.0, "</think>\nYes", "."])
+    assert told(await desk.voice())["reply"] == "Yes."
+
+
+@pytest.mark.parametrize("llm", [["..."], ["<think>hm"]])
+async def test_an_answer_without_a_word_is_a_failure(llm: list[Step], autojump_clock: Any) -> None:
+    assert (await Desk(llm=llm).voice()).status == 503
+
+
+async def test_a_second_model_answers_for_the_first(autojump_clock: Any) -> None:
+    down: list[Step] = [EngineFailure("down")]
+    desk = Desk(llm=down, second=ScriptedResponder(then=["Second."]))
+    assert told(await desk.voice())["reply"] == "Second."
+    assert (await Desk(llm=down, second=ScriptedResponder(then=down)).voice()).status == 503

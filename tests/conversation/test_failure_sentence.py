@@ -1,0 +1,32 @@
+"""What is said aloud where no answer could be made."""
+
+from __future__ import annotations
+
+import pytest
+
+from parley.conversation.failure_sentence import SENTENCES, failure_sentence
+
+TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
+
+
+@pytest.mark.parametrize(
+    ("setting", "language", "said"),
+    [
+        ("auto", "en", SENTENCES["en"]),
+        ("Auto", "de", SENTENCES["de"]),
+        ("auto", "auto", SENTENCES["en"]),
+        ("auto", "it", ""),
+        ("", "en", ""),
+        (" Sorry. ", "fr", "Sorry."),
+        ("So: what now?", "en", "So: what now?"),
+        ("Either / or: both failed.", "en", "Either / or: both failed."),
+        (TABLE, "en", "Sorry?"),
+        (TABLE, "de", "Wie bitte: noch einmal?"),
+        (TABLE, "fr", SENTENCES["fr"]),
+        (TABLE, "it", ""),
+        ("it: Scusa?", "it", "Scusa?"),
+        ("en: / de: Wie bitte?", "en", ""),
+    ],
+)
+def test_a_setting_says_it_for_a_language(setting: str, language: str, said: str) -> None:
+    assert failure_sentence(setting, language) == said
