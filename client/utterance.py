@@ -25,11 +25,10 @@ from .incoming import (
     Token,
 )
 
-WITHOUT_REPLY = frozenset(
-    {"ASR_TIMEOUT", "ASR_FAIL", "LLM_TIMEOUT", "LLM_FAIL", "CANCELLED", "INTERNAL"}
-)
-"""After one of these errors no reply, or no more of it, is to be expected. TTS_FAIL is not among
-them: it costs a phrase, and the reply still ends as usual."""
+WITHOUT_REPLY = frozenset({"ASR_TIMEOUT", "ASR_FAIL", "CANCELLED", "INTERNAL"})
+"""After one of these errors no reply is to be expected. TTS_FAIL is not among them: it costs a
+phrase, and the reply still ends as usual; so it does when the language model failed, behind what
+was said of it and a sentence that says so."""
 
 EDGE_MS = 300
 """By so much a server may see the end of speech earlier than the energy of the recording says."""

@@ -5,6 +5,8 @@ Raises RecordingError, one line, for one that cannot be replayed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from ..config import Settings
@@ -12,7 +14,7 @@ from ..protocol.dialect import BadChoice, Dialect
 from ..protocol.dialects import DIALECTS
 from .mcap_records import RecordingError
 from .replay import Replayed, replay
-from .tape import Header, Recording
+from .tape import Entry, Header, Recording
 
 BEFORE: dict[str, str | int | float | bool] = {
     "stream_first_phrase_chars": 0,
@@ -33,7 +35,7 @@ async def replay_recording(recording: Recording) -> Replayed:
     if header.detector_frame_samples < 1:
         raise RecordingError("it cannot be replayed: no detector was there")
     return await replay(
-        recording.entries,
+        told_whole(recording.entries) if recording.cut else recording.entries,
         dialect=dialect_of(header),
         settings=settings_of(header),
         session_id=header.session_id,
@@ -42,6 +44,16 @@ async def replay_recording(recording: Recording) -> Replayed:
         turn_end=header.turn_end != "",
         turn_end_needs_text=header.turn_end == "text",
     )
+
+
+def told_whole(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries of a cut recording up to the last one that is understood. That a slow peer took a
+    frame stands before the frame itself, and the cut may fall between the two."""
+    sent = {entry.source for entry in entries if entry.kind == "out"}
+    for at, entry in enumerate(entries):
+        if entry.kind == "sent" and entry.source.replace("sent", "out") not in sent:
+            return entries[:at]
+    return entries
 
 
 def dialect_of(header: Header) -> Dialect:

@@ -164,6 +164,7 @@ async def test_failures_are_marked_where_they_happened(autojump_clock: Clock) ->
             [0.1, "No. ", HANG],
         ),
         tts={"failures": {2: LaneLost("gone")}},
+        settings={"stream_failure_sentence": ""},
     )
     timeline = timeline_of(await recorded(scene))
     first, second = timeline.turns

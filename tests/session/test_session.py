@@ -18,6 +18,7 @@ import trio.testing
 
 from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
+from parley.conversation.failure_sentence import SENTENCES
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
@@ -900,7 +901,24 @@ async def test_a_language_model_that_crashes_in_the_middle_of_a_reply_does_not_b
         await client.wait_for("tts_complete")
     assert texts(client, "llm_token") == ["One."]
     assert codes(client) == ["LLM_FAIL"]
-    assert cast.synthesizer.texts == ["One."]
+    assert cast.synthesizer.texts == ["One.", SENTENCES["en"]]
+
+
+async def test_the_sentence_that_is_said_when_a_model_fails_is_not_remembered(
+    autojump_clock: Clock,
+) -> None:
+    cast = Cast(["first", "second"], [["One.", EngineFailure("x")], ["Two."]])
+    async with cast.session() as (_, client):
+        await client.start()
+        await say(client)
+        await client.wait_for("tts_complete")
+        await trio.sleep(5)  # until it was heard
+        await say(client)
+        await client.wait_for("tts_complete", count=2)
+    assert cast.synthesizer.texts == ["One.", SENTENCES["en"], "Two."]
+    told = [message.text for message in cast.responder.conversations[-1]]
+    assert any("One." in text for text in told)
+    assert not any("Sorry" in text for text in told)
 
 
 async def test_a_resampled_phrase_that_was_heard_is_remembered_to_its_last_word(

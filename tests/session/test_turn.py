@@ -14,6 +14,7 @@ from parley.actors.gate import ReplyGate
 from parley.actors.messages import ReplyAudible, ReplyWritten, TurnOver
 from parley.actors.reply_exit import HeldEvent
 from parley.config import Settings
+from parley.conversation.failure_sentence import SENTENCES
 from parley.conversation.pace import VoicePace
 from parley.conversation.record import TurnRecord
 from parley.conversation.timings import Timings
@@ -249,9 +250,25 @@ async def test_what_a_model_said_before_it_failed_is_spoken(autojump_clock: Cloc
     scene = Scene(["Well, I", EngineFailure("cut")])
     await scene.run()
     events = drain(scene.out)
-    assert scene.spoken(events) == "Well, I"
+    assert scene.spoken(events) == "Well, I" + SENTENCES["en"]
     assert failures(events) == [Code.LLM_FAIL]
     assert scene.record.failed
+    assert (scene.record.text, scene.record.ledger.said()) == ("Well, I", "Well, I")
+
+
+async def test_where_it_is_not_wanted_no_sentence_is_spoken(autojump_clock: Clock) -> None:
+    scene = Scene([EngineFailure("cut")], stream_failure_sentence="")
+    await scene.run()
+    assert scene.spoken(drain(scene.out)) == ""
+
+
+async def test_a_sentence_of_ones_own_is_spoken_in_the_language_of_the_turn(
+    autojump_clock: Clock,
+) -> None:
+    scene = Scene([EngineFailure("cut")], stream_failure_sentence="en: Oh no. / de: Oje.")
+    scene.record.language = "de"
+    await scene.run()
+    assert scene.spoken(drain(scene.out)) == "Oje."
 
 
 async def test_as_many_crashes_as_bad_luck_may_bring_are_borne(autojump_clock: Clock) -> None:
