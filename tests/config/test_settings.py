@@ -42,6 +42,7 @@ FIELDS = Settings.model_fields
 CHOICES = {
     "stream_vad_engine": ("auto", "webrtc", "energy", "silero", "newspeech"),
     "stream_turn_unfinished": ("answer", "ask", "wait"),
+    "stream_phrases": ("auto", "sentences", "short", "tokens"),
     "stream_turn_engine": ("auto", "fixed", "text", "smart-turn", "both"),
     "vad_engine": ("same", "auto", "webrtc", "energy", "silero", "newspeech"),
     "parley_engine_vad": ("same", "webrtc", "energy", "silero", "newspeech"),
@@ -828,6 +829,12 @@ SLICE_VARIABLES = {
     "speaking.workers": ("STREAM_TTS_THREAD_WORKERS", 31),
     "speaking.timeout_s": ("STREAM_TTS_TIMEOUT_S", 32.0),
     "speaking.max_phrase_chars": ("STREAM_TTS_MAX_PHRASE_LENGTH", 33),
+    "speaking.phrases": ("STREAM_PHRASES", "short"),
+    "speaking.tables": (
+        "STREAM_SPEECH_TABLES",
+        str(Path(__file__).with_name("speech_tables.toml")),
+    ),
+    "speaking.max_sentence_chars": ("STREAM_MAX_SENTENCE_LENGTH", 180),
     "speaking.first_phrase_chars": ("STREAM_FIRST_PHRASE_CHARS", 17),
     "speaking.phrase_gap_ms": ("STREAM_TTS_PHRASE_GAP_MS", 134),
     "speaking.max_pending_phrases": ("STREAM_MAX_PENDING_PHRASES", 35),
@@ -939,3 +946,13 @@ def test_the_dotenv_example_of_the_reference_can_be_loaded(tmp_path: Path) -> No
     assert settings.stream_vad_silence_ms == 500
     assert settings.stream_system_prompt == "You are a ship's cook."
     assert settings.warnings == ()
+
+
+def test_a_file_of_speech_tables_is_read_and_looked_at(tmp_path: Path) -> None:
+    good = write(tmp_path / "good.toml", '[en]\nnever_end = ["Cmdr"]\n')
+    assert load({"STREAM_SPEECH_TABLES": str(good)}).speaking.tables == str(good)
+    bad = write(tmp_path / "bad.toml", "[en]\nmonths = 3\n")
+    told = str(refused({"STREAM_SPEECH_TABLES": str(bad)}))
+    assert "STREAM_SPEECH_TABLES" in told
+    assert "months" in told
+    assert "cannot be read" in str(refused({"STREAM_SPEECH_TABLES": str(tmp_path / "none.toml")}))
