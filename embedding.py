@@ -53,7 +53,14 @@ from .engines.llm.interface import (
     Wish,
 )
 from .engines.room import NO_OWN_ENGINES, open_engine_room
-from .engines.tts.interface import ManyVoices, Speech, Synthesizer
+from .engines.tts.interface import (
+    ManyLanguages,
+    ManyVoices,
+    Speech,
+    Streams,
+    Synthesizer,
+    WordTime,
+)
 from .engines.turn.interface import Pause, TurnEndEngine
 from .engines.vad.interface import Detector
 from .nurseries import plain_nursery
@@ -88,6 +95,7 @@ __all__ = [
     "InMemoryClient",
     "LaneLost",
     "Limits",
+    "ManyLanguages",
     "ManyVoices",
     "OwnEngines",
     "Pause",
@@ -107,6 +115,7 @@ __all__ = [
     "Settings",
     "Speech",
     "State",
+    "Streams",
     "Synthesizer",
     "TakenBack",
     "TextHeard",
@@ -116,6 +125,7 @@ __all__ = [
     "Warms",
     "Watcher",
     "Wish",
+    "WordTime",
     "load_settings",
     "open_server",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import trio
 import typer
 
+from ..audio.pcm import HEARING_RATE_HZ
 from ..config import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -134,9 +135,11 @@ def say(
 
 
 async def _speech(settings: Settings, text: str) -> Speech:
-    """The phrase, by the voice of the settings, in a lane as the server has it."""
+    """The text as it is spoken in a reply, by the voice of the settings, in a lane."""
     from ..engines.lanes.supervisor import LanesSupervisor
+    from ..engines.tts.interface import Speech
     from ..engines.tts.open import open_voice
+    from ..session.phrasing import spoken_phrases
 
     async with open_voice(settings) as voice, trio.open_nursery() as nursery:
         await nursery.start(LanesSupervisor(voice.lanes).run)
@@ -145,6 +148,8 @@ async def _speech(settings: Settings, text: str) -> Speech:
                 lane.ready or lane.load_error for lane in voice.lanes
             ):
                 await trio.sleep(0.02)
-        speech = await voice.synthesizer.speak(text)
+        phrases = spoken_phrases(text, settings.speaking)
+        said = [await voice.synthesizer.speak(phrase) for phrase in phrases]
         nursery.cancel_scope.cancel()
-    return speech
+    rate_hz = said[0].rate_hz if said else HEARING_RATE_HZ
+    return Speech(pcm16=b"".join(speech.pcm16 for speech in said), rate_hz=rate_hz)

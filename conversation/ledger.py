@@ -85,9 +85,7 @@ class Entry:
             return self._by_letters(heard_s / self.duration_s)
         begin_s, end_s = self.sound_s or (0.0, self.expected_s)
         ends = [spoken for _, spoken in self.marks]
-        told = moments(
-            self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s, whole=self.whole
-        )
+        told = moments(self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s)
         over = self.whole and heard_s >= self.duration_s - HAIR_S
         heard = 0
         for (written, _), moment_s in zip(self.marks, told, strict=True):

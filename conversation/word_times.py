@@ -6,7 +6,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .text.weights import moments_by_weight
+from .text.weights import expected_s, moments_by_weight
+
+SHORTEST_S = 0.1
+SLOWEST = 1.8
+"""A word may take nearly twice as long as expected, and a tenth of a second more. What is longer is
+a pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +25,12 @@ class WordTime:
     end_s: float
 
 
+def _sounds_s(word: WordTime, spoken: str) -> float:
+    """How long it sounds: a voice may count the pause behind a word as the word's."""
+    longest_s = SHORTEST_S + SLOWEST * expected_s(spoken[word.start : word.end])
+    return min(word.end_s - word.start_s, longest_s)
+
+
 def moments(
     spoken: str,
     ends: Sequence[int],
@@ -27,12 +38,11 @@ def moments(
     *,
     begin_s: float,
     end_s: float,
-    whole: bool,
 ) -> list[float]:
     """When each of the positions `ends` in `spoken` has been heard, in seconds of its audio.
 
     `words` are the voice's own times, as far as they are known; what lies behind the last of them
-    is estimated. The sound lasts from `begin_s` to `end_s`; `whole`: no more of it will come.
+    is estimated. The sound lasts from `begin_s` to `end_s`.
     """
     if not words:
         return moments_by_weight(spoken, ends, begin_s, end_s)
@@ -54,5 +64,5 @@ def moments(
         else:
             word = words[at]
             share = min(1.0, (end - word.start) / max(1, word.end - word.start))
-            found.append(word.start_s + share * (word.end_s - word.start_s))
+            found.append(word.start_s + share * _sounds_s(word, spoken))
     return found

@@ -6,7 +6,7 @@ Replies of three sentences, full of numbers, links and abbreviations, go the who
 speakable text, the voice, the ledger. At random moments they are interrupted, and the words that
 the memory keeps are compared with those that Whisper's word timestamps say were over by then. Three
 ways: with the times of the voice, as a voice without times is estimated, and by letters alone, as
-it was before version 0.3. Printed: how often the memory is off by more than a word, and how often
+it was once. Printed: how often the memory is off by more than a word, and how often
 it is ahead by more than one.
 """
 

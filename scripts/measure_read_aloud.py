@@ -4,7 +4,7 @@
 
 Each voice (as `parley voices list` calls them; Kokoro's by STREAM_KOKORO_MODEL and _VOICES) says
 sixty sentences that are full of numbers, addresses, abbreviations and markup, once phrase by phrase
-as they were spoken before version 0.3, and once as they are spoken now. Whisper hears them back.
+as they were spoken once, and once as they are spoken now. Whisper hears them back.
 Printed: the words that are wrong of those that a person would read aloud, which are written here.
 """
 

@@ -1,4 +1,4 @@
-"""Phrases by the ends of tokens, spoken as they are written: how Parley did it before version 0.3.
+"""Phrases by the ends of tokens, spoken as they are written: how Parley did it once.
 
 Sessions that were recorded then are replayed by it (`STREAM_PHRASES=tokens`); everything else finds
 its phrases in the text (`phrases.py`).

@@ -25,6 +25,8 @@ from parley.client.wire import Wire, WireClosed, open_wire
 from parley.config import Settings
 from parley.engines.lanes.lane import Lane
 from parley.engines.room import EngineRoom, open_engine_room
+from parley.protocol.dialect import Dialect
+from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from parley.server.tree import Server, open_listeners
 from parley.transport import MemoryTransport, PeerGone
 
@@ -101,10 +103,10 @@ class LiveClient(InMemoryClient):
 
 
 @asynccontextmanager
-async def open_client(url: str) -> AsyncIterator[LiveClient]:
+async def open_client(url: str, dialect: Dialect = PROMPT_VOICE) -> AsyncIterator[LiveClient]:
     """A connected client that reads all the time; hung up at the end."""
     async with open_wire(url) as wire, trio.open_nursery() as nursery:
-        client = LiveClient(cast(MemoryTransport, _WireTransport(wire)))
+        client = LiveClient(cast(MemoryTransport, _WireTransport(wire)), dialect)
         nursery.start_soon(client.read)
         yield client
         nursery.cancel_scope.cancel()
