@@ -232,6 +232,7 @@ class Settings(Variables):
             voices=voices_of(self.stream_voices),
             model=self.openai_tts_model,
             model_voice=self.openai_tts_voice,
+            captions=self.openai_tts_captions,
             base_url=self.openai_tts_base_url or self.openai_base_url,
             api_key=self._key_for(self.openai_tts_base_url, self.openai_tts_api_key),
             workers=self.stream_tts_thread_workers,

@@ -168,6 +168,7 @@ class Speaking:
     voices: tuple[tuple[str, str], ...]
     model: str
     model_voice: str
+    captions: bool
     base_url: str | None = field(repr=False)
     api_key: SecretStr | None = field(repr=False)
     workers: int

@@ -420,6 +420,10 @@ class Variables(BaseSettings):
     openai_tts_voice: str = Field(
         default="alloy", min_length=1, description="Voice of the openai engine."
     )
+    openai_tts_captions: bool = Field(
+        default=False,
+        description="Ask /dev/captioned_speech, as Kokoro-FastAPI has it, for the times of words.",
+    )
     openai_tts_base_url: BaseUrl = Field(
         default=None,
         repr=False,

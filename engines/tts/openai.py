@@ -68,7 +68,7 @@ class OpenAISynthesizer:
     async def stream(self, text: str) -> AsyncIterator[AsyncIterator[Speech]]:
         text = speakable(text)
         if not text:
-            yield _nothing()
+            yield nothing()
             return
         request = self.client.sdk.audio.speech.with_streaming_response.create(
             input=text, model=self.model, voice=self.voice, response_format="wav"
@@ -139,19 +139,30 @@ def _end_of(wav: WavStream, read: int) -> bytes:
     return b""
 
 
-async def _nothing() -> AsyncGenerator[Speech, None]:
+async def nothing() -> AsyncGenerator[Speech, None]:
     for piece in tuple[Speech, ...]():
         yield piece
 
 
 @asynccontextmanager
 async def open_openai_tts(
-    *, model: str, voice: str, base_url: str | None = None, api_key: str | None = None
+    *,
+    model: str,
+    voice: str,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    captions: bool = False,
 ) -> AsyncIterator[OpenAISynthesizer]:
-    """The synthesizer for as long as its client is open; see `open_client`. EngineUnavailable."""
+    """The synthesizer for as long as its client is open; see `open_client`. EngineUnavailable.
+    `captions`: the server tells when each word sounds (captioned.py)."""
     async with open_client(model=model, base_url=base_url, api_key=api_key, names=NAMES) as client:
         _ = client.sdk.audio.speech.with_streaming_response  # its imports now, not at a phrase
-        yield OpenAISynthesizer(client=client, model=model, voice=voice)
+        if captions:
+            from .captioned import CaptionedSynthesizer
+
+            yield CaptionedSynthesizer(client=client, model=model, voice=voice)
+        else:
+            yield OpenAISynthesizer(client=client, model=model, voice=voice)
 
 
 @asynccontextmanager
@@ -162,5 +173,6 @@ async def opened(speaking: Speaking) -> AsyncIterator[Voice]:
         voice=speaking.model_voice,
         base_url=speaking.base_url,
         api_key=plain_text(speaking.api_key),
+        captions=speaking.captions,
     ) as synthesizer:
         yield Voice(synthesizer=synthesizer)

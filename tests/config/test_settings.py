@@ -823,6 +823,7 @@ SLICE_VARIABLES = {
     "speaking.volume": ("STREAM_TTS_VOLUME", 0.38),
     "speaking.piper_voice": ("STREAM_PIPER_VOICE", "voices/v.onnx"),
     "speaking.model": ("OPENAI_TTS_MODEL", "m"),
+    "speaking.captions": ("OPENAI_TTS_CAPTIONS", True),
     "speaking.model_voice": ("OPENAI_TTS_VOICE", "coral"),
     "speaking.base_url": ("OPENAI_TTS_BASE_URL", "http://h/39"),
     "speaking.api_key": ("OPENAI_TTS_API_KEY", SecretStr("k")),

@@ -14,7 +14,7 @@ from support.whole_answers import answer, tell_json
 
 pytestmark = pytest.mark.slow
 
-SECOND = answer(wav_bytes(bytes(48_000), 24_000), "audio/wav")
+SECOND = answer(wav_bytes(bytes(range(1, 251)) * 192, 24_000), "audio/wav")
 
 
 async def test_a_conversation_with_services_for_ear_and_voice_has_no_lane_for_them() -> None:
@@ -32,7 +32,7 @@ async def test_a_conversation_with_services_for_ear_and_voice_has_no_lane_for_th
             assert (live.room.chosen["asr"], live.room.chosen["tts"]) == ("openai", "openai")
             client = await live.converse()
             assert await client.final() == "What is the weather?"
-            assert set(client.speech_s()) == {1.0}
+            assert sum(client.speech_s()) == pytest.approx(len(voice.requests))
             assert client.codes == []
         assert len(ear.requests) == 1
         assert {r.headers["authorization"] for r in voice.requests} == {"Bearer sk-the-voices"}
