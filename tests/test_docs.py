@@ -10,6 +10,8 @@ import pytest
 import trio
 import trio.testing
 
+from parley.embedding import Streams
+
 PAGE = Path(__file__).resolve().parent.parent / "docs/EMBEDDING.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
@@ -26,7 +28,7 @@ def run_block(number: int) -> dict[str, Any]:
     [
         (0, "2 plus 2 is 4."),
         (1, ["newspeech connected", "they said 'tell me a story'", "interrupted after", "gone"]),
-        (2, "pretty polly "),
+        (3, "pretty polly "),
     ],
 )
 async def test_an_example_does_what_the_page_says(number: int, expected: str | list[str]) -> None:
@@ -43,15 +45,23 @@ async def test_an_example_does_what_the_page_says(number: int, expected: str | l
 async def test_the_example_under_virtual_time_passes(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    await run_block(4)["test_a_question_is_answered"](autojump_clock)
+    await run_block(5)["test_a_question_is_answered"](autojump_clock)
 
 
 async def test_the_example_that_comes_back_does(autojump_clock: trio.testing.MockClock) -> None:
-    async with run_block(3)["Patient"]().reply([]) as tokens:
+    async with run_block(4)["Patient"]().reply([]) as tokens:
         said = [token async for token in tokens]
     assert said[0] == "Give me a minute."
     assert said[1].after_s == 60
 
 
+async def test_the_voice_that_streams_is_one_and_speaks() -> None:
+    voice = run_block(2)["Beeper"]()
+    assert isinstance(voice, Streams)
+    async with voice.stream("one three") as pieces:
+        assert [piece.duration_s async for piece in pieces] == [0.1, 0.1]
+    assert (await voice.speak("one three")).duration_s == 0.2
+
+
 def test_every_example_is_executed_here() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
