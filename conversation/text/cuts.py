@@ -10,19 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import accumulate
 
+from .boundaries import CONTEXT_CHARS, LONGEST_GRAPHEME, WIDE, boundaries, cut_without_spaces
 from .sentences import may_stand, stop_ends
+from .spans import OPENERS, URL_CHARS, span_at
 from .tables import Table
-
-LINK_TEXT_CHARS = 200
-LINK_CHARS = 600
-CODE_CHARS = 200
-TAG_CHARS = 200
-URL_CHARS = 2000
-"""How far one looks for the end of a link, of code in a line, of a tag, of an address. What is
-longer is text like any other, so that an opening mark that is never closed costs nothing."""
 
 WRAPPED_CHARS = 50
 """A line that is at least so long and goes on in a small letter was wrapped, and ends nothing."""
@@ -36,23 +28,12 @@ MARKS_MAX = 20
 HISTORY_CHARS = 200
 """So much of the text before a phrase is looked at, to see how long its line is."""
 
-BOUNDARY_CHARS = 50
-"""So much text behind the longest phrase is shown to ICU, which finds words by their context."""
-
-LONGEST_GRAPHEME = 4
-"""In lengths of a phrase: a letter with so many marks on it is cut all the same."""
-
 _WIDE_ENDS = "。！？｡．؟۔।॥။።\u037e"
 _CLOSERS = re.compile(r"[\"'”’»)\]}*_~`」』】》〉）＂＇]{0,20}(?:\[\^?\d{1,3}\]){0,5}")
-WIDE = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-"""Chinese, Japanese and Korean characters."""
-
 _OF_INTEREST = re.compile(rf"https?://|\bwww\.|[\[`<\n.!?…{_WIDE_ENDS}]|[,;:—–，、；：،؛]")
 _CLAUSE = re.compile(r"[,;:](?=\s)|[—–](?=\s)|(?<=\s)--?(?=\s)|[，、；：،؛]")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)|(?<=[—–-])(?=\w)")
-_TAG = re.compile(rf"</?[A-Za-z][^<>\n]{{0,{TAG_CHARS}}}>|<!--.{{0,{TAG_CHARS}}}?-->")
 _NOTE_BEGINS = re.compile(r"\[\^?\d{0,3}")
-_URL_TAIL = ".,;:!?…)]}\"'»”’*_~>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +90,7 @@ class Cutter:
                     return None
                 return self._by_length(text, full, final=final)
             told = self._look(text, found.start(), final=final)
-            self._open = found.start() if told is None and text[found.start()] in "[`<hw" else -1
+            self._open = found.start() if told is None and text[found.start()] in OPENERS else -1
             if told is None:
                 return None
             if isinstance(told, Cut):
@@ -137,14 +118,11 @@ class Cutter:
     def _look(self, text: str, at: int, *, final: bool) -> Cut | int | None:
         """At a mark: the end of the phrase, or where to look on; None: it takes more text."""
         mark = text[at]
-        if mark in "hw":
-            return self._address(text, at, final=final)
-        if mark == "[":
-            return self._link(text, at, final=final)
-        if mark == "`":
-            return self._span(text, at, text.find("`", at + 1, at + CODE_CHARS), CODE_CHARS, final)
-        if mark == "<":
-            return self._tag(text, at, final=final)
+        if mark in OPENERS:
+            span = span_at(text, at, final=final)
+            if span is not None and span.whole:
+                self._spans.append((at, span.end))
+            return None if span is None else span.end
         if mark == "\n":
             return self._line(text, at, final=final)
         if mark in _WIDE_ENDS:
@@ -180,48 +158,6 @@ class Cutter:
             return True
         at = self.start + len(bare) - 1
         return text[at - 1 : at] != "." and may_stand(text, self.start, at, self.table)
-
-    # Spans
-
-    def _address(self, text: str, at: int, *, final: bool) -> int | None:
-        end = at
-        while end < len(text) and end - at < URL_CHARS and not text[end].isspace():
-            end += 1
-        if end == len(text) and end - at < URL_CHARS and not final:
-            return None
-        end = at + max(1, len(text[at:end].rstrip(_URL_TAIL)))
-        self._spans.append((at, end))
-        return end
-
-    def _link(self, text: str, at: int, *, final: bool) -> int | None:
-        close = _closing_bracket(text, at)
-        if close is None:
-            line_ends = text.find("\n", at, at + LINK_TEXT_CHARS) >= 0
-            whole = final or line_ends or len(text) - at >= LINK_TEXT_CHARS
-            return at + 1 if whole else None
-        if close + 1 == len(text):
-            return at + 1 if final else None
-        if text[close + 1] != "(":
-            return at + 1
-        return self._span(text, at, text.find(")", close, at + LINK_CHARS), LINK_CHARS, final)
-
-    def _span(self, text: str, at: int, close: int, limit: int, final: bool) -> int | None:
-        """A span that closes on its own line, or none."""
-        line = text.find("\n", at, at + limit)
-        if close >= 0 and (line < 0 or close < line):
-            self._spans.append((at, close + 1))
-            return close + 1
-        return at + 1 if final or line >= 0 or len(text) - at >= limit else None
-
-    def _tag(self, text: str, at: int, *, final: bool) -> int | None:
-        if at + 1 == len(text) and not final:
-            return None
-        if found := _TAG.match(text, at):
-            self._spans.append((at, found.end()))
-            return found.end()
-        may_be = text[at + 1 : at + 2].isalpha() or text[at + 1 : at + 2] in ("/", "!")
-        closed = re.search(r"[<>\n]", text[at + 1 : at + TAG_CHARS]) is not None
-        return at + 1 if final or closed or not may_be or len(text) - at > TAG_CHARS else None
 
     # Ends
 
@@ -302,61 +238,14 @@ class Cutter:
         for end in range(len(window) - 1, 0, -1):
             if window[end] in " \t\u3000" and not self._inside(self.start + end):
                 return Cut(at=self.start + end, whole=False)
-        if len(text) < full + BOUNDARY_CHARS and not final:
+        if len(text) < full + CONTEXT_CHARS and not final:
             return None
-        return self._without_spaces(text, full, final=final)
+        head = text[self.start : self.start + (full - self.start) * (LONGEST_GRAPHEME + 1)]
+        at = cut_without_spaces(head, full - self.start, final=final)
+        return None if at is None else Cut(at=self.start + at, whole=False)
 
     def _inside(self, at: int) -> bool:
         return any(start < at < end for start, end in self._spans)
-
-    def _without_spaces(self, text: str, full: int, *, final: bool) -> Cut | None:
-        window = text[self.start : full + BOUNDARY_CHARS]
-        if window.isascii():
-            return Cut(at=full, whole=False)
-        lines = set(boundaries(window, "line"))
-        words = lines.intersection(boundaries(window, "word"))
-        for ends in (words, lines, set(boundaries(window, "grapheme"))):
-            fitting = [end for end in ends if end <= full - self.start]
-            if fitting:
-                return Cut(at=self.start + max(fitting), whole=False)
-        longest = self.max_chars * LONGEST_GRAPHEME
-        if len(text) - self.start <= longest:
-            return Cut(at=len(text), whole=False) if final else None
-        window = text[self.start : self.start + longest]
-        return Cut(at=self.start + boundaries(window, "grapheme")[0], whole=False)
-
-
-def boundaries(text: str, kind: str) -> list[int]:
-    """Where ICU lets a text be cut: between its graphemes, its words, or where a line may end."""
-    # By the pieces' lengths: its own positions count a character beyond the first plane twice.
-    return list(accumulate(map(len, _breaker(kind)(text, "en"))))
-
-
-@cache
-def _breaker(kind: str):  # type: ignore[no-untyped-def]
-    from icu4py import breakers  # its data are mapped at import; most replies never need them
-
-    return {
-        "grapheme": breakers.CharacterBreaker,
-        "word": breakers.WordBreaker,
-        "line": breakers.LineBreaker,
-    }[kind]
-
-
-def _closing_bracket(text: str, at: int) -> int | None:
-    """The bracket that closes the one at `at`, on its line; None where there is none near."""
-    depth = 0
-    for position in range(at, min(len(text), at + LINK_TEXT_CHARS)):
-        character = text[position]
-        if character == "[":
-            depth += 1
-        elif character == "]":
-            depth -= 1
-            if not depth:
-                return position
-        elif character == "\n":
-            return None
-    return None
 
 
 def _wide_end(text: str, at: int, *, final: bool) -> Cut | int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .cuts import boundaries
+from .boundaries import boundaries
 
 _WORD = re.compile(r"\S+")
 _WITHOUT_SPACES = re.compile(

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from parley.conversation.text.cuts import boundaries
+from parley.conversation.text.boundaries import boundaries
 from parley.conversation.text.phrases import SENTENCE_GAP_S, Phrase, PhraseRules, Phrases
 from parley.conversation.text.tables import table_for
 from support.model_streams import SENTENCES, SHORT, phrases_of
