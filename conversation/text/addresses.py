@@ -25,17 +25,19 @@ _DOTTED_NAME = re.compile(
     r"(?<![\w.@/])([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)(?![\w@])(?=\W*(?:\s|\Z))"
 )
 """Node.js, main.py, os.path: with something longer than a letter in it."""
+_PATH = re.compile(r"(?<![\w/.:])~?(?:/[\w.-]+){2,}/?")
 _HANDLE = re.compile(r"(?<![\w@])@(?=[A-Za-z]\w)")
 _HASHTAG = re.compile(r"(?<!\w)#(?=[A-Za-z]\w)")
 
 
 def spoken_addresses(text: Mapped, table: Table) -> None:
     words = table.address
-    if not words or ("." not in text.text and "@" not in text.text and "#" not in text.text):
+    if not words or not any(mark in text.text for mark in ".@#/"):
         return
     text.sub(_MAIL, lambda found: _mail(found, words))
     text.sub(_URL, lambda found: _url(found, words))
     text.sub(_DOMAIN, lambda found: _named(found[1] + (found[2] or ""), words))
+    text.sub(_PATH, lambda found: _spelled_path(found[0], words))
     text.sub(_DOTTED_NAME, lambda found: _dotted(found, table))
     text.sub(_HANDLE, f"{words.get('at', '')} ")
     text.sub(_HASHTAG, "hashtag ")
@@ -65,6 +67,12 @@ def _named(address: str, words: dict[str, str]) -> str:
     return f" {words.get('slash', '/')} ".join([_spelled(host, words), *parts])
 
 
+def _spelled_path(path: str, words: dict[str, str]) -> str:
+    slash = words.get("slash", "/")
+    parts = [_spelled(part, words) for part in path.strip("~/").split("/")]
+    return " ".join(f"{slash} {part}" for part in parts)
+
+
 def _spelled(name: str, words: dict[str, str]) -> str:
     for mark, key in ((".", "dot"), ("-", "dash"), ("_", "underscore"), ("+", "plus"), ("~", "")):
         name = name.replace(mark, f" {words.get(key, key)} ")
@@ -74,8 +82,10 @@ def _spelled(name: str, words: dict[str, str]) -> str:
 def _dotted(found: Match[str], table: Table) -> str | None:
     parts = found[1].split(".")
     low = found[1].lower()
-    if all(len(part) == 1 for part in parts) or low in table.may_end or low in table.never_end:
+    if max(map(len, parts)) < 2 or low in table.may_end or low in table.never_end:
         return None  # "U.S", "p.m", "e.g"
+    if len(parts) > 2 and max(map(len, parts)) < 3:
+        return None  # "Ph.D.s"
     if len(parts) == 2 and parts[1][:1].isupper() and parts[0][-1:].islower() and len(parts[1]) > 3:
         return None  # a sentence without a space behind its stop
     return f" {table.address.get('dot', 'dot')} ".join(parts)

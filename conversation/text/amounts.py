@@ -14,14 +14,18 @@ _SLASH_DATE = re.compile(r"(?<![\w/.])(\d{1,2})([/.])(\d{1,2})\2(\d{4})(?![\w/])
 _ORDINAL_DAY = re.compile(r"(?:(?<=\s)|\A)(\d{1,2})\.\s(?=[^\W\d_])")
 _TIME = re.compile(r"(?<![\w:.])(\d{1,2})[:h]([0-5]\d)(?::([0-5]\d))?(?![\w:])")
 _PHONE = re.compile(
-    r"(?<![\w.])(?:\+\d{1,3}(?:[\s./-]?\(?\d{1,5}\)?){2,6}|\(\d{2,5}\)\s?\d{3,4}[-.\s]?\d{3,5}"
-    r"|\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4})(?![\w-])"
+    r"(?<![\w.-])(?:\+\d{1,3}(?:[\s./-]?\(?\d{1,5}\)?){2,6}|\(\d{2,5}\)\s?\d{3,4}[-.\s]?\d{3,5}"
+    r"|(?:1[-. ])?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4})(?![\w-])"
 )
 _LONG = re.compile(r"(?<![\w.,])(?:\d{4}(?:[- ]\d{4}){2,4}|\d{10,})(?![\w]|[.,]\d)")
 _VERSION = re.compile(r"(?<![\d.,])(\d+(?:\.\d+){2,})(?![\d]|\.\d)")
-_RANGE = re.compile(r"(?<=\d)(\s?[–—]\s?|-)(?=[$€£]?\d)(?!\d{1,4}-)(?<!\d-\d{4}-)")
+_RANGE = re.compile(
+    r"(?<![\w.,-])([$€£]?)(\d[\d.,]*(?<=\d)%?)(?:\s?[–—]\s?|-)(?=([$€£]?)\d[\d.,]*(?![\d-]))(?!\d+\s*=)"
+)
+_POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _MINUS = re.compile(r"(?<![\w)\]}.])[-−](?=[\d.]*\d)")
 _POWER = re.compile(r"\^\{?([23])\}?(?!\d)|(?<=[A-Za-z)])([²³])")
+_RAISED_TO = re.compile(r"(?<=[\w)])\^\{?(-?\w+)\}?")
 _DECADE = re.compile(r"(?<![\w.,])(?:(1[1-9]|20)|['’])?([1-9]0)['’]?s\b")
 _YEAR = re.compile(r"(?<![\w.,$€£-])(1[1-9]|20)(\d\d)(?![\w%]|[.,:]\d|\s?[%$€£°]|-\d)")
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[\s,]*(?:\d{1,2}(?:st|nd|rd|th)?,?\s)?\Z")
@@ -42,23 +46,32 @@ def spoken_amounts(text: Mapped, table: Table) -> None:
     text.sub(_PHONE, _digits)
     text.sub(_time_pattern(table.time.suffix), lambda found: _time(found, table))
     text.sub(_LONG, _digits)
+    text.sub(_RANGE, lambda found: _range(found, table))
+    text.sub(_POINT, "0.")
     _money(text, table)
     text.sub(_VERSION, lambda found: _version(found, table))
     if table.fractions:
-        text.sub(_fraction_pattern(tuple(table.fractions)), lambda f: table.fractions[f[0]])
+        text.sub(_fraction_pattern(tuple(table.fractions)), lambda found: _fraction(found, table))
     if table.years.split:
         text.sub(_DECADE, lambda found: _decade(found, table))
         text.sub(_YEAR, lambda found: _year(found, table))
     text.sub(_DEGREES, lambda found: _degrees(found, table))
     if table.units:
         text.sub(_unit_pattern(tuple(table.units)), lambda found: _unit(found, table))
-    text.sub(_RANGE, f" {table.symbols.get('to', '–')} ")
     text.sub(_MINUS, f"{table.symbols.get('-', '-')} ")
     text.sub(_POWER, lambda found: f" {table.symbols.get(_RAISED[found[1] or found[2]], '')}")
+    text.sub(_RAISED_TO, lambda found: f" {table.symbols.get('^', '')} {found[1]}")
 
 
 _RAISED = {"2": "²", "3": "³", "²": "²", "³": "³"}
-_DEGREES = re.compile(r"(?<=\d)\s?(°|º)\s?([CF](?![\w]))?")
+_DEGREES = re.compile(r"(?<=\d)\s?(°|º)(?:\s?([CF](?!\w)))?")
+
+
+def _range(found: Match[str], table: Table) -> str:
+    """ "$10-20" is "10 to $20"."""
+    sign, first, follows = found.groups()
+    moved = sign if sign and not follows else ""
+    return f"{'' if moved else sign}{first} {table.symbols.get('to', '–')} {moved}"
 
 
 def _degrees(found: Match[str], table: Table) -> str:
@@ -213,6 +226,13 @@ def _version(found: Match[str], table: Table) -> str | None:
         return None
     word = table.address.get("dot" if len(parts) > 3 else "point")
     return f" {word} ".join(parts) if word else None
+
+
+def _fraction(found: Match[str], table: Table) -> str:
+    """ "3 1/2" is "3 and one half"."""
+    also = re.search(r"\d\s\Z", found.string[: found.start()]) is not None
+    told = table.fractions[found[0]]
+    return f"{table.symbols.get('&', '')} {told}".strip() if also else told
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from re import Match
 
 from .mapped import Mapped
@@ -14,6 +15,10 @@ _INVISIBLE = re.compile(
 )
 """Zero-width and right-to-left marks; joiners are kept where a script writes with them."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff]")
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_LOWERED = re.compile("[\u2080-\u2089\u2460-\u2473]+")
+_LIFTED = re.compile("(?<=\\w)[\u2070\u00b9\u2074-\u2079]+")
+"""Digits of other writing; below the line, and in circles; above it, but for squares and cubes."""
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,6}|#x[0-9A-Fa-f]{1,5});")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,500})>")
 _BREAK = re.compile(r"<br\s*/?>|</p>|</li>", re.IGNORECASE)
@@ -79,6 +84,10 @@ def without_markup(text: Mapped, *, line_start: bool) -> None:
     text.sub(_KEYCAP, lambda found: found[1])
     text.sub(_INVISIBLE, "")
     text.sub(_CONTROL, " ")
+    if not text.text.isascii():
+        text.sub(_OTHER_DIGIT, lambda found: str(unicodedata.decimal(found[0])))
+        text.sub(_LOWERED, lambda found: unicodedata.normalize("NFKC", found[0]))
+        text.sub(_LIFTED, lambda found: f"^{unicodedata.normalize('NFKC', found[0])}")
     plain = text.text
     if "&" in plain:
         text.sub(_ENTITY, _entity)

@@ -21,7 +21,7 @@ from .words import Mark, word_marks
 _SPACES = re.compile(r"\s+")
 _BEFORE_MARK = re.compile(r"\s+(?=[,.;!?…](?:\s|\Z))")
 _REPEATED = re.compile(r"([!?,;])[!?,;]+|,\s*(?=[.!?])|(?<=[,;:!?])\s*,(?=\s)")
-_EDGES = re.compile(r"\A[\s,;:.!?…)\]}|/\\-]*(?=\s*\w)|[\s(\[{|/\\-]+\Z")
+_EDGES = re.compile(r"\A(?:[\s,;:!?…)\]}|/\\-]|\.(?!\w))*(?=\s*[.\w])|[\s(\[{|/\\-]+\Z")
 _ENDED = re.compile(r"[.!?…:;,。！？｡．؟۔।॥][\"'”’»)\]}」』]*\Z")
 _NEEDS_STOP = re.compile(r"[A-Za-z0-9\u00c0-\u04ff][\"'”’»)\]}]*\Z")
 _END = re.compile(r"\Z")

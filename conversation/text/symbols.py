@@ -14,10 +14,11 @@ _SNAKE = re.compile(r"(?<=[A-Za-z0-9])_+(?=[A-Za-z0-9])|(?<!\w)_+(?=\w)|(?<=\w)_
 _SLASH_WORDS = re.compile(r"\b([^\W\d_]{2,})\s?/\s?(?=([^\W\d_]{2,}))")
 _SLASH = re.compile(r"(?<=[A-Z])/(?=[A-Z])|(?<=\b24)/(?=7\b)")
 _SHARP = re.compile(r"(?<=\b[A-G])#(?!\w)")
-_TIMES = re.compile(r"(?<=\d)\s?(?:\*|×|(?<=\s)x(?=\s)|x(?=\d))\s?(?=\d)")
+_TIMES = re.compile(r"(?<=\d)(?<!\b0)\s?(?:\*|×|(?<=\s)x(?=\s)|x(?=\d))\s?(?=\d)")
 _SPACED = re.compile(
     r"(?:(?<=\s)|\A|(?<=[\w)]))([+=<>≤≥≠≈±×÷√∞π&%§©®™²³½¼¾µ])(?:(?=\s)|\Z|(?=[\w(.,;:!?]))"
 )
+_EQUALS = re.compile(r"(?<=\s)={2,3}(?=\s)")
 _ABOUT = re.compile(r"(?<!\w)~(?=\d)")
 _NUMBER_SIGN = re.compile(r"(?<!\w)#(?=\d)")
 _MINUS = re.compile(r"(?<=[\d)] )-(?= [\d(])|−")
@@ -67,6 +68,7 @@ def spoken_symbols(text: Mapped, table: Table) -> None:
     text.sub(_SNAKE, " ")
     if words:
         text.sub(_TIMES, f" {words.get('×', 'x')} ")
+        text.sub(_EQUALS, "=")
         text.sub(_ABOUT, f"{words.get('~', '')} ")
         text.sub(_NUMBER_SIGN, f"{words.get('#', '')} ")
         text.sub(_MINUS, words.get("-", "-"))
@@ -95,6 +97,8 @@ def _symbol(found: Match[str], words: Mapping[str, str]) -> str | None:
     behind = found.string[found.end() :][:1]
     if sign == "+" and before.isalpha() and not (behind.isspace() or behind.isalnum()):
         return None  # "C++", "A+"
+    if sign in "½¼¾" and before.isdigit():
+        return f" {words.get('&', '')} {words[sign]}"
     left = "" if not before or before.isspace() else " "
     right = "" if not behind or behind.isspace() or behind in ".,;:!?" else " "
     return f"{left}{words[sign]}{right}"
