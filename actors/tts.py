@@ -46,6 +46,7 @@ class TTSActor:
     pace: VoicePace = field(default_factory=VoicePace)
     """The session's: whether its voice keeps up with speech."""
     _unsayable_told: bool = False
+    """Whether the client knows that the voice cannot read some of this reply."""
 
     async def run(self) -> None:
         if self.attempts.item is not None:
@@ -58,14 +59,19 @@ class TTSActor:
 
     async def _phrase(self, phrase: Phrase) -> None:
         failure = await self._attempt(phrase)
-        if failure is not None and not (isinstance(failure, Unsayable) and self._unsayable_told):
-            self._unsayable_told = isinstance(failure, Unsayable)
+        unsayable = isinstance(failure, Unsayable)
+        if failure is not None and not (unsayable and self._unsayable_told):
+            self._unsayable_told |= unsayable
             await self._tell(phrase, failure)
         self.attempts.put_down()
 
     async def _attempt(self, phrase: Phrase) -> EngineFailure | None:
         """Speak it, in as many attempts as there are left. Gives why it is not spoken, or None."""
-        failure = EngineFailure("the synthesizer crashed twice on a phrase")
+        failure = EngineFailure(
+            "the synthesizer crashed in the middle of a phrase"
+            if self.attempts.begun
+            else "the synthesizer crashed twice on a phrase"
+        )
         while not self.attempts.spent and not self.attempts.begun:
             self.attempts.attempt()
             try:

@@ -19,6 +19,7 @@ from parley.engines.failures import (
     EngineTimeout,
     EngineUnavailable,
     LaneLost,
+    Unsayable,
 )
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedStream, ScriptedSynthesizer
@@ -339,7 +340,17 @@ async def test_after_a_crash_in_mid_phrase_it_is_not_said_twice(autojump_clock: 
     await booth.run()
     phrases = [p for p in drain(booth.speech) if isinstance(p, SpokenPhrase)]
     assert [await heard_of(phrase, voice) for phrase in phrases] == ["One two ", "Four."]
-    assert [code for code, _ in booth.told()] == [Code.TTS_FAIL]
+    told = "phrase 1 of the reply ends early: the synthesizer crashed in the middle of a phrase"
+    assert booth.told() == [(Code.TTS_FAIL, told)]
+
+
+async def test_what_a_voice_cannot_read_is_told_once_in_a_reply(autojump_clock: Clock) -> None:
+    voice = ScriptedSynthesizer(failures={n: Unsayable("cannot read") for n in (1, 2, 4)})
+    booth = Booth(voice)
+    booth.write("你好。", "好吗。", "Fine.", "再见。")
+    await booth.run()
+    assert booth.spoken() == ["Fine.", "END"]
+    assert booth.told() == [(Code.TTS_FAIL, "phrase 1 of the reply is skipped: cannot read")]
 
 
 async def test_a_voice_that_sends_audio_for_ever_is_cut_off(autojump_clock: Clock) -> None:
