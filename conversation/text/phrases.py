@@ -103,8 +103,8 @@ class Phrases:
     def gap(self) -> list[Phrase]:
         """Nothing came for a while: the phrase that may end here, if one may."""
         self._gaps += 1
-        if self._fence:
-            return []
+        if self._fence or (self._at_line_start() and self._fenced(final=False) is None):
+            return []  # in a block of code, or perhaps at the head of one
         cut = self._cutter.at_gap(self._text, words=self._rules.gap_words)
         phrases = [] if cut is None else self._phrase(cut.at, whole=cut.whole)
         if cut is not None:

@@ -57,6 +57,12 @@ def test_a_gap_never_cuts_what_belongs_together(
     assert any(kept in phrase for phrase in with_gaps(first, then, rules=rules))
 
 
+@pytest.mark.parametrize("rules", [SHORT, SENTENCES])
+def test_a_gap_in_a_block_of_code_ends_nothing(rules: PhraseRules) -> None:
+    parts = with_gaps("Run:\n```ba", "sh\npip ins", "tall x\n``", "`\nDone.", rules=rules)
+    assert parts == ["Run:", "```bash\npip install x\n```", "Done."]
+
+
 def test_in_sentences_a_gap_ends_a_clause() -> None:
     parts = with_gaps("Well, it is a long story, and", " it goes on.", rules=SENTENCES)
     assert parts == ["Well, it is a long story,", "and it goes on."]
