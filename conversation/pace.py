@@ -9,10 +9,10 @@ from .text.weights import expected_s
 LOOKED_AT_S = 3.0
 """Seconds of audio before one says anything of a voice: the first phrase of a worker is slow."""
 
-LONGEST_S = 10.0
+LONGEST_S = 30.0
 LONGEST_RATIO = 8.0
-"""A slow, calm voice takes half as long again as expected. What takes eight times as long, and ten
-seconds more, is no speech of this text."""
+"""A slow, calm voice takes half as long again as expected. What takes eight times as long, and half
+a minute more, is no speech of this text, nor a jingle in its place."""
 
 
 def longest_s(spoken: str) -> float:
