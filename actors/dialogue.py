@@ -20,6 +20,7 @@ import trio
 
 from ..conversation.backchannel import is_command
 from ..conversation.backchannel_words import table_for
+from ..conversation.current_language import CurrentLanguage
 from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
 from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
@@ -27,7 +28,6 @@ from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.timings import Timings
-from ..conversation.tongue import Tongue
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.events import (
@@ -109,7 +109,7 @@ class Dialogue:
     """Whether the client is told when everything that was said before a stop has been answered."""
     log_latency: bool = True
     log_transcripts: bool = False
-    tongue: Tongue = field(default_factory=Tongue)
+    current_language: CurrentLanguage = field(default_factory=CurrentLanguage)
     """Which language is spoken."""
     speech_heard: Bell = field(default_factory=Bell)
     """Rung when an utterance begins."""
@@ -325,7 +325,7 @@ class Dialogue:
         if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
             meaning = Meaning.WORDS  # there is no reply any more that it could go with
         if meaning is Meaning.WORDS:
-            self.tongue.heard(language)
+            self.current_language.heard(language)
         else:
             self._judge_as_before()
         if unsure and meaning is not Meaning.WORDS:
@@ -354,14 +354,14 @@ class Dialogue:
 
     def _judged_in(self, report: UtteranceHeard | UtteranceForeseen) -> str:
         """The language of an utterance, by whose table its words are judged from now on."""
-        language = self.tongue.of(report.transcript.language)
-        if self.tongue.auto:
+        language = self.current_language.of(report.transcript.language)
+        if self.current_language.auto:
             self.machines.floor.judge_by(table_for(language))
         return language
 
     def _judge_as_before(self) -> None:
-        if self.tongue.auto:
-            self.machines.floor.judge_by(table_for(self.tongue.now))
+        if self.current_language.auto:
+            self.machines.floor.judge_by(table_for(self.current_language.now))
 
     async def _words_wait(self, *, wanting: bool) -> None:
         """Words came that are to be answered; `wanting`: they want more, and nothing more came."""
@@ -388,7 +388,7 @@ class Dialogue:
     async def _tell_final(self, report: UtteranceHeard, language: str) -> None:
         transcript = report.transcript
         text = transcript.text
-        found = language if self.tongue.auto and text else ""
+        found = language if self.current_language.auto and text else ""
         self.telemetry.count("utterances")
         self._finals_since_start += 1
         if report.too_long:
@@ -453,7 +453,7 @@ class Dialogue:
         """Typed words interrupt a reply as spoken ones do, and are answered like them."""
         if not self.machines.ending.may_begin:
             return
-        self._watch_text(text, self.tongue.now, typed=True)
+        self._watch_text(text, self.current_language.now, typed=True)
         self.patience.answered()
         if self.turns.live is not None:
             await self._interrupt(self.turns.live)

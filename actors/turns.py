@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import Begun
 from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
-from ..conversation.tongue import Tongue
 from ..protocol.chat import ChatMessage
 from ..telemetry import Telemetry
 from ..turnstile import current_time
@@ -41,7 +41,7 @@ class Turns:
     start_turn: StartTurn
     stop_turn: StopTurn
     telemetry: Telemetry
-    tongue: Tongue = field(default_factory=Tongue)
+    current_language: CurrentLanguage = field(default_factory=CurrentLanguage)
     count: int = 0
     latest: TurnRecord | None = None
     """The live turn, or the one that was live last."""
@@ -79,21 +79,21 @@ class Turns:
             first_sample_s=report.first_sample_s if report else now_s,
             first_partial_s=report.first_partial_s if report else None,
             final_s=now_s,
-            language=self.tongue.now if language is None else language,
+            language=self.current_language.now if language is None else language,
         )
 
     def _asked(self, user_text: str, language: str) -> list[ChatMessage]:
-        return self.items.request(user_text, self.tongue.note(language))
+        return self.items.request(user_text, self.current_language.note(language))
 
     async def answer(
         self, user_text: str, report: UtteranceHeard | None, final_s: float | None
     ) -> None:
         """Begin the turn that answers this, or take up the one that was begun early for it. No turn
         is live."""
-        conversation = self._asked(user_text, self.tongue.now)
+        conversation = self._asked(user_text, self.current_language.now)
         begun = self.machines.early.take()
         if begun is not None and (
-            begun.conversation != conversation or begun.record.language != self.tongue.now
+            begun.conversation != conversation or begun.record.language != self.current_language.now
         ):
             await self._drop(begun)
             begun = None
@@ -124,7 +124,7 @@ class Turns:
 
     def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
         """Begin a reply to what will have been said if this short silence is the end."""
-        language = self.tongue.of(report.transcript.language)
+        language = self.current_language.of(report.transcript.language)
         conversation = self._asked(user_text, language)
         record = self.new_record(user_text, report, language)
         record.foreseen_s = record.final_s
@@ -186,11 +186,11 @@ class Turns:
         if not heard:
             self._begin(
                 self.new_record(record.user_text, None),
-                self._asked(record.user_text or GO_ON, self.tongue.now),
+                self._asked(record.user_text or GO_ON, self.current_language.now),
             )
             return
         self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
-        self._begin(self.new_record("", None), self._asked(GO_ON, self.tongue.now))
+        self._begin(self.new_record("", None), self._asked(GO_ON, self.current_language.now))
 
     # Ending
 

@@ -35,6 +35,7 @@ from ..actors.turns import StopTurn, Turns
 from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
+from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import EarlyReply
 from ..conversation.ending import EndingState
 from ..conversation.endpointer import Endpointer, EndpointerSettings
@@ -51,7 +52,6 @@ from ..conversation.record import TurnRecord
 from ..conversation.reply import Reply
 from ..conversation.spoken import Spoken
 from ..conversation.timings import Timings
-from ..conversation.tongue import Tongue
 from ..conversation.utterance import UtteranceInHand
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
@@ -164,7 +164,7 @@ class Assembly:
             ),
             learns=turning.learns,
         )
-        self.tongue = Tongue(turning.language, settings.answering.language_note)
+        self.current_language = CurrentLanguage(turning.language, settings.answering.language_note)
         words = table_for(turning.language)
         self.machines: Machines[ReplyExit] = Machines(
             floor=Floor(
@@ -183,7 +183,7 @@ class Assembly:
             start_turn=self._start_turn,
             stop_turn=stop_turn,
             telemetry=self._telemetry,
-            tongue=self.tongue,
+            current_language=self.current_language,
         )
         self.dialogue = Dialogue(
             session_id=self._session_id,
@@ -203,7 +203,7 @@ class Assembly:
             completes_on_stop=self._dialect.profile.completes_on_stop,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
-            tongue=self.tongue,
+            current_language=self.current_language,
             speech_heard=self.speech_heard,
         )
         self.announcer = Announcer(
@@ -282,7 +282,7 @@ class Assembly:
             telemetry=self._telemetry,
             turn_end=self._engines.turn_end,
             pauses=self.pauses,
-            language=self.tongue.of,
+            language=self.current_language.of,
             said_before=self._said_before,
             asked=lambda: self.items.heard_last,
             foresees=self._max_early > 0,

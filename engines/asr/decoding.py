@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from .decoded import Decoded, Guard
-from .tongue import Look
+from .spoken_language import Look
 
 Job: TypeAlias = Any
 """Whatever the engine's worker takes: it must be fit for another process."""

@@ -23,7 +23,7 @@ from .moonshine_files import missing_files
 from .moonshine_worker import Pass, decode, load
 from .on_demand import OnDemandTranscriber, Shared
 from .recognizer import Recognizer
-from .tongue import Look
+from .spoken_language import Look
 
 EXPECTED = Expected(rtf=0.03, final_s=0.08)
 """On a core of 2026."""

@@ -19,7 +19,7 @@ from .decoded import Decoded
 from .decoding import Decode, Decoding, Job
 from .interface import Hypothesis, Transcript
 from .on_demand_utterance import PARTIAL_LIMIT_S, Cut, Utterance
-from .tongue import SURE, Look, Piece, language_of, likelier, to_compare, wrongly_heard
+from .spoken_language import SURE, Look, Piece, language_of, likelier, to_compare, wrongly_heard
 
 ATTEMPTS = 2
 """A decode whose lane died is asked for again, once."""

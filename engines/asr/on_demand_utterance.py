@@ -25,7 +25,7 @@ from .decoded import Decoded, Guard, says_twice
 from .decoding import Decoding, Job
 from .interface import Hypothesis, Transcript
 from .quiet_cuts import pieces, quiet_point, seconds_of
-from .tongue import Found, Look, Piece, Tongue
+from .spoken_language import Found, Look, Piece, SpokenLanguage
 
 TAIL_S = 12.0
 """The most that a partial looks at; of more, the beginning is settled."""
@@ -80,7 +80,7 @@ class Utterance:
     decoding: Decoding
     look: Look = field(default_factory=Look)
     """How it is found out."""
-    tongue: Tongue = field(init=False)
+    spoken_language: SpokenLanguage = field(init=False)
 
     audio: bytearray = field(default_factory=bytearray)
     cut: int = 0
@@ -116,7 +116,7 @@ class Utterance:
     """What it says, if nothing comes any more."""
 
     def __post_init__(self) -> None:
-        self.tongue = Tongue(self.language, self.look)
+        self.spoken_language = SpokenLanguage(self.language, self.look)
 
     @property
     def audio_s(self) -> float:
@@ -172,8 +172,8 @@ class Utterance:
         return self.decoding.partial(
             tail,
             begins=self.agreed,
-            language=self.tongue.of_partials,
-            look=self.tongue.look_of_partial(self.looked_s),
+            language=self.spoken_language.of_partials,
+            look=self.spoken_language.look_of_partial(self.looked_s),
         )
 
     @property
@@ -187,7 +187,7 @@ class Utterance:
         self.note(decoded)
         self.partial_ms = decoded.ms
         looked_s = seconds_of(covered - self.looked_from)
-        if self.tongue.seen(decoded.found, looked_s) and decoded.language != decoded.found:
+        if self.spoken_language.seen(decoded.found, looked_s) and decoded.language != decoded.found:
             self.kept.clear()  # in the wrong language, all of it
             self._forget()
             return None
@@ -200,7 +200,9 @@ class Utterance:
             return None
         self.told = True
         # The last word of what agrees may be one that is just being said.
-        self.agreed = common(self.last, decoded.tokens)[:-1] if self.tongue.of_partials else ()
+        self.agreed = (
+            common(self.last, decoded.tokens)[:-1] if self.spoken_language.of_partials else ()
+        )
         self.last = decoded.tokens
         words = [word for piece in self.settled for word in piece.words]
         words += [word for part in self.kept for word in part.words]
@@ -238,7 +240,9 @@ class Utterance:
         return Cut(looked[: quiet_point(looked, least_s, self.looked_s - rest_s)])
 
     def keep_job(self, cut: Cut) -> Job:
-        return self.decoding.partial(cut.pcm16, begins=(), language=self.tongue.of_partials)
+        return self.decoding.partial(
+            cut.pcm16, begins=(), language=self.spoken_language.of_partials
+        )
 
     def keep(self, cut: Cut, decoded: Decoded) -> None:
         """Partials begin behind `cut` from now on, unless its decode is not believed."""
@@ -258,7 +262,7 @@ class Utterance:
         """The final pass over some audio, behind pieces that are known. `language`: the one in
         which it is, where that is known now."""
         spoken = language or self.language
-        look = None if spoken else self.tongue.look_of_piece(before)
+        look = None if spoken else self.spoken_language.look_of_piece(before)
         return CarefulDecode(
             job=lambda again: self.decoding.final(pcm16, language=spoken, again=again, look=look),
             guard=self.decoding.guard,

@@ -15,7 +15,7 @@ from .decoded import Decoded, Guard
 from .on_demand import OnDemandTranscriber, Shared
 from .quiet_cuts import seconds_of
 from .recognizer import Recognizer
-from .tongue import Look
+from .spoken_language import Look
 from .whisper_guards import guard_of
 from .whisper_window import FULL_FRAMES, frames_of, token_cap
 from .whisper_worker import Pass, decode, load_named

@@ -20,7 +20,7 @@ from ..models.folder import models_folder
 from .decoded import Decoded
 from .model_store import parse_name, ready_model
 from .quiet_cuts import seconds_of
-from .tongue import Found, Look, found
+from .spoken_language import Found, Look, found
 from .whisper_window import FULL_FRAMES
 
 WARM_UP_S = 1.0

@@ -173,7 +173,7 @@ async def test_a_listeners_word_is_judged_by_the_table_of_its_language(
         floor = session.parts.machines.floor
         assert len(session.parts.items.exchanges()) == (1 if goes_on else 2)
         # A listener's word changes no language.
-        assert session.parts.tongue.now == ("en" if goes_on else language)
+        assert session.parts.current_language.now == ("en" if goes_on else language)
         assert floor.short_words is not None
 
 
@@ -201,7 +201,7 @@ async def test_a_crash_of_the_actor_loses_no_language(autojump_clock: Clock) -> 
         await client.start()
         await client.speak(speech(800) + silence(2500), chunk_ms=20)
         await client.speak(speech(800) + silence(2500), chunk_ms=20)
-        assert session.parts.tongue.now == "de"
+        assert session.parts.current_language.now == "de"
     assert cast.transcriber.calls["begin"] > 2  # it did crash
     assert [language for language, _ in cast.voices.spoken] == ["de", "de"]
 

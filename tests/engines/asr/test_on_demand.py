@@ -14,7 +14,7 @@ from parley.engines.asr.admission import Admission, Expected
 from parley.engines.asr.decoded import Decoded
 from parley.engines.asr.interface import Transcript
 from parley.engines.asr.on_demand import OnDemandTranscriber
-from parley.engines.asr.tongue import Look
+from parley.engines.asr.spoken_language import Look
 from parley.engines.asr.whisper import WhisperDecoding, shared_whisper
 from parley.engines.asr.whisper_window import FULL_FRAMES
 from parley.engines.asr.whisper_worker import Pass

@@ -15,7 +15,7 @@ from parley.engines.asr.on_demand_utterance import (
     common,
 )
 from parley.engines.asr.quiet_cuts import seconds_of
-from parley.engines.asr.tongue import Piece
+from parley.engines.asr.spoken_language import Piece
 from parley.engines.asr.whisper import LATE_MS, WhisperDecoding
 from parley.engines.asr.whisper_window import FULL_FRAMES
 

@@ -88,7 +88,7 @@ LOOK_S = 1.5
 
 
 @dataclass(slots=True)
-class Tongue:
+class SpokenLanguage:
     """The language of one utterance, as it is found out on the way. What partials are decoded in is
     the conversation's, until two looks in a row at enough audio agree on another one."""
 

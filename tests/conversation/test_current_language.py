@@ -4,39 +4,51 @@ from __future__ import annotations
 
 import pytest
 
+from parley.conversation.current_language import CurrentLanguage
 from parley.conversation.items import Items
 from parley.conversation.languages import base_language, code_of, languages_of, name_of
-from parley.conversation.tongue import Tongue
 
 GERMAN = "The person speaks German. Answer in German."
 ENGLISH = "The person speaks English. Answer in English."
 
 
 def test_a_language_that_is_set_is_that_of_every_utterance() -> None:
-    tongue = Tongue("de")
-    assert (tongue.now, tongue.of("en"), tongue.of(None)) == ("de", "de", "de")
-    assert tongue.note("de") == GERMAN
+    current = CurrentLanguage("de")
+    assert (current.now, current.of("en"), current.of(None)) == (
+        "de",
+        "de",
+        "de",
+    )
+    assert current.note("de") == GERMAN
 
 
 def test_one_that_is_found_out_is_that_of_what_was_said_last() -> None:
-    tongue = Tongue("auto")
-    assert (tongue.now, tongue.of(None), tongue.of("de-AT")) == ("", "", "de")
-    tongue.heard("de")
-    assert (tongue.now, tongue.of(None), tongue.of("fr")) == ("de", "de", "fr")
+    current = CurrentLanguage("auto")
+    assert (current.now, current.of(None), current.of("de-AT")) == (
+        "",
+        "",
+        "de",
+    )
+    current.heard("de")
+    assert (current.now, current.of(None), current.of("fr")) == (
+        "de",
+        "de",
+        "fr",
+    )
 
 
 def test_that_english_is_spoken_goes_without_saying_until_another_language_was() -> None:
-    tongue = Tongue("auto")
+    current = CurrentLanguage("auto")
     told = []
     for language in ("", "en", "de", "en"):
-        tongue.heard(language)
-        told.append(tongue.note(language))
+        current.heard(language)
+        told.append(current.note(language))
     assert told == ["", "", GERMAN, ENGLISH]
-    assert Tongue("en").note("en") == ""
+    assert CurrentLanguage("en").note("en") == ""
 
 
 def test_a_model_need_not_be_told() -> None:
-    assert Tongue("de", tells_model=False).note("de") == ""
+    assert CurrentLanguage("de", tells_model=False).note("de") == ""
 
 
 def test_the_note_stands_with_the_system_prompt_and_is_not_kept() -> None:

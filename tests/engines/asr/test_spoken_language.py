@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from parley.engines.asr.decoded import Decoded
-from parley.engines.asr.tongue import (
+from parley.engines.asr.spoken_language import (
     DOUBTFUL,
     LOOK_S,
     SURE_ALONE,
     Found,
     Look,
     Piece,
-    Tongue,
+    SpokenLanguage,
     found,
     language_of,
     likelier,
@@ -67,51 +67,53 @@ def test_how_sure_it_is_and_what_comes_next_are_told() -> None:
 
 
 def test_partials_are_in_the_language_of_the_conversation_until_two_looks_agree() -> None:
-    tongue = Tongue("", Look(before="en"))
-    assert tongue.look_of_partial(LOOK_S - 0.1) is None
-    assert tongue.look_of_partial(LOOK_S) == Look(before="en")
-    assert not tongue.seen("de", LOOK_S - 0.1)  # too early to count
-    assert not tongue.seen("de", 1.6)
-    assert tongue.of_partials == "en"
-    assert not tongue.seen("fr", 1.9)  # they do not agree
-    assert not tongue.seen("de", 2.2)
-    assert tongue.seen("de", 2.5)
-    assert tongue.of_partials == "de"
-    assert tongue.look_of_partial(3.0) is None
-    assert not tongue.seen("fr", 2.8) and not tongue.seen("fr", 3.1)
-    assert tongue.of_partials == "de"
+    spoken_language = SpokenLanguage("", Look(before="en"))
+    assert spoken_language.look_of_partial(LOOK_S - 0.1) is None
+    assert spoken_language.look_of_partial(LOOK_S) == Look(before="en")
+    assert not spoken_language.seen("de", LOOK_S - 0.1)  # too early to count
+    assert not spoken_language.seen("de", 1.6)
+    assert spoken_language.of_partials == "en"
+    assert not spoken_language.seen("fr", 1.9)  # they do not agree
+    assert not spoken_language.seen("de", 2.2)
+    assert spoken_language.seen("de", 2.5)
+    assert spoken_language.of_partials == "de"
+    assert spoken_language.look_of_partial(3.0) is None
+    assert not spoken_language.seen("fr", 2.8) and not spoken_language.seen("fr", 3.1)
+    assert spoken_language.of_partials == "de"
 
 
 def test_two_looks_that_find_the_same_as_before_change_nothing() -> None:
-    tongue = Tongue("", Look(before="en"))
-    tongue.seen("en", 1.6)
-    assert not tongue.seen("en", 1.9)
-    assert tongue.look_of_partial(2.2) is None  # and nobody looks again
+    spoken_language = SpokenLanguage("", Look(before="en"))
+    spoken_language.seen("en", 1.6)
+    assert not spoken_language.seen("en", 1.9)
+    assert spoken_language.look_of_partial(2.2) is None  # and nobody looks again
 
 
 def test_before_anything_was_said_partials_are_what_they_seem_and_nothing_is_fixed() -> None:
-    tongue = Tongue("", Look())
-    assert tongue.of_partials == ""
-    assert tongue.look_of_partial(0.3) == Look()
-    assert not tongue.seen("cy", 0.3) and not tongue.seen("cy", 0.6)
-    assert tongue.of_partials == ""
+    spoken_language = SpokenLanguage("", Look())
+    assert spoken_language.of_partials == ""
+    assert spoken_language.look_of_partial(0.3) == Look()
+    assert not spoken_language.seen("cy", 0.3) and not spoken_language.seen("cy", 0.6)
+    assert spoken_language.of_partials == ""
 
 
 def test_a_language_that_is_set_is_not_looked_for() -> None:
-    tongue = Tongue("de", Look())
-    assert tongue.of_partials == "de"
-    assert tongue.look_of_partial(9.0) is None
-    assert tongue.look_of_piece([]) is None
-    assert not tongue.seen("en", 3.0) and not tongue.seen("en", 4.0)
-    assert tongue.of_partials == "de"
+    spoken_language = SpokenLanguage("de", Look())
+    assert spoken_language.of_partials == "de"
+    assert spoken_language.look_of_partial(9.0) is None
+    assert spoken_language.look_of_piece([]) is None
+    assert not spoken_language.seen("en", 3.0) and not spoken_language.seen("en", 4.0)
+    assert spoken_language.of_partials == "de"
 
 
 def test_a_piece_expects_the_language_of_the_one_before() -> None:
-    tongue = Tongue("", Look(before="en", among=("en", "de", "fr")))
+    spoken_language = SpokenLanguage("", Look(before="en", among=("en", "de", "fr")))
     among = ("en", "de", "fr")
-    assert tongue.look_of_piece([]) == Look(before="en", among=among)
+    assert spoken_language.look_of_piece([]) == Look(before="en", among=among)
     silent = piece("", 0.0, words="")
-    assert tongue.look_of_piece([piece("de", 0.9), silent]) == Look(before="de", among=among)
+    assert spoken_language.look_of_piece([piece("de", 0.9), silent]) == Look(
+        before="de", among=among
+    )
 
 
 def test_an_utterance_is_in_the_language_of_most_of_it() -> None:

@@ -11,7 +11,7 @@ ENGLISH = "en"
 
 
 @dataclass(slots=True)
-class Tongue:
+class CurrentLanguage:
     """`configured` is a code, or "auto": then each final tells its own."""
 
     configured: str = ENGLISH
