@@ -2,7 +2,7 @@
 
 One client for the whole server, opened by `open_openai` and closed with it (openai_client.py, which
 says how it fails); one HTTP stream per reply, closed with that reply's context. How the server
-wants to be asked is in openai_manner.py, what it answers in openai_events.py, openai_shapes.py and
+wants to be asked is in openai_quirks.py, what it answers in openai_events.py, openai_shapes.py and
 openai_tokens.py.
 
 The SDK makes the request; its own event stream is not used, because it abandons four asynchronous
@@ -23,7 +23,7 @@ from ...protocol.chat import ChatMessage
 from ..services.keys import plain_text
 from ..services.openai_client import CHAT_NAMES, Client, Request, SettingNames, open_client
 from .interface import ReplyPart
-from .openai_manner import NEW_LIMIT, OLD_LIMIT, Manner, has_system
+from .openai_quirks import NEW_LIMIT, OLD_LIMIT, Quirks, has_system
 from .openai_tokens import Tokens
 
 if TYPE_CHECKING:
@@ -38,24 +38,24 @@ class OpenAIResponder:
     model: str
     max_tokens: int
     temperature: float | None
-    manner: Manner
+    quirks: Quirks
     """How its server wants to be asked, by what it took last."""
 
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
-        asking = _Asking(self, conversation, self.manner)
+        asking = _Asking(self, conversation, self.quirks)
         async with self.client.stream(asking.request(), asking.otherwise) as (_, chunks):
-            self._learn(asking.manner)
+            self._learn(asking.quirks)
             yield Tokens(chunks, self.client.blame)
 
-    def _learn(self, manner: Manner) -> None:
-        if manner != self.manner:
+    def _learn(self, quirks: Quirks) -> None:
+        if quirks != self.quirks:
             structlog.get_logger().info(
-                "model_server_asked_otherwise", server=self.client.blame.place, manner=str(manner)
+                "model_server_asked_otherwise", server=self.client.blame.place, quirks=str(quirks)
             )
-            self.manner = manner
+            self.quirks = quirks
 
     def described(self) -> str:
         return f"{self.model} at {self.client.blame.place}"
@@ -72,30 +72,30 @@ class _Asking:
     """The requests of one reply: mostly one, and one more for each of the server's manners."""
 
     def __init__(
-        self, responder: OpenAIResponder, conversation: Sequence[ChatMessage], manner: Manner
+        self, responder: OpenAIResponder, conversation: Sequence[ChatMessage], quirks: Quirks
     ) -> None:
-        self.manner = manner
+        self.quirks = quirks
         self._responder = responder
         self._conversation = conversation
-        self._tried = {manner}
+        self._tried = {quirks}
 
     def request(self) -> Request:
         responder = self._responder
-        messages = self.manner.messages(self._conversation)
+        messages = self.quirks.messages(self._conversation)
         return responder.client.sdk.chat.completions.with_streaming_response.create(
             model=responder.model,
             messages=cast("list[ChatCompletionMessageParam]", messages),
             stream=True,
-            **self.manner.options(responder.max_tokens, responder.temperature),
+            **self.quirks.options(responder.max_tokens, responder.temperature),
         )
 
     def otherwise(self, status: int, error: object) -> Request | None:
-        """The request to make where the last one was refused, in a manner that was not tried."""
-        other = self.manner.after(status, error, has_system=has_system(self._conversation))
+        """The request to make where the last one was refused, with quirks that were not tried."""
+        other = self.quirks.after(status, error, has_system=has_system(self._conversation))
         if other is None or other in self._tried:
             return None
         self._tried.add(other)
-        self.manner = other
+        self.quirks = other
         return self.request()
 
 
@@ -115,14 +115,14 @@ async def open_openai(
     """
     async with open_client(model=model, base_url=base_url, api_key=api_key, names=names) as client:
         # OpenAI's newer models refuse the old name; other servers may not know the new one.
-        manner = Manner(limit_name=NEW_LIMIT if client.hosted else OLD_LIMIT)
+        quirks = Quirks(limit_name=NEW_LIMIT if client.hosted else OLD_LIMIT)
         _ = client.sdk.chat.completions.with_streaming_response  # its imports now, not at a reply
         yield OpenAIResponder(
             client=client,
             model=model,
             max_tokens=max_tokens,
             temperature=temperature,
-            manner=manner,
+            quirks=quirks,
         )
 
 

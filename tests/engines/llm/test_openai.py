@@ -129,7 +129,7 @@ async def test_without_a_key_or_a_temperature_a_server_of_ones_own_gets_neither(
 
 async def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
     async with open_openai(model="m-1", max_tokens=7, api_key=KEY) as responder:
-        assert responder.manner.options(7, None) == {"max_completion_tokens": 7}
+        assert responder.quirks.options(7, None) == {"max_completion_tokens": 7}
         assert KEY not in repr(responder)
 
 

@@ -156,7 +156,7 @@ async def test_a_thought_in_the_text_is_the_readers_to_take_out(
     assert visible_text((await hear(responder)).text) == "Hi."
 
 
-# The manner of asking
+# How a server wants to be asked
 
 
 def refusal(status: int, message: str, **more: object) -> wire.Behaviour:

@@ -38,14 +38,14 @@ TEMPLATE_FAILURES = frozenset({400, 422, 500})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Quirks:
     limit_name: str = OLD_LIMIT
     temperature: bool = True
     """Whether the model takes another than its own."""
     system_role: bool = True
 
-    def after(self, status: int, error: object, *, has_system: bool) -> Manner | None:
-        """What to try where a request in this manner was refused; None: it is no question of
+    def after(self, status: int, error: object, *, has_system: bool) -> Quirks | None:
+        """What to try where a request with these quirks was refused; None: it is no question of
         manners."""
         told = _told(error)
         refused = status in REFUSALS and _REFUSED.search(told) is not None
