@@ -4,6 +4,7 @@
                    the longest silence change with it
     sensitivity    how readily a sound is taken for speech: 0 hardly, 1 at once
     voice          which voice answers
+    speak          what is spoken at once: "sentences", or "short" phrases
 
 They make an overlay: the server's settings with a few others, for one session. A detector takes
 what it has a knob for, so `sensitivity` sets all four of them. Blank values count
@@ -23,6 +24,8 @@ from .settings import Settings
 
 VoiceSetting: TypeAlias = Literal["stream_tts_voice", "stream_kokoro_voice", "openai_tts_voice"]
 """The setting that names the voice of the engine that speaks."""
+
+SPEAK = ("sentences", "short")
 
 VOICE_CHARS = 100
 """Of a voice's name; the longest of espeak's has 40."""
@@ -50,6 +53,10 @@ def wished(
         changes |= _waiting(settings, int(silence_ms))
     if sensitivity := _given(query, "sensitivity"):
         changes |= _hearing_at(float(_checked("sensitivity", "vad_sensitivity", sensitivity)))
+    if speak := _given(query, "speak"):
+        if speak not in SPEAK:
+            raise BadWish(f"speak: {_shown(speak)} is refused; allowed: {', '.join(SPEAK)}")
+        changes["stream_phrases"] = speak
     if voice := _given(query, "voice"):
         if voice_setting is None:
             raise BadWish("voice: the engine that speaks here has one voice only")

@@ -71,7 +71,11 @@ export class Client extends EventTarget {
     this.dialect = dialect;
     this.url = new URL(dialect.path, base);
     this.url.protocol = this.url.protocol.replace("http", "ws");
-    if (dialect.tellsPhrases) this.url.searchParams.set("phrases", "told");
+    if (dialect.tellsPhrases) {
+      this.url.searchParams.set("phrases", "told");
+      // Short phrases are for clients that know no better; whole sentences sound natural.
+      this.url.searchParams.set("speak", "sentences");
+    }
     for (const [name, value] of Object.entries({ silence_ms: silenceMs, sensitivity, voice })) {
       if (value !== null) this.url.searchParams.set(name, value);
     }

@@ -21,6 +21,7 @@ def wishes(tab: Tab) -> dict[str, str]:
     query = parse_qs(urlsplit(tab.sockets[-1]).query)
     asked = {name: values[0] for name, values in query.items()}
     assert asked.pop("phrases") == "told"
+    assert asked.pop("speak") == "sentences"
     asked.pop("record", None)
     return asked
 

@@ -112,3 +112,13 @@ def test_any_text_is_a_voice_or_refused(voice: str) -> None:
         assert str(problem).isascii()
     else:
         assert found is None or (found.isprintable() and ".." not in found and found[0] != "/")
+
+
+@pytest.mark.parametrize("speak", ["sentences", "short"])
+def test_a_client_may_ask_for_sentences_or_short_phrases(speak: str) -> None:
+    assert changed({"speak": speak}) == {"stream_phrases": speak}
+
+
+def test_what_is_neither_is_refused() -> None:
+    with pytest.raises(BadWish, match="speak: 'tokens' is refused; allowed: sentences, short"):
+        wished(SERVER, {"speak": "tokens"}, None)
