@@ -233,7 +233,7 @@ def test_a_pull_that_is_interrupted_leaves_no_model_and_a_second_one_goes_on(
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert errors.splitlines()[-1] == (
         "parley: interrupted; `parley models pull small` goes on where it stopped"
