@@ -50,7 +50,7 @@ from ..protocol.dialect import Profile
 from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from ..telemetry import Telemetry
 from ..turnstile import run_ranked
-from .phrasing import Phrasing
+from .phrasing import Phrasing, tables_of
 
 MAX_RESTARTS = 6
 """Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
@@ -122,6 +122,7 @@ class Turn:
             failure_sentence=failure_sentence(
                 self.answering.failure_sentence,
                 self.record.language or self.answering.language,
+                tables_of(self.speaking.tables),
             ),
             telemetry=self.telemetry,
             log=self.log,

@@ -14,19 +14,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ...conversation.text.speakable import pronounceable
+from ...conversation.text.weights import cumulative_weights
 from .interface import Speech, WordTime
 
 _NO_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Kana and Han, which are written without spaces."""
 
 _WORD = re.compile(rf"[{_NO_SPACES}][^\w\s]*|[^\s{_NO_SPACES}]+")
-
-_DIGIT_WEIGHT = 4
-_SYMBOL_WEIGHT = 5
-"""How many letters a digit and a symbol sound as long as."""
-
-_MARKS = frozenset(".,:;!?'\u2019\"()[]-\u2013—…")
-"""Characters that take no time inside a word."""
 
 Span = tuple[int, int]
 
@@ -118,15 +112,8 @@ def _filled(known: dict[int, float], weights: Sequence[float], total_s: float) -
 
 
 def _weight(word: str, *, known: bool) -> float:
-    """How long it sounds, in letters. A symbol of which the voice told nothing is hardly said."""
+    """How long it sounds, as estimates have it (weights.py). A symbol of which the voice told
+    nothing is hardly said."""
     if not known and not any(map(str.isalnum, word)):
         return 0.1
-    return 1.0 + sum(map(_letters, word))
-
-
-def _letters(character: str) -> int:
-    if character in _MARKS:
-        return 0
-    if character.isalpha():
-        return 1
-    return _DIGIT_WEIGHT if character.isdigit() else _SYMBOL_WEIGHT
+    return 1.0 + cumulative_weights(word)[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.conversation.failure_sentence import SENTENCES, failure_sentence
+from parley.conversation.text.tables import tables_with
 
 TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
 
@@ -30,3 +31,11 @@ TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
 )
 def test_a_setting_says_it_for_a_language(setting: str, language: str, said: str) -> None:
     assert failure_sentence(setting, language) == said
+
+
+def test_a_table_of_ones_own_brings_its_sentence() -> None:
+    tables = tables_with('[it.sentences]\nfailure = "Scusa."\n[en.sentences]\nfailure = "Oh."\n')
+    assert failure_sentence("auto", "it", tables) == "Scusa."
+    assert failure_sentence("auto", "auto", tables) == "Oh."
+    assert failure_sentence("auto", "de", tables) == SENTENCES["de"]
+    assert failure_sentence("en: Hm.", "it", tables) == "Scusa."

@@ -66,8 +66,8 @@ def test_a_word_without_a_moment_lies_between_its_neighbours_as_long_as_it_is() 
 
 def test_digits_and_symbols_last_longer_than_letters_and_signs_alone_hardly() -> None:
     text = "a 25 b"
-    words = from_marks(text, [(0, 0.0)], 1.3)
-    assert told(text, words) == [("a", 0.0, 0.2), ("25", 0.2, 1.1), ("b", 1.1, 1.3)]
+    words = from_marks(text, [(0, 0.0)], 1.4)
+    assert told(text, words) == [("a", 0.0, 0.2), ("25", 0.2, 1.2), ("b", 1.2, 1.4)]
     text = "a | b"
     bar = from_marks(text, [(0, 0.0), (4, 1.05)], 2.0)[1]
     assert bar.end_s - bar.start_s == pytest.approx(0.05, abs=1e-3)
