@@ -1,4 +1,5 @@
-"""A responder answers a conversation, token by token, and may have something said later.
+"""A responder answers a conversation, token by token; it may call tools, and have something said
+later.
 
 Between the tokens it may show that it is alive, and remark on a reply that stands as it is.
 """
@@ -14,21 +15,25 @@ import trio
 
 from ...conversation.later import ForgetLater, SayLater, Wish
 from ...conversation.writing import NoWord, Writing
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolCall, ToolOffer
 from ..failures import EngineFailure
 
 __all__ = [
     "Alive",
     "AnswersMeanwhile",
+    "CallsTools",
     "ChatMessage",
     "ForgetLater",
     "Remark",
     "ReplyPart",
     "Responder",
     "SayLater",
+    "ToolCall",
+    "ToolOffer",
     "Warms",
     "Wish",
     "last_of",
+    "offering",
     "second_of",
     "warm",
 ]
@@ -47,7 +52,7 @@ class Remark:
     text: str
 
 
-ReplyPart: TypeAlias = str | Wish | Alive | Remark
+ReplyPart: TypeAlias = str | Wish | Alive | Remark | ToolCall
 
 
 class Responder(Protocol):
@@ -61,9 +66,19 @@ class Responder(Protocol):
         Entering may wait for the engine; iterating gives tokens that concatenate to the reply,
         none of them empty. Between them may stand wishes: what a session is to say later by itself,
         or is not to say after all. They count once the reply is written to its end. A sign of life
-        gives a model that thinks more time for its first word. Both raise EngineFailure. Deadlines
-        are the caller's.
+        gives a model that thinks more time for its first word. A call of a tool is whole, and
+        counts once the reply is written to its end; the conversation that is asked next has it,
+        and its result. Both raise EngineFailure. Deadlines are the caller's.
         """
+        ...
+
+
+@runtime_checkable
+class CallsTools(Protocol):
+    """A responder that can offer tools to its model."""
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> Responder:
+        """The same responder, whose replies may call these, and no others. Costs nothing."""
         ...
 
 
@@ -135,6 +150,13 @@ class HasSecond(Protocol):
 def second_of(responder: Responder) -> Responder | None:
     """Whom to ask where `responder` has failed before its first word, if anybody."""
     return responder.second if isinstance(responder, HasSecond) else None
+
+
+def offering(responder: Responder, tools: Sequence[ToolOffer]) -> Responder:
+    """The responder with these tools, where it can offer any; else as it is."""
+    if tools and isinstance(responder, CallsTools):
+        return responder.with_tools(tools)
+    return responder
 
 
 def last_of(writing: Writing) -> list[str]:
