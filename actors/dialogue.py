@@ -21,18 +21,50 @@ import trio
 from ..conversation.backchannel import is_command
 from ..conversation.backchannel_words import table_for
 from ..conversation.current_language import CurrentLanguage
-from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
+from ..conversation.effects import (
+    AddItem,
+    AnyEffect,
+    Conduct,
+    ConductorFailed,
+    End,
+    Forget,
+    ForgetItems,
+    Interrupt,
+    Mute,
+    OfferTools,
+    Respond,
+    ReturnResult,
+    Say,
+    SetInstructions,
+    Transfer,
+)
+from ..conversation.events import (
+    Answered,
+    BargedIn,
+    CallEnding,
+    CallerSilent,
+    ConductorChanged,
+    ReplyOver,
+    Resumed,
+    SayOver,
+    SessionEvent,
+    TakenBack,
+    TextHeard,
+)
 from ..conversation.floor import CLOSE_S, Meaning
 from ..conversation.machines import Machines, Step
 from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
+from ..conversation.silent_caller import Due
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
+from ..conversation.spoken_sentences import Occasion
 from ..conversation.timings import Timings
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.events import (
     BargeIn,
     Closing,
+    ConductorTold,
     Decode,
     Failure,
     Final,
@@ -44,6 +76,7 @@ from ..protocol.events import (
     SessionOpened,
     StateChanged,
     Token,
+    TransferTold,
 )
 from ..protocol.states import State, Trigger, next_state
 from ..telemetry import Telemetry
@@ -51,6 +84,7 @@ from ..turnstile import current_time, move_on_at, turn
 from .bell import Bell
 from .messages import (
     CancelRequested,
+    Conducted,
     DrainRequested,
     EndRequested,
     InterruptRequested,
@@ -67,6 +101,7 @@ from .messages import (
     SpeechOver,
     SpeechResumed,
     TextTyped,
+    ToolsCalled,
     TurnOver,
     UtteranceFailed,
     UtteranceFinalizing,
@@ -76,6 +111,7 @@ from .messages import (
 )
 from .outbox import Outbox
 from .reply_exit import HeldEvent, ReplyExit
+from .tool_desk import ToolDesk
 from .turns import Turns
 
 
@@ -96,6 +132,10 @@ class Dialogue:
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
     tell_watchers: Callable[[SessionEvent], None]
+    """Tells watchers, and the conductor."""
+    tools: ToolDesk
+    sentence: Callable[[Occasion], str] = lambda occasion: ""
+    """What is said on an occasion, in the language that is spoken."""
     final_on_stop: bool = True
     """Whether a stop without any words brings an empty final."""
     patience: Patience = field(default_factory=Patience)
@@ -190,10 +230,13 @@ class Dialogue:
             case Step.CUT_OFF:
                 await self.turns.cut_off()
             case Step.NOTHING:
-                self._speak_first()
+                await self._speak_first()
         await self._tell_state(before)
         await self._let_out()
-        self.turns.gate.set_open(self.machines.gate_open(current_time()))
+        now_s = current_time()
+        self.turns.gate.set_open(self.machines.gate_open(now_s))
+        silent = self.listening and self.machines.at_rest and not self.machines.muted
+        self.machines.silence.silent(silent, now_s)
         if self._completing and self.machines.at_rest:
             self._completing = False
             await self.outbox.send(Info(message="Session complete"))
@@ -256,9 +299,10 @@ class Dialogue:
             case CancelRequested():
                 await self._cancel()
             case InterruptRequested():
-                if self.turns.live is not None:  # else it ended while the client was asking
+                live = self.turns.live
+                if live is not None and live.interruptible:  # else it ended meanwhile
                     self.patience.answered()
-                    await self._interrupt(self.turns.live)
+                    await self._interrupt(live)
             case PlaybackTold():
                 self._playback_told(report)
             case EndRequested():
@@ -271,6 +315,12 @@ class Dialogue:
                     self._interrupted = None
                     self.machines.reply.audible()
                     self._go(Trigger.AUDIO)
+            case ToolsCalled():
+                if self.turns.live is not None and self.turns.is_live(report.turn):
+                    returns = self.turns.exit.returns
+                    await self.tools.call(self.turns.live, report.calls, returns)
+            case Conducted():
+                await self._conduct(report.effect)
             case ReplyWritten():
                 await self._written(report.turn)
             case TurnOver():
@@ -297,8 +347,9 @@ class Dialogue:
         live, now_s = self.turns.live is not None, current_time()
         self._after_ms = report.after_ms
         self._heard_s = self.turns.live.ledger.heard_s(now_s) if self.turns.live else 0.0
+        during_reply = live and not self.machines.expects_words
         self.machines.floor.began(
-            report.number, now_s, guarded=report.during_reply, during_reply=live
+            report.number, now_s, guarded=report.during_reply, during_reply=during_reply
         )
         if not report.during_reply and not live:
             self._go(Trigger.SPEECH)
@@ -322,9 +373,12 @@ class Dialogue:
         meaning = floor.heard(
             report.number, text, report.transcript.confidence, begun=self._reply_has_begun
         )
-        if meaning is Meaning.BACKCHANNEL and self.turns.live is None:
+        if meaning is Meaning.BACKCHANNEL and (
+            self.turns.live is None or self.machines.expects_words
+        ):
             meaning = Meaning.WORDS  # there is no reply any more that it could go with
         if meaning is Meaning.WORDS:
+            self.machines.silence.spoke()
             self.current_language.heard(language)
         else:
             self._judge_as_before()
@@ -377,8 +431,12 @@ class Dialogue:
 
     @property
     def may_take_back(self) -> bool:
-        """Whether so little of the live reply was heard that it never was if the person goes on."""
-        return self.turns.live is not None and self._heard_s < self.take_back_s
+        """Whether so little of the live reply was heard that it never was if the person goes on.
+        One that called a tool has been, whatever was heard of it."""
+        live = self.turns.live
+        if live is None or self._heard_s >= self.take_back_s:
+            return False
+        return not self.turns.items.has_calls(live.turn)
 
     @property
     def _reply_has_begun(self) -> bool:
@@ -455,8 +513,10 @@ class Dialogue:
             return
         self._watch_text(text, self.current_language.now, typed=True)
         self.patience.answered()
-        if self.turns.live is not None:
-            await self._interrupt(self.turns.live)
+        self.machines.silence.spoke()
+        live = self.turns.live
+        if live is not None and live.interruptible and not self.machines.expects_words:
+            await self._interrupt(live)
         self.machines.floor.unanswered.append(text)
         self.machines.more_wanted = False
         await self._answer()
@@ -474,23 +534,68 @@ class Dialogue:
         """Begin a turn, if there are words to answer and nobody is talking."""
         if not self.machines.may_answer:
             return
-        if self.turns.live is not None:
+        conducting = self.machines.conducting
+        if self.turns.live is not None and not self.machines.expects_words:
             await self._interrupt(self.turns.live)
         unanswered = self.machines.floor.unanswered
         user_text = " ".join(unanswered)
         unanswered.clear()
-        await self.turns.answer(user_text, report, final_s)
+        if not conducting.asking and conducting.model:
+            await self.turns.answer(user_text, report, final_s)
+            self._go(Trigger.TURN)
+            return
+        self.turns.items.heard(self.turns.count, user_text)
+        if self.state is not State.IDLE:
+            self._go(Trigger.NOTHING)
+        if asked := conducting.answered():
+            self._tell_answer(asked, user_text)
+
+    async def _speak_first(self) -> None:
+        """Say what is due and nobody asks for, if nobody would be talked over."""
+        while self.machines.may_speak_first(now_s := current_time() + CLOSE_S):
+            speech = self.machines.conducting.next()
+            if speech is not None:
+                self._say(speech)
+                continue
+            words = self.machines.later.next(now_s)
+            if words is not None:
+                self._begin_saying(words)
+                continue
+            if not await self._caller_is_silent(now_s):
+                return
+
+    def _begin_saying(self, words: str, speech: Say | None = None) -> None:
+        self.turns.say(words, speech)
         self._go(Trigger.TURN)
 
-    def _speak_first(self) -> None:
-        """Say what is due and nobody asks for, if nobody would be talked over."""
-        now_s = current_time()
-        if not self.machines.may_speak_first(now_s):
-            return
-        words = self.machines.later.next(now_s + CLOSE_S)
-        if words is not None:
-            self.turns.say(words)
+    def _say(self, speech: Say | Respond) -> None:
+        """Begin what the conductor wants said."""
+        if isinstance(speech, Respond):
+            self.turns.respond(speech)
             self._go(Trigger.TURN)
+            return
+        if speech.asks and (before := self.machines.conducting.ask(speech.id)):
+            self._tell_answer(before, None)
+        if speech.text:
+            self._begin_saying(speech.text, speech)
+        else:
+            self._tell_said(speech.id)
+
+    async def _caller_is_silent(self, now_s: float) -> bool:
+        """Ask whether somebody is there, or end the call. False where nothing is said."""
+        due = self.machines.silence.due(now_s)
+        if due is Due.NOTHING:
+            return False
+        self.telemetry.count("silent_callers")
+        self.log.info("caller_silent", due=due.name.lower())
+        self.tell_watchers(CallerSilent(session_id=self.session_id, ending=due is Due.END))
+        if due is Due.END:
+            goodbye = self.sentence("goodbye")
+            await self._leave(End(text=goodbye, reason="nobody spoke"))
+            return False
+        if question := self.sentence("there"):
+            self._begin_saying(question)
+        return bool(question)
 
     async def _foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
@@ -565,6 +670,8 @@ class Dialogue:
         """Words over a reply, of which `text` are some, or all: an interruption; or the person was
         not done and goes on, and then the reply came too soon."""
         heard_s = self._heard_s
+        if not record.interruptible or self.machines.expects_words:
+            return
         if is_command(text, self.machines.floor.short_words, final=final):
             await self._interrupt(record)
             return
@@ -592,6 +699,7 @@ class Dialogue:
             await self.outbox.send(told)
         if take_back:
             await self.outbox.send(ReplyTakenBack())
+        self._reply_ended(record, heard, interrupted=True)
         await self._tell_latency(record)
         await self._close_if_draining()
 
@@ -623,13 +731,16 @@ class Dialogue:
         self.machines.more_wanted = False
         await self.turns.drop_early()
         record = self.turns.live
+        if record is not None and not record.interruptible:
+            record = None
         if record is not None:
             self.machines.later.take_back(record.turn)
             await self.turns.end()
+            heard = record.ledger.heard(current_time())
             if record.committed:
-                heard = record.ledger.heard(current_time())
                 self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
             self.telemetry.count("cancellations")
+            self._reply_ended(record, heard, interrupted=True)
             self._reply_over()
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
         if record is not None:
@@ -656,6 +767,7 @@ class Dialogue:
             self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
         await self._tell_latency(record)
         self.turns.ended_by_itself()
+        self._reply_ended(record, record.ledger.heard(current_time()), interrupted=False)
         self.patience.answered()
         self._reply_over()
         if report.error is not None:
@@ -663,6 +775,151 @@ class Dialogue:
             await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
             await self._close(close_codes.INTERNAL_ERROR, "internal error")
         else:
+            await self._close_if_draining()
+            await self._answer()  # what was said over a reply that nobody may interrupt
+
+    def _reply_ended(self, record: TurnRecord, heard: str, *, interrupted: bool) -> None:
+        """Tell whoever waits for the end of a reply, or for its tools."""
+        self.tools.drop(record.turn)
+        self.tell_watchers(
+            ReplyOver(
+                session_id=self.session_id,
+                turn=record.turn,
+                text=record.text.strip(),
+                heard=heard,
+                interrupted=interrupted,
+            )
+        )
+        if record.say_id:
+            self._tell_said(record.say_id, heard, interrupted=interrupted)
+
+    def _tell_said(
+        self, number: int, heard: str = "", *, interrupted: bool = False, dropped: bool = False
+    ) -> None:
+        self.tell_watchers(
+            SayOver(
+                session_id=self.session_id,
+                id=number,
+                heard=heard,
+                interrupted=interrupted,
+                dropped=dropped,
+            )
+        )
+
+    def _tell_answer(self, number: int, text: str | None) -> None:
+        self.tell_watchers(Answered(session_id=self.session_id, id=number, text=text))
+
+    # What the conductor wants
+
+    async def _conduct(self, effect: AnyEffect) -> None:
+        conducting, items = self.machines.conducting, self.turns.items
+        match effect:
+            case Say() | Respond():
+                await self._wants(effect)
+            case Forget():
+                await self._forget(effect.id)
+            case Interrupt():
+                if self.turns.live is not None:
+                    await self._interrupt(self.turns.live)
+            case SetInstructions():
+                items.instructions = effect.text
+            case OfferTools():
+                conducting.offer(effect.tools)
+            case ReturnResult():
+                await self._returned(effect)
+            case AddItem():
+                items.add(effect.role, effect.text)
+            case ForgetItems():
+                items.clear()
+            case Conduct():
+                conducting.name, conducting.model = effect.name, effect.model
+                conducting.voice = effect.voice or conducting.voice
+                await self.outbox.send(ConductorTold(name=effect.name, voice=conducting.voice))
+                self.tell_watchers(
+                    ConductorChanged(
+                        session_id=self.session_id, name=effect.name, voice=conducting.voice
+                    )
+                )
+            case Mute():
+                conducting.muted = effect.muted
+            case End() | Transfer():
+                await self._leave(effect)
+            case ConductorFailed():
+                await self._conductor_failed(effect.message)
+            case _:
+                assert_never(effect)
+
+    async def _returned(self, effect: ReturnResult) -> None:
+        live = self.turns.live
+        await self.tools.take(effect.result, live, self.turns.exit.returns if live else None)
+
+    async def _wants(self, speech: Say | Respond) -> None:
+        live, conducting = self.turns.live, self.machines.conducting
+        if not self.machines.ending.may_begin and not (live and live.rounds.calling):
+            self._drop_speech(speech.id)
+        elif isinstance(speech, Say) and self._said_by_tool(speech):
+            if speech.asks and (before := conducting.ask(speech.id)):
+                self._tell_answer(before, None)
+            self._tell_said(speech.id, speech.text)
+        elif not conducting.wants(speech):
+            self.telemetry.dropped("say")
+            self.log.warning("too_much_to_say")
+            self._drop_speech(speech.id)
+        elif isinstance(speech, Say) and speech.urgent and live is not None:
+            await self._interrupt(live)
+
+    def _said_by_tool(self, speech: Say) -> bool:
+        """While the live turn waits for its tools, what their code says is said in it: it would
+        wait for itself otherwise."""
+        live = self.turns.live
+        if live is None or not live.rounds.calling or speech.urgent:
+            return False
+        return not speech.text or self.turns.exit.returns.say(speech.text)
+
+    def _drop_speech(self, number: int) -> None:
+        self._tell_said(number, dropped=True)
+        self._tell_answer(number, None)
+
+    async def _forget(self, number: int) -> None:
+        conducting, live = self.machines.conducting, self.turns.live
+        if conducting.forget(number):
+            self._drop_speech(number)
+        if conducting.asking == number:
+            self._tell_answer(conducting.answered(), None)
+        if live is not None and live.say_id == number:
+            await self._interrupt(live)
+
+    async def _conductor_failed(self, message: str) -> None:
+        """Its code has crashed: the call cannot go on without it."""
+        self.telemetry.count("conductors_failed")
+        live = self.turns.live
+        await self.tools.fail_all(
+            "the agent's code has crashed", live, self.turns.exit.returns if live else None
+        )
+        await self.outbox.send(Failure.of(Code.INTERNAL, message))
+        await self._leave(
+            End(text=self.sentence("failure"), reason="the agent failed"),
+            code=close_codes.INTERNAL_ERROR,
+        )
+
+    async def _leave(self, effect: End | Transfer, *, code: int = close_codes.NORMAL) -> None:
+        """End the call, once what is being said was heard."""
+        transfer = effect.to if isinstance(effect, Transfer) else ""
+        reason = f"transferred to {transfer}" if isinstance(effect, Transfer) else effect.reason
+        if not self.machines.ending.leave(code, reason, farewell=effect.text, transfer=transfer):
+            return
+        conducting = self.machines.conducting
+        for number in conducting.forget_all():
+            self._drop_speech(number)
+        if asked := conducting.answered():
+            self._tell_answer(asked, None)
+        self.machines.floor.unanswered.clear()
+        await self.turns.drop_early()
+        self.tell_watchers(CallEnding(session_id=self.session_id, reason=reason, transfer=transfer))
+        at_once = isinstance(effect, End) and effect.at_once
+        if self.turns.live is not None and at_once:
+            await self._interrupt(self.turns.live)
+        elif self.turns.live is None:
             await self._close_if_draining()
 
     def _reply_over(self) -> None:
@@ -707,8 +964,16 @@ class Dialogue:
             await self._close_if_draining()
 
     async def _close_if_draining(self) -> None:
-        if self.machines.ending.draining:
-            await self._close(close_codes.GOING_AWAY, "server shutting down")
+        ending = self.machines.ending
+        if not ending.draining:
+            return
+        if words := ending.farewell():
+            self.turns.say(words, Say(id=0, text=words, interruptible=False))
+            self._go(Trigger.TURN)
+            return
+        if ending.transfer:
+            await self.outbox.send(TransferTold(to=ending.transfer))
+        await self._close(ending.code, ending.reason)
 
     async def _close(self, code: int, reason: str) -> None:
         if self.machines.ending.say_goodbye():

@@ -11,10 +11,12 @@ from typing import TypeAlias
 
 import trio
 
+from ..conversation.effects import AnyEffect
 from ..conversation.spoken import Marker
 from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
+from ..protocol.chat import ToolCall
 from ..protocol.codes import Code
 
 # Receiver -> VAD
@@ -44,9 +46,14 @@ class TextPiece:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
     """A sentence that is spoken and is no part of the reply: neither shown nor remembered. It
-    stands behind all pieces."""
+    ends the phrase before it."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfRound:
+    """The reply stands still here, while tools are at work: what there is of it is spoken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +227,21 @@ class ReplyAudible:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsCalled:
+    """The model ended a round of the turn's reply by calling these."""
+
+    turn: int
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conducted:
+    """What the conductor of the conversation wants: an agent's code, say."""
+
+    effect: AnyEffect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyWritten:
     """The language model has ended: the reply's text is whole."""
 
@@ -256,6 +278,8 @@ Report: TypeAlias = (
     | EndRequested
     | DrainRequested
     | ReplyAudible
+    | ToolsCalled
+    | Conducted
     | ReplyWritten
     | TurnOver
 )

@@ -15,7 +15,7 @@ import trio
 from ..conversation.record import TurnRecord
 from ..conversation.text.phrases import Phrase
 from ..turnstile import current_time, move_on_after
-from .messages import Aside, EndOfReply, TextPiece
+from .messages import Aside, EndOfReply, EndOfRound, TextPiece
 
 SLICE_CHARS = 2000
 """A piece that is longer is looked at in slices of this length, so that one of a megabyte does not
@@ -46,7 +46,7 @@ class PhraserActor:
     `splitter` is the turn's: a restart goes on with the text in hand.
     """
 
-    inbox: trio.MemoryReceiveChannel[TextPiece | Aside | EndOfReply]
+    inbox: trio.MemoryReceiveChannel[TextPiece | Aside | EndOfRound | EndOfReply]
     outbox: trio.MemorySendChannel[Phrase | EndOfReply]
     splitter: Splitter
     record: TurnRecord | None = None
@@ -54,7 +54,7 @@ class PhraserActor:
 
     async def run(self) -> None:
         while True:
-            message: TextPiece | Aside | EndOfReply | None = None
+            message: TextPiece | Aside | EndOfRound | EndOfReply | None = None
             with move_on_after(self.splitter.patience_s, "phrase gap"):
                 try:
                     message = await self.inbox.receive()
@@ -66,6 +66,8 @@ class PhraserActor:
                         await self._send(self.splitter.push(text[at : at + SLICE_CHARS]))
                 case Aside(text=text):
                     await self._send(self.splitter.aside(text))
+                case EndOfRound():
+                    await self._send(self.splitter.flush())
                 case None:
                     await self._send(self.splitter.gap())
                 case EndOfReply():

@@ -16,5 +16,6 @@ class Rank(IntEnum):
     PLAYOUT = 7
     TURN = 8
     PLAYER = 9
-    DRAIN = 10
-    DIALOGUE = 11
+    CONDUCTOR = 10
+    DRAIN = 11
+    DIALOGUE = 12

@@ -5,6 +5,8 @@ that the person has finished, and one that was suspended because somebody began 
 dialogue lets out what is held, in the order in which it was said, or drops it with the turn. It
 also knows what of the turn waits in the outbox, so that a reply that is suspended takes that back:
 its words are said again later, its audio is made again from the first sample that was not heard.
+
+What comes back into a turn, the news of tools that its model called, stands beside it (`returns`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from ..conversation.ledger import Ledger
 from ..protocol.events import Event, Outbound, PhraseDone, ReplyAudio, ReplyComplete
 from ..turnstile import SendsItems, turn
 from .messages import Report
+from .tool_returns import ToolReturns
 
 HELD_MAX = 128
 """Messages, tokens nearly all of them: some phrases' worth, and half of what the outbox takes. Who
@@ -56,6 +59,7 @@ class ReplyExit:
         self.generation = 0
         """How often the turn was suspended: what left the turn before is void."""
         self.ledger = ledger
+        self.returns = ToolReturns()
         self._to_client = outbox
         self._held: deque[HeldEvent | HeldReport] = deque()
         self._queued: dict[int, Event] = {}

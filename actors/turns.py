@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import Begun
+from ..conversation.effects import Respond, Say
 from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
@@ -107,9 +108,19 @@ class Turns:
             self._is_live_now(record, begun.exit)
             self._letting_out = begun.exit
 
-    def say(self, words: str) -> None:
+    def say(self, words: str, speech: Say | None = None) -> None:
         """Begin a turn that nobody asked for: it says just this. No turn is live."""
-        self._begin(self.new_record("", None), words)
+        record = self.new_record("", None)
+        if speech is not None:
+            record.say_id, record.asks = speech.id, speech.asks
+            record.interruptible, record.muted = speech.interruptible, speech.muted
+        self._begin(record, words)
+
+    def respond(self, speech: Respond) -> None:
+        """Begin a turn in which the model says what nobody asked it for. No turn is live."""
+        record = self.new_record("", None)
+        record.say_id, record.interruptible = speech.id, speech.interruptible
+        self._begin(record, self._asked(f"({speech.note})", self.current_language.now))
 
     def _begin(self, record: TurnRecord, asked: list[ChatMessage] | str) -> None:
         # Known as live before its tree starts, so that it finds the gate as it should be.
@@ -183,14 +194,17 @@ class Turns:
             return
         heard = record.ledger.heard(current_time())
         await self.end()
-        if not heard:
-            self._begin(
-                self.new_record(record.user_text, None),
-                self._asked(record.user_text or GO_ON, self.current_language.now),
-            )
-            return
-        self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
-        self._begin(self.new_record("", None), self._asked(GO_ON, self.current_language.now))
+        called = self.items.has_calls(record.turn)
+        again = self.new_record("" if heard or called else record.user_text, None)
+        again.say_id, record.say_id = record.say_id, 0
+        again.interruptible = record.interruptible
+        if heard or called:
+            self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
+            go_on = GO_ON if heard else ""  # else the model goes on behind the tools' results
+            self._begin(again, self._asked(go_on, self.current_language.now))
+        else:
+            user_text = record.user_text or GO_ON
+            self._begin(again, self._asked(user_text, self.current_language.now))
 
     # Ending
 

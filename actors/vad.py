@@ -77,6 +77,8 @@ class VADActor:
     pauses: Pauses = field(default_factory=Pauses)
     patience: Patience = field(default_factory=Patience)
     """How long a silence must last that ends a turn. Asked where the endpointer is undecided."""
+    muted: Callable[[], bool] = lambda: False
+    """Whether nobody is heard now: what comes counts as silence."""
 
     async def run(self) -> None:
         await self._go_on()
@@ -133,7 +135,8 @@ class VADActor:
             await self._shed(sound)
             return
         self.state.shed_told = False
-        self.state.take_in(sound.pcm16, sound.received_s)
+        pcm16 = bytes(len(sound.pcm16)) if self.muted() else sound.pcm16
+        self.state.take_in(pcm16, sound.received_s)
         await self._frames()
 
     async def _frames(self) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from .kinds import Phrases
 from .load import SettingsError, load_settings
+from .mcp_servers import McpServer, mcp_server
 from .settings import Settings
 from .slices import (
+    Acting,
     Answering,
     Backpressure,
     Fallback,
@@ -19,6 +21,7 @@ from .slices import (
     Observing,
     Recording,
     Serving,
+    Silence,
     Speaking,
     Transcribing,
     Turning,
@@ -26,22 +29,26 @@ from .slices import (
 from .wishes import BadWish, VoiceSetting, wished
 
 __all__ = [
+    "Acting",
     "Answering",
     "Backpressure",
     "BadWish",
     "Fallback",
     "Framing",
     "Hearing",
+    "McpServer",
     "Observing",
     "Phrases",
     "Recording",
     "Serving",
     "Settings",
     "SettingsError",
+    "Silence",
     "Speaking",
     "Transcribing",
     "Turning",
     "VoiceSetting",
     "load_settings",
+    "mcp_server",
     "wished",
 ]

@@ -65,6 +65,9 @@ class _MayHoldCredentials:
     """Marks a URL in which a password may stand."""
 
 
+may_be_credentials = _MayHoldCredentials()
+
+
 @dataclass(frozen=True, slots=True)
 class _MayBeBlank:
     """Marks a text that means something where it is empty."""

@@ -21,7 +21,9 @@ from .kinds import (
     voices_of,
     without_credentials,
 )
+from .mcp_servers import mcp_servers_of
 from .slices import (
+    Acting,
     Answering,
     Backpressure,
     Fallback,
@@ -30,6 +32,7 @@ from .slices import (
     Observing,
     Recording,
     Serving,
+    Silence,
     Speaking,
     Transcribing,
     Turning,
@@ -154,6 +157,7 @@ class Settings(Variables):
             back_off_most=self.stream_turn_back_off_most,
             recovery=self.stream_turn_recovery,
             take_back_ms=self.stream_turn_take_back_ms,
+            min_words=self.stream_interrupt_min_words,
             unfinished=self.stream_turn_unfinished,
             asks=self.stream_turn_asks,
         )
@@ -214,6 +218,30 @@ class Settings(Variables):
             interruption_mark=self.stream_interruption_mark,
             retries=self.stream_llm_retries,
             speculations=self.stream_speculations,
+            tool_rounds=self.stream_tool_rounds,
+        )
+
+    @property
+    def silence(self) -> Silence:
+        return Silence(
+            ask_after_s=self.stream_silence_ask_s,
+            question=self.stream_silence_question,
+            end_after_s=self.stream_silence_end_s,
+            goodbye=self.stream_silence_goodbye,
+        )
+
+    @property
+    def acting(self) -> Acting:
+        return Acting(
+            system_prompt=self.stream_system_prompt,
+            greeting=self.stream_greeting,
+            greeting_interruptible=self.stream_greeting_interruptible,
+            mcp_servers=mcp_servers_of(self.stream_mcp_servers),
+            tool_timeout_s=self.stream_tool_timeout_s,
+            tool_filler=self.stream_tool_filler,
+            tool_filler_s=self.stream_tool_filler_s,
+            language=self.stream_language,
+            tables=self.stream_speech_tables,
         )
 
     @property

@@ -21,6 +21,7 @@ from .kinds import (
     Unfinished,
     VadEngine,
 )
+from .mcp_servers import McpServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Turning:
     back_off_most: float
     recovery: float
     take_back_ms: int
+    min_words: int
     unfinished: Unfinished
     asks: str
 
@@ -116,7 +118,8 @@ class Answering:
 
     `retries` counts the attempts after the first. `base_url` may hold credentials, so it is
     kept out of the repr, like the key. `failure_sentence` is as it was set; see
-    conversation.failure_sentence, which knows what it is in a `language`.
+    conversation.spoken_sentences, which knows what it is in a `language`. `tool_rounds` bounds how
+    often a reply's model may call tools.
     """
 
     engine: Literal["openai", "gguf", "found", "local"]
@@ -141,6 +144,34 @@ class Answering:
     interruption_mark: str
     retries: int
     speculations: int
+    tool_rounds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What follows where the person says nothing for a while; 0 seconds are never. `question` and
+    `goodbye` are as they were set, like a failure's sentence."""
+
+    ask_after_s: float
+    question: str
+    end_after_s: float
+    goodbye: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """What an agent does where it says nothing else: the greeting, its tools. `mcp_servers` may
+    hold credentials, so they are kept out of the repr; `tool_filler` is as it was set."""
+
+    system_prompt: str
+    greeting: str
+    greeting_interruptible: bool
+    mcp_servers: tuple[McpServer, ...] = field(repr=False)
+    tool_timeout_s: float
+    tool_filler: str
+    tool_filler_s: float
+    language: str
+    tables: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

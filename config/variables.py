@@ -40,6 +40,7 @@ from .kinds import (
     Whole,
     WordsPerMinute,
 )
+from .mcp_servers import McpServers
 
 SYSTEM_PROMPT = (
     "You are a voice assistant, and your answer is read aloud. Answer in one to three short "
@@ -208,6 +209,38 @@ class Variables(BaseSettings):
         default=True,
         description='Whether "mm-hmm", "yeah" and the like leave a reply uninterrupted.',
     )
+    stream_interrupt_min_words: Whole = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description='Words that it takes to interrupt a reply, unless they are "stop" or the like; '
+        "0: any.",
+    )
+    stream_silence_ask_s: Seconds = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Seconds of silence with an open microphone until Parley asks whether somebody "
+        "is there; 0: never.",
+    )
+    stream_silence_question: Blank = Field(
+        default="auto",
+        max_length=1000,
+        description="What it asks; auto is a sentence in STREAM_LANGUAGE, and see "
+        "STREAM_FAILURE_SENTENCE.",
+    )
+    stream_silence_end_s: Seconds = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Seconds of silence after that question, or without one, until Parley ends the "
+        "call; 0: never.",
+    )
+    stream_silence_goodbye: Blank = Field(
+        default="auto",
+        max_length=1000,
+        description="What it says before; as STREAM_SILENCE_QUESTION.",
+    )
     stream_max_utterance_ms: Milliseconds = Field(
         default=30_000, ge=1000, le=120_000, description="Longest utterance; it is finalized there."
     )
@@ -360,6 +393,39 @@ class Variables(BaseSettings):
         default=SYSTEM_PROMPT,
         max_length=100_000,
         description="What the model is told before the conversation; empty: nothing.",
+    )
+    stream_greeting: Blank = Field(
+        default="",
+        max_length=10_000,
+        description="What Parley says first in each conversation; empty: nothing. {{name}} stands "
+        "for a parameter of the call, here and in STREAM_SYSTEM_PROMPT.",
+    )
+    stream_greeting_interruptible: bool = Field(
+        default=True, description="Whether the person may speak over the greeting."
+    )
+    stream_mcp_servers: McpServers = Field(
+        default=None,
+        repr=False,
+        description="MCP servers whose tools the model may call, with semicolons between them: "
+        "commands (uvx mcp-server-time) or http addresses; name=… before one gives it a name.",
+    )
+    stream_tool_timeout_s: Seconds = Field(
+        default=20.0, ge=0.1, le=600, description="Seconds a tool may take that says nothing else."
+    )
+    stream_tool_rounds: Whole = Field(
+        default=5,
+        ge=1,
+        le=50,
+        description="How often the model may call tools for one reply; then it has to answer.",
+    )
+    stream_tool_filler: Blank = Field(
+        default="auto",
+        max_length=1000,
+        description="What is said while a tool is slow and nothing else was; as "
+        "STREAM_FAILURE_SENTENCE; empty: nothing.",
+    )
+    stream_tool_filler_s: Seconds = Field(
+        default=2.0, ge=0, le=60, description="Seconds that a tool takes until that is said."
     )
     stream_language_note: bool = Field(
         default=True,

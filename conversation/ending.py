@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ..protocol import close_codes
+
 
 class Ending(IntEnum):
     OPEN = 0
     DRAINING = 1
-    """The server stops: the live reply may finish, and no other begins."""
+    """The live reply may finish, and no other begins."""
     GOODBYE = 2
     """The connection's close is on its way to the peer."""
 
 
 class EndingState:
-    """At which of them a session is."""
+    """At which of them a session is, and with which words it ends."""
 
     def __init__(self) -> None:
         self.stage = Ending.OPEN
+        self.code = close_codes.GOING_AWAY
+        self.reason = "server shutting down"
+        self.transfer = ""
+        """Where the caller is put through to."""
+        self._farewell = ""
 
     @property
     def may_begin(self) -> bool:
@@ -29,7 +36,22 @@ class EndingState:
         return self.stage is Ending.DRAINING
 
     def drain(self) -> None:
+        """The server stops."""
         self.stage = max(self.stage, Ending.DRAINING)
+
+    def leave(self, code: int, reason: str, *, farewell: str = "", transfer: str = "") -> bool:
+        """Somebody ends the conversation; `farewell` is still to be said. False where it is ending
+        already."""
+        if not self.may_begin:
+            return False
+        self.stage = Ending.DRAINING
+        self.code, self.reason, self.transfer, self._farewell = code, reason, transfer, farewell
+        return True
+
+    def farewell(self) -> str:
+        """What is still to be said before the goodbye, once."""
+        words, self._farewell = self._farewell, ""
+        return words
 
     def say_goodbye(self) -> bool:
         """True the first time: a goodbye is said once."""

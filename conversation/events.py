@@ -1,4 +1,5 @@
-"""What an embedder can watch: sessions as they come, hear, and go.
+"""What an embedder can watch, and what the conductor of a conversation is told: sessions as they
+come, hear, call tools, and go.
 
 A watcher is a plain function that is given each event as it happens. It must not block; one that
 raises is logged and harms nobody.
@@ -9,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from ..protocol.chat import ToolCall
+from .tool_calls import ToolResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,83 @@ class TakenBack(SessionEvent):
     answered together with what they say now."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyOver(SessionEvent):
+    """A reply has ended: `heard` is what the person heard of `text`. `interrupted`: not all of it.
+    What a conductor had said, or a timer, is a reply too."""
+
+    turn: int
+    text: str
+    heard: str
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SayOver(SessionEvent):
+    """What the conductor wanted said under this number is over: `heard` of it. `dropped`: nothing
+    was begun of it, and nothing will be."""
+
+    id: int
+    heard: str = ""
+    interrupted: bool = False
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(SessionEvent):
+    """The words that answer the conductor's question of this number; None: there will be none."""
+
+    id: int
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled(SessionEvent):
+    """The language model calls a tool."""
+
+    turn: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned(SessionEvent):
+    """What became of it."""
+
+    turn: int
+    call: ToolCall
+    result: ToolResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsDropped(SessionEvent):
+    """The turn that waited for its tools has ended: nobody waits for them any more."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerSilent(SessionEvent):
+    """The person was asked whether they are there; `ending`: they were, and the call ends now."""
+
+    ending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConductorChanged(SessionEvent):
+    """Who answers from now on."""
+
+    name: str
+    voice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnding(SessionEvent):
+    """The conductor, or the silence, ends the call. `transfer`: it goes on there."""
+
+    reason: str
+    transfer: str = ""
 
 
 Watcher: TypeAlias = Callable[[SessionEvent], None]

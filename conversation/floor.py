@@ -98,6 +98,8 @@ class Floor:
     short_words: Table | None = None
     leaves_backchannels: bool = True
     """Whether there is a table of them in other languages, too."""
+    min_words: int = 0
+    """So many words it takes to interrupt a reply, unless they are "stop" or the like; 0: any."""
     unanswered: list[str] = field(default_factory=list)
     """What was said and waits for its answer, oldest first."""
     _utterances: dict[int, Utterance] = field(default_factory=dict)
@@ -128,7 +130,8 @@ class Floor:
 
     def holds(self, now_s: float) -> bool:
         """Whether something was heard of which it is open what it is: a reply waits a moment."""
-        return not _passed(self._sound_s + HOLD_S, now_s) or any(
+        sounds = not self.min_words and not _passed(self._sound_s + HOLD_S, now_s)
+        return sounds or any(
             not _passed(u.news_s + HOLD_S, now_s) and self._is_open_what(u)
             for u in self._utterances.values()
         )
@@ -141,12 +144,12 @@ class Floor:
         return min((m for m in moments if not _passed(m, now_s)), default=math.inf)
 
     def _claims(self, u: Utterance) -> bool:
-        if not u.sure or (u.lost and u.over_s is not None):
+        if not u.sure or (u.lost and u.over_s is not None) or self._says_too_little(u, u.text):
             return False
         return u.lost or not self._may_be_backchannel(u)
 
     def _is_open_what(self, u: Utterance) -> bool:
-        if u.lost:
+        if u.lost or self._says_too_little(u, u.text):
             return False
         if not u.sure:
             return u.over_s is None
@@ -162,6 +165,13 @@ class Floor:
         if verdict is not Verdict.INTERRUPT:
             return True
         return u.spoken_ms < SURE_MS and not commands(u.text, self.backchannels)
+
+    def _says_too_little(self, u: Utterance, text: str) -> bool:
+        """Where it takes so many words to interrupt, a reply goes on until they are there."""
+        if not self.min_words or not u.during_reply or len(words_of(text)) >= self.min_words:
+            return False
+        table = self.short_words
+        return table is None or not commands(text, table)
 
     # What is told
 
@@ -224,7 +234,7 @@ class Floor:
         if u is None or u.lost:
             return Meaning.NOTHING
         u.text, u.spoken_ms, u.news_s = text, spoken_ms, now_s
-        if not u.sure or self._may_be_backchannel(u):
+        if not u.sure or self._says_too_little(u, text) or self._may_be_backchannel(u):
             return Meaning.NOTHING
         plain = len(words_of(text)) >= PLAIN_WORDS and not self._is_noise(u, text)
         stops = self.backchannels is not None and commands(text, self.backchannels)
@@ -258,7 +268,8 @@ class Floor:
         if u is None:
             return Meaning.WORDS if words_of(text) else Meaning.NOTHING
         if not u.sure:
-            return self._meaning_of_short(text, confidence)
+            too_little = self._says_too_little(u, text)
+            return Meaning.BACKCHANNEL if too_little else self._meaning_of_short(text, confidence)
         return self._meaning(u, text, confidence if begun else 0.0)
 
     def _meaning_of_short(self, text: str, confidence: float) -> Meaning:
@@ -287,6 +298,8 @@ class Floor:
         """Of final words that were certainly speech, or a long sound."""
         if self._is_noise(u, text):
             return Meaning.NOTHING
+        if self._says_too_little(u, text):
+            return Meaning.BACKCHANNEL
         if self.backchannels is None or not u.during_reply or u.long:
             return Meaning.WORDS
         if judge(text, self.backchannels, final=True) is Verdict.BACKCHANNEL:

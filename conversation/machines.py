@@ -1,7 +1,8 @@
 """The machines of a dialogue, and the rules that join them.
 
 `Floor` knows who is speaking, `Reply` what is being said, `EarlyReply` what was begun in case,
-`Later` what is to be said without being asked, and `EndingState` how the session ends. Each moves
+`Later` and `Conducting` what is to be said without being asked, `SilentCaller` how long nobody has
+spoken, and `EndingState` how the session ends. Each moves
 by what it is told. What follows from their joint state is said here and nowhere else: what to do
 next (`step`), whether reply audio may leave (`gate_open`), whether an answer may begin. After each
 report the dialogue asks once.
@@ -13,11 +14,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic
 
+from .conducting import Conducting
 from .early_reply import EarlyReply, Exit
 from .ending import EndingState
 from .floor import CLOSE_S, Floor
 from .later import Later
 from .reply import Reply
+from .silent_caller import SilentCaller
 
 
 class Step(Enum):
@@ -36,6 +39,8 @@ class Machines(Generic[Exit]):
     early: EarlyReply[Exit]
     ending: EndingState
     later: Later = field(default_factory=Later)
+    conducting: Conducting = field(default_factory=Conducting)
+    silence: SilentCaller = field(default_factory=SilentCaller)
     more_wanted: bool = False
     """What was said last wants more: it is not answered before more is said."""
     cancelling: int = 0
@@ -45,7 +50,7 @@ class Machines(Generic[Exit]):
     def step(self, now_s: float) -> Step:
         if not self.reply.live:
             return Step.NOTHING
-        claimed = self.floor.claims()
+        claimed = self.floor.claims() and self._interruptible
         if claimed and not self.reply.suspended:
             return Step.SUSPEND
         if not claimed and self.reply.suspended:
@@ -58,20 +63,24 @@ class Machines(Generic[Exit]):
         """Whether reply audio may leave."""
         if not self.reply.live:
             return True
-        return not self.reply.suspended and not self.floor.holds(now_s)
+        held = self._interruptible and self.floor.holds(now_s)
+        return not self.reply.suspended and not held
 
     def deadline_s(self, now_s: float) -> float:
         """The next moment at which `step`, `gate_open` or `may_speak_first` changes by time alone;
         inf: none."""
         if not self.reply.live:
-            return self.later.due_s if self.at_rest and self.ending.may_begin else float("inf")
+            if not (self.at_rest and self.ending.may_begin):
+                return float("inf")
+            return min(self.later.due_s, self.silence.due_s)
         return min(self.floor.deadline_s(now_s), self.reply.cut_off_s)
 
     @property
     def may_answer(self) -> bool:
         """Whether there are words to answer, nobody is speaking, and the session is not ending."""
         waiting = bool(self.floor.unanswered) and not self.more_wanted
-        return waiting and not self.floor.taken and self.ending.may_begin
+        free = not self.floor.taken and self._interruptible
+        return waiting and free and self.ending.may_begin
 
     def may_begin_early(self, utterance: int) -> bool:
         """Whether a reply may be begun for an utterance that may be over."""
@@ -80,12 +89,34 @@ class Machines(Generic[Exit]):
             and self.early.may_begin(utterance)
             and not self.reply.live
             and not self.cancelling
+            and not self.conducting.asking
+            and self.conducting.model
             and self.ending.may_begin
         )
 
+    @property
+    def _interruptible(self) -> bool:
+        """Whether the person may speak over what is being said, if anything is."""
+        return self.reply.record is None or self.reply.record.interruptible
+
+    @property
+    def expects_words(self) -> bool:
+        """Whether a tool of the live turn has asked the person something: what they say now is its
+        answer, and no interruption."""
+        record = self.reply.record
+        return bool(self.conducting.asking) and record is not None and record.rounds.calling
+
+    @property
+    def muted(self) -> bool:
+        """Whether nobody is heard now."""
+        record = self.reply.record
+        return self.conducting.muted or (record is not None and record.muted)
+
     def may_speak_first(self, now_s: float) -> bool:
         """Whether something is due that nobody asks for now, and nobody would be talked over."""
-        return self.later.due_s - CLOSE_S <= now_s and self.at_rest and self.ending.may_begin
+        due_s = min(self.later.due_s, self.silence.due_s)
+        due = self.conducting.waiting or due_s - CLOSE_S <= now_s
+        return due and self.at_rest and self.ending.may_begin
 
     @property
     def at_rest(self) -> bool:

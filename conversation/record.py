@@ -7,6 +7,7 @@ from typing import Any
 
 from .later import Wish
 from .ledger import Ledger
+from .rounds import Rounds
 
 
 @dataclass(slots=True)
@@ -40,6 +41,15 @@ class TurnRecord:
     committed: bool = False
     """Whether the memory holds this turn."""
     ledger: Ledger = field(default_factory=Ledger)
+    rounds: Rounds = field(default_factory=Rounds)
+    say_id: int = 0
+    """The conductor's number of what is said here; 0: the turn answers somebody."""
+    asks: bool = False
+    """Whether the next words are the conductor's."""
+    interruptible: bool = True
+    """Whether the person may speak over it."""
+    muted: bool = False
+    """Whether nobody is heard while it is said."""
 
     def account(self, now_s: float, *, words: bool) -> dict[str, Any]:
         """The ledger for GET /sessions: how much was said and how much was heard by now, in all and

@@ -79,4 +79,6 @@ class Reply:
         record = self.record
         if self.stage is not Stage.SUSPENDED or record is None or record.written or self.cut_off:
             return math.inf
+        if record.rounds.calling:
+            return math.inf  # no model is held: tools are at work
         return self.suspended_s + MODEL_HELD_S

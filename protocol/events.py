@@ -181,6 +181,32 @@ class ReplyTakenBack(Event, frozen=True, kw_only=True):
     what they say now are answered together, once."""
 
 
+class ToolTold(Event, frozen=True, kw_only=True):
+    """A tool was called, or, with an `outcome`, has returned."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """As the model wrote them: a JSON object, if it did that right."""
+    outcome: str = ""
+    """"done", "failed" or "cancelled"; empty: it is at work."""
+    output: str = ""
+
+
+class ConductorTold(Event, frozen=True, kw_only=True):
+    """Who answers from now on: an agent's name, and its voice where that is known."""
+
+    name: str
+    voice: str = ""
+
+
+class TransferTold(Event, frozen=True, kw_only=True):
+    """The caller is to be put through to `to`, a telephone number or whatever the carrier or the
+    client makes of it. The session ends behind this."""
+
+    to: str
+
+
 class Pong(Event, frozen=True, kw_only=True):
     """The answer to a client's ping."""
 
@@ -219,6 +245,9 @@ Outbound: TypeAlias = (
     | BargeIn
     | ReplyResumed
     | ReplyTakenBack
+    | ToolTold
+    | ConductorTold
+    | TransferTold
     | Pong
     | Expired
     | Closing

@@ -218,6 +218,9 @@ class IoSpeechCodec:
             case (
                 events.ReplyResumed()
                 | events.ReplyTakenBack()
+                | events.ToolTold()
+                | events.ConductorTold()
+                | events.TransferTold()
                 | events.Finalizing()
                 | events.Token()
                 | events.PhraseDone()

@@ -257,6 +257,9 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             return [{"type": "metrics", "event": "turn", **event.by_name()}]
         case (
             events.StateChanged()
+            | events.ToolTold()
+            | events.ConductorTold()
+            | events.TransferTold()
             | events.MicrophoneTold()
             | events.SpeechStarted()
             | events.SpeechEnded()

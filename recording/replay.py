@@ -17,11 +17,13 @@ import trio
 import trio.testing
 
 from ..config import Settings
+from ..conversation.effects import AnyEffect, effect_of
+from ..conversation.events import SessionEvent
 from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
-from ..engines.llm.interface import Alive, ForgetLater, Remark, ReplyPart, SayLater
+from ..engines.llm.interface import Alive, ForgetLater, Remark, ReplyPart, SayLater, ToolCall
 from ..engines.tts.interface import Speech, Synthesizer
 from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
@@ -260,8 +262,29 @@ class _Responder:
                 yield Alive()
             elif "remark" in data:
                 yield Remark(text=data["remark"])
+            elif "call" in data:
+                yield ToolCall(**data["call"])
             else:
                 yield data["token"]
+
+
+class _Conductor:
+    """Does what was done, and listens to nobody."""
+
+    def __init__(self, script: _Script) -> None:
+        self._script = script
+
+    @asynccontextmanager
+    async def effects(self) -> AsyncIterator[AsyncIterator[AnyEffect]]:
+        async with aclosing(self._done()) as done:
+            yield done
+
+    async def _done(self) -> AsyncGenerator[AnyEffect, None]:
+        while True:
+            yield effect_of((await self._script.answer("effect")).data)
+
+    def tell(self, event: SessionEvent) -> None:
+        pass
 
 
 class _Synthesizer:
@@ -339,6 +362,9 @@ async def replay(
         session_id=session_id,
         opened_ms=opened_ms,
         turnstile=turnstile,
+        conductor=(
+            _Conductor(script) if any(entry.kind == "conductor" for entry in entries) else None
+        ),
     )
     async with trio.open_nursery() as nursery:
 

@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, astuple, replace
 from typing import Any, TypeVar
 
+from ..conversation.effects import AnyEffect, effect_data
+from ..engines.agent.interface import Conductor
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
 from ..engines.kit import Engines, SessionInfo
@@ -22,10 +24,13 @@ from ..engines.llm.interface import (
     ReplyPart,
     Responder,
     SayLater,
+    ToolCall,
+    ToolOffer,
+    offering,
     second_of,
     warm,
 )
-from ..engines.tts.interface import Speech, Streams, Synthesizer, spoken_in
+from ..engines.tts.interface import ManyVoices, Speech, Streams, Synthesizer, spoken_in
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
@@ -96,8 +101,20 @@ def _token(part: ReplyPart | None) -> Data:
             return {"token": "", "alive": True}
         case Remark():
             return {"token": "", "remark": part.text}
+        case ToolCall():
+            return {"token": "", "call": asdict(part)}
     kind = "say" if isinstance(part, SayLater) else "forget"
     return {"token": "", kind: asdict(part)}
+
+
+def _message(message: ChatMessage) -> Data:
+    """Of a message without calls, as of most, the role and the text alone."""
+    whole = asdict(message)
+    beside = {name: value for name, value in whole.items() if name in _BESIDE and value}
+    return {"role": message.role, "text": message.text, **beside}
+
+
+_BESIDE = ("calls", "call_id")
 
 
 def _spoken(text: str, speech: Speech) -> Data:
@@ -263,7 +280,7 @@ class TappedResponder:
     async def reply(
         self, conversation: Sequence[ChatMessage]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
-        asked = {"conversation": [asdict(message) for message in conversation]}
+        asked = {"conversation": [_message(message) for message in conversation]}
         source = self._tap.name("llm.reply")
         async with AsyncExitStack() as stack:
             try:
@@ -273,6 +290,10 @@ class TappedResponder:
                 raise
             await self._tap.let_in(source, asked)
             yield await stack.enter_async_context(aclosing(self._tokens(tokens)))
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> Responder:
+        """The offers are no entry: they follow from what the conductor did."""
+        return TappedResponder(offering(self._inner, tools), self._tap)
 
     async def warm(self) -> None:
         """Neither let in nor written down: nothing in the session depends on it."""
@@ -300,6 +321,16 @@ class TappedSynthesizer:
     def for_language(self, code: str) -> Synthesizer:
         """Which voice it is follows from what was heard; what it says is written down."""
         return _tapped_voice(spoken_in(self._inner, code), self._tap)
+
+    @property
+    def voices(self) -> Sequence[str]:
+        return self._inner.voices if isinstance(self._inner, ManyVoices) else ()
+
+    def with_voice(self, voice: str) -> Synthesizer:
+        """Which voice it is follows from what the conductor did."""
+        if not isinstance(self._inner, ManyVoices):
+            return self
+        return _tapped_voice(self._inner.with_voice(voice), self._tap)
 
     async def speak(self, text: str) -> Speech:
         return await self._tap.outcome(
@@ -336,6 +367,26 @@ class TappedStreams(TappedSynthesizer):
             if piece is None:
                 return
             yield piece
+
+
+class TappedConductor:
+    """What it does is let in, one at a time. What it is told follows from the rest."""
+
+    def __init__(self, inner: Conductor, tap: Tap) -> None:
+        self._inner = inner
+        self._tap = tap
+        self.tell = inner.tell
+        tap.write("conductor", {})  # that there is one; a replay must have one, too
+
+    @asynccontextmanager
+    async def effects(self) -> AsyncIterator[AsyncIterator[AnyEffect]]:
+        async with self._inner.effects() as effects, aclosing(self._let_in(effects)) as let_in:
+            yield let_in
+
+    async def _let_in(self, effects: AsyncIterator[AnyEffect]) -> AsyncGenerator[AnyEffect, None]:
+        async for effect in effects:
+            await self._tap.let_in(self._tap.name("effect"), effect_data(effect))
+            yield effect
 
 
 def tapped(engines: Engines, tap: Tap) -> Engines:

@@ -21,8 +21,8 @@ class Entry:
     at_s: float
     source: str
     """Where it was let in, with the number of its kind: "in#3", "asr.feed#17", "deadline gap#2";
-    "out#5" and "detector" were not let in, they follow from the rest; "llm.second" says that there
-    is a second responder, before it is asked."""
+    "out#5" and "detector" were not let in, they follow from the rest; "llm.second" and "conductor"
+    say that there is a second responder, or a conductor."""
     data: Data = field(default_factory=dict)
     audio: bytes | None = None
 
@@ -32,7 +32,7 @@ class Entry:
 
     @property
     def let_in(self) -> bool:
-        return self.kind not in ("out", "detector", "closed", "llm.second")
+        return self.kind not in ("out", "detector", "closed", "llm.second", "conductor")
 
 
 def words_of(data: Data) -> tuple[WordTime, ...]:

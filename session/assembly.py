@@ -16,6 +16,7 @@ import trio
 from ..actors.announcer import Announcer
 from ..actors.asr import ASRActor
 from ..actors.bell import Bell
+from ..actors.conductor import ConductorActor
 from ..actors.dialogue import Dialogue
 from ..actors.gate import ReplyGate
 from ..actors.limits import (
@@ -24,6 +25,7 @@ from ..actors.limits import (
     REPORTS_CAPACITY,
     SPOKEN_CAPACITY,
 )
+from ..actors.llm import Asked
 from ..actors.messages import Heard, Report
 from ..actors.outbox import Outbox, PartialThinner
 from ..actors.pauses import Pauses
@@ -31,6 +33,7 @@ from ..actors.ranks import Rank
 from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
+from ..actors.tool_desk import ToolDesk
 from ..actors.turns import StopTurn, Turns
 from ..actors.vad import VADActor
 from ..config import Settings
@@ -39,9 +42,7 @@ from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import EarlyReply
 from ..conversation.ending import EndingState
 from ..conversation.endpointer import Endpointer, EndpointerSettings
-from ..conversation.events import (
-    AudioHeard,
-)
+from ..conversation.events import AudioHeard, SessionEvent
 from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
@@ -50,11 +51,16 @@ from ..conversation.pace import VoicePace
 from ..conversation.patience import Patience, Waits, Weights
 from ..conversation.record import TurnRecord
 from ..conversation.reply import Reply
+from ..conversation.silent_caller import SilentCaller
 from ..conversation.spoken import Spoken
+from ..conversation.spoken_sentences import Occasion, sentence_for
 from ..conversation.timings import Timings
 from ..conversation.utterance import UtteranceInHand
+from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
+from ..engines.llm.interface import offering
+from ..engines.tts.interface import ManyVoices, Synthesizer
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Dialect
 from ..protocol.events import Outbound
@@ -67,6 +73,7 @@ from ..telemetry import Telemetry
 from ..transport import Transport
 from ..turnstile import Merged, Turnstile, run_ranked
 from .events import Watchers
+from .phrasing import tables_of
 from .turn import Turn
 
 
@@ -100,9 +107,11 @@ class Assembly:
         spawn_turn: Callable[[Child], None],
         stop_turn: StopTurn,
         observers: Sequence[Observer],
+        conductor: Conductor | None = None,
     ) -> None:
         """`now_ms` tells the time of day, `spawn_turn` starts a turn's child and `stop_turn`
-        ends it. Raises what an engine's factory raises; then nothing is left open."""
+        ends it; `conductor` None: nobody conducts. Raises what an engine's factory raises; then
+        nothing is left open."""
         self._session_id = session_id
         self._transport = transport
         self._dialect = dialect
@@ -111,6 +120,7 @@ class Assembly:
         self._telemetry = telemetry
         self._log = log
         self._watchers = watchers
+        self._conductor = conductor
         self._turnstile = turnstile
         self._timings = timings
         self._spawn_turn = spawn_turn
@@ -171,10 +181,12 @@ class Assembly:
                 words if turning.backchannels else None,
                 words,
                 leaves_backchannels=turning.backchannels,
+                min_words=turning.min_words,
             ),
             reply=Reply(),
             early=EarlyReply(self._max_early),
             ending=EndingState(),
+            silence=SilentCaller(settings.silence.ask_after_s, settings.silence.end_after_s),
         )
         self.turns = Turns(
             machines=self.machines,
@@ -198,7 +210,18 @@ class Assembly:
             timings=self._timings,
             telemetry=self._telemetry,
             log=self._log,
-            tell_watchers=self._watchers.tell,
+            tell_watchers=self._tell,
+            tools=ToolDesk(
+                session_id=self._session_id,
+                conducting=self.machines.conducting,
+                items=self.items,
+                outbox=self.outbox,
+                telemetry=self._telemetry,
+                log=self._log,
+                tell=self._tell,
+                log_transcripts=settings.observing.log_transcripts,
+            ),
+            sentence=self._sentence,
             final_on_stop=self._dialect.profile.final_on_stop,
             completes_on_stop=self._dialect.profile.completes_on_stop,
             log_latency=settings.observing.log_latency,
@@ -261,11 +284,12 @@ class Assembly:
                 )
             ),
             pad_ms=hearing.speech_pad_ms,
-            reply_live=lambda: self.gate.reply_live,
+            reply_live=lambda: self.gate.reply_live and not self.machines.expects_words,
             telemetry=self._telemetry,
             state=self.hearing,
             pauses=self.pauses,
             patience=self.patience,
+            muted=lambda: self.machines.muted,
         ).run()
 
     async def run_asr(self) -> None:
@@ -289,6 +313,24 @@ class Assembly:
             tells_words=lambda: self.gate.reply_live,
         ).run()
 
+    async def run_conductor(self, conductor: Conductor) -> None:
+        await ConductorActor(conductor=conductor, reports=self.reports).run()
+
+    def _tell(self, event: SessionEvent) -> None:
+        self._watchers.tell(event)
+        if self._conductor is not None:
+            self._conductor.tell(event)
+
+    def _sentence(self, occasion: Occasion) -> str:
+        silence, settings = self._settings.silence, self._settings
+        said = {"there": silence.question, "goodbye": silence.goodbye}
+        return sentence_for(
+            occasion,
+            said.get(occasion, settings.answering.failure_sentence),
+            self.current_language.now,
+            tables_of(settings.speaking.tables),
+        )
+
     def _said_before(self) -> str:
         """What waits to be answered together with the words that are spoken now."""
         record, waiting = self.machines.reply.record, self.machines.floor.unanswered
@@ -311,9 +353,9 @@ class Assembly:
         reply_exit = ReplyExit(record.turn, self.outbox, self.reports, record.ledger, held=held)
         turn = Turn(
             record=record,
-            conversation=() if isinstance(asked, str) else asked,
-            responder=GivenWords(asked) if isinstance(asked, str) else self._engines.responder,
-            synthesizer=self._engines.synthesizer,
+            asked=self._ask(asked),
+            ask_again=functools.partial(self._ask_again, record),
+            synthesizer=self._voice(),
             reply_exit=reply_exit,
             gate=self.gate,
             next_seq=self.dialogue.next_seq,
@@ -330,3 +372,21 @@ class Assembly:
         child = Child(f"turn-{record.turn}", run=run, restart=Restart.TEMPORARY)
         self._spawn_turn(child)
         return reply_exit
+
+    def _ask(self, asked: list[ChatMessage] | str, *, tools: bool = True) -> Asked:
+        if isinstance(asked, str):
+            return Asked((), GivenWords(asked))
+        offers = self.machines.conducting.offers() if tools else []
+        return Asked(asked, offering(self._engines.responder, offers))
+
+    def _ask_again(self, record: TurnRecord, tools: bool) -> Asked:
+        """What a model is asked that has called tools, once they are done."""
+        note = self.current_language.note(record.language)
+        return self._ask(self.items.request("", note), tools=tools)
+
+    def _voice(self) -> Synthesizer:
+        """The session's, or the one that the conductor has chosen."""
+        voice, synthesizer = self.machines.conducting.voice, self._engines.synthesizer
+        if voice and isinstance(synthesizer, ManyVoices):
+            return synthesizer.with_voice(voice)
+        return synthesizer

@@ -6,6 +6,7 @@
     ├─ asr                permanent
     ├─ vad                permanent
     ├─ receiver           transient, significant: when the peer is gone the session ends
+    ├─ conductor          temporary: an agent's code, where there is an agent
     ├─ drain              temporary: waits for the server's wish to stop
     ├─ warmer             temporary: readies the language model when speech begins
     ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
@@ -37,6 +38,7 @@ from ..conversation.events import (
     Watcher,
 )
 from ..conversation.timings import Timings
+from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines
 from ..engines.llm.interface import Warms
 from ..protocol import close_codes
@@ -89,6 +91,7 @@ class Session:
         opened_ms: int = 0,
         watchers: Sequence[Watcher] = (),
         turnstile: Turnstile | None = None,
+        conductor: Conductor | None = None,
     ) -> None:
         """`companions` are further children with the session's lifetime (a socket's ping).
 
@@ -96,7 +99,7 @@ class Session:
         tell it. Whoever owns the clock on the wall gives it; a replay gives the recorded one.
         `watchers` are told what happens (`parley.conversation.events`). With a `turnstile` it
         does one thing at a time, in an order that can be repeated (see `parley.turnstile`);
-        transport and engines must use it too.
+        transport and engines must use it too. `conductor` is an agent's code, or what replays it.
         """
         self.id = session_id or uuid.uuid4().hex[:12]
         self.dialect = dialect
@@ -111,6 +114,7 @@ class Session:
             session_id=self.id
         )
         self._turnstile = turnstile
+        self._conductor = conductor
         self._opened_s = trio.current_time()
         self._timings = Timings(turnstile.now_s if turnstile else self._opened_s)
         self._drain = trio.Event()
@@ -131,6 +135,7 @@ class Session:
             spawn_turn=self._spawn_turn,
             stop_turn=self._stop_turn,
             observers=self._observers,
+            conductor=conductor,
         )
         self._supervisor = self._tree()
 
@@ -168,6 +173,7 @@ class Session:
                     restart=Restart.TEMPORARY,
                 ),
                 *self._warmer(),
+                *self._conducted(),
                 *self._orderly(),
                 *self._companions,
             ),
@@ -183,6 +189,13 @@ class Session:
             return ()
         run = functools.partial(self._keep_ready, responder)
         return (Child("warmer", run=run, restart=Restart.TEMPORARY),)
+
+    def _conducted(self) -> tuple[Child, ...]:
+        if self._conductor is None:
+            return ()
+        conduct = functools.partial(self.parts.run_conductor, self._conductor)
+        run = functools.partial(run_ranked, Rank.CONDUCTOR, conduct)
+        return (Child("conductor", run=run, restart=Restart.TEMPORARY),)
 
     def _orderly(self) -> tuple[Child, ...]:
         """What a session needs beside the others to do one thing at a time."""

@@ -22,10 +22,11 @@ import trio
 
 from ..actors.gate import ReplyGate
 from ..actors.limits import SPEECH_CAPACITY, TOKENS_CAPACITY
-from ..actors.llm import LLMActor
+from ..actors.llm import Asked, LLMActor
 from ..actors.messages import (
     Aside,
     EndOfReply,
+    EndOfRound,
     SpokenPhrase,
     TextPiece,
     TurnOver,
@@ -37,15 +38,13 @@ from ..actors.reply_exit import ReplyExit
 from ..actors.tts import TTSActor
 from ..config import Answering, Speaking
 from ..conversation.attempts import Attempts
-from ..conversation.failure_sentence import failure_sentence
 from ..conversation.pace import VoicePace
 from ..conversation.record import TurnRecord
+from ..conversation.spoken_sentences import failure_sentence
 from ..conversation.text.phrases import Phrase
 from ..conversation.timings import Timings
 from ..conversation.writing import LLMDeadlines
-from ..engines.llm.interface import Responder
 from ..engines.tts.interface import Synthesizer, spoken_in
-from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Profile
 from ..supervisor import AutoShutdown, Child, Observer, Restart, Supervisor
 from ..telemetry import Telemetry
@@ -63,8 +62,7 @@ class Turn:
     """Everything a reply needs; `run` is the child body."""
 
     record: TurnRecord
-    conversation: Sequence[ChatMessage]
-    responder: Responder
+    asked: Asked
     synthesizer: Synthesizer
     reply_exit: ReplyExit
     gate: ReplyGate
@@ -77,6 +75,8 @@ class Turn:
     pace: VoicePace
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     observers: Sequence[Observer] = ()
+    ask_again: Callable[[bool], Asked] | None = None
+    """What is asked once tools are done; None: the model calls none."""
 
     async def run(self) -> None:
         """Ends with a TurnOver report, unless it is cancelled."""
@@ -96,9 +96,9 @@ class Turn:
         await self.reply_exit.reports.send(TurnOver(turn=self.record.turn, error=error))
 
     def _children(self) -> tuple[Child, ...]:
-        tell_piece, hear_piece = trio.open_memory_channel[TextPiece | Aside | EndOfReply](
-            TOKENS_CAPACITY
-        )
+        tell_piece, hear_piece = trio.open_memory_channel[
+            TextPiece | Aside | EndOfRound | EndOfReply
+        ](TOKENS_CAPACITY)
         tell_phrase, hear_phrase = trio.open_memory_channel[Phrase | EndOfReply](
             self.speaking.max_pending_phrases
         )
@@ -106,8 +106,10 @@ class Turn:
             SPEECH_CAPACITY
         )
         llm = LLMActor(
-            conversation=self.conversation,
-            responder=self.responder,
+            asked=self.asked,
+            ask_again=self.ask_again,
+            returns=self.reply_exit.returns,
+            max_rounds=self.answering.tool_rounds,
             pieces=tell_piece,
             reports=self.reply_exit.reports,
             outbox=self.reply_exit.outbox,

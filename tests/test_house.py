@@ -243,7 +243,10 @@ def test_actors_know_only_the_interfaces_of_engines() -> None:
         found.name for found in all_imports("actors") if found.name.startswith("parley.engines.")
     }
     assert engines <= {
-        *(f"parley.engines.{kind}.interface" for kind in ("asr", "llm", "tts", "turn", "vad")),
+        *(
+            f"parley.engines.{kind}.interface"
+            for kind in ("agent", "asr", "llm", "tts", "turn", "vad")
+        ),
         *("parley.engines.failures", "parley.engines.deadline"),
     }
 

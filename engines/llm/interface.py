@@ -159,8 +159,11 @@ def offering(responder: Responder, tools: Sequence[ToolOffer]) -> Responder:
     return responder
 
 
-def last_of(writing: Writing) -> list[str]:
-    """What waited to the end of a reply. Raises EngineFailure for one without a word."""
+def last_of(writing: Writing, *, silent: bool = False) -> list[str]:
+    """What waited to the end of a reply. Raises EngineFailure for one without a word, unless it may
+    be `silent`."""
+    if silent and not writing.spoke:
+        return []
     try:
         return writing.finish()
     except NoWord as without:

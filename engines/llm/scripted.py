@@ -14,7 +14,7 @@ from math import inf
 import trio
 
 from ...protocol.chat import ChatMessage
-from .interface import Alive, ForgetLater, Remark, ReplyPart, Responder, SayLater
+from .interface import Alive, ForgetLater, Remark, ReplyPart, Responder, SayLater, ToolCall
 
 
 class Mark(Enum):
@@ -34,7 +34,7 @@ Step = ReplyPart | Wait
 """A part of a reply, or a wait for one."""
 
 
-PARTS = (str, SayLater, ForgetLater, Alive, Remark)
+PARTS = (str, SayLater, ForgetLater, Alive, Remark, ToolCall)
 
 
 class ScriptedResponder:

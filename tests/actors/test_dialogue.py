@@ -38,6 +38,7 @@ from parley.actors.messages import (
     WordsHeard,
 )
 from parley.actors.reply_exit import ReplyExit
+from parley.actors.tool_desk import ToolDesk
 from parley.actors.turns import GO_ON, Turns
 from parley.conversation.backchannel_words import ENGLISH
 from parley.conversation.early_reply import EarlyReply
@@ -126,6 +127,15 @@ class Table:
             telemetry=self.telemetry,
             log=structlog.get_logger(),
             tell_watchers=self.watched.append,
+            tools=ToolDesk(
+                session_id="s",
+                conducting=self.machines.conducting,
+                items=self.items,
+                outbox=outbox,
+                telemetry=self.telemetry,
+                log=structlog.get_logger(),
+                tell=self.watched.append,
+            ),
             log_transcripts=log_transcripts,
             log_latency=log_latency,
             completes_on_stop=completes_on_stop,

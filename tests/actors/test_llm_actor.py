@@ -8,8 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from parley.actors.llm import LLMActor
-from parley.actors.messages import Aside, EndOfReply, ReplyWritten, Report, TextPiece
+from parley.actors.llm import Asked, LLMActor
+from parley.actors.messages import Aside, EndOfReply, EndOfRound, ReplyWritten, Report, TextPiece
 from parley.conversation.attempts import Attempts
 from parley.conversation.record import TurnRecord
 from parley.conversation.writing import LLMDeadlines
@@ -28,9 +28,9 @@ DEADLINES = LLMDeadlines(first_token_s=5, gap_s=4, total_s=30, first_word_s=60)
 class Bench:
     def __init__(self, *replies: Sequence[Step], room: int = 1000) -> None:
         self.responder = ScriptedResponder(replies)
-        self.pieces_out, self.pieces = trio.open_memory_channel[TextPiece | Aside | EndOfReply](
-            room
-        )
+        self.pieces_out, self.pieces = trio.open_memory_channel[
+            TextPiece | Aside | EndOfRound | EndOfReply
+        ](room)
         self.reports_out, self.reports = trio.open_memory_channel[Report](100)
         self.outbox, self.out = open_outbox()
         self.attempts: Attempts[TurnRecord] = Attempts()
@@ -42,8 +42,7 @@ class Bench:
 
     def actor(self) -> LLMActor:
         return LLMActor(
-            conversation=[ChatMessage(role="user", text="hi")],
-            responder=self.responder,
+            asked=Asked([ChatMessage(role="user", text="hi")], self.responder),
             pieces=self.pieces_out,
             reports=self.reports_out,
             outbox=self.outbox,

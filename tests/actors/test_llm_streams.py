@@ -10,8 +10,8 @@ import openai.resources.chat  # noqa: F401 (the seconds this may take are not a 
 import pytest
 import trio
 
-from parley.actors.llm import LLMActor
-from parley.actors.messages import Aside, EndOfReply, Report, TextPiece
+from parley.actors.llm import Asked, LLMActor
+from parley.actors.messages import Aside, EndOfReply, EndOfRound, Report, TextPiece
 from parley.conversation.attempts import Attempts
 from parley.conversation.record import TurnRecord
 from parley.conversation.writing import LLMDeadlines
@@ -57,7 +57,9 @@ async def responder(server: LLMServer) -> AsyncIterator[OpenAIResponder]:
 
 
 async def told(responder: OpenAIResponder, deadlines: LLMDeadlines = DEADLINES) -> Told:
-    pieces, _read_pieces = trio.open_memory_channel[TextPiece | Aside | EndOfReply](1000)
+    pieces, _read_pieces = trio.open_memory_channel[TextPiece | Aside | EndOfRound | EndOfReply](
+        1000
+    )
     reports, _read_reports = trio.open_memory_channel[Report](10)
     outbox, out = open_outbox()
     record = TurnRecord(
@@ -65,8 +67,7 @@ async def told(responder: OpenAIResponder, deadlines: LLMDeadlines = DEADLINES) 
     )
     attempts: Attempts[TurnRecord] = Attempts(max_attempts=1)
     await LLMActor(
-        conversation=[ChatMessage(role="user", text="hi")],
-        responder=responder,
+        asked=Asked([ChatMessage(role="user", text="hi")], responder),
         pieces=pieces,
         reports=reports,
         outbox=outbox,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.conversation.chat_request import SPOKE_FIRST
 from parley.conversation.items import AssistantMessage, Items, Note, Status, UserMessage
 
 
@@ -48,10 +49,15 @@ def test_replies_with_nothing_said_between_are_one_message() -> None:
     ]
 
 
-def test_a_reply_before_anything_that_was_said_is_left_out() -> None:
+def test_who_speaks_first_is_remembered_behind_words_of_the_person_as_templates_want_it() -> None:
     items = Items("be brief", 5)
     items.commit(1, "", "welcome")
-    assert texts(items, "hello") == [("system", "be brief"), ("user", "hello")]
+    assert texts(items, "hello") == [
+        ("system", "be brief"),
+        ("user", SPOKE_FIRST),
+        ("assistant", "welcome"),
+        ("user", "hello"),
+    ]
 
 
 def test_a_model_is_shown_what_was_heard_and_not_what_was_said() -> None:

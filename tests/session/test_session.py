@@ -18,7 +18,7 @@ import trio.testing
 
 from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
-from parley.conversation.failure_sentence import SENTENCES
+from parley.conversation.spoken_sentences import failure_sentence
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
@@ -901,7 +901,7 @@ async def test_a_language_model_that_crashes_in_the_middle_of_a_reply_does_not_b
         await client.wait_for("tts_complete")
     assert texts(client, "llm_token") == ["One."]
     assert codes(client) == ["LLM_FAIL"]
-    assert cast.synthesizer.texts == ["One.", SENTENCES["en"]]
+    assert cast.synthesizer.texts == ["One.", failure_sentence("auto", "en")]
 
 
 async def test_the_sentence_that_is_said_when_a_model_fails_is_not_remembered(
@@ -915,7 +915,7 @@ async def test_the_sentence_that_is_said_when_a_model_fails_is_not_remembered(
         await trio.sleep(5)  # until it was heard
         await say(client)
         await client.wait_for("tts_complete", count=2)
-    assert cast.synthesizer.texts == ["One.", SENTENCES["en"], "Two."]
+    assert cast.synthesizer.texts == ["One.", failure_sentence("auto", "en"), "Two."]
     told = [message.text for message in cast.responder.conversations[-1]]
     assert any("One." in text for text in told)
     assert not any("Sorry" in text for text in told)

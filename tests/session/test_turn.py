@@ -11,12 +11,13 @@ import trio
 import trio.testing
 
 from parley.actors.gate import ReplyGate
+from parley.actors.llm import Asked
 from parley.actors.messages import ReplyAudible, ReplyWritten, TurnOver
 from parley.actors.reply_exit import HeldEvent
 from parley.config import Settings
-from parley.conversation.failure_sentence import SENTENCES
 from parley.conversation.pace import VoicePace
 from parley.conversation.record import TurnRecord
+from parley.conversation.spoken_sentences import failure_sentence
 from parley.conversation.timings import Timings
 from parley.engines.failures import EngineFailure, LaneLost
 from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
@@ -65,8 +66,7 @@ class Scene:
         chosen = Settings.defaults(**settings)
         self.turn = Turn(
             record=self.record,
-            conversation=[ChatMessage(role="user", text="hi")],
-            responder=self.responder,
+            asked=Asked([ChatMessage(role="user", text="hi")], self.responder),
             synthesizer=self.synthesizer,
             reply_exit=self.exit,
             gate=self.gate,
@@ -250,7 +250,7 @@ async def test_what_a_model_said_before_it_failed_is_spoken(autojump_clock: Cloc
     scene = Scene(["Well, I", EngineFailure("cut")])
     await scene.run()
     events = drain(scene.out)
-    assert scene.spoken(events) == "Well, I" + SENTENCES["en"]
+    assert scene.spoken(events) == "Well, I" + failure_sentence("auto", "en")
     assert failures(events) == [Code.LLM_FAIL]
     assert scene.record.failed
     assert (scene.record.text, scene.record.ledger.said()) == ("Well, I", "Well, I")

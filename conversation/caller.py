@@ -1,0 +1,37 @@
+"""Who calls, as far as a server knows it when a session begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """`query` are the parameters of the address, `headers` those of the request by their names in
+    lower case, `parameters` what a telephone service tells of its call, `claims` what the caller's
+    token says. All but `dialect` may be empty. What a caller tells of itself proves nothing."""
+
+    session_id: str = ""
+    dialect: str = ""
+    path: str = ""
+    peer: str = ""
+    query: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = NOTHING
+    parameters: Mapping[str, str] = NOTHING
+    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a prompt may name: the query, and over it the carrier's parameters and the claims
+        that are words or numbers."""
+        claims = {
+            name: str(value)
+            for name, value in self.claims.items()
+            if isinstance(value, str | int | float) and not isinstance(value, bool)
+        }
+        return {**self.query, **self.parameters, **claims}

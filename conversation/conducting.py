@@ -1,0 +1,93 @@
+"""What the conductor of a conversation wants that is not done yet: sentences that wait for their
+moment, the question that is open, the tools that are offered.
+
+The conductor is an agent's code, a recording of one, or a client that conducts its conversation
+itself. Plain: no task, no clock. Where nobody conducts, nothing here ever changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..protocol.chat import ToolOffer
+from .effects import OfferedTool, Respond, Say
+
+MAX_WAITING = 100
+"""Sentences that may wait to be said. Code that says more at once has a mistake; what comes beyond
+that is not said, and the log says so."""
+
+Speech = Say | Respond
+
+
+@dataclass(slots=True)
+class Conducting:
+    """Of one session."""
+
+    name: str = ""
+    """Who answers."""
+    voice: str = ""
+    """In which voice; empty: the session's."""
+    model: bool = True
+    """Whether the language model answers what the conductor did not ask for."""
+    muted: bool = False
+    """Whether nobody is heard."""
+    asking: int = 0
+    """The number of the question that is open: the next words are its answer. 0: none is."""
+    tools: dict[str, OfferedTool] = field(default_factory=dict)
+    _waiting: deque[Speech] = field(default_factory=deque)
+
+    # Sentences
+
+    def wants(self, speech: Speech) -> bool:
+        """Have something said at the next moment at which nobody would be talked over. False where
+        too much waits."""
+        if len(self._waiting) >= MAX_WAITING:
+            return False
+        if isinstance(speech, Say) and speech.urgent:
+            self._waiting.appendleft(speech)
+        else:
+            self._waiting.append(speech)
+        return True
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def next(self) -> Speech | None:
+        """What is to be said now, and no longer kept."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def forget(self, number: int) -> bool:
+        """Whether something waited under this number; it does no more."""
+        before = len(self._waiting)
+        self._waiting = deque(speech for speech in self._waiting if speech.id != number)
+        return len(self._waiting) < before
+
+    def forget_all(self) -> list[int]:
+        """Nothing of what waited is said. Gives the numbers of it."""
+        numbers = [speech.id for speech in self._waiting]
+        self._waiting.clear()
+        return numbers
+
+    # Questions
+
+    def ask(self, number: int) -> int:
+        """The next words are this question's. Gives the number of the one before that nobody has
+        answered; 0: there was none."""
+        before, self.asking = self.asking, number
+        return before
+
+    def answered(self) -> int:
+        """The question that was open, which no longer is."""
+        return self.ask(0)
+
+    # Tools
+
+    def offer(self, tools: Sequence[OfferedTool]) -> None:
+        self.tools = {tool.name: tool for tool in tools}
+
+    def offers(self) -> list[ToolOffer]:
+        """As a model is told of them."""
+        return [tool.offer for tool in self.tools.values()]
