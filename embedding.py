@@ -11,15 +11,20 @@ Everything that an embedder imports is here; `parley.testing` has what tests wan
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 import trio
 
+from .agents.agent import Agent
+from .agents.problems import BadAgent
+from .agents.registry import Agents, UnknownAgent
 from .client.in_memory import InMemoryClient
 from .config import Settings, load_settings
+from .conversation.caller import Caller
 from .conversation.events import (
     AudioHeard,
     BargedIn,
@@ -75,9 +80,12 @@ from .transport import PeerGone
 
 __all__ = [
     "DIALECTS",
+    "Agent",
     "Alive",
     "AudioHeard",
+    "BadAgent",
     "BargedIn",
+    "Caller",
     "ChatMessage",
     "Code",
     "Connected",
@@ -122,6 +130,7 @@ __all__ = [
     "Transcriber",
     "Transcript",
     "TurnEndEngine",
+    "UnknownAgent",
     "Warms",
     "Watcher",
     "Wish",
@@ -185,21 +194,40 @@ class RunningServer:
 
     @asynccontextmanager
     async def connect(
-        self, path: str = "/ws", *, settings: Settings | None = None
+        self,
+        path: str = "/ws",
+        *,
+        settings: Settings | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[InMemoryClient]:
         """A client in memory, in the dialect of `path`, which may have a query with the dialect's
-        options (`/stream?events=document`); `settings` for this session alone (those that a
-        session reads, and the voice). Leaving the block hangs up.
+        options (`/stream?events=document`) and the call's parameters; `settings` for this session
+        alone (those that a session reads, and the voice). With agents, `/ws/shop` or
+        `/ws?agent=shop` says who answers. An agent's code sees path, query and `headers`. Leaving
+        the block hangs up.
 
         Its session is supervised like one from a socket: it counts against the limit of
         connections, and what goes wrong in it is seen by its client alone, as a close with 1011.
         Raises ValueError for a path that nothing is served at, or an option's value that does
-        not exist; SessionRefused where every place is
-        taken or the server is stopping.
+        not exist; UnknownAgent; SessionRefused where every place is taken or the server is
+        stopping.
         """
         dialect = _dialect_at(path)
         _check_settings(settings)
-        transport, over = await self._server.connect(dialect, settings=settings)
+        bare, _, query = path.partition("?")
+        named = dict(parse_qsl(query))
+        caller = Caller(
+            path=bare,
+            peer="memory",
+            query=named,
+            headers={name.lower(): value for name, value in (headers or {}).items()},
+        )
+        transport, over = await self._server.connect(
+            dialect,
+            settings=settings,
+            caller=caller,
+            agent=_agent_at(bare) or named.get("agent", "").strip(),
+        )
         client = InMemoryClient(transport, dialect)
         try:
             async with plain_nursery() as nursery:
@@ -220,16 +248,18 @@ async def open_server(
     port: int | None = None,
     own: OwnEngines = NO_OWN_ENGINES,
     watchers: Sequence[Watcher] = (),
+    agents: Sequence[Agent[Any]] = (),
 ) -> AsyncIterator[RunningServer]:
     """A running server.
 
     `port` None: no socket, clients `connect` in memory; 0: a free one. `own` are your engines in
-    the place of the configured ones; `watchers` are told what happens.
+    the place of the configured ones; `watchers` are told what happens; `agents` answer, the first
+    where a client names none.
     Leaving the block stops it gracefully: replies finish within STREAM_DRAIN_S. Where the block
     raises, everything ends at once, and what it raised comes out as it is.
 
-    Raises ValueError for arguments that cannot be meant, PortInUse, EngineUnavailable for engines
-    that cannot work, and RuntimeError where a script forgot its `if __name__ == "__main__":`.
+    Raises ValueError for arguments that cannot be meant (BadAgent is one), PortInUse,
+    EngineUnavailable for engines that cannot work, and RuntimeError where a script forgot its `if __name__ == "__main__":`.
     """
     _check_main_guard()
     _check_settings(settings)
@@ -240,7 +270,8 @@ async def open_server(
         for listener in listeners:
             opened.push_async_callback(listener.aclose)
         room = await opened.enter_async_context(open_engine_room(settings, own))
-        server = Server(settings, room, watchers=watchers)
+        answering = Agents(agents, settings)
+        server = Server(settings, room, watchers=watchers, agents=answering)
         bound = listeners[0].socket.getsockname()[1] if listeners else 0
         nursery = await opened.enter_async_context(plain_nursery())
         await nursery.start(server.run, listeners)
@@ -251,10 +282,16 @@ async def open_server(
 def _dialect_at(path: object) -> Dialect:
     bare, _, query = path.partition("?") if isinstance(path, str) else (path, "", "")
     for dialect in DIALECTS:
-        if bare in dialect.paths:
+        if bare in dialect.paths or str(bare).rpartition("/")[0] in dialect.paths:
             return dialect.with_choices(dict(parse_qsl(query)))
     known = ", ".join(path for dialect in DIALECTS for path in dialect.paths)
     raise ValueError(f"nothing is served at {path!r}; known: {known}")
+
+
+def _agent_at(path: str) -> str:
+    """The agent that a path names: the last part of `/ws/shop`."""
+    place, _, name = path.rpartition("/")
+    return name if place else ""
 
 
 def _check_settings(settings: object) -> None:

@@ -261,6 +261,17 @@ def ranked(rank: int) -> Iterator[None]:
         _rank.reset(token)
 
 
+@contextmanager
+def outside() -> Iterator[None]:
+    """Around the start of a task that is none of the session's: what it does enters the session
+    through a seam, like a peer's frames. No step of the current task may end inside."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 async def admit(source: str) -> None:
     """Let in what came from outside, in a session that has an order."""
     turnstile = _current.get()

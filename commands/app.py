@@ -77,14 +77,27 @@ def serve(
         str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--agent",
+            help="Who answers: module:agent or file.py:agent; may be given several times.",
+            metavar="MODULE:AGENT",
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Start the server. Ctrl-C lets replies finish; a second Ctrl-C stops at once."""
     settings = _settings({"parley_host": host, "parley_port": port}, config)
+    from ..agents.loading import load_agents
+    from ..agents.problems import BadAgent
     from ..server.process import CannotListen, serve_until_signalled
 
     try:
-        code = serve_until_signalled(settings)
+        agents = [found for where in agent or () for found in load_agents(where)]
+        code = serve_until_signalled(settings, agents=agents)
+    except BadAgent as problem:
+        fail(str(problem), USAGE)
     except CannotListen as error:
         fail(str(error))
     raise typer.Exit(code)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +22,10 @@ class Caller:
     dialect: str = ""
     path: str = ""
     peer: str = ""
-    query: Mapping[str, str] = NOTHING
-    headers: Mapping[str, str] = NOTHING
-    parameters: Mapping[str, str] = NOTHING
-    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    query: Mapping[str, str] = field(default_factory=_nothing)
+    headers: Mapping[str, str] = field(default_factory=_nothing)
+    parameters: Mapping[str, str] = field(default_factory=_nothing)
+    claims: Mapping[str, Any] = field(default_factory=_nothing)
 
     @property
     def variables(self) -> Mapping[str, str]:

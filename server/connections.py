@@ -11,14 +11,16 @@ that session: its client sees a close with 1011.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
 import structlog
 import trio
 
+from ..agents.registry import Agents, UnknownAgent
 from ..audio.pcm import check_pcm16
 from ..childspec import Observer
 from ..config import BadWish, Settings, wished
+from ..conversation.caller import Caller
 from ..engines.room import EngineRoom
 from ..protocol import close_codes
 from ..protocol.dialect import BadChoice, Dialect
@@ -27,7 +29,7 @@ from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, Transport, memory_pair
 from .connection import Connection, current_connection
-from .http.front import Front, HttpHandler, WebSocketRoute
+from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
@@ -56,8 +58,10 @@ class Connections:
         telemetry: Telemetry,
         *,
         observers: Sequence[Observer] = (),
+        agents: Agents | None = None,
     ) -> None:
         self.stopping = False
+        self._agents = agents
         self.sessions: dict[str, Session] = {}
         self._settings = settings
         self._room = room
@@ -89,7 +93,11 @@ class Connections:
         """A door for sockets: HTTP by `routes`, and WebSockets by their paths' dialects."""
         front = Front(
             routes=routes,
-            websocket_routes={path: self._route(dialect) for path, dialect in dialects.items()},
+            websocket_routes={
+                path: self._route(dialect, agent)
+                for place, dialect in dialects.items()
+                for path, agent in self._paths(place)
+            },
             admit=self._refusal,
             log=self._log,
         )
@@ -100,15 +108,23 @@ class Connections:
         """What `trio.serve_listeners` needs of a nursery: a connection that was accepted."""
         self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])
 
-    def _route(self, dialect: Dialect) -> WebSocketRoute:
+    def _paths(self, place: str) -> Iterator[tuple[str, str]]:
+        """Where a dialect is served, and who answers there: `/ws` the first agent, or the one that
+        the query names, `/ws/<name>` the one of that name."""
+        yield place, ""
+        for name in self._agents.names if self._agents is not None else ():
+            if place != ANY_PATH:
+                yield f"{place}/{name}", name
+
+    def _route(self, dialect: Dialect, agent: str) -> WebSocketRoute:
         return WebSocketRoute(
-            on_websocket=functools.partial(self._on_websocket, dialect),
+            on_websocket=functools.partial(self._on_websocket, dialect, agent),
             max_message_bytes=dialect.profile.max_message_bytes,
             check=functools.partial(self._check, dialect),
         )
 
     async def _on_websocket(
-        self, dialect: Dialect, transport: WebSocketTransport, head: Head
+        self, dialect: Dialect, agent: str, transport: WebSocketTransport, head: Head
     ) -> None:
         serving = self._settings.serving
         pings = functools.partial(
@@ -121,12 +137,23 @@ class Connections:
             (keepalive,),
             record=head.query.get("record"),
             settings=self._wished(head),
+            caller=_caller(head, transport.peer),
+            agent=agent or head.query.get("agent", "").strip(),
         )
 
     def _check(self, dialect: Dialect, head: Head) -> None:
         """Raises BadUpgrade for an address that asks for what cannot be."""
         self._wished(head)
         _as_chosen(dialect, head)
+        self._known_agent(head.query.get("agent", ""))
+
+    def _known_agent(self, name: str) -> None:
+        """Raises BadUpgrade for an agent that there is not."""
+        try:
+            if self._agents is not None:
+                self._agents.choose(name.strip())
+        except UnknownAgent as problem:
+            raise BadUpgrade(404, str(problem)) from None
 
     def _wished(self, head: Head) -> Settings:
         """The settings of the session that this upgrade asks for. Raises BadUpgrade."""
@@ -138,18 +165,28 @@ class Connections:
     # Memory
 
     async def connect(
-        self, dialect: Dialect, *, settings: Settings | None = None
+        self,
+        dialect: Dialect,
+        *,
+        settings: Settings | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
     ) -> tuple[MemoryTransport, trio.Event]:
         """A session in memory: its client's end, and what is set when it is over.
 
+        `caller` and `agent`: who calls, and by name who answers; raises UnknownAgent.
         `settings` are the session's own; of them count those that a session reads, and the voice.
         Raises SessionRefused.
         """
         refusal = self._refusal()
         if refusal is not None:
             raise SessionRefused(refusal)
+        if self._agents is not None:
+            self._agents.choose(agent)
         server_end, client_end = memory_pair(MEMORY_FRAMES)
-        serve = functools.partial(self._in_memory_session, server_end, dialect, settings)
+        serve = functools.partial(
+            self._in_memory_session, server_end, dialect, settings, caller, agent
+        )
         child, connection = self._child(serve)
         self._in_memory.add(connection.name)
         try:
@@ -162,10 +199,15 @@ class Connections:
         return client_end, connection.over
 
     async def _in_memory_session(
-        self, transport: MemoryTransport, dialect: Dialect, settings: Settings | None
+        self,
+        transport: MemoryTransport,
+        dialect: Dialect,
+        settings: Settings | None,
+        caller: Caller | None,
+        agent: str,
     ) -> None:
         try:
-            await self._converse(transport, dialect, settings=settings)
+            await self._converse(transport, dialect, settings=settings, caller=caller, agent=agent)
         except Exception as error:  # like a socket's: it costs its own connection
             self._log.error("connection_failed", peer=transport.peer, exc_info=error)
             await transport.close(close_codes.INTERNAL_ERROR, "internal error")
@@ -207,6 +249,8 @@ class Connections:
         *,
         record: str | None = None,
         settings: Settings | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
     ) -> None:
         """Hold one conversation over `transport`. Returns when it is over.
 
@@ -218,6 +262,8 @@ class Connections:
             companions=companions,
             record=record,
             settings=settings or self._settings,
+            caller=caller,
+            agent=agent,
         ) as session:
             connection = current_connection()
             connection.session = session
@@ -266,3 +312,14 @@ def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
         return dialect.with_choices(head.query)
     except BadChoice as problem:
         raise BadUpgrade(400, str(problem)) from None
+
+
+def _caller(head: Head, peer: str) -> Caller:
+    """Who calls over a socket, as far as the request says."""
+    names = {name.decode("latin-1") for name, _ in head.headers}
+    return Caller(
+        path=head.path,
+        peer=peer,
+        query=head.query,
+        headers={name: head.header(name) or "" for name in names},
+    )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 import trio
 
+from ..agents.agent import Agent
+from ..agents.registry import Agents
 from ..config import Settings
 from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
@@ -27,13 +31,19 @@ class CannotListen(Exception):
     """The address cannot be bound; the message says which and why, in one line."""
 
 
-def serve_until_signalled(settings: Settings, own: OwnEngines = NO_OWN_ENGINES) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen."""
+def serve_until_signalled(
+    settings: Settings,
+    own: OwnEngines = NO_OWN_ENGINES,
+    *,
+    agents: Sequence[Agent[Any]] = (),
+) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
+    agents that cannot be served together."""
     configure_logging(settings.observing)
-    return trio.run(_serve, settings, own)
+    return trio.run(_serve, settings, own, Agents(agents, settings))
 
 
-async def _serve(settings: Settings, own: OwnEngines) -> int:
+async def _serve(settings: Settings, own: OwnEngines, agents: Agents) -> int:
     serving = settings.serving
     listeners = await _bind(serving.host, serving.port, "--port")
     engine_listeners = (
@@ -44,7 +54,7 @@ async def _serve(settings: Settings, own: OwnEngines) -> int:
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
-        server = Server(settings, room)
+        server = Server(settings, room, agents=agents)
         log = structlog.get_logger()
         stopped = False
         async with trio.open_nursery() as nursery:
@@ -55,6 +65,7 @@ async def _serve(settings: Settings, own: OwnEngines) -> int:
                 url=f"ws://{serving.host}:{port}/ws",
                 engine_port=serving.engine_port or None,
                 engines=room.chosen,
+                agents=agents.names or None,
             )
             if settings.observing.log_format == "auto":
                 nursery.start_soon(_tell_people, settings, room, port)

@@ -1,4 +1,4 @@
-"""What a session is opened with: its id, its voice, and its recording where it has one.
+"""What a session is opened with: its id, its voice, its agent, and its recording where it has one.
 
 Whoever opens a session runs it inside the block. At the end of the block, and where the session
 could not be built, what was opened for it is closed.
@@ -11,15 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from ..agents.registry import Agents
 from ..config import Settings
+from ..conversation.caller import Caller
 from ..conversation.events import Watcher
+from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, SessionInfo
 from ..engines.room import EngineRoom
 from ..engines.tts.interface import ManyVoices
 from ..engines.turn.interface import TurnEndEngine
 from ..protocol.dialect import Dialect
 from ..recording.recordings import Recordings
-from ..recording.tap import Tap, TappedTransport, tapped
+from ..recording.tap import Tap, TappedConductor, TappedTransport, tapped
 from ..session.life import Session
 from ..supervisor import Child
 from ..telemetry import Telemetry
@@ -38,8 +41,10 @@ class SessionOpener:
         recordings: Recordings,
         telemetry: Telemetry,
         watchers: Sequence[Watcher] = (),
+        agents: Agents | None = None,
     ) -> None:
         self._settings = settings
+        self._agents = agents
         self._room = room
         self._recordings = recordings
         self._telemetry = telemetry
@@ -55,16 +60,22 @@ class SessionOpener:
         settings: Settings,
         companions: Sequence[Child] = (),
         record: str | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
     ) -> Iterator[Session]:
         """A session that was not run yet.
 
+        `caller` says who calls, and `agent` by name who answers: the server's first, where it is
+        empty. Raises UnknownAgent.
         `record` is the token by which the client wants to fetch the session's recording.
         `settings` are the session's own: of them count those that a session reads, and the voice;
         engines were chosen, and lanes began, with the server's. Raises what a factory of own
         engines raises.
         """
-        engines = self._voiced(settings)
         session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
+        caller = replace(caller or Caller(), session_id=session_id, dialect=dialect.profile.name)
+        settings, conductor = self._conducted(settings, caller, agent)
+        engines = self._voiced(settings)
         turnstile = None
         token = record if self._recordings.grants(record) else None
         with ExitStack() as opened:
@@ -83,6 +94,7 @@ class SessionOpener:
                     turnstile = Turnstile()
                     tap = Tap(turnstile, recorder)
                     transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
+                    conductor = TappedConductor(conductor, tap) if conductor else None
             yield Session(
                 transport=transport,
                 dialect=dialect,
@@ -94,7 +106,21 @@ class SessionOpener:
                 watchers=self._watchers,
                 companions=companions,
                 turnstile=turnstile,
+                conductor=conductor,
             )
+
+    def _conducted(
+        self, settings: Settings, caller: Caller, name: str
+    ) -> tuple[Settings, Conductor | None]:
+        """The settings with what the agent has of its own, and the agent at work, if any is."""
+        agents = self._agents
+        agent = agents.choose(name) if agents is not None else None
+        if agents is None or agent is None:
+            return settings, None
+        settings = agents.settings_for(agent, settings)
+        if agent.voice and (voice := self._room.voice_setting):
+            settings = settings.model_copy(update={voice: agent.voice})
+        return settings, agents.running(agent, caller, self._room.engines.responder)
 
     def _voiced(self, settings: Settings) -> Engines:
         """The engines, with the voice that these settings name where it is not the server's."""

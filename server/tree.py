@@ -22,7 +22,9 @@ from typing import cast
 import structlog
 import trio
 
+from ..agents.registry import Agents
 from ..config import Settings
+from ..conversation.caller import Caller
 from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
 from ..protocol import newspeech
@@ -76,15 +78,22 @@ class Server:
         telemetry: Telemetry | None = None,
         dialects: Sequence[Dialect] = DIALECTS,
         watchers: Sequence[Watcher] = (),
+        agents: Agents | None = None,
     ) -> None:
+        """`agents` None: those that the settings make, if any."""
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._room = room
         self._log = structlog.get_logger()
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
-        opener = SessionOpener(settings, room, self._recordings, self.telemetry, watchers)
-        self._connections = Connections(settings, room, opener, self.telemetry, observers=observers)
+        self._agents = agents or Agents((), settings)
+        opener = SessionOpener(
+            settings, room, self._recordings, self.telemetry, watchers, self._agents
+        )
+        self._connections = Connections(
+            settings, room, opener, self.telemetry, observers=observers, agents=self._agents
+        )
         self._status = Status(settings, room, self._connections, self._recordings, self.telemetry)
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry)
         routes = {**site(WEB), **self._status.routes, **speech.routes}
@@ -145,10 +154,17 @@ class Server:
     # For embedders
 
     async def connect(
-        self, dialect: Dialect, *, settings: Settings | None = None
+        self,
+        dialect: Dialect,
+        *,
+        settings: Settings | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
     ) -> tuple[MemoryTransport, trio.Event]:
         """A session in memory; see Connections."""
-        return await self._connections.connect(dialect, settings=settings)
+        return await self._connections.connect(
+            dialect, settings=settings, caller=caller, agent=agent
+        )
 
     async def close_session(self, session_id: str) -> None:
         """End one session in peace; see Connections."""

@@ -152,6 +152,21 @@ def second_of(responder: Responder) -> Responder | None:
     return responder.second if isinstance(responder, HasSecond) else None
 
 
+@runtime_checkable
+class AnswersByRules(Protocol):
+    """A responder that may have no language model."""
+
+    @property
+    def by_rules(self) -> bool:
+        """Whether rules would answer now."""
+        ...
+
+
+def answers_by_rules(responder: Responder) -> bool:
+    """Whether no language model would answer now."""
+    return isinstance(responder, AnswersByRules) and responder.by_rules
+
+
 def offering(responder: Responder, tools: Sequence[ToolOffer]) -> Responder:
     """The responder with these tools, where it can offer any; else as it is."""
     if tools and isinstance(responder, CallsTools):
