@@ -259,7 +259,8 @@ async def open_server(
     raises, everything ends at once, and what it raised comes out as it is.
 
     Raises ValueError for arguments that cannot be meant (BadAgent is one), PortInUse,
-    EngineUnavailable for engines that cannot work, and RuntimeError where a script forgot its `if __name__ == "__main__":`.
+    EngineUnavailable for engines that cannot work, and RuntimeError where a script forgot its
+    `if __name__ == "__main__":`.
     """
     _check_main_guard()
     _check_settings(settings)
