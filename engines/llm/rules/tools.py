@@ -32,9 +32,10 @@ NO_RESULT = "It is done."
 
 def called(asked: Asked, tools: Sequence[ToolOffer]) -> ToolCall | None:
     """The call of the first tool whose name was said and whose arguments can be filled in."""
+    said = set(re.findall(r"[^\W_]+", asked.words))
     for tool in tools:
         words = _words_of(tool.name)
-        if words and set(words) <= set(asked.words.split()):
+        if words and said.issuperset(words):
             arguments = _arguments(asked, tool.parameters, words)
             if arguments is not None:
                 told = msgspec.json.encode(arguments).decode()
