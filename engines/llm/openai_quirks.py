@@ -129,7 +129,9 @@ class Quirks:
             return replace(self, result_name=False)
         if self.null_content and has_null(conversation) and _NO_NULL.search(told):
             return replace(self, null_content=False)
-        return replace(self, calls=False) if _NO_CALLS.search(told) else None
+        if _NO_CALLS.search(told) or _refuses_tools(status, told, refused):
+            return replace(self, calls=False)
+        return None
 
     @property
     def _tells_calls(self) -> bool:

@@ -279,6 +279,14 @@ async def test_messages_that_a_template_cannot_take_are_told_in_words_and_tools_
     assert "tools" in server.requests[-1].body
 
 
+async def test_earlier_calls_are_told_in_words_where_a_server_without_tools_is_offered_none(
+    server: LLMServer, bare: OpenAIResponder
+) -> None:
+    server.script(wire.refuse(400, REFUSALS["Ollama"][1]))
+    assert await hear(bare) == "Hello there."
+    assert messages(server) == IN_WORDS
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [
