@@ -8,7 +8,7 @@ looked for again and again: starting Ollama is enough.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,12 @@ import structlog
 import trio
 
 from ...config import Answering
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolOffer
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable
 from . import servers
-from .interface import Described, ReplyPart, Responder
+from .interface import Described, ReplyPart, Responder, offering
 from .local import LocalResponder
+from .offered import WithTools
 from .openai import OpenAIResponder, open_openai
 from .servers import ModelServer, Seen, look_at, look_at_all
 
@@ -57,7 +58,7 @@ class _InUse:
 
 @dataclass(slots=True, kw_only=True)
 class FoundResponder:
-    """Satisfies Responder, Warms, Runs and Described. One per server."""
+    """Satisfies Responder, CallsTools, Warms, Runs and Described. One per server."""
 
     wanted: str | None
     """The model that the settings name; None: any that talks."""
@@ -76,24 +77,38 @@ class FoundResponder:
     _failed_s: dict[int, float] = field(default_factory=dict, init=False)
     """When a server could not answer, by port."""
 
-    @asynccontextmanager
-    async def reply(
+    def reply(
         self, conversation: Sequence[ChatMessage]
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
+        return self.reply_with(conversation, ())
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> WithTools:
+        """Whoever answers then offers them, if it can."""
+        return WithTools(self, tuple(tools))
+
+    @asynccontextmanager
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         async with AsyncExitStack() as stack:
-            yield await self._tokens(stack, conversation)
+            yield await self._parts(stack, conversation, tools)
 
-    async def _tokens(
-        self, stack: AsyncExitStack, conversation: Sequence[ChatMessage]
+    async def _parts(
+        self,
+        stack: AsyncExitStack,
+        conversation: Sequence[ChatMessage],
+        tools: Sequence[ToolOffer],
     ) -> AsyncIterator[ReplyPart]:
         in_use = self._in_use
         if in_use is not None:
             in_use.used_s = trio.current_time()
             try:
-                return await stack.enter_async_context(in_use.responder.reply(conversation))
+                found = offering(in_use.responder, tools)
+                return await stack.enter_async_context(found.reply(conversation))
             except EngineUnreachable:
                 in_use.doubted.set()
-        return await stack.enter_async_context(self.meanwhile.reply(conversation))
+        meanwhile = offering(self.meanwhile, tools)
+        return await stack.enter_async_context(meanwhile.reply(conversation))
 
     async def warm(self) -> None:
         in_use = self._in_use

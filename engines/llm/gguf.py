@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ import structlog
 import trio
 
 from ...config import Answering
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolOffer
 from ..failures import EngineFailure, EngineUnavailable
 from ..services.json_answer import parse_json
-from .interface import ReplyPart
+from .interface import ReplyPart, offering
+from .offered import WithTools
 from .openai import OpenAIResponder, open_openai
 
 LOAD_S = 180.0
@@ -49,7 +50,7 @@ class _Told(msgspec.Struct):
 
 @dataclass(slots=True, kw_only=True)
 class GgufResponder:
-    """Satisfies Responder, Warms, Runs, Described and Loads. One per server."""
+    """Satisfies Responder, CallsTools, Warms, Runs, Described and Loads. One per server."""
 
     path: Path
     max_tokens: int
@@ -62,14 +63,23 @@ class GgufResponder:
     def ready(self) -> bool:
         return self._current is not None
 
-    @asynccontextmanager
-    async def reply(
+    def reply(
         self, conversation: Sequence[ChatMessage]
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
+        return self.reply_with(conversation, ())
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> WithTools:
+        return WithTools(self, tuple(tools))
+
+    @asynccontextmanager
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         if self._current is None:
             raise EngineFailure(self.load_error or f"the model {self.path.name} is still loading")
         async with AsyncExitStack() as stack:
-            yield await stack.enter_async_context(self._current.reply(conversation))
+            current = offering(self._current, tools)
+            yield await stack.enter_async_context(current.reply(conversation))
 
     async def warm(self) -> None:
         if self._current is not None:

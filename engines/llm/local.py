@@ -1,7 +1,8 @@
 """The responder that needs no key, no model and no network: a few rules (rules/) that say so.
 
 It streams word by word like a real one, so everything behind it is exercised. What it says depends
-on the conversation, the clock and, of jokes and coins, on chance. Never fails.
+on the conversation, the clock and, of jokes and coins, on chance. It calls a tool whose name was
+said, and reads its result aloud (rules/tools.py). Never fails.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import trio
 
-from ...conversation.later import Wish
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolCall, ToolOffer
+from .interface import ReplyPart
+from .offered import WithTools
 from .rules.rule import Answer, asked_of
 from .rules.table import answer
+from .rules.tools import called, result_of
 
 NO_MODEL = "no language model is connected"
 
@@ -33,7 +36,7 @@ def here_and_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class LocalResponder:
-    """Satisfies Responder; shared by all sessions, for it keeps nothing."""
+    """Satisfies Responder and CallsTools; shared by all sessions, for it keeps nothing."""
 
     word_interval_s: float = WORD_INTERVAL_S
     clock: Callable[[], datetime] = here_and_now
@@ -45,16 +48,34 @@ class LocalResponder:
     def advice(self) -> str | None:
         return None  # whoever is asked for by name is wanted
 
-    @asynccontextmanager
-    async def reply(
+    def reply(
         self, conversation: Sequence[ChatMessage]
-    ) -> AsyncIterator[AsyncIterator[str | Wish]]:
-        answered = answer(asked_of(conversation, self.clock(), self.chance))
-        async with aclosing(self._tokens(answered)) as tokens:
-            yield tokens
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
+        return self.reply_with(conversation, ())
 
-    async def _tokens(self, answered: Answer) -> AsyncGenerator[str | Wish, None]:
+    def with_tools(self, tools: Sequence[ToolOffer]) -> WithTools:
+        return WithTools(self, tuple(tools))
+
+    @asynccontextmanager
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
+    ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
+        async with aclosing(self._parts(self._answer(conversation, tools))) as parts:
+            yield parts
+
+    def _answer(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
+    ) -> Answer | ToolCall:
+        if (result := result_of(conversation)) is not None:
+            return Answer(result)
+        asked = asked_of(conversation, self.clock(), self.chance)
+        return called(asked, tools) or answer(asked)
+
+    async def _parts(self, answered: Answer | ToolCall) -> AsyncGenerator[ReplyPart, None]:
         await trio.lowlevel.checkpoint()
+        if isinstance(answered, ToolCall):
+            yield answered
+            return
         for wish in answered.wishes:
             yield wish
         for number, word in enumerate(re.findall(r"\s*\S+", answered.text)):

@@ -2,8 +2,8 @@
 
 One client for the whole server, opened by `open_openai` and closed with it (openai_client.py, which
 says how it fails); one HTTP stream per reply, closed with that reply's context. How the server
-wants to be asked is in openai_quirks.py, what it answers in openai_events.py, openai_shapes.py and
-openai_tokens.py.
+wants to be asked is in openai_quirks.py and openai_messages.py, what it answers in
+openai_events.py, openai_shapes.py, openai_calls.py, written_calls.py and openai_tokens.py.
 
 The SDK makes the request; its own event stream is not used, because it abandons four asynchronous
 generators per reply, ends silently at half an event, and lets JSONDecodeError through.
@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from ...config import Answering
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolOffer
 from ..services.keys import plain_text
 from ..services.openai_client import CHAT_NAMES, Client, Request, SettingNames, open_client
 from .interface import ReplyPart
-from .openai_quirks import NEW_LIMIT, OLD_LIMIT, Quirks, has_system
+from .openai_quirks import NEW_LIMIT, OLD_LIMIT, Quirks, advice_on_tools
 from .openai_tokens import Tokens
 
 if TYPE_CHECKING:
@@ -31,31 +31,61 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
+class _Manners:
+    """How a server wants to be asked, by what it took last. One for all who ask it."""
+
+    quirks: Quirks
+    place: str
+
+    def learn(self, asking: _Asking) -> None:
+        """From a request that was taken."""
+        known = self.quirks
+        self.quirks = known.learned(asking.first, asking.quirks)
+        if self.quirks == known:
+            return
+        log = structlog.get_logger()
+        log.info("model_server_asked_otherwise", server=self.place, quirks=str(self.quirks))
+        if known.tools and not self.quirks.tools:
+            model, refusal = asking.responder.model, asking.refusal
+            error = asking.responder.client.blame.clean(str(refusal))
+            log.warning(
+                "model_offers_no_tools",
+                server=self.place,
+                model=model,
+                error=error,
+                advice=advice_on_tools(refusal),
+            )
+
+
+@dataclass(slots=True)
 class OpenAIResponder:
-    """A Responder on a client that somebody else closes; see `open_openai`."""
+    """A Responder on a client that somebody else closes; see `open_openai`. Satisfies Warms,
+    Described and CallsTools."""
 
     client: Client = field(repr=False)
     model: str
     max_tokens: int
     temperature: float | None
-    quirks: Quirks
-    """How its server wants to be asked, by what it took last."""
+    manners: _Manners
+    tools: tuple[ToolOffer, ...] = ()
 
     @asynccontextmanager
     async def reply(
         self, conversation: Sequence[ChatMessage]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
-        asking = _Asking(self, conversation, self.quirks)
+        asking = _Asking(self, conversation)
         async with self.client.stream(asking.request(), asking.otherwise) as (_, chunks):
-            self._learn(asking.quirks)
-            yield Tokens(chunks, self.client.blame)
+            self.manners.learn(asking)
+            tools = self.tools if asking.quirks.tools else ()
+            yield Tokens(chunks, self.client.blame, tools)
 
-    def _learn(self, quirks: Quirks) -> None:
-        if quirks != self.quirks:
-            structlog.get_logger().info(
-                "model_server_asked_otherwise", server=self.client.blame.place, quirks=str(quirks)
-            )
-            self.quirks = quirks
+    def with_tools(self, tools: Sequence[ToolOffer]) -> OpenAIResponder:
+        """On the same client, and what one learns of the server the other knows."""
+        return replace(self, tools=tuple(tools))
+
+    @property
+    def quirks(self) -> Quirks:
+        return self.manners.quirks
 
     def described(self) -> str:
         return f"{self.model} at {self.client.blame.place}"
@@ -71,30 +101,32 @@ class OpenAIResponder:
 class _Asking:
     """The requests of one reply: mostly one, and one more for each of the server's manners."""
 
-    def __init__(
-        self, responder: OpenAIResponder, conversation: Sequence[ChatMessage], quirks: Quirks
-    ) -> None:
-        self.quirks = quirks
-        self._responder = responder
+    def __init__(self, responder: OpenAIResponder, conversation: Sequence[ChatMessage]) -> None:
+        self.responder = responder
+        self.first = self.quirks = responder.quirks
+        self.refusal: object = None
+        """What the server said when it took no tools."""
         self._conversation = conversation
-        self._tried = {quirks}
+        self._tried = {self.quirks}
 
     def request(self) -> Request:
-        responder = self._responder
+        responder = self.responder
         messages = self.quirks.messages(self._conversation)
         return responder.client.sdk.chat.completions.with_streaming_response.create(
             model=responder.model,
             messages=cast("list[ChatCompletionMessageParam]", messages),
             stream=True,
-            **self.quirks.options(responder.max_tokens, responder.temperature),
+            **self.quirks.options(responder.max_tokens, responder.temperature, responder.tools),
         )
 
     def otherwise(self, status: int, error: object) -> Request | None:
         """The request to make where the last one was refused, with quirks that were not tried."""
-        other = self.quirks.after(status, error, has_system=has_system(self._conversation))
+        other = self.quirks.after(status, error, self._conversation, self.responder.tools)
         if other is None or other in self._tried:
             return None
         self._tried.add(other)
+        if self.quirks.tools and not other.tools:
+            self.refusal = error
         self.quirks = other
         return self.request()
 
@@ -122,7 +154,7 @@ async def open_openai(
             model=model,
             max_tokens=max_tokens,
             temperature=temperature,
-            quirks=quirks,
+            manners=_Manners(quirks, client.blame.place),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..services.json_answer import parse_json
+from .openai_calls import CallPiece, read_calls
 
 THOUGHT_TYPES = {"thinking", "reasoning", "thought", "reasoning_content", "redacted_thinking"}
 
@@ -62,8 +63,7 @@ class Piece:
     alive: bool = False
     """Whether the model wrote something that is no text for people: a thought, a call of a tool."""
     finish: str | None = None
-    tools: tuple[str, ...] = ()
-    """The names of tools that it calls."""
+    calls: tuple[CallPiece, ...] = ()
     error: Any = None
     """What the server says is wrong."""
 
@@ -88,12 +88,11 @@ def read_event(data: bytes) -> Piece:
         text, _ = _text_of(choice.text)
     refusal, _ = _text_of(said.refusal)
     thoughts = (said.reasoning_content, said.reasoning, said.reasoning_details)
-    calls = _calls(said)
     return Piece(
         text=text + refusal,
         alive=thought or any(thoughts) or bool(said.tool_calls or said.function_call),
         finish=finish or None,
-        tools=calls,
+        calls=read_calls(said.tool_calls, said.function_call),
     )
 
 
@@ -130,13 +129,6 @@ def _text_of(value: Any, depth: int = 0) -> tuple[str, bool]:
         (value[key] for key in ("text", "refusal", "value", "content") if key in value), ""
     )
     return _text_of(inner, depth + 1)
-
-
-def _calls(said: _Said) -> tuple[str, ...]:
-    calls = said.tool_calls if isinstance(said.tool_calls, list) else [said.function_call]
-    functions = [call.get("function", call) for call in calls if isinstance(call, dict)]
-    names = [function.get("name") for function in functions if isinstance(function, dict)]
-    return tuple(name for name in names if isinstance(name, str) and name)
 
 
 class Halves:

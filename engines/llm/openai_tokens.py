@@ -1,9 +1,12 @@
-"""A reply's parts out of the byte stream of an answer. Complete at [DONE] or at a finish_reason."""
+"""A reply's parts out of the byte stream of an answer. Complete at [DONE] or at a finish_reason.
+
+Calls of tools come last and whole, where tools were offered; where none were, they are nothing.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from math import inf
 
 import trio
@@ -11,9 +14,11 @@ import trio
 from ...conversation.writing import MAX_SHOWN_CHARS, has_word
 from ..failures import EngineFailure
 from ..services.openai_client import Blame
-from .interface import Alive, Remark
+from .interface import Alive, Remark, ToolCall, ToolOffer
+from .openai_calls import Calls
 from .openai_events import BodyDecoder
 from .openai_shapes import Halves, Piece, read_event
+from .written_calls import WrittenCalls
 
 TAIL_S = 0.1
 """How long a finished reply waits for its stream's end, so that the connection can be reused."""
@@ -24,24 +29,28 @@ class Tokens:
     again. A class, for a generator left early would have to be closed by somebody.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes], blame: Blame) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], blame: Blame, tools: Sequence[ToolOffer] = ()
+    ) -> None:
         self._chunks = chunks
         self._blame = blame
         self._body = BodyDecoder()
         self._halves = Halves()
-        self._parts: deque[str | Alive | Remark] = deque()
+        self._offered = bool(tools)
+        self._calls = Calls()
+        self._written = WrittenCalls({tool.name for tool in tools})
+        self._parts: deque[str | Alive | Remark | ToolCall] = deque()
         self._text = ""
         """The beginning of the reply, as long as there is no word in it."""
         self._events: deque[bytes] = deque()
         self._spoke = self._heard = self._ended = self._over = False
         self._finish: str | None = None
-        self._tools: tuple[str, ...] = ()
         self._deadline = inf
 
     def __aiter__(self) -> Tokens:
         return self
 
-    async def __anext__(self) -> str | Alive | Remark:
+    async def __anext__(self) -> str | Alive | Remark | ToolCall:
         await trio.lowlevel.checkpoint()
         try:
             while not self._parts and not self._over:
@@ -71,7 +80,7 @@ class Tokens:
             raise self._blame.for_status(None, piece.error)
         if self._body.whole and piece == Piece():
             raise self._no_answer(event)
-        self._tools += piece.tools
+        self._calls.take(piece.calls)
         self._say(self._halves.push(piece.text), alive=piece.alive)
         if piece.finish or self._body.whole:
             self._end(piece.finish or "stop")
@@ -79,6 +88,8 @@ class Tokens:
     def _say(self, text: str, *, alive: bool = False) -> None:
         if text:
             self._parts.append(text)
+            if self._offered:
+                self._written.push(text)
             if not self._spoke:
                 self._text = (self._text + text)[: MAX_SHOWN_CHARS * 2]
                 self._spoke = has_word(text)
@@ -117,10 +128,21 @@ class Tokens:
             raise EngineFailure(f"{self._blame.place} ended its stream in mid-reply")
         self._over = True
         self._say(self._halves.finish())
-        if not self._spoke:
-            raise self._without_a_word()
+        calls = self._called()
+        if not self._spoke and not (calls and self._offered):
+            raise self._without_a_word(calls)
+        if self._offered:
+            self._parts.extend(calls)
         if remark := self._remark():
             self._parts.append(remark)
+
+    def _called(self) -> list[ToolCall]:
+        """What a model writes besides the calls that its server has read out is read out twice."""
+        calls = self._calls.finish()
+        if not calls and self._offered:
+            self._calls.take(self._written.finish())
+            calls = self._calls.finish()
+        return calls
 
     def _no_answer(self, event: bytes) -> EngineFailure:
         place = self._blame.place
@@ -135,13 +157,15 @@ class Tokens:
             return EngineFailure(f"{place} ended its stream in mid-reply")
         return EngineFailure(f"{place} sent an event that is no JSON: {began!r}")
 
-    def _without_a_word(self) -> EngineFailure:
+    def _without_a_word(self, calls: Sequence[ToolCall]) -> EngineFailure:
         model, finish = f"{self._blame.model!r}", self._finish
         if finish == "content_filter":
             what = f"a content filter at {self._blame.place} withheld the reply of {model}"
-        elif finish in ("tool_calls", "function_call") or self._tools:
-            names = self._blame.clean(", ".join(dict.fromkeys(self._tools)) or "no name")
-            what = f"{model} called a tool ({names}) and said nothing, and Parley offers no tools"
+        elif finish in ("tool_calls", "function_call") or calls:
+            names = dict.fromkeys(call.name for call in calls)
+            named = self._blame.clean(", ".join(names) or "no name")
+            what = f"{model} called a tool ({named}) and said nothing"
+            what += "" if self._offered else ", and Parley offers no tools"
         else:
             shown = self._text.strip()[:MAX_SHOWN_CHARS]
             but = f", with {shown!r} alone" if shown else ""

@@ -7,14 +7,15 @@ asked for one reply too many, raises ValueError or LookupError: the test's fault
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from enum import Enum
 from math import inf
 
 import trio
 
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolOffer
 from .interface import Alive, ForgetLater, Remark, ReplyPart, Responder, SayLater, ToolCall
+from .offered import WithTools
 
 
 class Mark(Enum):
@@ -52,17 +53,29 @@ class ScriptedResponder:
         self._then = None if then is None else _split(then)
         self.conversations: list[tuple[ChatMessage, ...]] = []
         """What it was asked, in order."""
+        self.offered: list[tuple[ToolOffer, ...]] = []
+        """The tools that each of these replies was offered."""
         self.active = 0
         """Replies that were begun and not yet left."""
         self.cancelled = 0
         """Replies that were left because of a cancellation."""
 
-    @asynccontextmanager
-    async def reply(
+    def reply(
         self, conversation: Sequence[ChatMessage]
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
+        return self.reply_with(conversation, ())
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> WithTools:
+        """With the same script, and counted together."""
+        return WithTools(self, tuple(tools))
+
+    @asynccontextmanager
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         turn = len(self.conversations)
         self.conversations.append(tuple(conversation))
+        self.offered.append(tuple(tools))
         script = self._replies[turn] if turn < len(self._replies) else self._then
         if script is None:
             raise LookupError(f"asked for reply {turn + 1}, and {turn} are in the script")

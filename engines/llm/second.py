@@ -7,16 +7,17 @@ its own. Here the two are opened, held together, and told apart for people.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from ...config import Answering, Fallback
-from ...protocol.chat import ChatMessage
+from ...protocol.chat import ChatMessage, ToolOffer
 from ..services.keys import plain_text
 from ..services.openai_client import SettingNames
-from .interface import Described, Loads, ReplyPart, Responder, Runs, warm
+from .interface import Described, Loads, ReplyPart, Responder, Runs, offering, warm
+from .offered import WithTools
 
 NAMES = SettingNames(
     model="OPENAI_FALLBACK_MODEL",
@@ -56,11 +57,14 @@ class _Noted:
             self.owner.second_answers = True
             yield parts
 
+    def with_tools(self, tools: Sequence[ToolOffer]) -> _Noted:
+        return replace(self, inner=offering(self.inner, tools))
+
 
 @dataclass(slots=True)
 class WithSecond:
-    """Satisfies Responder, HasSecond, Warms, Runs, Loads and Described: the first one does what it
-    can of these."""
+    """Satisfies Responder, CallsTools, HasSecond, Warms, Runs, Loads and Described: the first one
+    does what it can of these."""
 
     first: Responder
     inner: Responder
@@ -72,11 +76,20 @@ class WithSecond:
     def second(self) -> Responder:
         return _Noted(self.inner, self)
 
-    @asynccontextmanager
-    async def reply(
+    def reply(
         self, conversation: Sequence[ChatMessage]
+    ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
+        return self.reply_with(conversation, ())
+
+    def with_tools(self, tools: Sequence[ToolOffer]) -> WithTools:
+        """Each of the two offers them, if it can."""
+        return WithTools(self, tuple(tools))
+
+    @asynccontextmanager
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
-        async with self.first.reply(conversation) as parts:
+        async with offering(self.first, tools).reply(conversation) as parts:
             self.second_answers = False
             yield parts
 

@@ -28,7 +28,9 @@ class Asked:
     chance: random.Random
 
     def said_by(self, role: Role) -> list[str]:
-        return [message.text.strip() for message in self.conversation if message.role == role]
+        """The words of each message that has any: one that calls a tool may have none."""
+        texts = (message.text.strip() for message in self.conversation if message.role == role)
+        return [text for text in texts if text]
 
 
 @dataclass(frozen=True, slots=True)

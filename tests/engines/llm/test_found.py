@@ -13,11 +13,13 @@ from parley.config import Settings
 from parley.engines.failures import EngineFailure
 from parley.engines.llm import found, servers
 from parley.engines.llm.found import FoundResponder, opened
+from parley.engines.llm.interface import ToolCall, ToolOffer, offering
 from parley.engines.llm.open import chosen_name, open_responder
 from parley.engines.llm.rules.table import NO_MODEL
 from parley.engines.llm.servers import ModelServer, Seen, look_at, look_at_all
 from parley.protocol.chat import ChatMessage
 from support import llm_server as wire
+from support.llm_calls import CALLED
 from support.llm_server import LLMServer, open_llm_server
 
 LIMIT_S = 10.0
@@ -165,6 +167,27 @@ async def test_rules_answer_until_a_server_is_there_and_again_when_it_is_gone(
             assert server.requests[-1].body["model"] == "llama3.2:latest"
         assert await said(found_) == NO_MODEL  # the connection failed, and nobody had to hear that
         await until_described(found_, "no language model is connected")
+        nursery.cancel_scope.cancel()
+
+
+async def test_whoever_answers_offers_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = ToolOffer(name="love", description="What it is.")
+    async with trio.open_nursery() as nursery, open_llm_server() as server:
+        found_ = responder(monkeypatch, place_of(server))
+        offers = offering(found_, [tool])
+        async with offers.reply(ASKED) as parts:
+            assert [part async for part in parts] == [
+                ToolCall(id="lovexx001", name="love", arguments="{}")
+            ]
+        await nursery.start(found_.run)
+        await until_described(found_, "test by Ollama (port ")
+        server.script(CALLED["arguments 'missing'"][0])
+        async with offers.reply(ASKED) as parts:
+            called = [part async for part in parts if isinstance(part, ToolCall)]
+        assert [one.name for one in called] == ["now"]
+        assert server.requests[-1].body["tools"][0]["function"]["name"] == "love"
+        await said(found_)
+        assert "tools" not in server.requests[-1].body
         nursery.cancel_scope.cancel()
 
 

@@ -13,6 +13,8 @@ from parley.config import Settings
 from parley.engines.failures import EngineFailure, EngineUnavailable
 from parley.engines.llm import gguf
 from parley.engines.llm.gguf import GgufResponder, opened
+from parley.engines.llm.interface import ToolCall, ToolOffer, offering
+from parley.engines.llm.openai_quirks import Quirks
 from parley.engines.models.packaged import SMOLLM2
 from parley.engines.room import open_engine_room
 from parley.protocol.chat import ChatMessage
@@ -46,6 +48,27 @@ def worker_pids() -> set[int]:
         if int(status[1]) == os.getpid() and b"gguf_worker" in command and status[0] != "Z":
             found.add(int(folder.name))
     return found
+
+
+@needs(SMOLLM2)
+async def test_its_server_takes_tools_calls_and_results() -> None:
+    tool = ToolOffer(name="opening_hours", description="When the shop is open.")
+    call = ToolCall(id="openin001", name="opening_hours", arguments="{}")
+    conversation = [
+        ChatMessage(role="user", text="When are you open?"),
+        ChatMessage(role="assistant", text="", calls=(call,)),
+        ChatMessage(role="tool", text="From 9 to 18.", call_id="openin001"),
+    ]
+    model = responder(SMOLLM2.place(MODELS_DIR))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(model.run)
+        await until_ready(model)
+        with trio.fail_after(LIMIT_S):
+            async with offering(model, [tool]).reply(conversation) as parts:
+                assert len([part async for part in parts if isinstance(part, str)]) >= 2
+        assert model._current is not None
+        assert model._current.quirks == Quirks()
+        nursery.cancel_scope.cancel()
 
 
 @needs(SMOLLM2)

@@ -7,7 +7,14 @@ import trio
 import trio.testing
 
 from parley.engines.failures import EngineFailure
-from parley.engines.llm.interface import ReplyPart, Responder
+from parley.engines.llm.interface import (
+    ReplyPart,
+    Responder,
+    ToolCall,
+    ToolOffer,
+    offering,
+    second_of,
+)
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.protocol.chat import ChatMessage
 
@@ -114,3 +121,26 @@ def test_a_script_that_makes_no_sense_is_refused(script: list[Step]) -> None:
         ScriptedResponder([script])
     with pytest.raises(ValueError, match=r"token|entered once"):
         ScriptedResponder(then=script)
+
+
+async def test_a_call_may_be_a_step_and_what_was_offered_is_seen(autojump_clock: Clock) -> None:
+    call = ToolCall(id="c1", name="now", arguments="{}")
+    tool = ToolOffer(name="now", description="The time.")
+    responder = ScriptedResponder([["Hm.", 0.5, call], ["Noon."], ["Yes."]])
+    offers = offering(responder, [tool])
+    assert await listen(offers) == [(0.0, "Hm."), (0.5, call)]
+    assert await listen(responder) == [(0.0, "Noon.")]
+    async with offers.reply(HELLO):
+        assert responder.active == 1
+    assert responder.offered == [(tool,), (), (tool,)]
+    assert len(responder.conversations) == 3
+
+
+async def test_its_second_offers_the_same(autojump_clock: Clock) -> None:
+    tool = ToolOffer(name="now", description="The time.")
+    behind = ScriptedResponder([["Two."]])
+    second = second_of(offering(ScriptedResponder(second=behind), [tool]))
+    assert second is not None
+    assert await listen(second) == [(0.0, "Two.")]
+    assert behind.offered == [(tool,)]
+    assert second_of(offering(ScriptedResponder(), [tool])) is None
