@@ -74,7 +74,10 @@ class OpenAIResponder:
         self, conversation: Sequence[ChatMessage]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         asking = _Asking(self, conversation)
-        async with self.client.stream(asking.request(), asking.otherwise) as (_, chunks):
+        async with self.client.stream(asking.request(), asking.otherwise, asking.request) as (
+            _,
+            chunks,
+        ):
             self.manners.learn(asking)
             tools = self.tools if asking.quirks.tools else ()
             yield Tokens(chunks, self.client.blame, tools)

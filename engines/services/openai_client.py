@@ -147,12 +147,17 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, other_request: OtherRequest | None = None
+        self,
+        request: Request,
+        other_request: OtherRequest | None = None,
+        again: Callable[[], Request] | None = None,
     ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
         """Make a `with_streaming_response` request: its content type and its body, as it comes.
 
         The connection is closed with the context, wherever the body is then. `other_request` is
         asked what to ask instead of a request that was refused, by its status and its error.
+        `again` makes the same request once more, where the server closed the connection before it
+        answered a word: it took the one before to be the last on it (llama.cpp's server does).
         Raises EngineFailure where the request or the head of the answer fails; reading the body
         raises HTTPError.
         """
@@ -169,6 +174,8 @@ class Client:
                     asked = None
                     if other_request is not None and isinstance(error, openai.APIStatusError):
                         asked = other_request(error.status_code, error.body)
+                    elif again is not None and _was_hung_up_on(error):
+                        asked, again = again(), None
                     if asked is None:
                         raise self.blame.for_error(error) from None
             chunks = response.http_response.aiter_bytes()
@@ -198,6 +205,14 @@ class Client:
             except HTTPError as error:
                 raise self.blame.for_error(error) from None
         return content_type, bytes(body)
+
+
+def _was_hung_up_on(error: Exception) -> bool:
+    """Whether the server closed the connection without a word of an answer."""
+    from httpx2 import RemoteProtocolError
+
+    cause = error.__cause__
+    return isinstance(cause, RemoteProtocolError) and "without sending a response" in str(cause)
 
 
 @asynccontextmanager

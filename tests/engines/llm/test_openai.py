@@ -320,10 +320,19 @@ async def test_a_reset_in_mid_stream_may_be_tried_again(
 async def test_a_connection_closed_without_an_answer_may_be_tried_again(
     server: LLMServer, responder: OpenAIResponder, end: wire.Wire
 ) -> None:
-    server.script((end,))
+    server.script((end,), (end,))
     _, failure = await gather(responder)
     assert failure is not None
     assert failure.retryable
+
+
+async def test_who_hangs_up_before_a_word_of_the_answer_is_asked_once_more_at_once(
+    server: LLMServer, responder: OpenAIResponder
+) -> None:
+    """llama.cpp's server closes a connection behind each reply, and says that it keeps it."""
+    server.script((wire.Wire.FIN,), wire.stream(wire.delta("Hello"), wire.delta(finish="stop")))
+    tokens, failure = await gather(responder)
+    assert (tokens, failure, len(server.requests)) == (["Hello"], None, 2)
 
 
 async def test_a_server_that_is_not_there_may_be_tried_again_and_credentials_stay_secret() -> None:
