@@ -834,12 +834,14 @@ class Dialogue:
             case Conduct():
                 conducting.name, conducting.model = effect.name, effect.model
                 conducting.voice = effect.voice or conducting.voice
+                conducting.ready = True
                 await self.outbox.send(ConductorTold(name=effect.name, voice=conducting.voice))
                 self.tell_watchers(
                     ConductorChanged(
                         session_id=self.session_id, name=effect.name, voice=conducting.voice
                     )
                 )
+                await self._answer()
             case Mute():
                 conducting.muted = effect.muted
             case End() | Transfer():

@@ -223,6 +223,7 @@ class LLMActor:
         filler_open = not self._has_text  # who has said that it will look needs no filler
         while True:
             while (text := returns.to_say()) is not None:
+                filler_s, filler_open = inf, False
                 await self.pieces.send(Aside(text=text))
             if returns.over:
                 return

@@ -44,6 +44,9 @@ from .tool_runs import ToolRun
 EFFECTS_WAITING = 64
 """What an agent's code may do ahead of the session. Whoever does more waits."""
 
+TAKE_ON_S = 10.0
+"""How long an agent's functions may take over instructions and greeting: the caller waits."""
+
 
 class RunningAgent:
     """One for each call. `more_tools` gives those of MCP servers, as they are when it is asked."""
@@ -109,12 +112,14 @@ class RunningAgent:
                 self._nursery.start_soon(self._guarded, code)
 
     async def hand_over(self, agent: Agent[Any], *, memory: bool) -> None:
-        """Have another agent answer. Whoever calls this from the `on_call` code is cancelled."""
-        self._code.cancel()
+        """Have another agent answer. The `on_call` code of the one before ends then, also where it
+        is what called this."""
+        code = self._code
         if not memory:
             await self._do(ForgetItems())
         await self._take_on(agent, first=False)
         self.start(self._run_code)
+        code.cancel()
 
     async def complete(self, prompt: str, system: str) -> str:
         messages = [ChatMessage(role="user", text=prompt)]
@@ -161,16 +166,17 @@ class RunningAgent:
         elif agent.state is not None:
             call.state = agent.state()
         call.agent = agent
-        await self._do(Conduct(name=agent.name, voice=agent.voice, model=agent.model))
-        words = await _words(agent.instructions, call) or self._acting.system_prompt
+        with trio.fail_after(TAKE_ON_S):
+            words = await _words(agent.instructions, call) or self._acting.system_prompt
+            greeting = await _words(agent.greeting, call) if first else ""
         if agent.instructions and agent.spoken_style:
             words = f"{words}\n{agent.spoken_style}"
         await self._do(SetInstructions(text=call.filled(words)))
         tools = [*agent.tools, *self._more_tools(agent)]
         self._tools = {tool.name: tool for tool in tools}
         await self._do(OfferTools(tools=tuple(self._offered(tool) for tool in tools)))
-        greeting = call.filled(await _words(agent.greeting, call)) if first else ""
-        if greeting:
+        await self._do(Conduct(name=agent.name, voice=agent.voice, model=agent.model))
+        if greeting := call.filled(greeting):
             interruptible = agent.greeting_interruptible
             await self._do(Say(id=0, text=greeting, interruptible=interruptible))
 

@@ -25,6 +25,8 @@ Speech = Say | Respond
 class Conducting:
     """Of one session."""
 
+    ready: bool = True
+    """Whether somebody answers. A conductor that was not heard of yet is waited for."""
     name: str = ""
     """Who answers."""
     voice: str = ""

@@ -107,7 +107,8 @@ class ForgetItems(Effect, frozen=True, kw_only=True, tag="forget_items"):
 
 
 class Conduct(Effect, frozen=True, kw_only=True, tag="conduct"):
-    """Who answers from now on. Told to the client."""
+    """Who answers from now on, by what was told before: instructions, tools. Until the first of
+    these nobody answers, and what is said waits. Told to the client."""
 
     name: str
     voice: str = ""

@@ -80,7 +80,7 @@ class Machines(Generic[Exit]):
         """Whether there are words to answer, nobody is speaking, and the session is not ending."""
         waiting = bool(self.floor.unanswered) and not self.more_wanted
         free = not self.floor.taken and self._interruptible
-        return waiting and free and self.ending.may_begin
+        return waiting and free and self.conducting.ready and self.ending.may_begin
 
     def may_begin_early(self, utterance: int) -> bool:
         """Whether a reply may be begun for an utterance that may be over."""
@@ -90,6 +90,7 @@ class Machines(Generic[Exit]):
             and not self.reply.live
             and not self.cancelling
             and not self.conducting.asking
+            and self.conducting.ready
             and self.conducting.model
             and self.ending.may_begin
         )

@@ -30,9 +30,13 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True):
     """How long the tool took."""
 
 
+_NOTE_CHARS = 60
+"""Room for the words about what was left out."""
+
+
 def shown(output: str) -> str:
-    """What a model is shown of a result."""
+    """What a model is shown of a result: MAX_RESULT_CHARS at most."""
     if len(output) <= MAX_RESULT_CHARS:
         return output
-    cut = len(output) - MAX_RESULT_CHARS
-    return f"{output[:MAX_RESULT_CHARS]}\n[{cut} more characters were left out]"
+    kept = MAX_RESULT_CHARS - _NOTE_CHARS
+    return f"{output[:kept]}\n[{len(output) - kept} more characters were left out]"

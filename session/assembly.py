@@ -38,6 +38,7 @@ from ..actors.turns import StopTurn, Turns
 from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
+from ..conversation.conducting import Conducting
 from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import EarlyReply
 from ..conversation.ending import EndingState
@@ -186,6 +187,7 @@ class Assembly:
             reply=Reply(),
             early=EarlyReply(self._max_early),
             ending=EndingState(),
+            conducting=Conducting(ready=conductor is None),
             silence=SilentCaller(settings.silence.ask_after_s, settings.silence.end_after_s),
         )
         self.turns = Turns(

@@ -14,6 +14,7 @@ from ..audio.pcm import BYTES_PER_MS
 from ..client.in_memory import InMemoryClient
 from ..config import Settings
 from ..conversation.events import Watcher
+from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, checked_transcriber, fitted_detector
 from ..nurseries import plain_nursery
 from ..protocol.dialect import Dialect
@@ -46,12 +47,14 @@ async def open_session(
     capacity: int = 1000,
     reading: bool = True,
     watchers: Sequence[Watcher] = (),
+    conductor: Conductor | None = None,
 ) -> AsyncIterator[tuple[Session, InMemoryClient]]:
     """A running session and its client. Leaving the block hangs up and waits for its end.
 
     `capacity` is how many frames the way holds in each direction; with `reading=False` the client
-    reads only when it is told to (`client.read`). What the block raises comes out as it is, and
-    ends the session at once. Raises ValueError for engines that are none.
+    reads only when it is told to (`client.read`). `conductor` is an agent at work. What the block
+    raises comes out as it is, and ends the session at once. Raises ValueError for engines that are
+    none.
     """
     if not isinstance(engines, Engines):
         raise ValueError(f"engines are an Engines(...), not {engines!r}")
@@ -69,6 +72,7 @@ async def open_session(
         telemetry=telemetry or Telemetry(),
         session_id="test",
         watchers=watchers,
+        conductor=conductor,
     )
     client = InMemoryClient(client_end, dialect)
     async with plain_nursery() as nursery:

@@ -19,7 +19,7 @@ from ...config import Answering
 from ...protocol.chat import ChatMessage, ToolOffer
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable
 from . import servers
-from .interface import Described, ReplyPart, Responder, offering
+from .interface import Described, ReplyPart, Responder, answers_by_rules, offering
 from .local import LocalResponder
 from .offered import WithTools
 from .openai import OpenAIResponder, open_openai
@@ -126,6 +126,10 @@ class FoundResponder:
             in_use.doubted.set()
         finally:
             in_use.warming = False
+
+    @property
+    def by_rules(self) -> bool:
+        return self._in_use is None and answers_by_rules(self.meanwhile)
 
     def described(self) -> str:
         if self._in_use is not None:

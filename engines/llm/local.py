@@ -42,6 +42,10 @@ class LocalResponder:
     clock: Callable[[], datetime] = here_and_now
     chance: random.Random = field(default_factory=random.Random)
 
+    @property
+    def by_rules(self) -> bool:
+        return True
+
     def described(self) -> str:
         return f"a few rules of Parley's own: {NO_MODEL}"
 

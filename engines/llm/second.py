@@ -16,7 +16,16 @@ from ...config import Answering, Fallback
 from ...protocol.chat import ChatMessage, ToolOffer
 from ..services.keys import plain_text
 from ..services.openai_client import SettingNames
-from .interface import Described, Loads, ReplyPart, Responder, Runs, offering, warm
+from .interface import (
+    Described,
+    Loads,
+    ReplyPart,
+    Responder,
+    Runs,
+    answers_by_rules,
+    offering,
+    warm,
+)
 from .offered import WithTools
 
 NAMES = SettingNames(
@@ -112,6 +121,10 @@ class WithSecond:
     @property
     def load_error(self) -> str | None:
         return None
+
+    @property
+    def by_rules(self) -> bool:
+        return answers_by_rules(self.first)
 
     def described(self) -> str:
         first, second = _described(self.first), _described(self.inner)
