@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import trio
 
+from ..agents.registry import Agents
 from ..client.in_memory import InMemoryClient
 from ..config import Settings
+from ..conversation.caller import Caller
 from ..conversation.events import Watcher
+from ..engines.agent.interface import Conductor
 from ..engines.asr.scripted import ScriptedTranscriber
 from ..engines.kit import Engines
 from ..engines.llm.scripted import ScriptedResponder
@@ -24,11 +28,11 @@ from ..engines.turn.interface import TurnEndEngine
 from ..engines.turn.scripted import ScriptedTurnEnd
 from ..engines.turn.text import TextTurnEnd
 from ..engines.vad.scripted import ScriptedDetector
-from ..recording.tap import Tap, TappedTransport, tapped
+from ..recording.tap import Tap, TappedConductor, TappedTransport, tapped
 from ..recording.tape import Header, MemoryTape, Recording
 from ..session.life import Session
 from ..telemetry import Telemetry
-from ..transport import MemoryTransport, memory_pair
+from ..transport import MemoryTransport, PeerGone, memory_pair
 from ..turnstile import Turnstile
 from .scene import Scene, perform_actions
 
@@ -62,6 +66,9 @@ class Performance:
         self._tape = MemoryTape()
         turnstile = Turnstile() if self.recorded else None
         tap = Tap(turnstile, self._tape) if turnstile else None
+        conductor = self._conductor()
+        if conductor is not None and tap is not None:
+            conductor = TappedConductor(conductor, tap)
         self.session = Session(
             transport=TappedTransport(self.server_end, tap) if tap else self.server_end,
             dialect=scene.dialect,
@@ -72,6 +79,7 @@ class Performance:
             opened_ms=OPENED_MS,
             turnstile=turnstile,
             watchers=self.watchers,
+            conductor=conductor,
         )
         ear = cast(MemoryTransport, _Ear(self.client_end, scene.slow_s, self.received))
         self.client = InMemoryClient(ear, scene.dialect)
@@ -87,7 +95,8 @@ class Performance:
             if callable(self.scene.peer):
                 await self.scene.peer(self.client, self.session)
             else:
-                await perform_actions(self.scene.peer, self.client)
+                with suppress(PeerGone):  # whoever is hung up on has nothing more to say
+                    await perform_actions(self.scene.peer, self.client)
             await self.client_end.close()
 
     def recording(self, **header: Any) -> Recording:
@@ -103,6 +112,13 @@ class Performance:
             "turn_end": "text" if self.scene.turn_end else "",
         }
         return Recording(header=Header(**known | header), entries=self._tape.entries)
+
+    def _conductor(self) -> Conductor | None:
+        if self.scene.agent is None:
+            return None
+        agent = self.scene.agent()
+        caller = Caller(session_id=self.scene.name, dialect=self.scene.dialect.profile.name)
+        return Agents([agent], self.settings).running(agent, caller, self.responder)
 
     def _scripted(self) -> Engines:
         likely = self.scene.turn_end

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import trio
 
+from ..agents.agent import Agent
 from ..client.in_memory import InMemoryClient
 from ..engines.llm.scripted import Step
 from ..protocol.dialect import Dialect
@@ -71,6 +72,8 @@ class Scene:
     turn_end: Sequence[float] | Literal["text"] = ()
     """How likely each pause is the end, or "text": the words decide; empty: there is no end-of-turn
     engine."""
+    agent: Callable[[], Agent[Any]] | None = None
+    """Makes the agent that conducts it; None: nobody does."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """By variable; all others have their defaults."""
     capacity: int = 1000

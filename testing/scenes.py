@@ -21,6 +21,7 @@ from ..protocol.io_speech import DIALECT as IO_SPEECH
 from ..protocol.newspeech import DIALECT as NEWSPEECH
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from . import peers
+from . import scene_agents as agents
 from .scene import Action, Say, Scene, Send, Wait
 
 REPLY: tuple[Step, ...] = (
@@ -43,6 +44,132 @@ _KEPT = Scene(
 
 _THOUGHTS: tuple[Step, ...] = (Alive(), *(0.9, Alive()) * 7, 0.2, *REPLY)
 _TIMER = (SayLater(text="Ring. It is time.", after_s=3.0, name="t"), "A timer ", "is set.")
+
+_SPEAKS = (Send("start"), Say(700, 700 + 3500, 20), Wait(2))
+_CALLED = ("when are you open on monday",)
+
+
+def _conducted() -> Iterator[Scene]:
+    """Conversations that an agent conducts."""
+    scene = replace(
+        _KEPT,
+        dialect=NEWSPEECH,
+        words=_CALLED,
+        reply=("Fine.",),
+        agent=agents.shop(),
+    )
+    yield replace(
+        scene,
+        name="agent-calls-a-tool",
+        dialect=PROMPT_VOICE,
+        peer=_SPEAKS,
+        agent=agents.shop(greeting="Flower shop, hello!"),
+        replies=(("Let me see. ", agents.HOURS), (0.15, "From nine ", "to six.")),
+    )
+    yield replace(
+        scene,
+        name="agent-greeting-held",
+        peer=(Send("start"), Say(900, 2500, 20), Wait(2)),
+        agent=agents.shop(
+            greeting="This call is recorded. How can I help?", greeting_interruptible=False
+        ),
+    )
+    yield replace(
+        scene,
+        name="agent-greeting-interrupted",
+        dialect=IO_SPEECH,
+        peer=(Send("start"), Wait(0.8), Say(900, 2500, 20), Wait(1)),
+        agent=agents.shop(greeting="Flower shop, good morning! How can I help you today?"),
+    )
+    yield replace(
+        scene,
+        name="agent-parallel-tools",
+        dialect=IO_SPEECH,
+        peer=_SPEAKS,
+        replies=((agents.SOON, agents.HOURS, agents.WRONG, agents.UNKNOWN), ("All done.",)),
+    )
+    yield replace(
+        scene,
+        name="agent-tool-interrupted",
+        peer=(Send("start"), Say(700, 700 + 900, 20), Say(900, 2500, 20), Wait(2)),
+        words=(*_CALLED, "never mind that now please"),
+        replies=((0.1, "I look. ", agents.LATE),),
+    )
+    yield replace(
+        scene,
+        name="agent-tool-must-finish",
+        peer=(Send("start"), Say(700, 700 + 400, 20), Say(900, 700 + 3500, 20), Wait(2)),
+        words=(*_CALLED, "hello are you there", "did you pay it"),
+        replies=((agents.PAY,),),
+    )
+    yield replace(
+        scene,
+        name="agent-tool-begun-early",
+        dialect=PROMPT_VOICE,
+        peer=(Send("start"), Say(500, 300, 20), Say(500, 3000, 20), Wait(2)),
+        asr=_ASR_BEGUN_EARLY,
+        turn_end=(0.1, 0.9),
+        replies=((agents.HOURS,), (agents.HOURS,), ("From nine.",)),
+    )
+    yield replace(
+        scene,
+        name="agent-slow-tool-and-a-hum",
+        peer=(Send("start"), Say(700, 700 + 1500, 20), Say(800, 4000, 20), Wait(2)),
+        words=(*_CALLED, ""),
+        replies=((agents.LATE,), ("Twelve roses.",)),
+        settings={"stream_phrases": "short", "stream_tool_filler_s": 0.5},
+    )
+    yield replace(
+        scene,
+        name="agent-hands-over",
+        dialect=PROMPT_VOICE,
+        peer=(Send("start"), Say(700, 700 + 2500, 20), Say(700, 2500, 20), Wait(1)),
+        words=(*_CALLED, "some roses please"),
+        replies=(("One moment. ", agents.FLORIST), (0.1, "Florist here. ")),
+    )
+    yield replace(
+        scene,
+        name="agent-asks",
+        peer=(Send("start"), Wait(2.5), Say(700, 2500, 20), Say(600, 3500, 20), Wait(3)),
+        words=("paris i think", "it is four"),
+        agent=agents.quiz,
+    )
+    yield replace(
+        scene,
+        name="agent-tool-asks",
+        peer=(Send("start"), Say(700, 700 + 2500, 20), Say(400, 3500, 20), Wait(2)),
+        words=("roses please", "yes"),
+        asr=_ASR | {"shortest_ms": 0},
+        replies=((agents.ASK,), ("Booked.",)),
+    )
+    yield replace(
+        scene,
+        name="agent-ends-the-call",
+        peer=(Send("start"), Say(700, 700 + 6000, 20)),
+        replies=(("It was nice to talk. ", agents.HANG_UP), (0.2, "Take care.")),
+    )
+    yield replace(
+        scene,
+        name="agent-silent-caller",
+        dialect=IO_SPEECH,
+        peer=(Send("start"), Say(20, 14_000, 20)),
+        agent=agents.shop(
+            greeting="Hello.",
+            settings={"stream_silence_ask_s": 3, "stream_silence_end_s": 2},
+        ),
+        settings={
+            "stream_phrases": "short",
+            "stream_silence_ask_s": 3,
+            "stream_silence_end_s": 2,
+        },
+    )
+    yield replace(
+        scene,
+        name="agent-crashes",
+        peer=(Send("start"), Say(20, 6000, 20)),
+        agent=agents.crashing,
+    )
+
 
 KEPT = (
     _KEPT,
@@ -205,6 +332,7 @@ KEPT = (
         ),
         second=(0.4, *REPLY, Remark(text="the reply was cut at its longest length")),
     ),
+    *_conducted(),
 )
 
 _REPLAYED = Scene(

@@ -221,7 +221,7 @@ async def test_code_that_crashes_says_so_and_ends_its_call(autojump_clock: objec
 
 async def test_an_agent_whose_instructions_never_come_is_given_up(autojump_clock: object) -> None:
     async def never(call: Call[None]) -> str:
-        await trio.sleep_forever()
+        await trio.sleep(3600)
         return ""
 
     async with conversation(Agent(never, name="a")) as talk:

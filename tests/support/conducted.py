@@ -24,7 +24,7 @@ from parley.conversation.events import (
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
 from parley.engines.llm.interface import ToolCall
-from parley.engines.llm.scripted import ScriptedResponder, Step
+from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.dialect import Dialect
@@ -113,9 +113,9 @@ class Conversation:
 @asynccontextmanager
 async def conversation(
     agent: Agent[Any],
-    replies: Sequence[Sequence[Step]] = (),
+    replies: Sequence[Sequence[Any]] = (),
     *,
-    then: Sequence[Step] | None = ("Fine.",),
+    then: Sequence[Any] | None = ("Fine.",),
     words: Sequence[str] = (),
     query: dict[str, str] | None = None,
     dialect: Dialect = NEWSPEECH,
