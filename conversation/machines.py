@@ -50,7 +50,7 @@ class Machines(Generic[Exit]):
     def step(self, now_s: float) -> Step:
         if not self.reply.live:
             return Step.NOTHING
-        claimed = self.floor.claims() and self._interruptible
+        claimed = self.floor.claims() and self._interruptible and not self._asked_in_quiet(now_s)
         if claimed and not self.reply.suspended:
             return Step.SUSPEND
         if not claimed and self.reply.suspended:
@@ -106,6 +106,12 @@ class Machines(Generic[Exit]):
         answer, and no interruption."""
         record = self.reply.record
         return bool(self.conducting.asking) and record is not None and record.rounds.calling
+
+    def _asked_in_quiet(self, now_s: float) -> bool:
+        """Whether words are expected and nothing is being said that they would be spoken over."""
+        record = self.reply.record
+        over = record is not None and record.ledger.over_s <= now_s + CLOSE_S
+        return self.expects_words and over
 
     @property
     def muted(self) -> bool:
