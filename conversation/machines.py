@@ -50,8 +50,8 @@ class Machines(Generic[Exit]):
     def step(self, now_s: float) -> Step:
         if not self.reply.live:
             return Step.NOTHING
-        claimed = self.floor.claims() and self._interruptible and not self._asked_in_quiet(now_s)
-        if claimed and not self.reply.suspended:
+        claimed = self.floor.claims() and self._interruptible
+        if claimed and not self.reply.suspended and not self._asked_in_quiet(now_s):
             return Step.SUSPEND
         if not claimed and self.reply.suspended:
             return Step.GIVE_BACK

@@ -199,6 +199,30 @@ async def test_a_tool_may_ask_and_a_short_yes_is_its_answer(autojump_clock: obje
         assert talk.synthesizer.texts == ["Shall I book it?", "Booked."]
 
 
+async def test_who_answers_a_tool_in_the_middle_of_its_question_is_not_talked_over(
+    autojump_clock: object,
+) -> None:
+    agent: Agent[None] = Agent("Be brief.", name="a")
+
+    @agent.tool
+    async def book(call: Call[None]) -> str:
+        """Books a table."""
+        return f"the guest said {await call.ask('Shall I book it for you right now?')}"
+
+    script = [(calls("book"),), ("Booked.",)]
+    words = ["please do book it now"]
+    async with conversation(agent, script, words=words, tts={"ms_per_char": 80}) as talk:
+        await talk.types("book")
+        await talk.quiet(1000)
+        await talk.speaks(1500, 0)
+        audio = len(talk.client.of("binary"))
+        assert len(talk.of(BargedIn)) == 1
+        await talk.speaks(500, 0)
+        assert len(talk.client.of("binary")) == audio
+        await talk.quiet(1500)
+        assert talk.results == [("book", "done", "the guest said please do book it now")]
+
+
 # Code
 
 
