@@ -4,7 +4,10 @@ Each example is one session in memory, under virtual time, in one of the three d
 short sounds of any length, control messages legal and illegal, engines that are slow, fail, lose
 their lane or have a bug, and a peer that hangs up at any moment. What must hold is said in `_Run`.
 
-The suite runs about a hundred and fifty examples. The thorough run takes minutes:
+With an agent the model also calls tools: quick, slow and failing ones, one that must finish, one
+that does not let itself be cancelled, one that asks, one that hands over, and unknown ones.
+
+The suite runs about two hundred examples. The thorough run takes minutes:
 
     PARLEY_EXAMPLES=3000 PARLEY_SEEDS=1000 pytest tests/test_conversations_property.py
 
@@ -30,13 +33,20 @@ import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from parley.agent import Agent, Call
+from parley.agents.registry import Agents
 from parley.client.in_memory import InMemoryClient
 from parley.config import Settings
-from parley.conversation.events import BargedIn, Resumed, SessionEvent
-from parley.engines.asr.scripted import Call, ScriptedTranscriber
+from parley.conversation.caller import Caller
+from parley.conversation.chat_request import UNSAID
+from parley.conversation.events import BargedIn, Resumed, SessionEvent, ToolCalled, ToolReturned
+from parley.conversation.items import AssistantMessage, ToolUse
+from parley.engines.agent.interface import Conductor
+from parley.engines.asr.scripted import Call as AsrCall
+from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.kit import Engines
-from parley.engines.llm.interface import ReplyPart
+from parley.engines.llm.interface import ReplyPart, ToolCall, ToolOffer
 from parley.engines.llm.scripted import ENTERED, HANG, ScriptedResponder, Step
 from parley.engines.tts.interface import Speech
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -98,11 +108,11 @@ class Script:
     abrupt: bool = False
     words: tuple[int, ...] = ()
     """How many words each utterance has."""
-    asr_delays: tuple[tuple[Call, float], ...] = ()
+    asr_delays: tuple[tuple[AsrCall, float], ...] = ()
     asr_failures: tuple[tuple[tuple[str, int], str], ...] = ()
     replies: tuple[tuple[str | float, ...], ...] = ()
-    """"w" is a word, "w." one that ends a sentence, a number a pause, "entered" the mark, others
-    are failures."""
+    """"w" is a word, "w." one that ends a sentence, a number a pause, "entered" the mark, "call …"
+    a tool, others are failures."""
     tts_delays: tuple[tuple[int, float], ...] = ()
     tts_failures: tuple[tuple[int, str], ...] = ()
     max_utterance_ms: int = 30_000
@@ -115,6 +125,8 @@ class Script:
     """How many frames the link holds."""
     falls_silent: bool = False
     """In the end not even silence is sent."""
+    agent: bool = False
+    """Whether an agent with tools conducts it. "call …" in a reply calls one."""
 
     @property
     def stalls(self) -> bool:
@@ -190,6 +202,17 @@ REPLIES = st.tuples(
     ),
     st.lists(st.one_of(SENTENCES, SENTENCES, ODDITIES), min_size=1, max_size=6),
 ).map(lambda parts: (*parts[0], *(step for part in parts[1] for step in part)))
+TOOL_CALLS = st.sampled_from(
+    (
+        *("call quick {}", 'call slow {"seconds": 1.5}', 'call slow {"seconds": 0.3}') * 2,
+        *('call pay {"seconds": 1.0}', 'call pay {"seconds": 4.0}') * 2,
+        *("call broken {}", "call stubborn {}", "call hangs {}", "call ask {}", "call pass_on {}"),
+        *("call nothing {}", "call quick {", 'call slow {"seconds": "x"}', "call quick [1]"),
+    )
+)
+ROUNDS = st.tuples(REPLIES, st.lists(st.lists(TOOL_CALLS, min_size=1, max_size=3), max_size=1)).map(
+    lambda parts: (*parts[0], *(step for calls in parts[1] for step in calls))
+)
 CALLS = st.tuples(st.sampled_from(("begin", "feed", "conclude", "finish")), st.integers(1, 8))
 LIKELIHOODS: st.SearchStrategy[Sequence[float | str]] = st.one_of(
     st.just(()), st.lists(st.sampled_from((0.0, 0.5, 1.0, 0.8, "failed")), min_size=1, max_size=5)
@@ -207,7 +230,7 @@ def _always(failures: Sequence[str], calls: Sequence[Any]) -> st.SearchStrategy[
 
 
 @st.composite
-def scripts(draw: st.DrawFn, name: str) -> Script:
+def scripts(draw: st.DrawFn, name: str, agent: bool = False) -> Script:
     control = st.builds(Send, st.sampled_from(CONTROLS[name]))
     stall = st.builds(Stall, st.sampled_from((0.5, 2.0, 4.0)))
     actions = st.one_of(TALK, TALK, SAYINGS, SAYINGS, WAITS, TIMES, control, control, stall)
@@ -237,7 +260,7 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
         replies=tuple(
             draw(
                 st.one_of(
-                    *[st.lists(REPLIES, max_size=5)] * 9,
+                    *[st.lists(ROUNDS if agent else REPLIES, max_size=8 if agent else 5)] * 9,
                     st.sampled_from(FAILURES[:2]).map(lambda name: [(name, "entered")] * MANY),
                 )
             )
@@ -264,6 +287,7 @@ def scripts(draw: st.DrawFn, name: str) -> Script:
         backchannels=draw(st.booleans()),
         capacity=draw(st.sampled_from((1000, 1000, 2))),
         falls_silent=draw(st.booleans()),
+        agent=agent,
     )
 
 
@@ -294,12 +318,12 @@ class Responder(ScriptedResponder):
         self.look: Callable[[], None] = lambda: None
 
     @asynccontextmanager
-    async def reply(
-        self, conversation: Sequence[ChatMessage]
+    async def reply_with(
+        self, conversation: Sequence[ChatMessage], tools: Sequence[ToolOffer]
     ) -> AsyncIterator[AsyncIterator[ReplyPart]]:
         self.began.append(trio.current_time())
         self.look()
-        async with super().reply(conversation) as tokens:
+        async with super().reply_with(conversation, tools) as tokens:
             self.most_active = max(self.most_active, self.active)
             yield tokens
 
@@ -316,6 +340,9 @@ def _reply(number: int, plan: tuple[str | float, ...]) -> list[Step]:
             steps.append(HANG)
         elif part in FAILURES:
             steps.append(_failure(part))
+        elif part.startswith("call "):
+            _, name, arguments = part.split(" ", 2)
+            steps.append(ToolCall(id="same", name=name, arguments=arguments))
         else:
             steps.append(f" r{number}w{words}" + part[1:])
             words += 1
@@ -335,6 +362,77 @@ class Synthesizer(ScriptedSynthesizer):
     async def speak(self, text: str) -> Speech:
         self.most_active = max(self.most_active, self.active + 1)
         return await super().speak(text)
+
+
+class Tools:
+    """The agent, and how often each tool ran."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        """Runs of tools, of whichever."""
+        self.paying = self.paid = 0
+        other: Agent[None] = Agent("You are another.", name="other", spoken_style="")
+        self.agent: Agent[None] = Agent("You have tools.", name="tools", spoken_style="")
+        for agent in (self.agent, other):
+            self._give(agent, other)
+
+    def _give(self, agent: Agent[None], other: Agent[None]) -> None:
+        @agent.tool
+        async def quick() -> str:
+            """Is there at once."""
+            self.began += 1
+            return "quick"
+
+        @agent.tool
+        async def slow(seconds: float) -> str:
+            """Takes a while."""
+            self.began += 1
+            await trio.sleep(seconds)
+            return "slow"
+
+        @agent.tool(must_finish=True)
+        async def pay(seconds: float) -> str:
+            """Must finish."""
+            self.began += 1
+            self.paying += 1
+            await trio.sleep(seconds)
+            self.paid += 1
+            return "paid"
+
+        @agent.tool
+        async def broken() -> str:
+            """Raises."""
+            self.began += 1
+            raise OSError("broken")
+
+        @agent.tool(timeout_s=2)
+        async def stubborn() -> None:
+            """Does not let itself be cancelled."""
+            self.began += 1
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)
+
+        @agent.tool(timeout_s=3)
+        async def hangs() -> None:
+            """Never ends."""
+            self.began += 1
+            await trio.sleep_forever()
+
+        @agent.tool(timeout_s=6)
+        async def ask(call: Call[None]) -> str:
+            """Asks."""
+            self.began += 1
+            return str(await call.ask("Is it so?", timeout_s=3))
+
+        @agent.tool
+        async def pass_on() -> Agent[None]:
+            """Hands over."""
+            self.began += 1
+            return other
+
+    def conductor(self, values: Settings, responder: Responder) -> Conductor:
+        registry = Agents([self.agent], values)
+        return registry.running(self.agent, Caller(session_id="test"), responder)
 
 
 # One example.
@@ -400,6 +498,9 @@ class _Run:
     resumed: list[float] = field(default_factory=list)
     """When a suspended reply was given back."""
     taking: trio.Event = field(default_factory=trio.Event)
+    tools: Tools = field(default_factory=Tools)
+    called: list[ToolCalled] = field(default_factory=list)
+    returned: list[ToolReturned] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.transcriber = Transcriber(self.script)
@@ -424,6 +525,7 @@ class _Run:
         self._check_cancelled()
         self._check_finals()
         self._check_roles()
+        self._check_tools()
 
     async def _converse(self) -> None:
         script = self.script
@@ -456,6 +558,7 @@ class _Run:
                 capacity=script.capacity,
                 reading=False,
                 watchers=[self._watch],
+                conductor=(self.tools.conductor(values, self.responder) if script.agent else None),
             ) as (self.session, self.client),
             trio.open_nursery() as nursery,
         ):
@@ -484,6 +587,10 @@ class _Run:
             self.resumed.append(trio.current_time())
         elif isinstance(event, BargedIn):
             self.cut.append(trio.current_time())
+        elif isinstance(event, ToolCalled):
+            self.called.append(event)
+        elif isinstance(event, ToolReturned):
+            self.returned.append(event)
 
     def _turn_end(self) -> ScriptedTurnEnd | None:
         said = [p if isinstance(p, float) else _failure(p) for p in self.script.likelihoods]
@@ -565,6 +672,12 @@ class _Run:
                 dialogue.listening == self.opens
             )  # else too little audio may have come to open it
         self._check_at_rest()
+        # Each call has its result, which the model is shown.
+        uses = [item for item in self.session.parts.items if isinstance(item, ToolUse)]
+        assert all(use.result is not None for use in uses)
+        assert {event.call.id for event in self.called} <= {
+            event.call.id for event in self.returned
+        }
 
     # What must hold
 
@@ -618,9 +731,35 @@ class _Run:
     def _check_roles(self) -> None:
         """No request has two messages of one role in a row."""
         for conversation in self.responder.conversations:
-            roles = [m.role for m in conversation if m.role != "system"]
-            assert roles[::2] == ["user"] * (len(roles) // 2 + 1)
+            shown = [m for m in conversation if m.role != "system"]
+            while any(m.calls for m in shown):
+                at = next(n for n, m in enumerate(shown) if m.calls)
+                asked = [call.id for call in shown[at].calls]
+                results = shown[at + 1 : at + 1 + len(asked)]
+                # Each call has one result behind it, and the assistant goes on, or is to.
+                assert [(m.role, m.call_id) for m in results] == [("tool", i) for i in asked]
+                behind = shown[at + 1 + len(asked) :]
+                assert not behind or behind[0].role == "assistant"
+                shown = shown[:at] + behind if behind else shown[:at]
+            roles = [m.role for m in shown]
+            assert roles[::2] == ["user"] * (len(roles) // 2 + len(roles) % 2)
             assert roles[1::2] == ["assistant"] * (len(roles) // 2)
+            assert conversation[-1].role in ("user", "tool")
+            ids = [call.id for m in conversation for call in m.calls]
+            assert len(ids) == len(set(ids))
+
+    def _check_tools(self) -> None:
+        """No tool runs twice for one call, each call has one result, and what must finish does."""
+        ids = [event.call.id for event in self.called]
+        assert len(ids) == len(set(ids))
+        assert self.tools.began <= len(ids)
+        results = [event.call.id for event in self.returned]
+        assert len(results) == len(set(results))
+        assert self.tools.paid == self.tools.paying
+
+    def _calls_of(self, turn: int) -> list[ToolUse]:
+        items = self.session.parts.items
+        return [item for item in items if isinstance(item, ToolUse) and item.turn == turn]
 
     def _cuts(self) -> list[float]:
         return [
@@ -658,11 +797,13 @@ class _Run:
 
     def _check_memory(self) -> None:
         """The memory holds of each reply a beginning, and of one that was cut what was due."""
-        remembered = [a for _, a in self.session.parts.items.exchanges()]
+        items = [i for i in self.session.parts.items if isinstance(i, AssistantMessage)]
+        remembered = [item.heard for item in items if not item.heard.startswith("Is it so?")]
         for conversation in self.responder.conversations:
             # A reply that was begun again is one message with what was heard of it before.
             for message in conversation:
-                remembered += message.text.split("\n") if message.role == "assistant" else []
+                texts = message.text.split("\n") if message.role == "assistant" else []
+                remembered += [text for text in texts if text != UNSAID]
         for text in remembered:
             words = text.split()
             if not words:
@@ -693,8 +834,9 @@ class _Run:
                 done = True
             elif message.get("code") == "CANCELLED" and not done:
                 done = True
-                exchanges = self.session.parts.items.exchanges()
-                assert not [a for _, a in exchanges if a.startswith(f"r{current}w")]
+                for item in self.session.parts.items:
+                    if isinstance(item, AssistantMessage) and not self._calls_of(item.turn):
+                        assert not item.heard.startswith(f"r{current}w")
 
     def _plan(self, number: int) -> tuple[str | float, ...]:
         replies = self.script.replies
@@ -753,6 +895,27 @@ def test_io_speech_keeps_its_word_whatever_happens(script: Script) -> None:
 @PROFILE
 @given(scripts("C"))
 def test_newspeech_keeps_its_word_whatever_happens(script: Script) -> None:
+    _converse(script)
+
+
+AGENT_PROFILE = settings(PROFILE, max_examples=max(EXAMPLES // 9, 1))
+
+
+@AGENT_PROFILE
+@given(scripts("A", agent=True))
+def test_prompt_voice_keeps_its_word_with_an_agent(script: Script) -> None:
+    _converse(script)
+
+
+@AGENT_PROFILE
+@given(scripts("B", agent=True))
+def test_io_speech_keeps_its_word_with_an_agent(script: Script) -> None:
+    _converse(script)
+
+
+@AGENT_PROFILE
+@given(scripts("C", agent=True))
+def test_newspeech_keeps_its_word_with_an_agent(script: Script) -> None:
     _converse(script)
 
 
