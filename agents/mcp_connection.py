@@ -98,7 +98,7 @@ class McpConnection:
         """Connect, again and again, until cancelled."""
         pauses = Pauses()
         while True:
-            began_s = math.inf
+            began_s, error = math.inf, Exception("the connection was closed")
             try:
                 async with (
                     self._connect(self.server, self._log) as (heard, written),
@@ -115,7 +115,7 @@ class McpConnection:
                     raise cancelled from None
                 if not isinstance(others, ExceptionGroup):
                     raise  # KeyboardInterrupt and the like
-                error: Exception = _first(others)
+                error = _first(others)
             except Exception as found:  # another program's mistake, or its library's
                 error = found
             pause_s = pauses.after(max(0.0, trio.current_time() - began_s))
@@ -225,6 +225,8 @@ class McpConnection:
     def _tell_lost(self, error: Exception, pause_s: float) -> None:
         """One line, and no second one for the same."""
         reason = _words(error)
+        if self.server.url:  # which may hold a key
+            reason = reason.replace(self.server.url, "its address")
         tell = self._log.debug if reason == self._told else self._log.warning
         tell(
             "mcp_not_connected",
