@@ -16,9 +16,9 @@ from ..conversation.caller import Caller
 from ..conversation.text.tables import own_tables, tables_with
 from ..engines.llm.interface import Responder
 from .agent import Agent
+from .mcp import McpTools
 from .problems import BadAgent
 from .running import RunningAgent
-from .tool import Tool
 
 TOOL_THREADS = 64
 """How many tools that are not async may run at once, in all calls together."""
@@ -44,6 +44,9 @@ class Agents:
                 raise BadAgent(f"two agents are called {name}: write Agent(..., name=...)")
         self._acting = settings.acting
         self._agents = {agent.name: agent for agent in agents or _of_settings(self._acting)}
+        self.mcp = McpTools(
+            server for agent in self._agents.values() for server in agent.mcp_servers
+        )
         self._threads = trio.CapacityLimiter(TOOL_THREADS)
         path = self._acting.tables
         self._tables = own_tables() if path is None else tables_with(_read(path))
@@ -81,11 +84,9 @@ class Agents:
             responder=responder,
             threads=self._threads,
             tables=self._tables,
-            more_tools=self._more_tools,
+            more_tools=self.mcp.tools_for,
+            tools_changed=self.mcp.changed if self.mcp.connections else None,
         )
-
-    def _more_tools(self, agent: Agent[Any]) -> Sequence[Tool]:
-        return ()
 
     def described(self) -> Mapping[str, list[str]]:
         """Each agent and the names of its tools."""

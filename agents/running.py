@@ -49,7 +49,8 @@ TAKE_ON_S = 10.0
 
 
 class RunningAgent:
-    """One for each call. `more_tools` gives those of MCP servers, as they are when it is asked."""
+    """One for each call. `more_tools` gives those of MCP servers, as they are when it is asked;
+    `tools_changed` comes back when they have changed more often than it is told."""
 
     def __init__(
         self,
@@ -61,12 +62,14 @@ class RunningAgent:
         threads: trio.CapacityLimiter,
         tables: Tables | None = None,
         more_tools: Callable[[Agent[Any]], Sequence[Tool]] = lambda agent: (),
+        tools_changed: Callable[[int], Awaitable[int]] | None = None,
     ) -> None:
         self.threads = threads
         self._acting = acting
         self._responder = responder
         self._tables = tables
         self._more_tools = more_tools
+        self._tools_changed = tools_changed
         self._log = structlog.get_logger().bind(session_id=caller.session_id, agent=agent.name)
         self.effects_channel, self._effects_in = trio.open_memory_channel[AnyEffect](
             EFFECTS_WAITING
@@ -74,6 +77,7 @@ class RunningAgent:
         self._nursery: trio.Nursery | None = None
         self._code = trio.CancelScope()
         self._tools: dict[str, Tool] = {}
+        self._offered_tools: OfferTools | None = None
         self._runs: dict[str, ToolRun] = {}
         self._failed = False
         self._agent = agent
@@ -148,6 +152,8 @@ class RunningAgent:
 
     async def _begin(self, agent: Agent[Any], *, first: bool) -> None:
         await self._take_on(agent, first=first)
+        if self._tools_changed is not None:
+            self.start(functools.partial(self._follow_tools, self._tools_changed))
         await self._run_code()
 
     async def _run_code(self) -> None:
@@ -172,13 +178,27 @@ class RunningAgent:
         if agent.instructions and agent.spoken_style:
             words = f"{words}\n{agent.spoken_style}"
         await self._do(SetInstructions(text=call.filled(words)))
-        tools = [*agent.tools, *self._more_tools(agent)]
-        self._tools = {tool.name: tool for tool in tools}
-        await self._do(OfferTools(tools=tuple(self._offered(tool) for tool in tools)))
+        await self._offer_tools(agent)
         await self._do(Conduct(name=agent.name, voice=agent.voice, model=agent.model))
         if greeting := call.filled(greeting):
             interruptible = agent.greeting_interruptible
             await self._do(Say(id=0, text=greeting, interruptible=interruptible))
+
+    async def _offer_tools(self, agent: Agent[Any]) -> None:
+        """Have the model know the agent's tools, where it does not already."""
+        tools = [*agent.tools, *self._more_tools(agent)]
+        self._tools = {tool.name: tool for tool in tools}
+        offer = OfferTools(tools=tuple(self._offered(tool) for tool in tools))
+        if offer != self._offered_tools:
+            self._offered_tools = offer
+            await self._do(offer)
+
+    async def _follow_tools(self, changed: Callable[[int], Awaitable[int]]) -> None:
+        """An MCP server may come, or get other tools, during the call."""
+        changes = 0
+        while True:
+            changes = await changed(changes)
+            await self._offer_tools(self._the_call.agent)
 
     def _offered(self, tool: Tool) -> OfferedTool:
         acting = self._acting

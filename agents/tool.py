@@ -35,6 +35,10 @@ class BadReturn(Exception):
     """The function returned what cannot be told to a model."""
 
 
+class ToolFailed(Exception):
+    """The tool could not do what it was asked, and knows why. The message is for the model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """`run` is given the call and the checked arguments, and may be called from Trio's thread only.

@@ -14,7 +14,7 @@ from ..conversation.tool_calls import Outcome, ToolResult, shown
 from ..protocol.chat import ToolCall
 from .agent import Agent
 from .call import Call
-from .tool import BadCall, BadReturn, Tool, told
+from .tool import BadCall, BadReturn, Tool, ToolFailed, told
 
 INTERRUPTED = "The person interrupted, and the tool was cancelled."
 
@@ -74,8 +74,8 @@ class ToolRun:
             if isinstance(value, Agent):
                 return await self.take_over(value), Outcome.DONE
             return shown(told(value)), Outcome.DONE
-        except BadReturn as problem:
-            return f"error: {problem}", Outcome.FAILED
+        except (BadReturn, ToolFailed) as problem:
+            return shown(f"error: {problem}"), Outcome.FAILED
         except Exception as error:  # the tool's own mistake, and it costs only its call
             self.log.warning("tool_raised", tool=self.tool.name, call=self.asked.id, exc_info=error)
             what = f"{type(error).__name__}: {error}".rstrip(": ")

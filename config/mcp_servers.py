@@ -15,6 +15,14 @@ from .kinds import Hint, Rule, may_be_credentials
 
 _NAMED = re.compile(r"([A-Za-z][\w-]{0,39})\s*=\s*(?=\S)(.*)", re.DOTALL)
 
+_LAUNCHERS = frozenset(
+    {
+        *("env", "uv", "uvx", "pipx", "python", "python3"),
+        *("npx", "bunx", "node", "deno", "docker", "podman", "run", "exec"),
+    }
+)
+"""What runs a server and is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServer:
@@ -49,7 +57,17 @@ def mcp_server(written: str) -> McpServer:
     command = tuple(shlex.split(where))
     if not command:
         raise ValueError("an entry is empty")
-    return McpServer(name=name or PurePath(command[-1]).stem, command=command)
+    return McpServer(name=name or _program(command), command=command)
+
+
+def _program(command: tuple[str, ...]) -> str:
+    """What a command runs, for a name. Options and variables are passed over: they may hold keys,
+    and names are logged."""
+    for word in command:
+        name = PurePath(word).stem
+        if name and name not in _LAUNCHERS and "=" not in word and not word.startswith("-"):
+            return name
+    return PurePath(command[0]).stem
 
 
 def _check(listed: str | None) -> str | None:

@@ -3,6 +3,7 @@
     server                one_for_one, permanent children
     ├─ lanes              worker processes that hold blocking engines
     ├─ recordings         where sessions are recorded: one task per file
+    ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
 
@@ -22,6 +23,7 @@ from typing import cast
 import structlog
 import trio
 
+from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..config import Settings
 from ..conversation.caller import Caller
@@ -123,6 +125,10 @@ class Server:
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
                     *self._recordings.children(),
+                    *(
+                        Child(name, run=run, shutdown_s=STOP_S)
+                        for name, run in self._agents.mcp.tasks().items()
+                    ),
                     self._connections.child(),
                     *self._listener("listener", self._front, listeners),
                     *self._listener("engine-listener", self._engine_front, engine_listeners),
