@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from parley.config import Settings, SettingsError, load_settings
+from parley.config import McpServer, Settings, SettingsError, load_settings
 from parley.config.kinds import (
     SAMPLE_RATES_HZ,
     allowed,
@@ -30,6 +30,8 @@ SLICES = (
     "turning",
     "transcribing",
     "answering",
+    "silence",
+    "acting",
     "fallback",
     "speaking",
     "serving",
@@ -814,6 +816,24 @@ SLICE_VARIABLES = {
     "answering.interruption_mark": ("STREAM_INTERRUPTION_MARK", "--"),
     "answering.speculations": ("STREAM_SPECULATIONS", 4),
     "answering.retries": ("STREAM_LLM_RETRIES", 3),
+    "answering.tool_rounds": ("STREAM_TOOL_ROUNDS", 6),
+    "turning.min_words": ("STREAM_INTERRUPT_MIN_WORDS", 2),
+    "silence.ask_after_s": ("STREAM_SILENCE_ASK_S", 7.0),
+    "silence.question": ("STREAM_SILENCE_QUESTION", "Hello?"),
+    "silence.end_after_s": ("STREAM_SILENCE_END_S", 8.0),
+    "silence.goodbye": ("STREAM_SILENCE_GOODBYE", "Bye."),
+    "acting.system_prompt": ("STREAM_SYSTEM_PROMPT", "Be brief."),
+    "acting.greeting": ("STREAM_GREETING", "Hello."),
+    "acting.greeting_interruptible": ("STREAM_GREETING_INTERRUPTIBLE", False),
+    "acting.mcp_servers": ("STREAM_MCP_SERVERS", "http://h/73"),
+    "acting.tool_timeout_s": ("STREAM_TOOL_TIMEOUT_S", 9.0),
+    "acting.tool_filler": ("STREAM_TOOL_FILLER", "Wait."),
+    "acting.tool_filler_s": ("STREAM_TOOL_FILLER_S", 1.5),
+    "acting.language": ("STREAM_LANGUAGE", "de"),
+    "acting.tables": (
+        "STREAM_SPEECH_TABLES",
+        str(Path(__file__).with_name("speech_tables.toml")),
+    ),
     "speaking.engine": ("STREAM_TTS_ENGINE", "pyttsx3"),
     "speaking.models_dir": ("PARLEY_MODELS_DIR", "/m"),
     "speaking.language": ("STREAM_LANGUAGE", "de"),
@@ -872,6 +892,7 @@ SLICE_VARIABLES = {
 DECIDED = {
     "off": False,
     "de, en": ("de", "en"),
+    "http://h/73": (McpServer(name="h", url="http://h/73"),),
     "de=de+f2, fr=/v/siwis.onnx": (("de", "de+f2"), ("fr", "/v/siwis.onnx")),
 }
 """What slices make of values."""
