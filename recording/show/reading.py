@@ -13,6 +13,7 @@ from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
 from ...protocol.dialects import DIALECTS
 from ..tape import Entry, Recording, words_of
+from .conducted import Conducted
 from .frames import AudioTold, CutTold, ErrorTold, FinalTold, InfoTold, PartialTold, told
 from .hearing import Hearing
 from .latencies import SILENT, latencies_ms
@@ -30,7 +31,17 @@ from .timeline import (
 )
 from .words import facts, notes
 
-ROUTINE = frozenset({"partial", "playout", "phrase gap", "more of a phrase", "retry after"})
+ROUTINE = frozenset(
+    {
+        "partial",
+        "playout",
+        "phrase gap",
+        "more of a phrase",
+        "retry after",
+        "tool filler",
+        "dialogue",
+    }
+)
 """Deadlines that pass in every conversation: they pace it. The others are what came too late."""
 
 HELD_BACK = frozenset({"llm.reply", "llm.token", "tts.speak", "tts.stream", "tts.piece"})
@@ -87,6 +98,8 @@ class _Reader:
     """What came of a reply that nobody may know of yet."""
     _wished: list[str] = field(default_factory=list)
     """What replies asked to be said later."""
+    conducted: Conducted = field(default_factory=Conducted)
+    """What the agent did, where one was."""
     _coming: str | None = None
     """The text of a phrase that streams, until its first piece came."""
     _thoughts: Thoughts = field(default_factory=Thoughts)
@@ -111,8 +124,11 @@ class _Reader:
                 if not self._stumbled:
                     self.hearing.begun(entry.at_s)
                 self._stumbled = False
+            case "effect":
+                self._add(self.conducted.effect(entry))
             case "llm.reply":
                 self._thoughts = Thoughts()
+                self.conducted.round_calls = 0
                 self._reply(entry.at_s)
             case "llm.token":
                 self._token(entry)
@@ -189,6 +205,10 @@ class _Reader:
         for entry in early:
             self.take(replace(entry, at_s=at_s))
 
+    def _add(self, mark: Mark | None) -> None:
+        if mark is not None:
+            self.marks.append(mark)
+
     def _mark(self, entry: Entry, kind: Kind, text: str) -> None:
         self.marks.append(Mark(at_s=entry.at_s, kind=kind, text=text))
 
@@ -223,12 +243,17 @@ class _Reader:
 
     def _speaks_first(self, entry: Entry, said: str) -> None:
         """A turn begins that nobody asked for, where a reply wished this to be said later."""
-        wish = next((text for text in self._wished if said and text.startswith(said)), None)
+        waiting = [*self._wished, *self.conducted.wished]
+        wish = next((text for text in waiting if said and text.startswith(said)), None)
         newest = self.replies.turns[-1].text if self.replies.turns else ""
-        if wish is None or said in newest:
+        if wish is None or (said in newest and wish not in self.conducted.wished):
             return
-        self._wished.remove(wish)
-        self._mark(entry, Kind.SERVER, "said without being asked, as a reply wished")
+        if wish in self.conducted.wished:
+            self.conducted.wished.remove(wish)
+            self._mark(entry, Kind.SERVER, "said by the agent")
+        else:
+            self._wished.remove(wish)
+            self._mark(entry, Kind.SERVER, "said without being asked, as a reply wished")
         turn = Turn(
             number=len(self.replies.turns) + 1, asked="", asked_s=entry.at_s, speech_end_s=None
         )
@@ -241,6 +266,9 @@ class _Reader:
         if "say" in entry.data:
             self._wished.append(str(entry.data["say"].get("text") or ""))
             return
+        if "call" in entry.data:
+            self._add(self.conducted.call(entry))
+            return
         if "alive" in entry.data or "remark" in entry.data:
             return
         text = entry.data.get("token")
@@ -250,7 +278,7 @@ class _Reader:
             turn = self.replies.turns[-1]
             turn.tokens.append(Token(entry.at_s, visible))
             turn.first_token_s = turn.tokens[0].at_s
-        if ended:
+        if ended and not self.conducted.round_calls:
             self.replies.written()
 
     # The client

@@ -29,7 +29,10 @@ from support.recordings import lively_recording, recorded, recording_of, words_s
 Clock = trio.testing.MockClock
 
 SAID = ("The light is off. Is there more?", "A timer is set.", "Ring. It is time.")
-"""The replies of the scenes that are said to their end."""
+"""The replies of the scenes without an agent that are said to their end."""
+
+BESIDE = ("agent-slow-tool-and-a-hum", "agent-silent-caller", "agent-crashes")
+"""Scenes in which more is said than replies: that a tool is slow, that nobody speaks."""
 
 
 @pytest.mark.parametrize(
@@ -53,8 +56,9 @@ async def test_what_was_heard_is_what_the_session_remembered(
     assert [turn.heard for turn in cut] == told
     for turn in timeline.turns:
         if turn.outcome is Outcome.COMPLETE:
-            assert turn.heard == turn.text
-            assert turn.text in SAID
+            if scene.name not in BESIDE:
+                assert turn.heard == turn.text
+            assert scene.agent is not None or turn.text in SAID
 
 
 @pytest.mark.parametrize("name", ["two-turns", "interruption"])
