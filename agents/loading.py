@@ -68,6 +68,8 @@ def _module(place: str) -> ModuleType:
         if error.name == place.split(".")[0]:
             raise BadAgent(f"there is no module {place!r} here: {EXAMPLE}") from None
         raise BadAgent(f"{place} cannot be imported: {error}") from None
+    except SystemExit:
+        raise BadAgent(f"{place}: it ends the program while it is imported") from None
     except Exception as error:  # whatever stands in the user's file
         where = _line_of(error, path)
         raise BadAgent(

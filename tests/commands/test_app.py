@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +47,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings with which a server would have been started."""
     found: list[Settings] = []
 
-    def serve(settings: Settings) -> int:
+    def serve(settings: Settings, *, agents: Sequence[object] = ()) -> int:
         found.append(settings)
         return 0
 
@@ -157,7 +157,7 @@ def test_a_setting_that_does_not_exist_is_a_warning(
 def test_an_address_that_cannot_be_had_is_one_line(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def serve(settings: Settings) -> int:
+    def serve(settings: Settings, *, agents: Sequence[object] = ()) -> int:
         raise CannotListen("port 8084 is in use")
 
     monkeypatch.setattr(parley.server.process, "serve_until_signalled", serve)
@@ -168,7 +168,9 @@ def test_an_address_that_cannot_be_had_is_one_line(
 def test_a_server_that_was_forced_to_end_says_so_by_its_exit_code(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parley.server.process, "serve_until_signalled", lambda settings: 130)
+    monkeypatch.setattr(
+        parley.server.process, "serve_until_signalled", lambda settings, agents: 130
+    )
     assert command("serve").exit_code == 130
 
 
