@@ -137,9 +137,21 @@ def _parameters(what: str, function: Function) -> tuple[bool, dict[str, Any]]:
             raise BadAgent(f"the tool {what}: *{parameter.name} cannot be told to a model")
         if hint is None:
             raise BadAgent(f"the tool {what}: the parameter {parameter.name} has no type")
+        _check_type(what, parameter.name, hint)
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (_described(hint), default)
     return wants_call, fields
+
+
+def _check_type(what: str, parameter: str, hint: Any) -> None:
+    """Raises BadAgent for a type of which there is no JSON."""
+    try:
+        pydantic.TypeAdapter(hint).json_schema()
+    except (pydantic.PydanticUserError, TypeError, NameError):
+        shown = getattr(hint, "__name__", str(hint))
+        raise BadAgent(
+            f"the tool {what}: the parameter {parameter} is a {shown}, which JSON cannot say"
+        ) from None
 
 
 def _described(hint: Any) -> Any:

@@ -146,7 +146,10 @@ def of_no_type(day: Nowhere) -> str:  # type: ignore[name-defined]  # noqa: F821
         (without_docstring, "the tool without_docstring has no docstring"),
         (without_type, "the tool without_type: the parameter day has no type"),
         (of_any_number, "the tool of_any_number: *days cannot be told to a model"),
-        (of_an_object, "the tool of_an_object: "),
+        (
+            of_an_object,
+            "the tool of_an_object: the parameter thing is a Odd, which JSON cannot say",
+        ),
         (of_no_type, "the tool of_no_type: its parameters cannot be read"),
         (lambda: None, "'<lambda>' is no name for a tool"),
     ],

@@ -52,7 +52,7 @@ QUICK: dict[str, object] = {
 }
 
 
-class _WireTransport:
+class WireTransport:
     """The client's wire with the words of a session's transport."""
 
     def __init__(self, wire: Wire) -> None:
@@ -106,7 +106,7 @@ class LiveClient(InMemoryClient):
 async def open_client(url: str, dialect: Dialect = PROMPT_VOICE) -> AsyncIterator[LiveClient]:
     """A connected client that reads all the time; hung up at the end."""
     async with open_wire(url) as wire, trio.open_nursery() as nursery:
-        client = LiveClient(cast(MemoryTransport, _WireTransport(wire)), dialect)
+        client = LiveClient(cast(MemoryTransport, WireTransport(wire)), dialect)
         nursery.start_soon(client.read)
         yield client
         nursery.cancel_scope.cancel()
