@@ -9,9 +9,11 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -89,7 +91,9 @@ def test_a_python_block_runs(
     for name in re.findall(r'"([\w\-]+\.mcap)"', it.text):
         shutil.copy(ROOT / "tests/recordings/short-no.mcap", tmp_path / name)
     program = compile(it.text, it.where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, Any] = {"__name__": "example"}
+    module = ModuleType("example")  # dataclasses look theirs up
+    monkeypatch.setitem(sys.modules, "example", module)
+    names: dict[str, Any] = vars(module)
 
     async def run() -> None:
         coroutine = eval(program, names)
