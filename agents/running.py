@@ -79,7 +79,10 @@ class RunningAgent:
         self._tools: dict[str, Tool] = {}
         self._offered_tools: OfferTools | None = None
         self._runs: dict[str, ToolRun] = {}
-        self._failed = False
+        self.begun = trio.Event()
+        """Set when the session has been told all that the agent begins a call with."""
+        self.failure: Exception | None = None
+        """What its code raised first."""
         self._agent = agent
         self._caller = caller
         self._call: Call[Any] | None = None
@@ -106,6 +109,11 @@ class RunningAgent:
                     run.interrupt()
         if self._call is not None:
             self._call._happened(event)
+
+    @property
+    def call(self) -> Call[Any] | None:
+        """None before it has begun."""
+        return self._call
 
     # For the call
 
@@ -145,8 +153,8 @@ class RunningAgent:
             await code()
         except Exception as error:  # the agent's mistake; KeyboardInterrupt and the like go on
             self._log.error("agent_failed", exc_info=error)
-            if not self._failed:
-                self._failed = True
+            if self.failure is None:
+                self.failure = error
                 what = f"{type(error).__name__}: {error}".rstrip(": ")
                 await self._do(ConductorFailed(message=f"the agent's code failed: {what}"[:500]))
 
@@ -154,6 +162,7 @@ class RunningAgent:
         await self._take_on(agent, first=first)
         if self._tools_changed is not None:
             self.start(functools.partial(self._follow_tools, self._tools_changed))
+        self.begun.set()
         await self._run_code()
 
     async def _run_code(self) -> None:

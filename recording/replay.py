@@ -131,11 +131,12 @@ class _Script:
         await self.turnstile.admit(source)
         entry = self._answers[source]
         if "failure" in entry.data:
-            raise _failure(entry.data)
+            raise recorded_failure(entry.data)
         return entry
 
 
-def _failure(data: Data) -> EngineFailure:
+def recorded_failure(data: Data) -> EngineFailure:
+    """The failure of an engine that an entry holds."""
     kind: type[EngineFailure] = getattr(failures, data["failure"], EngineFailure)
     failure = kind.__new__(kind)
     EngineFailure.__init__(

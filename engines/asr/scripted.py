@@ -65,6 +65,10 @@ class ScriptedTranscriber:
         self.open = False
         self._concluded: Transcript | None = None
 
+    def will_hear(self, text: str) -> None:
+        """One more utterance for the script."""
+        self._script.append(_hypotheses(text))
+
     async def begin(self) -> None:
         await self.abandon()
         self._concluded = None

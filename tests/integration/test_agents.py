@@ -79,7 +79,8 @@ def called(name: str) -> wire.Behaviour:
 
 def request_with_result(llm: LLMServer) -> dict[str, Any]:
     """The last request, which has the tool's result."""
-    return llm.requests[-1].body
+    body: dict[str, Any] = llm.requests[-1].body
+    return body
 
 
 def recording_in(folder: Path) -> Recording:
