@@ -23,7 +23,7 @@ ORDERS: dict[int, str] = {}
 _numbers = count(101)
 
 
-def greeting(call: Call[None]) -> str:
+def greeting(call: Call) -> str:
     name = call.variables.get("name")
     return f"Flower shop, hello {name}!" if name else "Flower shop, hello!"
 
@@ -62,14 +62,14 @@ async def look_up_order(number: Annotated[int, "the number of the order"]) -> st
 
 
 @receptionist.tool
-async def ask_florist() -> Agent[None]:
+async def ask_florist() -> Agent:
     """Hand the call to the florist, for any question about flowers."""
     return florist
 
 
 @receptionist.tool
 @florist.tool
-async def put_through(call: Call[None], why: str) -> str:
+async def put_through(call: Call, why: str) -> str:
     """Put the caller through to a person, who ends this conversation."""
     await call.transfer("+15550100", "One moment, I put you through.")
     return f"put through: {why}"

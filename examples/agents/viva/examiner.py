@@ -54,7 +54,7 @@ examiner = Agent(
 
 
 @examiner.on_call
-async def examine(call: Call[None]) -> None:
+async def examine(call: Call) -> None:
     with open_store() as store:
         candidate = await candidate_of(call)
         exam = await exam_of(call, store, candidate) if candidate else None
@@ -68,13 +68,13 @@ async def examine(call: Call[None]) -> None:
 # Before the questions
 
 
-async def candidate_of(call: Call[None]) -> str:
+async def candidate_of(call: Call) -> str:
     """Who is examined; "" where nobody says so."""
     given = call.variables.get("candidate") or await hear(call, "Under which name do I keep it?")
     return " ".join((given or "").lower().split()).strip(".!?")[:64]
 
 
-async def exam_of(call: Call[None], store: Store, candidate: str) -> Exam | None:
+async def exam_of(call: Call, store: Store, candidate: str) -> Exam | None:
     """The exam that is open, or a new one; None where the candidate does not want any."""
     exam = store.open_exam(candidate)
     if exam is not None:
@@ -106,7 +106,7 @@ def choose(college: College, taken: list[str]) -> Scenario:
 # The questions
 
 
-async def ask_all(call: Call[None], store: Store, exam: Exam) -> bool:
+async def ask_all(call: Call, store: Store, exam: Exam) -> bool:
     """Ask whatever has no mark yet. False where the candidate stops before the end."""
     while (asked := store.next_question(exam)) is not None:
         answer = asked.answer
@@ -122,7 +122,7 @@ async def ask_all(call: Call[None], store: Store, exam: Exam) -> bool:
     return True
 
 
-async def hear(call: Call[None], question: str) -> str | None:
+async def hear(call: Call, question: str) -> str | None:
     """Ask until there is an answer. "" where it is skipped, None where the candidate stops."""
     while True:
         said = await call.ask(question)
@@ -136,7 +136,7 @@ async def hear(call: Call[None], question: str) -> str | None:
         return said
 
 
-async def tell(call: Call[None], text: str) -> bool:
+async def tell(call: Call, text: str) -> bool:
     """Say this. Who interrupts may have it repeated, or stop the exam: then False."""
     while True:
         async with call.events() as events:
@@ -152,7 +152,7 @@ async def tell(call: Call[None], text: str) -> bool:
             return wanted is not Wish.STOP
 
 
-async def mark_of(call: Call[None], asked: Asked, answer: str) -> Mark:
+async def mark_of(call: Call, asked: Asked, answer: str) -> Mark:
     """By the model, where there is one that writes a mark in time; else by the words."""
     if not answer:
         return SKIPPED
