@@ -69,7 +69,7 @@ async def ask_florist() -> Agent:
 
 @receptionist.tool
 @florist.tool
-async def put_through(call: Call, why: str) -> str:
-    """Put the caller through to a person, who ends this conversation."""
-    await call.transfer("+15550100", "One moment, I put you through.")
-    return f"put through: {why}"
+async def put_through(call: Call) -> str:
+    """Put the caller through to a person, where the caller wants that."""
+    await call.transfer("+15550100")  # once the model's next words were heard
+    return "Say that you put the caller through now."
