@@ -29,6 +29,7 @@ check: $(VENV)/.installed-dev $(TYPING)/parley
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(TYPING):tests $(BIN)/mypy -p parley
+	MYPYPATH=$(TYPING):examples/agents/viva $(BIN)/mypy --explicit-package-bases examples/agents/viva
 	$(BIN)/python scripts/check_wheel.py
 
 demo: $(VENV)/.installed models

@@ -19,9 +19,14 @@ from .problems import BadAgent
 from .tool import Function, Tool, tool
 
 if TYPE_CHECKING:
+    import typing_extensions
+
     from .call import Call
 
-State = TypeVar("State")
+    State = typing_extensions.TypeVar("State", default=None)
+else:
+    State = TypeVar("State")  # before Python 3.13 it knows no default
+
 F = TypeVar("F", bound=Function)
 Words: TypeAlias = "str | Callable[[Call[Any]], str | Awaitable[str]]"
 """Words, or a function of the call that gives them."""

@@ -31,9 +31,14 @@ from ..conversation.effects import (
 from ..conversation.events import Answered, SayOver, SessionEvent
 
 if TYPE_CHECKING:
+    import typing_extensions
+
     from .agent import Agent
 
-State = TypeVar("State")
+    State = typing_extensions.TypeVar("State", default=None)
+else:
+    State = TypeVar("State")  # before Python 3.13 it knows no default
+
 Event = TypeVar("Event", bound=SessionEvent)
 
 EVENTS_KEPT = 200
