@@ -91,6 +91,36 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="error"):
     recoverable: bool = True
 
 
+class ToolCalled(msgspec.Struct, frozen=True, kw_only=True, tag="tool_call"):
+    """The language model calls a tool. `arguments` are JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str = ""
+
+
+class ToolReturned(msgspec.Struct, frozen=True, kw_only=True, tag="tool_result"):
+    """The call is over: `outcome` is "done", "failed" or "cancelled"."""
+
+    id: str
+    name: str
+    outcome: str = "done"
+    output: str = ""
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
+    """Who answers from now on."""
+
+    name: str
+    voice: str = ""
+
+
+class Transferred(msgspec.Struct, frozen=True, kw_only=True, tag="transfer"):
+    """The caller is to be put through to `to`. The server closes behind this."""
+
+    to: str
+
+
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """A message of a kind this client does not know."""
 
@@ -108,6 +138,10 @@ Incoming = (
     | PhraseDone
     | ReplyComplete
     | Metrics
+    | ToolCalled
+    | ToolReturned
+    | Answering
+    | Transferred
     | Problem
     | Unknown
 )
@@ -123,6 +157,10 @@ _KNOWN = (
     | PhraseDone
     | ReplyComplete
     | Metrics
+    | ToolCalled
+    | ToolReturned
+    | Answering
+    | Transferred
     | Problem
 )
 _decoder: msgspec.json.Decoder[_KNOWN] = msgspec.json.Decoder(_KNOWN)

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from .incoming import (
+    Answering,
     Final,
     Info,
     Metrics,
@@ -21,9 +22,15 @@ from .incoming import (
     Problem,
     ReplyComplete,
     Token,
+    ToolCalled,
+    ToolReturned,
+    Transferred,
     Unknown,
 )
 from .utterance import Heard
+
+MAX_SHOWN_CHARS = 300
+"""Of a tool's arguments, and of its result: a few lines of a terminal."""
 
 
 class LiveView:
@@ -35,6 +42,9 @@ class LiveView:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._partial = ""
         self._reply = ""
+        self._agent = ""
+        self._called_at: dict[str, float] = {}
+        """The calls of tools that are not over, by their ids."""
 
     def __enter__(self) -> LiveView:
         if self._console.is_terminal:
@@ -77,6 +87,22 @@ class LiveView:
                 self._latency(metrics)
             case ReplyComplete():
                 self._flush_reply()
+            case ToolCalled() as call:
+                self._flush_reply()
+                self._called_at[call.id] = heard.at
+                self.line(f"→ {call.name}({_in_a_line(call.arguments)})", "magenta")
+            case ToolReturned() as result:
+                self._flush_reply()
+                self._returned(result, heard.at)
+            case Answering(name=name):
+                self._flush_reply()
+                told = "now answering: " if self._agent else "agent  "
+                if name != self._agent:
+                    self.line(f"{told}{name}", "dim")
+                self._agent = name
+            case Transferred(to=to):
+                self._flush_reply()
+                self.line(f"transfer to {to}", "dim")
             case Unknown(type=kind):
                 self.line(f"event  {kind}", "dim")
             case Phrase(seq=seq):
@@ -90,6 +116,16 @@ class LiveView:
         if self._reply.strip():
             self.line(f"parley {self._reply.strip()}", "cyan")
         self._reply = ""
+
+    def _returned(self, result: ToolReturned, at: float) -> None:
+        """By this client's clock. A result says whose it is where other calls are not over."""
+        began = self._called_at.pop(result.id, None)
+        name = f"{result.name}: " if self._called_at else ""
+        outcome = "" if result.outcome == "done" else result.outcome
+        told = ": ".join(part for part in (outcome, _in_a_line(result.output)) if part)
+        took = "" if began is None else f" ({1000 * (at - began):.0f} ms)"
+        style = "red" if result.outcome == "failed" else "magenta"
+        self.line(f"← {name}{told}{took}", style)
 
     def _latency(self, metrics: Metrics) -> None:
         """The server's own view: milliseconds after the utterance's first sample."""
@@ -112,3 +148,9 @@ class LiveView:
         if self._reply:
             parts.append(Text(f"parley {self._reply}", style="cyan"))
         self._live.update(Group(*parts), refresh=True)
+
+
+def _in_a_line(text: str) -> str:
+    """The text without breaks of lines, and not too long."""
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."

@@ -34,6 +34,9 @@ from .wire import Unreachable, open_wire
 OK, UNANSWERED, FAILED = 0, 1, 2
 """Exit codes: every recording was answered; one was not; there was no conversation."""
 
+TOOLS = "tools=told"
+"""What the address asks for: the calls of tools and who answers are shown, too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TalkResult:
@@ -104,7 +107,10 @@ async def _talk_by_recordings(
                 view.heard(heard)
                 speaker.heard(heard)
 
-            async with open_wire(url) as wire, conversation(wire, pace, listener) as talking:
+            async with (
+                open_wire(url, asks=TOOLS) as wire,
+                conversation(wire, pace, listener) as talking,
+            ):
                 for recording in recordings:
                     view.line(f"-- {recording.name}", "dim")
                     utterances.append(await talking.play(recording.name, recording.pcm16))
@@ -172,7 +178,10 @@ async def _talk_by_microphone(url: str, pace: Pace, console: Console) -> TalkRes
                 failures.append(error)
                 microphone.stop()
 
-        async with open_wire(url) as wire, conversation(wire, pace, listener) as talking:
+        async with (
+            open_wire(url, asks=TOOLS) as wire,
+            conversation(wire, pace, listener) as talking,
+        ):
             view.line(f"speak; Ctrl-C ends. {HEADPHONES}", "dim")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(play)

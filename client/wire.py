@@ -72,9 +72,10 @@ class WebSocketWire:
 
 
 @asynccontextmanager
-async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
+async def open_wire(url: str, *, asks: str = "") -> AsyncIterator[WebSocketWire]:
     """A connection to `url` (ws:// or wss://), closed on the way out. Raises Unreachable.
 
+    `asks` is put before the query of the address, and is not named where something goes wrong.
     The stream is ours, not trio-websocket's: its own `open_websocket_url` waits for the peer
     after a handshake that timed out, and leaves the socket of a refused one open.
     """
@@ -84,7 +85,7 @@ async def open_wire(url: str) -> AsyncIterator[WebSocketWire]:
     try:
         async with trio.open_nursery() as nursery:
             try:
-                connection = await _shake_hands(nursery, _Answer(stream, url), url)
+                connection = await _shake_hands(nursery, _Answer(stream, url), url, asks)
                 opened = True
                 try:
                     yield WebSocketWire(connection)
@@ -125,10 +126,11 @@ async def _connect(url: str) -> trio.abc.Stream:
 
 
 async def _shake_hands(
-    nursery: trio.Nursery, stream: trio.abc.Stream, url: str
+    nursery: trio.Nursery, stream: trio.abc.Stream, url: str, asks: str
 ) -> WebSocketConnection:
     parts = _parts(url)
-    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    query = "&".join(part for part in (asks, parts.query) if part)
+    resource = (parts.path or "/") + (f"?{query}" if query else "")
     try:
         with trio.fail_after(CONNECT_S):
             return await wrap_client_stream(

@@ -24,6 +24,7 @@ from .commands import Audio, Command, Interrupt, Remark, StartListening, StopLis
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .states import State
+from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
 RATE_HZ = 16_000
 
@@ -56,8 +57,9 @@ PROFILE = Profile(
     ignored=frozenset({Breach.SEQUENCE_JUMP}),
 )
 
-OPTIONS = MappingProxyType({"events": ("server", "document")})
-"""As the protocol's server spells its messages, or as its document does."""
+OPTIONS = MappingProxyType({"events": ("server", "document"), **TOOLS_OPTION})
+"""`events`: as the protocol's server spells its messages, or as its document does. `tools`: whether
+the calls of tools, who answers, and a transfer are told, which neither of them knows."""
 
 _VAD_TYPES = {"server": "vad", "document": "vad_event"}
 
@@ -107,6 +109,7 @@ class IoSpeechCodec:
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._now_ms = now_ms
         self._vad_type = _VAD_TYPES[choices.get("events", "server")]
+        self._tells_tools = tells_tools(choices)
         self._expected: int | None = None
         self._sent = 0
         self._listening = False
@@ -215,12 +218,11 @@ class IoSpeechCodec:
                 return self._error(event)
             case events.Expired():
                 return [{"type": "error", "code": "session_expired", "message": event.message}]
+            case events.ToolTold() | events.ConductorTold() | events.TransferTold():
+                return [tool_message(event)] if self._tells_tools else []
             case (
                 events.ReplyResumed()
                 | events.ReplyTakenBack()
-                | events.ToolTold()
-                | events.ConductorTold()
-                | events.TransferTold()
                 | events.Finalizing()
                 | events.Token()
                 | events.PhraseDone()

@@ -28,6 +28,7 @@ from .commands import (
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
 from .prompt_voice import OPTIONS, phrase_message, plain_messages, played
+from .tool_messages import tells_tools, tool_message
 
 RATE_HZ = 24_000
 
@@ -103,6 +104,7 @@ class NewSpeechCodec:
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
         self._tells_phrases = choices.get("phrases") == "told"
+        self._tells_tools = tells_tools(choices)
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
@@ -191,6 +193,8 @@ class NewSpeechCodec:
                 return [as_json({**message, "heard": event.heard})]
             case events.Failure() if event.breach in PROFILE.ignored:
                 return []
+            case events.ToolTold() | events.ConductorTold() | events.TransferTold():
+                return [as_json(tool_message(event))] if self._tells_tools else []
             case events.PhraseDone():
                 return []  # it marks the end of a WAV, and there is none
             case events.TurnTimes() | events.ReplyResumed() | events.ReplyTakenBack() if (

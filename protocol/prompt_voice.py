@@ -22,6 +22,7 @@ from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, Played, StartListening, StopListening
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, type_of
+from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
 PROTOCOL_VERSION = 1
 
@@ -38,9 +39,10 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 """Enough above MAX_AUDIO_BYTES that an oversized frame is answered in words; one that is larger
 still is refused by the WebSocket layer before it is held in memory."""
 
-OPTIONS = MappingProxyType({"phrases": ("untold", "told")})
+OPTIONS = MappingProxyType({"phrases": ("untold", "told"), **TOOLS_OPTION})
 """What a client may choose by the query of its address, the default first; dialect C has the same.
-Where phrases are told, a message before the audio of each phrase says its words and its length."""
+Where phrases are told, a message before the audio of each phrase says its words and its length.
+Where tools are told, so are the calls of tools, who answers, and a transfer."""
 
 PROFILE = Profile(
     name="prompt-voice",
@@ -95,6 +97,7 @@ class PromptVoiceCodec:
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         self._audio_clock = False
         self._tells_phrases = choices.get("phrases") == "told"
+        self._tells_tools = tells_tools(choices)
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
@@ -164,6 +167,8 @@ class PromptVoiceCodec:
         )
         if for_those_who_ask and not self._audio_clock:
             return []
+        if isinstance(event, events.ToolTold | events.ConductorTold | events.TransferTold):
+            return [tool_message(event)] if self._tells_tools else []
         messages = plain_messages(event)
         if self._tells_phrases and isinstance(event, events.ReplyAudio) and event.begins:
             messages.insert(0, phrase_message(event.seq, event.begins))

@@ -17,6 +17,7 @@ from typing import Any
 import trio
 
 from .. import __version__
+from ..agents.registry import Agents
 from ..config import Settings
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
@@ -91,9 +92,11 @@ class Status:
         connections: Connections,
         recordings: Recordings,
         telemetry: Telemetry,
+        agents: Agents,
     ) -> None:
         self._settings = settings
         self._room = room
+        self._agents = agents
         self._connections = connections
         self._recordings = recordings
         self._telemetry = telemetry
@@ -191,6 +194,9 @@ class Status:
             "who": self._room.who(),
             "recordings_on_request": self._recordings.on_request,
             "voices": self._room.voices,
+            "agents": [
+                {"name": name, "tools": tools} for name, tools in self._agents.described().items()
+            ],
         }
         return json_response(config)
 

@@ -96,7 +96,9 @@ class Server:
         self._connections = Connections(
             settings, room, opener, self.telemetry, observers=observers, agents=self._agents
         )
-        self._status = Status(settings, room, self._connections, self._recordings, self.telemetry)
+        self._status = Status(
+            settings, room, self._connections, self._recordings, self.telemetry, self._agents
+        )
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry)
         routes = {**site(WEB), **self._status.routes, **speech.routes}
         self._front = self._connections.front(

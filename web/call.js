@@ -3,12 +3,13 @@
  *
  * All events of the Client come through, and `level` {level, loud, timeS, pcm16, rateHz} for each 20 ms
  * of the microphone, `sound` {what, playedMs, level, …} from the loudspeaker, `microphone`
- * {open, advice}, `muted` {on}, `offline` {waitMs} and `online`.
+ * {open, advice}, `muted` {on}, `offline` {waitMs} and `online`. `ended` {reason}: the server, or its
+ * agent, has ended the conversation, and the last of it was played; there is no new connection.
  * @module
  */
 
 import { failure, microphoneAdvice } from "./advice.js";
-import { Client, DIALECTS } from "./client.js";
+import { Client, DIALECTS, hasEnded } from "./client.js";
 import { Ducking } from "./ducking.js";
 import { Microphone } from "./microphone.js";
 import { PlayedAccount } from "./played_account.js";
@@ -18,17 +19,21 @@ import { Speaker } from "./speaker.js";
 const CLIENT_EVENTS = [
   "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
   "phrase", "audio", "phrasedone", "replydone", "interrupted", "resumed",
-  "takenback", "latency", "info", "failure", "close",
+  "takenback", "agent", "toolcall", "toolresult", "transfer", "latency", "info", "failure", "close",
 ];
 /** All that a call tells. */
-export const EVENTS = [...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online"];
+export const EVENTS = [
+  ...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online", "ended",
+];
 
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+/** How long what is left of the last words may take, after the server has ended the conversation. */
+const LAST_WORDS_MS = 5000;
 
 export class Call extends EventTarget {
   /**
    * @param {object} [options] What a Client takes: `protocol`, `base`, `record`, `silenceMs`,
-   * `sensitivity`, `voice`.
+   * `sensitivity`, `voice`, `agent`, `parameters`.
    * @param {string} [options.microphoneId] Which one; "": as the system has chosen.
    * @param {number} [options.volume] 0 to 1.
    * @param {boolean} [options.muted] Whether it begins deaf.
@@ -54,6 +59,7 @@ export class Call extends EventTarget {
     this._over = false;
     this._failures = 0;
     this._ducking = null;
+    this._sounds = false;
     this._account = new PlayedAccount((ms, flushed) => this._client?.tellPlayed(ms, flushed));
     /** Words that were typed while there was no connection. */
     this._unsent = [];
@@ -221,18 +227,33 @@ export class Call extends EventTarget {
   }
 
   _sound(what, detail) {
+    this._sounds = what === "began" || what === "playing";
     this._account.sound(what, detail.playedMs);
     this._tell("sound", { what, ...detail });
+    if (!this._sounds) this._lastWordsOver?.();
   }
 
-  _closed({ wanted }) {
+  _closed({ code, reason, wanted }) {
     this._client = null;
     this._account.forget();
+    if (!wanted && !this._over && hasEnded({ code, reason })) return this._ended(reason);
     this._speaker?.flush();
     if (wanted || this._over) return;
     const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
     this._tell("offline", { waitMs });
     this._timer = setTimeout(() => this._over || this._connect(), waitMs);
+  }
+
+  /** The server said goodbye: what it said last is still heard. */
+  _ended(reason) {
+    this._lastWordsOver = () => {
+      this._lastWordsOver = null;
+      clearTimeout(this._timer);
+      if (!this._over) this._tell("ended", { reason });
+    };
+    if (!this._sounds) return this._lastWordsOver();
+    this._speaker?.end();
+    this._timer = setTimeout(() => this._lastWordsOver?.(), LAST_WORDS_MS);
   }
 
   _frame({ pcm16, level, timeS }) {

@@ -21,6 +21,11 @@
  *   resumed                                  nobody said anything after all: the reply goes on
  *   takenback                                the person was not done: the reply never was, and what
  *                                            they said is answered together with what they say now
+ *   agent        {name, voice}               who answers from now on; voice "": as it was
+ *   toolcall     {id, name, arguments}       a tool is called; arguments are JSON, as the model
+ *                                            wrote it
+ *   toolresult   {id, name, outcome, output} the call is over: done, failed or cancelled
+ *   transfer     {to}                        the caller is to be put through there; close follows
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}
  *   failure      {code, message, recoverable, title, advice}   title and advice: for people
@@ -44,6 +49,20 @@ export const DIALECTS = Object.freeze({
 /** What may wait in the socket: more of the microphone than that is old, and is left out. */
 const WAITING_BYTES = 256 * 1024;
 
+/** Parameters that mean something to the server: whoever names one as a parameter of the call is
+ * not heard. A link must not choose how a session is spelled, or have it recorded. */
+const RESERVED = new Set([
+  "agent", "events", "phrases", "record", "sensitivity", "silence_ms", "speak", "tools", "voice",
+]);
+
+/** Why an idle connection is closed, with 1000. */
+const IDLE = "idle timeout";
+const AGENT_FAILED = "the agent failed";
+
+/** Whether a connection was closed because the conversation is over, and not because it was lost. */
+export const hasEnded = ({ code, reason }) =>
+  code === 1000 ? reason !== IDLE : reason === AGENT_FAILED;
+
 export class Client extends EventTarget {
   /**
    * @param {object} [options]
@@ -53,6 +72,9 @@ export class Client extends EventTarget {
    * @param {number} [options.silenceMs] How long a silence ends an utterance, 300 to 2000.
    * @param {number} [options.sensitivity] How readily a sound is taken for speech, 0 to 1.
    * @param {string} [options.voice] Which voice answers; the server suggests some.
+   * @param {string} [options.agent] Who answers, by name; the server's first.
+   * @param {Object<string, string>} [options.parameters] Of the call, for the agent's code. Names
+   * that mean something to the server itself are left out.
    *
    * What is left out is as the server is set; what it refuses ends the attempt to connect.
    */
@@ -63,6 +85,8 @@ export class Client extends EventTarget {
     silenceMs = null,
     sensitivity = null,
     voice = null,
+    agent = null,
+    parameters = {},
   } = {}) {
     super();
     const dialect = DIALECTS[protocol];
@@ -76,8 +100,13 @@ export class Client extends EventTarget {
       // Short phrases are for clients that know no better; whole sentences sound natural.
       this.url.searchParams.set("speak", "sentences");
     }
-    for (const [name, value] of Object.entries({ silence_ms: silenceMs, sensitivity, voice })) {
+    this.url.searchParams.set("tools", "told");
+    const wished = { silence_ms: silenceMs, sensitivity, voice, agent };
+    for (const [name, value] of Object.entries(wished)) {
       if (value !== null) this.url.searchParams.set(name, value);
+    }
+    for (const [name, value] of Object.entries(parameters)) {
+      if (!RESERVED.has(name)) this.url.searchParams.set(name, value);
     }
     /** Where the session's recording can be fetched, while it lasts and for a while after. */
     this.recordingUrl = null;

@@ -22,6 +22,7 @@ def wishes(tab: Tab) -> dict[str, str]:
     asked = {name: values[0] for name, values in query.items()}
     assert asked.pop("phrases") == "told"
     assert asked.pop("speak") == "sentences"
+    assert asked.pop("tools") == "told"
     asked.pop("record", None)
     return asked
 

@@ -12,6 +12,7 @@ from parley.client.incoming import (
     Phrase,
     Problem,
     Token,
+    ToolReturned,
     Unknown,
     Unreadable,
     parse,
@@ -32,6 +33,11 @@ def test_messages_are_told_apart_by_their_type() -> None:
     assert parse('{"type":"metrics","event":"decode","runs":2,"ms":1.5,"rtf":0.1}') == Metrics(
         event="decode", runs=2, ms=1.5, rtf=0.1
     )
+
+
+def test_tools_are_told_apart_from_the_rest() -> None:
+    frame = '{"type":"tool_result","id":"c","name":"t","outcome":"failed","output":"no"}'
+    assert parse(frame) == ToolReturned(id="c", name="t", outcome="failed", output="no")
 
 
 def test_the_audio_clock_may_be_missing() -> None:

@@ -18,7 +18,7 @@ from parley.client import talk as talk_module
 from parley.client.server_process import free_port
 from parley.client.talk import TalkResult, reply_paths, talk
 from support.fake_sound import FakeSound
-from support.stand_in import StandIn, open_stand_in, recording, serve_session, wav
+from support.stand_in import StandIn, message, open_stand_in, recording, serve_session, wav
 
 
 class Shown:
@@ -267,3 +267,26 @@ async def test_without_a_loudspeaker_the_talk_ends(sound: FakeSound) -> None:
 async def test_by_default_it_prints_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert (await talk_module.talk("ws://127.0.0.1:1/ws")).exit_code == 2
     assert "nothing to say" in capsys.readouterr().err
+
+
+async def test_it_asks_for_tools_and_shows_them(spoken: Path) -> None:
+    asked = []
+
+    class WithTool(StandIn):
+        def _answer(self, audio_ms: int) -> list[str]:
+            answer = super()._answer(audio_ms)
+            call = message("tool_call", id="a", name="opening_hours", arguments='{"day": "Monday"}')
+            result = message(
+                "tool_result", id="a", name="opening_hours", outcome="done", output="9 to 18"
+            )
+            return [*answer[:4], call, result, *answer[4:]]
+
+    async def serve(request: Any) -> None:
+        asked.append(request.path)
+        await serve_session(WithTool, request)
+
+    shown = Shown()
+    async with open_stand_in(serve) as url:
+        result = await shown.talk(url, [spoken], aloud=False)
+    assert (result.exit_code, asked) == (0, ["/ws?tools=told"])
+    assert '→ opening_hours({"day": "Monday"})\n← 9 to 18 (' in shown.out.getvalue()

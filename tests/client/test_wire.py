@@ -162,3 +162,17 @@ async def test_the_fake_is_closed_like_the_real_one() -> None:
         await wire.receive()
     with pytest.raises(WireClosed):
         await wire.send("x")
+
+
+async def test_what_is_asked_for_stands_before_the_query_of_the_address() -> None:
+    paths = []
+
+    async def note(request: Any) -> None:
+        paths.append(request.path)
+        await (await request.accept()).aclose()
+
+    async with open_stand_in(note) as url:
+        for address in (url, f"{url}?agent=shop"):
+            async with open_wire(address, asks="tools=told"):
+                pass
+    assert paths == ["/ws?tools=told", "/ws?tools=told&agent=shop"]

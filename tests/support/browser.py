@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,17 +83,19 @@ def free_port() -> int:
 
 @dataclass
 class Served:
-    """`parley serve` in a process of its own."""
+    """`parley serve` in a process of its own, or another program that serves at a port."""
 
     port: int
     process: subprocess.Popen[bytes] | None = None
+    command: Sequence[str] = ("-m", "parley", "serve", "--port")
+    """For Python; the port is put behind it."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "parley", "serve", "--port", str(self.port)]
+        command = [sys.executable, *self.command, str(self.port)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -115,8 +117,9 @@ class Served:
 
 
 @contextmanager
-def serving() -> Iterator[Served]:
-    served = Served(free_port())
+def serving(*command: str) -> Iterator[Served]:
+    """`parley serve`, or what this command for Python begins."""
+    served = Served(free_port(), command=command) if command else Served(free_port())
     try:
         served.start()
         yield served

@@ -1,6 +1,7 @@
 /** Dialect B, `/stream`: JSON both ways, audio as base64 PCM16 at 16 kHz. */
 
 import { fromBase64, toBase64 } from "../samples.js";
+import { toolEvents } from "./tools.js";
 
 const RATE_HZ = 16000;
 
@@ -65,6 +66,6 @@ function said(message) {
     case "error":
       return [{ type: "failure", code: message.code, message: message.message, recoverable: true }];
     default:
-      return [];
+      return toolEvents(message);
   }
 }

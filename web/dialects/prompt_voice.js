@@ -1,6 +1,7 @@
 /** Dialect A, `/ws`: binary audio in, JSON out, a whole WAV per phrase. */
 
 import { fromBase64, readWav } from "../samples.js";
+import { toolEvents } from "./tools.js";
 
 const RATE_HZ = 16000;
 
@@ -79,6 +80,6 @@ export function plain(message) {
       if (message.event !== "latency") return [];
       return [{ type: "latency", times: [0, 1, 2, 3, 4].map((n) => message[`t${n}`]) }];
     default:
-      return []; // what a later server says more
+      return toolEvents(message);
   }
 }

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { letters } from "../spoken_words.js";
 import { make } from "./element.js";
-import { split } from "./heard.js";
+import { Reply } from "./reply.js";
+import { ToolLine } from "./tool_line.js";
 
+const TOO_SOON = "You went on speaking: this answer came too soon, and Parley forgot it.";
 const NAMES = { you: "You", typed: "You, typed", parley: "Parley" };
 
 export class Conversation {
@@ -19,12 +22,14 @@ export class Conversation {
     this._list = list;
     this._changed = changed;
     this._announce = announce;
-    /** {who, text, unheard, at}; `who` is you, typed, parley or divider. */
+    /** {who, text, unheard, at}; `who` is you, typed, parley, tool, note or divider. */
     this.entries = [];
     this._heard = null;
     this._reply = null;
     this._spoken = null;
     this._cut = null;
+    /** The calls of tools that are not over, by their ids. */
+    this._tools = new Map();
   }
 
   partial(text, stableChars) {
@@ -55,13 +60,10 @@ export class Conversation {
   token(text) {
     if (!text) return;
     if (!this._reply) {
-      this._reply = this._say("parley");
+      this._reply = new Reply(() => this._say("parley"));
       this._cut = null;
     }
-    const reply = this._reply;
-    reply.entry.text += text;
-    if (this._spoken === reply) this._light(reply);
-    else reply.words.textContent = reply.entry.text;
+    this._reply.add(text);
     this._changed();
   }
 
@@ -70,26 +72,24 @@ export class Conversation {
     if (!this._reply || this._spoken === this._reply) return false;
     this._still();
     this._spoken = this._reply;
+    this._spoken.begin();
     return true;
   }
 
   /** @param {{before: number, word: number}} where Letters of the reply, without spaces. */
   spoken({ before, word }) {
-    const reply = this._spoken;
-    if (!reply || reply.entry.unheard || (reply.before === before && reply.word === word)) return;
-    Object.assign(reply, { before, word });
-    this._light(reply);
+    this._spoken?.light({ before, word });
   }
 
   /** Nothing is being spoken any more. */
   silent() {
     if (this._spoken !== this._reply) this._still();
-    else if (this._spoken) this._spoken.words.querySelector(".lit")?.classList.remove("lit");
+    else this._spoken?.dim();
   }
 
   /** All of the reply was sent: the next token begins another. */
   replyOver() {
-    if (this._reply) this._announce(`Parley: ${this._reply.entry.text}`);
+    if (this._reply) this._announce(`Parley: ${this._reply.text}`);
     this._reply = null;
   }
 
@@ -97,10 +97,7 @@ export class Conversation {
   interrupted(heard) {
     const reply = this._reply ?? this._spoken;
     if (!reply) return;
-    const letters = heard ?? reply.entry.text.replace(/\s/g, "").slice(0, reply.before ?? 0);
-    const [before, after] = split(reply.entry.text, letters);
-    reply.entry.unheard = after;
-    reply.words.replaceChildren(before, ...(after ? [make("del", "", after)] : []));
+    reply.cut(heard === undefined ? reply.spoken : letters(heard));
     this._cut = reply;
     this._reply = this._spoken = null;
   }
@@ -110,25 +107,43 @@ export class Conversation {
     if (!this._cut) return;
     this._reply = this._cut;
     this._cut = null;
-    this._reply.entry.unheard = "";
-    this._reply.words.textContent = this._reply.entry.text;
+    this._reply.restore();
   }
 
   /** The person was not done: the reply that was cut never was. */
   takenBack() {
-    if (!this._cut) return;
-    const { entry, item, words } = this._cut;
-    entry.unheard = entry.text;
-    words.replaceChildren(make("del", "", entry.text));
-    item.classList.add("taken-back");
-    item.title = "You went on speaking: this answer came too soon, and Parley forgot it.";
+    this._cut?.takeBack(TOO_SOON);
     this._cut = null;
+  }
+
+  /** A tool is called. @param {{id: string, name: string, arguments: string}} call */
+  toolCalled(call) {
+    const line = new ToolLine(call);
+    this._tools.set(call.id, line);
+    this._put(line.entry, line.item);
+  }
+
+  /** The call is over. @returns {?object} Its entry; null where nobody knows of it. */
+  toolOver({ id, outcome, output }) {
+    const line = this._tools.get(id);
+    this._tools.delete(id);
+    line?.over(outcome, output);
+    this._changed();
+    return line?.entry ?? null;
+  }
+
+  /** Something that happened, in a line: another agent answers, the call goes on elsewhere. */
+  note(words) {
+    this._put({ who: "note", text: words, unheard: "", at: new Date() }, make("li", "note", words));
+    this._announce(words);
   }
 
   /** The connection is gone: nothing of the reply will come any more. */
   broken() {
     this._drop(this._heard);
     this._still();
+    for (const line of this._tools.values()) line.over("cancelled", "The connection has ended.");
+    this._tools.clear();
     this._heard = this._reply = this._cut = null;
   }
 
@@ -155,7 +170,15 @@ export class Conversation {
     const item = make("li", who === "parley" ? "parley" : "caller", make("span", "who", NAMES[who]), words);
     this.entries.push(entry);
     this._list.append(item);
-    return { entry, words, item, before: 0, word: 0 };
+    return { entry, words, item };
+  }
+
+  /** Between the words of the answer that is being written, if one is. */
+  _put(entry, item) {
+    this._reply?.pause();
+    this.entries.push(entry);
+    this._list.append(item);
+    this._changed();
   }
 
   _settle(said, text) {
@@ -169,25 +192,11 @@ export class Conversation {
     this.entries = this.entries.filter((entry) => entry !== said.entry);
   }
 
-  _light(reply) {
-    const [before, rest] = splitAt(reply.entry.text, reply.before);
-    const [word, after] = splitAt(rest, reply.word);
-    const start = word.length - word.trimStart().length;
-    reply.words.replaceChildren(
-      before + word.slice(0, start),
-      make("span", "lit", word.slice(start)),
-      make("span", "unsaid", after),
-    );
-  }
-
   _still() {
     const reply = this._spoken;
     this._spoken = null;
-    if (reply && !reply.entry.unheard) reply.words.textContent = reply.entry.text;
+    reply?.plain();
   }
 }
-
-/** After so many letters. */
-const splitAt = (text, letters) => split(text, "x".repeat(letters));
 
 export const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

@@ -4,6 +4,7 @@
  */
 
 import { canCall, EVENTS } from "../parley.js";
+import { fromAddress } from "./address.js";
 import { Alerts } from "./alerts.js";
 import { Controls } from "./controls.js";
 import { Conversation } from "./conversation.js";
@@ -33,13 +34,16 @@ const waterfall = new Waterfall(at("waterfall"), {
   time: at("strip-time"),
   parts: at("strip-parts"),
 });
-const wishes = new Wishes();
+const wishes = new Wishes(fromAddress(location.search));
 const sound = new SoundSettings();
 const who = new Who();
 const speaking = new Speaking(conversation);
 const talking = new Talking(() => wishes.options, () => sound.options);
 
 let speechMs = 0;
+/** The agent that answers in this conversation, as far as the server has said; and whether it has
+ * put the caller through. */
+let [answering, transferred] = ["", false];
 
 function state(words) {
   if (at("state").textContent !== words) at("state").textContent = words;
@@ -81,6 +85,10 @@ function configure() {
       wishes.serverIs(config);
       who.serverIs(config);
       who.recording(talking.isRecorded);
+      if (!answering) who.answering(wishes.answering);
+      if (wishes.missing) {
+        alarm(`There is no agent ${wishes.missing} here.`, `${wishes.answering || "Parley"} answers.`);
+      }
       at("saving-recording").hidden = !config.recordings_on_request;
     })
     .catch(() => {}); // the server is away: the call will say so
@@ -89,6 +97,7 @@ function configure() {
 function newConversation(words) {
   conversation.divide(words);
   speaking.restart();
+  [answering, transferred] = ["", false];
 }
 
 // What happens in a call
@@ -104,6 +113,8 @@ const REACTIONS = {
   over: () => {
     conversation.broken();
     speaking.silence();
+    answering = "";
+    who.answering(wishes.answering);
     at("interrupt").disabled = true;
     who.recording(false);
     pending();
@@ -119,6 +130,11 @@ const REACTIONS = {
     newConversation("The connection was lost: a new conversation");
     state("offline");
     alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`, OFFLINE);
+  },
+  ended: ({ reason }) => {
+    if (!transferred) conversation.note(`The call has ended${reason ? `: ${reason}` : ""}`);
+    details.mark(`ended: ${reason}`);
+    guarded(() => talking.end())();
   },
   microphone: ({ open, advice }) => {
     rest();
@@ -184,6 +200,25 @@ const REACTIONS = {
     conversation.takenBack();
     details.mark("taken back");
   },
+  agent: ({ name, voice }) => {
+    if (answering && answering !== name) conversation.note(`Now answering: ${name}`);
+    answering = name;
+    who.answering(name, voice);
+    details.mark(`${name} answers`);
+  },
+  toolcall: (call) => {
+    conversation.toolCalled(call);
+    details.mark(`tool ${call.name}`);
+  },
+  toolresult: (result) => {
+    const entry = conversation.toolOver(result);
+    details.mark(`tool ${result.name}: ${result.outcome}${entry ? `, ${entry.ms} ms` : ""}`);
+  },
+  transfer: ({ to }) => {
+    transferred = true;
+    conversation.note(`Transferred to ${to}`);
+    details.mark(`transferred to ${to}`);
+  },
   info: ({ message }) => details.mark(message),
   failure: ({ code, title, message, advice }) => {
     alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`, code);
@@ -225,7 +260,10 @@ const help = dialog("help");
 const settings = dialog("settings", () => sound.list());
 offerFiles({ talking, conversation, speaking, who, guarded, saved: () => details.mark("saved") });
 
-wishes.addEventListener("change", pending);
+wishes.addEventListener("change", () => {
+  pending();
+  if (!answering) who.answering(wishes.answering);
+});
 at("apply").addEventListener("click", guarded(async () => {
   settings.close();
   await talking.renew();

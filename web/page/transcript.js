@@ -17,11 +17,21 @@ export function transcript(entries, who = {}) {
   return `${lines.join("\n")}\n`;
 }
 
-function line({ who, text, unheard, at }) {
+function line(entry) {
+  const { who, text, unheard, at } = entry;
   if (who === "divider") return `---\n\n*${text}, ${clock(at)}*`;
+  if (who === "note") return `*${text}, ${clock(at)}*`;
+  if (who === "tool") return toolLine(entry);
   const name = who === "parley" ? "Parley" : who === "typed" ? "You, typed" : "You";
   const heard = unheard ? text.slice(0, text.length - unheard.length) : text;
   const space = heard && !/\s$/.test(heard) && /^\s/.test(unheard) ? " " : "";
   const struck = unheard.trim() ? `${space}~~${unheard.trim()}~~` : "";
   return `**${name}** (${clock(at)}): ${heard}${struck}`.trim();
+}
+
+/** A call of a tool, and what became of it. */
+function toolLine({ text, outcome, result, ms, at }) {
+  const code = (words) => `\`${words.replace(/\s+/g, " ").replaceAll("`", "'")}\``;
+  const took = ms === null ? "" : `, ${ms} ms`;
+  return `**Tool** (${clock(at)}): ${code(text)}${result ? ` → ${code(result)}` : ""} (${outcome}${took})`;
 }

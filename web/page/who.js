@@ -5,20 +5,13 @@ import { at, make } from "./element.js";
 export class Who {
   constructor() {
     this._config = {};
+    this._agent = { name: "", voice: "" };
     this.found = {};
   }
 
   serverIs(config) {
     this._config = config;
-    this.found = config.who;
-    const rows = Object.entries({ Hears: "hears", Answers: "answers", Speaks: "speaks" });
-    const said = rows.filter(([, key]) => this.found[key]);
-    const part = ([name, key]) => make("span", key, make("b", "", name), ` ${this.found[key]}`);
-    at("who").replaceChildren(...said.map(part));
-    at("who").hidden = said.length === 0;
-    at("who-in-full").replaceChildren(
-      ...said.flatMap(([name, key]) => [make("dt", "", name), make("dd", "", this.found[key])]),
-    );
+    this._show();
     const { stream_record_dir: folder, recordings_on_request: onRequest } = config;
     const where = at("where-recordings");
     if (folder) {
@@ -30,6 +23,24 @@ export class Who {
     this.recording(false);
   }
 
+  /** An agent answers, or will. @param {string} name "": none. @param {string} voice "": the server's. */
+  answering(name, voice = "") {
+    this._agent = { name, voice };
+    this._show();
+  }
+
+  _show() {
+    this.found = withAgent(this._config.who ?? {}, this._agent);
+    const rows = Object.entries({ Hears: "hears", Answers: "answers", Speaks: "speaks" });
+    const said = rows.filter(([, key]) => this.found[key]);
+    const part = ([name, key]) => make("span", key, make("b", "", name), ` ${this.found[key]}`);
+    at("who").replaceChildren(...said.map(part));
+    at("who").hidden = said.length === 0;
+    at("who-in-full").replaceChildren(
+      ...said.flatMap(([name, key]) => [make("dt", "", name), make("dd", "", this.found[key])]),
+    );
+  }
+
   /** Say that there is a recording. @param {boolean} asked Whether this call asked for its own. */
   recording(asked) {
     const { stream_record_dir: folder, stream_record_share: share = 1 } = this._config;
@@ -39,4 +50,12 @@ export class Who {
       ? "This server records conversations."
       : "Recorded on the server, so that you can save it.";
   }
+}
+
+/** What the server tells of itself, with the agent's name before its model, and the agent's voice. */
+function withAgent(told, { name, voice }) {
+  const found = { ...told };
+  if (name) found.answers = told.answers ? `${name}, with ${told.answers}` : name;
+  if (voice && told.speaks) found.speaks = `${told.speaks.replace(/, voice .*/, "")}, voice ${voice}`;
+  return found;
 }

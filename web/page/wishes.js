@@ -15,8 +15,18 @@ const WORDS = {
 };
 
 export class Wishes extends EventTarget {
-  constructor() {
+  /** @param {{agent: string, parameters: object}} asked What the page's address asks for. */
+  constructor({ agent, parameters }) {
     super();
+    this._parameters = parameters;
+    this._agent = agent || localStorage.getItem("parley-agent") || "";
+    /** {name, tools} of each; null: the server has not said yet. */
+    this._agents = null;
+    at("agent").addEventListener("change", () => {
+      this._choose(at("agent").value);
+      this._show();
+      this._changed();
+    });
     /** What the server's own values are; null: it does not say. */
     this._servers = null;
     this._chosen = {};
@@ -45,7 +55,8 @@ export class Wishes extends EventTarget {
     }
     at("keep").addEventListener("change", () => this._changed());
     at("as-set").addEventListener("click", () => {
-      const any = Object.keys(this._chosen).length > 0;
+      const any = Object.keys(this._chosen).length > 0 || this._agent !== "";
+      this._choose("");
       for (const name of WISHES) localStorage.removeItem(`parley-${name}`);
       this._chosen = {};
       at("voice").value = "";
@@ -55,11 +66,23 @@ export class Wishes extends EventTarget {
     this._show();
   }
 
+  /** Who answers, or will: an agent's name; "" where the server has none. */
+  get answering() {
+    return this._wished?.name ?? this._agents?.[0]?.name ?? "";
+  }
+
+  /** The agent that is wished and not there; "": none is missing. */
+  get missing() {
+    return this._agents && this._agent && !this._wished ? this._agent : "";
+  }
+
   /** What a Call takes. */
   get options() {
     const { silence, sensitivity, voice } = this._chosen;
     return {
       protocol: at("protocol").value,
+      ...(this._agent && !this.missing && { agent: this._agent }),
+      ...(Object.keys(this._parameters).length && { parameters: this._parameters }),
       record: !at("keeping").hidden && at("keep").checked,
       ...(silence && { silenceMs: Number(silence) }),
       ...(sensitivity && { sensitivity: Number(sensitivity) }),
@@ -69,7 +92,8 @@ export class Wishes extends EventTarget {
 
   /** Be as they were. @param {object} options What `options` was then. */
   restore(options) {
-    const { protocol, silenceMs, sensitivity, voice, record } = options;
+    const { protocol, silenceMs, sensitivity, voice, record, agent } = options;
+    this._choose(agent ?? "");
     at("protocol").value = protocol;
     localStorage.setItem("parley-protocol", protocol);
     at("keep").checked = record || at("keeping").hidden;
@@ -95,7 +119,21 @@ export class Wishes extends EventTarget {
       return option;
     });
     at("voices").replaceChildren(...options);
+    this._agents = config.agents ?? [];
+    at("answering").hidden = this._agents.length < 2;
+    at("agent").replaceChildren(...this._agents.map(({ name }) => new Option(name)));
     this._show();
+  }
+
+  get _wished() {
+    return this._agents?.find(({ name }) => name === this._agent);
+  }
+
+  /** @param {string} agent "": the server's first. */
+  _choose(agent) {
+    this._agent = agent;
+    if (agent) localStorage.setItem("parley-agent", agent);
+    else localStorage.removeItem("parley-agent");
   }
 
   _take(name) {
@@ -124,6 +162,9 @@ export class Wishes extends EventTarget {
       at(name).setAttribute("aria-valuetext", told);
       at(`${name}-told`).textContent = told;
     }
-    at("as-set").disabled = !Object.keys(this._chosen).length;
+    at("agent").value = this.answering;
+    const tools = this._agents?.find(({ name }) => name === this.answering)?.tools ?? [];
+    at("agent-tools").textContent = tools.length ? `Its tools: ${tools.join(", ")}.` : "It has no tools.";
+    at("as-set").disabled = !Object.keys(this._chosen).length && !this._agent;
   }
 }

@@ -1,0 +1,18 @@
+/** What all three dialects tell of tools, agents and transfers, spelled alike: `tools=told`. */
+
+/** The events that a message means; none where it is about something else. */
+export function toolEvents(message) {
+  const { type, id, name } = message;
+  switch (type) {
+    case "tool_call":
+      return [{ type: "toolcall", id, name, arguments: message.arguments }];
+    case "tool_result":
+      return [{ type: "toolresult", id, name, outcome: message.outcome, output: message.output }];
+    case "agent":
+      return [{ type: "agent", name, voice: message.voice }];
+    case "transfer":
+      return [{ type: "transfer", to: message.to }];
+    default:
+      return []; // what a later server says more
+  }
+}
