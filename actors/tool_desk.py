@@ -119,6 +119,7 @@ class ToolDesk:
                 arguments=call.arguments[:MAX_TOLD_CHARS],
                 outcome=result.outcome.value,
                 output=result.output[:MAX_TOLD_CHARS],
+                ms=round(result.after_s * 1000),
             )
         )
         self.tell(ToolReturned(session_id=self.session_id, turn=use.turn, call=call, result=result))

@@ -106,6 +106,8 @@ class ToolReturned(msgspec.Struct, frozen=True, kw_only=True, tag="tool_result")
     name: str
     outcome: str = "done"
     output: str = ""
+    ms: int | None = None
+    """How long it took, where the server says so."""
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):

@@ -118,12 +118,16 @@ class LiveView:
         self._reply = ""
 
     def _returned(self, result: ToolReturned, at: float) -> None:
-        """By this client's clock. A result says whose it is where other calls are not over."""
+        """By the server's clock, or else by this client's. A result says whose it is where other
+        calls are not over."""
         began = self._called_at.pop(result.id, None)
         name = f"{result.name}: " if self._called_at else ""
         outcome = "" if result.outcome == "done" else result.outcome
         told = ": ".join(part for part in (outcome, _in_a_line(result.output)) if part)
-        took = "" if began is None else f" ({1000 * (at - began):.0f} ms)"
+        ms = result.ms
+        if ms is None and began is not None:
+            ms = round(1000 * (at - began))
+        took = "" if ms is None else f" ({ms} ms)"
         style = "red" if result.outcome == "failed" else "magenta"
         self.line(f"← {name}{told}{took}", style)
 

@@ -191,6 +191,8 @@ class ToolTold(Event, frozen=True, kw_only=True):
     outcome: str = ""
     """"done", "failed" or "cancelled"; empty: it is at work."""
     output: str = ""
+    ms: int = 0
+    """How long it took."""
 
 
 class ConductorTold(Event, frozen=True, kw_only=True):

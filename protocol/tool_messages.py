@@ -40,6 +40,7 @@ def tool_message(event: ToolEvent) -> dict[str, Any]:
                 "name": event.name,
                 "outcome": event.outcome,
                 "output": event.output,
+                "ms": event.ms,
             }
         case events.ConductorTold():
             return {"type": "agent", "name": event.name, "voice": event.voice}

@@ -24,7 +24,7 @@
  *   agent        {name, voice}               who answers from now on; voice "": as it was
  *   toolcall     {id, name, arguments}       a tool is called; arguments are JSON, as the model
  *                                            wrote it
- *   toolresult   {id, name, outcome, output} the call is over: done, failed or cancelled
+ *   toolresult   {id, name, outcome, output, ms} the call is over: done, failed or cancelled
  *   transfer     {to}                        the caller is to be put through there; close follows
  *   latency      {times}                     ms: first sample, first partial, final, token, audio
  *   info         {message}

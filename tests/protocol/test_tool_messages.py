@@ -13,7 +13,12 @@ from parley.protocol.dialects import DIALECTS
 
 CALLED = events.ToolTold(call_id="c1", name="opening_hours", arguments='{"day":"Monday"}')
 RETURNED = events.ToolTold(
-    call_id="c1", name="opening_hours", arguments="{}", outcome="done", output="9 to 18"
+    call_id="c1",
+    name="opening_hours",
+    arguments="{}",
+    outcome="done",
+    output="9 to 18",
+    ms=12,
 )
 ALL: list[events.Outbound] = [
     CALLED,
@@ -47,6 +52,7 @@ def test_who_asks_is_told_of_calls_results_agents_and_transfers(dialect: Dialect
             "name": "opening_hours",
             "outcome": "done",
             "output": "9 to 18",
+            "ms": 12,
         },
         {"type": "agent", "name": "florist", "voice": "de"},
         {"type": "transfer", "to": "+15550100"},

@@ -64,15 +64,10 @@ async def test_a_server_without_agents_tells_an_empty_list() -> None:
     assert await agents_told([]) == []
 
 
-class WithTools(ScriptedResponder):
-    def with_tools(self, tools: Any) -> WithTools:
-        return self
-
-
 async def test_a_client_that_asks_is_told_of_tools_a_hand_over_and_a_transfer(
     autojump_clock: Any,
 ) -> None:
-    responder = WithTools(
+    responder = ScriptedResponder(
         [
             (0.2, ToolCall(id="a", name="to_florist", arguments="{}")),
             (0.2, "I ", "sell."),

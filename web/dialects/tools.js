@@ -7,7 +7,8 @@ export function toolEvents(message) {
     case "tool_call":
       return [{ type: "toolcall", id, name, arguments: message.arguments }];
     case "tool_result":
-      return [{ type: "toolresult", id, name, outcome: message.outcome, output: message.output }];
+      return [{ type: "toolresult", id, name, outcome: message.outcome, output: message.output,
+        ms: message.ms }];
     case "agent":
       return [{ type: "agent", name, voice: message.voice }];
     case "transfer":

@@ -124,10 +124,10 @@ export class Conversation {
   }
 
   /** The call is over. @returns {?object} Its entry; null where nobody knows of it. */
-  toolOver({ id, outcome, output }) {
+  toolOver({ id, outcome, output, ms }) {
     const line = this._tools.get(id);
     this._tools.delete(id);
-    line?.over(outcome, output);
+    line?.over(outcome, output, ms);
     this._changed();
     return line?.entry ?? null;
   }

@@ -42,11 +42,12 @@ export class ToolLine {
     this.item.dataset.outcome = "running";
   }
 
-  /** @param {string} outcome done, failed or cancelled. @param {string} output */
-  over(outcome, output) {
+  /** @param {string} outcome done, failed or cancelled. @param {string} output
+   * @param {number} [ms] how long it took, as the server measured it */
+  over(outcome, output, ms = Math.round(performance.now() - this._beganMs)) {
     const { entry } = this;
     if (entry.outcome !== "running") return;
-    entry.ms = Math.round(performance.now() - this._beganMs);
+    entry.ms = ms;
     entry.outcome = outcome;
     entry.result = output;
     this.item.dataset.outcome = outcome;
