@@ -40,6 +40,16 @@ def load_agents(where: str) -> list[Agent[Any]]:
     return [_named(agent, name)]
 
 
+def folder_of(where: str) -> Path:
+    """The folder of the file that `load_agents` loads for this, which is loaded already."""
+    place = where.strip().partition(":")[0]
+    if place.endswith(".py"):
+        return Path(place).expanduser().resolve().parent
+    module = sys.modules.get(place)
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve().parent if file else Path.cwd()
+
+
 def _named(agent: Agent[Any], name: str) -> Agent[Any]:
     agent.name = agent.name or name
     return agent

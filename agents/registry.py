@@ -35,13 +35,7 @@ class Agents:
     """`agents` are told apart by their names; the first answers who names none."""
 
     def __init__(self, agents: Sequence[Agent[Any]], settings: Settings) -> None:
-        for agent in agents:
-            if not agent.name:
-                raise BadAgent("an agent has no name: write Agent(..., name=...)")
-        names = [agent.name for agent in agents]
-        for name in names:
-            if names.count(name) > 1:
-                raise BadAgent(f"two agents are called {name}: write Agent(..., name=...)")
+        _check_names(agents)
         self._acting = settings.acting
         self._agents = {agent.name: agent for agent in agents or _of_settings(self._acting)}
         self.mcp = McpTools(
@@ -50,6 +44,13 @@ class Agents:
         self._threads = trio.CapacityLimiter(TOOL_THREADS)
         path = self._acting.tables
         self._tables = own_tables() if path is None else tables_with(_read(path))
+
+    def replace(self, agents: Sequence[Agent[Any]]) -> None:
+        """Have these answer from now on; calls that are running keep theirs. A new name is reached
+        by `?agent=`, and MCP servers that are new are not started. Raises BadAgent, and then
+        nothing has changed."""
+        _check_names(agents)
+        self._agents = {agent.name: agent for agent in agents}
 
     def __bool__(self) -> bool:
         return bool(self._agents)
@@ -91,6 +92,16 @@ class Agents:
     def described(self) -> Mapping[str, list[str]]:
         """Each agent and the names of its tools."""
         return {agent.name: [tool.name for tool in agent.tools] for agent in self._agents.values()}
+
+
+def _check_names(agents: Sequence[Agent[Any]]) -> None:
+    """Raises BadAgent for a name that is missing, or there twice."""
+    names = [agent.name for agent in agents]
+    for name in names:
+        if not name:
+            raise BadAgent("an agent has no name: write Agent(..., name=...)")
+        if names.count(name) > 1:
+            raise BadAgent(f"two agents are called {name}: write Agent(..., name=...)")
 
 
 def _of_settings(acting: Acting) -> list[Agent[Any]]:

@@ -114,6 +114,10 @@ class InMemoryClient:
                 raise self.closed
             await self._news.wait()
 
+    async def changed(self) -> None:
+        """Until the next message comes, or the session closes."""
+        await self._news.wait()
+
     async def wait_closed(self) -> PeerGone:
         while self.closed is None:
             await self._news.wait()

@@ -18,9 +18,11 @@ from .. import __version__
 from ..config import Settings, SettingsError, load_settings
 from .bench import bench_app
 from .config import config
+from .dev import dev
 from .models import models_app
 from .replay import replay
 from .show import show
+from .try_agent import try_agent
 from .voices import voices_app
 
 app = typer.Typer(
@@ -176,4 +178,6 @@ app.add_typer(voices_app)
 app.command()(config)
 app.command()(replay)
 app.command()(show)
+app.command("try")(try_agent)
+app.command()(dev)
 app.add_typer(bench_app)

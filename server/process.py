@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
 
 import structlog
 import trio
@@ -14,6 +14,7 @@ import trio
 from ..agents.agent import Agent
 from ..agents.registry import Agents
 from ..config import Settings
+from ..conversation.events import Watcher
 from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
 from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
@@ -27,6 +28,9 @@ FORCED = 130
 """Exit code after a second signal: what a shell gives for an interrupt."""
 
 
+Beside: TypeAlias = Callable[[Agents, int], Awaitable[None]]
+
+
 class CannotListen(Exception):
     """The address cannot be bound; the message says which and why, in one line."""
 
@@ -36,14 +40,23 @@ def serve_until_signalled(
     own: OwnEngines = NO_OWN_ENGINES,
     *,
     agents: Sequence[Agent[Any]] = (),
+    watchers: Sequence[Watcher] = (),
+    beside: Sequence[Beside] = (),
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
-    agents that cannot be served together."""
+    agents that cannot be served together. What runs `beside` is given the agents and the port, and
+    ends with the server."""
     configure_logging(settings.observing)
-    return trio.run(_serve, settings, own, Agents(agents, settings))
+    return trio.run(_serve, settings, own, Agents(agents, settings), watchers, beside)
 
 
-async def _serve(settings: Settings, own: OwnEngines, agents: Agents) -> int:
+async def _serve(
+    settings: Settings,
+    own: OwnEngines,
+    agents: Agents,
+    watchers: Sequence[Watcher],
+    beside: Sequence[Beside],
+) -> int:
     serving = settings.serving
     listeners = await _bind(serving.host, serving.port, "--port")
     engine_listeners = (
@@ -54,7 +67,7 @@ async def _serve(settings: Settings, own: OwnEngines, agents: Agents) -> int:
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
-        server = Server(settings, room, agents=agents)
+        server = Server(settings, room, agents=agents, watchers=watchers)
         log = structlog.get_logger()
         stopped = False
         async with trio.open_nursery() as nursery:
@@ -67,6 +80,8 @@ async def _serve(settings: Settings, own: OwnEngines, agents: Agents) -> int:
                 engines=room.chosen,
                 agents=agents.names or None,
             )
+            for task in beside:
+                nursery.start_soon(task, agents, port)
             if settings.observing.log_format == "auto":
                 nursery.start_soon(_tell_people, settings, room, port)
             await server.run(listeners, engine_listeners=engine_listeners)
