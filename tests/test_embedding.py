@@ -25,6 +25,7 @@ from parley.embedding import (
     Disconnected,
     EngineUnavailable,
     OwnEngines,
+    ReplyOver,
     SessionEvent,
     Settings,
     TextHeard,
@@ -121,7 +122,7 @@ async def test_watchers_see_who_comes_says_what_and_goes(autojump_clock: Clock) 
         assert b"".join(event.pcm16 for event in audio) == (speech(600) + silence(800)) * 2
     told = [event for event in seen if not isinstance(event, AudioHeard)]
     assert [type(event) for event in told] == [
-        *(Connected, TextHeard, BargedIn, TextHeard, Disconnected),
+        *(Connected, TextHeard, BargedIn, ReplyOver, TextHeard, ReplyOver, Disconnected),
     ]
     assert [event.text for event in told if isinstance(event, TextHeard)] == [
         "hello there",
