@@ -46,8 +46,9 @@ def serve_until_signalled(
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
     agents that cannot be served together. What runs `beside` is given the agents and the port, and
     ends with the server."""
+    answering = Agents(agents, settings)
     configure_logging(settings.observing)
-    return trio.run(_serve, settings, own, Agents(agents, settings), watchers, beside)
+    return trio.run(_serve, settings, own, answering, watchers, beside)
 
 
 async def _serve(
