@@ -84,7 +84,8 @@ def test_arguments_and_result_open_by_click_and_by_key(shop: Served) -> None:
         tab.until("document.querySelector('.tool')?.dataset.outcome === 'done'")
         told = page.inner_text(".tool .outcome")
         assert told.startswith("done, ")
-        assert int(told.removeprefix("done, ").removesuffix(" ms")) >= 200
+        # 200 by the server's clock; this is the page's, of when it was told.
+        assert int(told.removeprefix("done, ").removesuffix(" ms")) > 100
         assert page.is_hidden(".tool dl")
         page.click(".tool summary")
         assert page.is_visible(".tool dl")
@@ -304,4 +305,4 @@ def test_an_answer_around_a_call_is_lit_cut_and_resumed_as_one(shop: Served) -> 
     ]
     assert found["cut"] == ["Wait a bit.", "From<del> nine.</del>"]
     assert found["resumed"] == ["Wait a bit.", "From nine."]
-    assert found["told"][-1] == "Parley: Wait a bit.From nine."
+    assert found["told"][-1] == "Parley: Wait a bit. From nine."

@@ -20,7 +20,7 @@ export class Reply {
   }
 
   get text() {
-    return this._parts.map(({ entry }) => entry.text).join("");
+    return this._parts.map(({ entry }) => entry.text.trim()).join(" ");
   }
 
   /** How many letters lie before the word that is being spoken. */
