@@ -23,6 +23,8 @@ STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
 LONG_STRIDE = 1 if STRIDE == 1 else 61 * STRIDE + 1
 """Of all others. No multiple of the steps that a frame of audio takes, or each attempt would end
 at the same place."""
+AGENT_STRIDE = 1 if STRIDE == 1 else 183 * STRIDE + 1
+"""Of scenes with an agent, which are many, and alike but for what the agent does."""
 STRIDES = {
     ("drained-in-a-reply", "alone"): 1,
     ("left-in-a-reply", "alone"): STRIDE,
@@ -68,7 +70,8 @@ class Attempted:
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_at_every_step_of_a_scene(scene: Scene, how: str, autojump_clock: Clock) -> None:
     attempted = Attempted(scene, recorded=how == "recorded")
-    stride = STRIDES.get((scene.name, how), LONG_STRIDE)
+    otherwise = LONG_STRIDE if scene.agent is None else AGENT_STRIDE
+    stride = STRIDES.get((scene.name, how), otherwise)
     steps = 0
     tasks_before = trio.lowlevel.current_statistics().tasks_living
     async for attempt in every_step(attempted.run, stride=stride):
