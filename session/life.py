@@ -173,8 +173,9 @@ class Session:
                     restart=Restart.TEMPORARY,
                 ),
                 *self._warmer(),
-                *self._conducted(),
                 *self._orderly(),
+                # Behind whoever keeps the time: a tool that must finish holds up the end.
+                *self._conducted(),
                 *self._companions,
             ),
             max_restarts=MAX_RESTARTS,
