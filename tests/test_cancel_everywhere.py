@@ -31,6 +31,8 @@ STRIDES = {
     ("drained-in-a-reply", "recorded"): STRIDE,
     ("drained-in-a-reply-begun-early", "alone"): STRIDE,
     ("left-in-a-reply-begun-early", "recorded"): STRIDE,
+    ("agent-tool-must-finish", "recorded"): LONG_STRIDE,
+    ("agent-tool-must-finish", "alone"): LONG_STRIDE,
 }
 """Short scenes that hold most of what can be cancelled, step by step."""
 
