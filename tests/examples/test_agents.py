@@ -214,3 +214,78 @@ async def test_who_says_no_name_and_no_college_is_asked(
         assert (await caller.says("Ann Smith.")).startswith("Which college examines you?")
         assert "Wexcombe College of Medicine" in await caller.says("medicine, I think")
     assert rows(database, "select candidate from exams") == [("ann smith",)]
+
+
+async def test_an_answer_whose_mark_was_cut_off_is_marked_and_not_asked_again(
+    autojump_clock: object, database: Path
+) -> None:
+    slow = ScriptedModel([[5.0, '{"score": 9, "feedback": "Never heard."}']])
+    async with talk_to(examiner(), model=slow, query=ANN) as caller:
+        await begin(caller)
+        await caller.starts_saying(ANSWER)
+        await caller.waits(1.0)
+        await caller.hangs_up()
+    assert rows(database, "select answer, score from questions where number = 1") == [
+        (ANSWER, None)
+    ]
+    async with talk_to(examiner(), model=None, query=ANN) as caller:
+        await caller.hears()
+        await caller.hears()
+        assert (await caller.hears()).startswith("0 out of 10.")
+        assert (await caller.hears()).startswith("Question 2. ")
+
+
+async def test_a_model_that_takes_too_long_does_not_mark(
+    autojump_clock: object, database: Path
+) -> None:
+    slow = ScriptedModel([[9.0, '{"score": 9, "feedback": "Too late."}']])
+    async with talk_to(examiner(), model=slow, query=ANN) as caller:
+        await begin(caller)
+        assert (await caller.says(ANSWER)).startswith("0 out of 10.")
+    assert rows(database, "select marked_by from questions where number = 1") == [("words",)]
+
+
+async def test_a_silent_candidate_is_told_how_to_go_on_and_the_exam_stays_open(
+    autojump_clock: object, database: Path
+) -> None:
+    async with talk_to(examiner(), model=None, query=ANN) as caller:
+        await begin(caller)
+        assert (await caller.hears()).startswith("Take your time.")
+        assert "Your exam stays open." in await caller.hears()
+        assert caller.ended is not None
+    assert rows(database, "select over, score from exams") == [(None, None)]
+
+
+async def test_whoever_interrupts_the_feedback_may_stop_the_exam(
+    autojump_clock: object, database: Path
+) -> None:
+    async with talk_to(examiner(), model=None, query=ANN) as caller:
+        await begin(caller)
+        await caller.starts_saying(ANSWER)
+        said = await caller.interrupts("Stop the exam, please.", after_s=0.5)
+        assert said.startswith("Then we stop here. Your exam stays open.")
+        assert caller.ended is not None
+    assert rows(database, "select answer from questions where number = 2") == [(None,)]
+
+
+async def test_words_over_the_feedback_are_no_answer_to_the_next_question(
+    autojump_clock: object, database: Path
+) -> None:
+    async with talk_to(examiner(), model=None, query=ANN) as caller:
+        await begin(caller)
+        await caller.starts_saying(ANSWER)
+        said = await caller.interrupts("But I knew that.", after_s=0.5)
+        assert said.startswith("Question 2. ")
+    assert rows(database, "select answer from questions where number = 2") == [(None,)]
+
+
+async def test_four_exams_of_a_candidate_have_four_scenarios(
+    autojump_clock: object, database: Path
+) -> None:
+    for _ in range(4):
+        async with talk_to(examiner(), model=None, query=ANN) as caller:
+            await begin(caller)
+            for _ in range(3):
+                await caller.says("skip")
+                await caller.hears()
+    assert rows(database, "select count(distinct scenario), count(over) from exams") == [(4, 4)]
