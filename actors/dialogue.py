@@ -21,41 +21,11 @@ import trio
 from ..conversation.backchannel import is_command
 from ..conversation.backchannel_words import table_for
 from ..conversation.current_language import CurrentLanguage
-from ..conversation.effects import (
-    AddItem,
-    AnyEffect,
-    Conduct,
-    ConductorFailed,
-    End,
-    Forget,
-    ForgetItems,
-    Interrupt,
-    Mute,
-    OfferTools,
-    Respond,
-    ReturnResult,
-    Say,
-    SetInstructions,
-    Transfer,
-)
-from ..conversation.events import (
-    Answered,
-    BargedIn,
-    CallEnding,
-    CallerSilent,
-    ConductorChanged,
-    ReplyOver,
-    Resumed,
-    SayOver,
-    SessionEvent,
-    TakenBack,
-    TextHeard,
-)
-from ..conversation.floor import CLOSE_S, Meaning
+from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
+from ..conversation.floor import Meaning
 from ..conversation.machines import Machines, Step
 from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
-from ..conversation.silent_caller import Due
 from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
 from ..conversation.spoken_sentences import Occasion
 from ..conversation.timings import Timings
@@ -64,7 +34,6 @@ from ..protocol.codes import Code
 from ..protocol.events import (
     BargeIn,
     Closing,
-    ConductorTold,
     Decode,
     Failure,
     Final,
@@ -76,12 +45,12 @@ from ..protocol.events import (
     SessionOpened,
     StateChanged,
     Token,
-    TransferTold,
 )
 from ..protocol.states import State, Trigger, next_state
 from ..telemetry import Telemetry
 from ..turnstile import current_time, move_on_at, turn
 from .bell import Bell
+from .conducted import ConductedCall
 from .messages import (
     CancelRequested,
     Conducted,
@@ -160,6 +129,8 @@ class Dialogue:
     seq: int = 0
     """The number of the phrase that was sent, or begun, last."""
 
+    conducted: ConductedCall = field(init=False)
+    """What is said without being asked, and what the conductor wants."""
     _interrupted: TurnRecord | None = field(default=None, init=False)
     """The reply that fell silent last, until another one can be heard: its client may still tell
     how much of it was played."""
@@ -173,6 +144,20 @@ class Dialogue:
     """How much of the live reply was heard when that began."""
     _completing: bool = field(default=False, init=False)
     """Whether the client stopped and was not yet told that everything is done."""
+
+    def __post_init__(self) -> None:
+        self.conducted = ConductedCall(
+            session_id=self.session_id,
+            machines=self.machines,
+            turns=self.turns,
+            tools=self.tools,
+            outbox=self.outbox,
+            telemetry=self.telemetry,
+            log=self.log,
+            tell=self.tell_watchers,
+            sentence=self.sentence,
+            hands=self,
+        )
 
     async def run(self) -> None:
         try:
@@ -230,13 +215,14 @@ class Dialogue:
             case Step.CUT_OFF:
                 await self.turns.cut_off()
             case Step.NOTHING:
-                await self._speak_first()
+                await self.conducted.speak_first()
         await self._tell_state(before)
         await self._let_out()
         now_s = current_time()
         self.turns.gate.set_open(self.machines.gate_open(now_s))
         silent = self.listening and self.machines.at_rest and not self.machines.muted
         self.machines.silence.silent(silent, now_s)
+        self.conducted.look_for_answer(now_s)
         if self._completing and self.machines.at_rest:
             self._completing = False
             await self.outbox.send(Info(message="Session complete"))
@@ -302,7 +288,7 @@ class Dialogue:
                 live = self.turns.live
                 if live is not None and live.interruptible:  # else it ended meanwhile
                     self.patience.answered()
-                    await self._interrupt(live)
+                    await self.interrupt(live)
             case PlaybackTold():
                 self._playback_told(report)
             case EndRequested():
@@ -320,7 +306,7 @@ class Dialogue:
                     returns = self.turns.exit.returns
                     await self.tools.call(self.turns.live, report.calls, returns)
             case Conducted():
-                await self._conduct(report.effect)
+                await self.conducted.take(report.effect)
             case ReplyWritten():
                 await self._written(report.turn)
             case TurnOver():
@@ -336,6 +322,12 @@ class Dialogue:
         if self.turns.latest is None:
             return None
         return self.turns.latest.account(now_s, words=self.log_transcripts)
+
+    def turn_begins(self) -> None:
+        self._go(Trigger.TURN)
+
+    async def answer_waiting(self) -> None:
+        await self._answer()
 
     def _go(self, trigger: Trigger) -> None:
         self.state = next_state(self.state, trigger)
@@ -426,8 +418,7 @@ class Dialogue:
         await self.turns.drop_early()
         self._go(Trigger.NOTHING)
         if self.unfinished == "ask" and self.machines.ending.may_begin:
-            self.turns.say(self.asks)
-            self._go(Trigger.TURN)
+            self.conducted.begin_saying(self.asks)
 
     @property
     def may_take_back(self) -> bool:
@@ -490,7 +481,7 @@ class Dialogue:
         await self.outbox.send(failure)
         self._finals_since_start += 1
         if not failure.recoverable:
-            await self._close(close_codes.INTERNAL_ERROR, report.code.value)
+            await self.close(close_codes.INTERNAL_ERROR, report.code.value)
             return
         await self._quiet_again(spoken)
 
@@ -516,7 +507,7 @@ class Dialogue:
         self.machines.silence.spoke()
         live = self.turns.live
         if live is not None and live.interruptible and not self.machines.expects_words:
-            await self._interrupt(live)
+            await self.interrupt(live)
         self.machines.floor.unanswered.append(text)
         self.machines.more_wanted = False
         await self._answer()
@@ -536,7 +527,7 @@ class Dialogue:
             return
         conducting = self.machines.conducting
         if self.turns.live is not None and not self.machines.expects_words:
-            await self._interrupt(self.turns.live)
+            await self.interrupt(self.turns.live)
         unanswered = self.machines.floor.unanswered
         user_text = " ".join(unanswered)
         unanswered.clear()
@@ -544,58 +535,11 @@ class Dialogue:
             await self.turns.answer(user_text, report, final_s)
             self._go(Trigger.TURN)
             return
-        self.turns.items.heard(self.turns.count, user_text)
+        if not self.machines.expects_words:  # else the tool's result says what was said
+            self.turns.items.heard(self.turns.count, user_text)
         if self.state is not State.IDLE:
             self._go(Trigger.NOTHING)
-        if asked := conducting.answered():
-            self._tell_answer(asked, user_text)
-
-    async def _speak_first(self) -> None:
-        """Say what is due and nobody asks for, if nobody would be talked over."""
-        while self.machines.may_speak_first(now_s := current_time() + CLOSE_S):
-            speech = self.machines.conducting.next()
-            if speech is not None:
-                self._say(speech)
-                continue
-            words = self.machines.later.next(now_s)
-            if words is not None:
-                self._begin_saying(words)
-                continue
-            if not await self._caller_is_silent(now_s):
-                return
-
-    def _begin_saying(self, words: str, speech: Say | None = None) -> None:
-        self.turns.say(words, speech)
-        self._go(Trigger.TURN)
-
-    def _say(self, speech: Say | Respond) -> None:
-        """Begin what the conductor wants said."""
-        if isinstance(speech, Respond):
-            self.turns.respond(speech)
-            self._go(Trigger.TURN)
-            return
-        if speech.asks and (before := self.machines.conducting.ask(speech.id)):
-            self._tell_answer(before, None)
-        if speech.text:
-            self._begin_saying(speech.text, speech)
-        else:
-            self._tell_said(speech.id)
-
-    async def _caller_is_silent(self, now_s: float) -> bool:
-        """Ask whether somebody is there, or end the call. False where nothing is said."""
-        due = self.machines.silence.due(now_s)
-        if due is Due.NOTHING:
-            return False
-        self.telemetry.count("silent_callers")
-        self.log.info("caller_silent", due=due.name.lower())
-        self.tell_watchers(CallerSilent(session_id=self.session_id, ending=due is Due.END))
-        if due is Due.END:
-            goodbye = self.sentence("goodbye")
-            await self._leave(End(text=goodbye, reason="nobody spoke"))
-            return False
-        if question := self.sentence("there"):
-            self._begin_saying(question)
-        return bool(question)
+        self.conducted.answered(user_text)
 
     async def _foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
@@ -673,7 +617,7 @@ class Dialogue:
         if not record.interruptible or self.machines.expects_words:
             return
         if is_command(text, self.machines.floor.short_words, final=final):
-            await self._interrupt(record)
+            await self.interrupt(record)
             return
         not_done = goes_on(heard_s, self._after_ms)
         if not_done and record.last_sample_s is not None:
@@ -681,9 +625,9 @@ class Dialogue:
         elif heard_s >= GONE_ON_S:
             self.patience.answered()
         short = len(record.user_text) < JOINED_CHARS
-        await self._interrupt(record, take_back=not_done and short and self.may_take_back)
+        await self.interrupt(record, take_back=not_done and short and self.may_take_back)
 
-    async def _interrupt(self, record: TurnRecord, *, take_back: bool = False) -> None:
+    async def interrupt(self, record: TurnRecord, *, take_back: bool = False) -> None:
         """The reply ends here, and what was heard of it is remembered. `take_back`: it never was,
         and what it answered waits for its answer again."""
         suspended = self.machines.reply.suspended
@@ -699,9 +643,9 @@ class Dialogue:
             await self.outbox.send(told)
         if take_back:
             await self.outbox.send(ReplyTakenBack())
-        self._reply_ended(record, heard, interrupted=True)
+        self.conducted.reply_ended(record, heard, interrupted=True)
         await self._tell_latency(record)
-        await self._close_if_draining()
+        await self.conducted.close_if_draining()
 
     def _take_back(self, record: TurnRecord) -> None:
         self.turns.items.take_back(record.turn)
@@ -740,12 +684,12 @@ class Dialogue:
             if record.committed:
                 self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
             self.telemetry.count("cancellations")
-            self._reply_ended(record, heard, interrupted=True)
+            self.conducted.reply_ended(record, heard, interrupted=True)
             self._reply_over()
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
         if record is not None:
             await self._tell_latency(record)
-            await self._close_if_draining()
+            await self.conducted.close_if_draining()
 
     async def _written(self, turn: int) -> None:
         record = self.turns.live
@@ -767,162 +711,16 @@ class Dialogue:
             self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
         await self._tell_latency(record)
         self.turns.ended_by_itself()
-        self._reply_ended(record, record.ledger.heard(current_time()), interrupted=False)
+        self.conducted.reply_ended(record, record.ledger.heard(current_time()), interrupted=False)
         self.patience.answered()
         self._reply_over()
         if report.error is not None:
             self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))
             await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
-            await self._close(close_codes.INTERNAL_ERROR, "internal error")
+            await self.close(close_codes.INTERNAL_ERROR, "internal error")
         else:
-            await self._close_if_draining()
+            await self.conducted.close_if_draining()
             await self._answer()  # what was said over a reply that nobody may interrupt
-
-    def _reply_ended(self, record: TurnRecord, heard: str, *, interrupted: bool) -> None:
-        """Tell whoever waits for the end of a reply, or for its tools."""
-        self.tools.drop(record.turn)
-        self.tell_watchers(
-            ReplyOver(
-                session_id=self.session_id,
-                turn=record.turn,
-                text=record.text.strip(),
-                heard=heard,
-                interrupted=interrupted,
-            )
-        )
-        if record.say_id:
-            self._tell_said(record.say_id, heard, interrupted=interrupted)
-
-    def _tell_said(
-        self, number: int, heard: str = "", *, interrupted: bool = False, dropped: bool = False
-    ) -> None:
-        self.tell_watchers(
-            SayOver(
-                session_id=self.session_id,
-                id=number,
-                heard=heard,
-                interrupted=interrupted,
-                dropped=dropped,
-            )
-        )
-
-    def _tell_answer(self, number: int, text: str | None) -> None:
-        self.tell_watchers(Answered(session_id=self.session_id, id=number, text=text))
-
-    # What the conductor wants
-
-    async def _conduct(self, effect: AnyEffect) -> None:
-        conducting, items = self.machines.conducting, self.turns.items
-        match effect:
-            case Say() | Respond():
-                await self._wants(effect)
-            case Forget():
-                await self._forget(effect.id)
-            case Interrupt():
-                if self.turns.live is not None:
-                    await self._interrupt(self.turns.live)
-            case SetInstructions():
-                items.instructions = effect.text
-            case OfferTools():
-                conducting.offer(effect.tools)
-            case ReturnResult():
-                await self._returned(effect)
-            case AddItem():
-                items.add(effect.role, effect.text)
-            case ForgetItems():
-                items.clear()
-            case Conduct():
-                conducting.name, conducting.model = effect.name, effect.model
-                conducting.voice = effect.voice or conducting.voice
-                conducting.ready = True
-                await self.outbox.send(ConductorTold(name=effect.name, voice=conducting.voice))
-                self.tell_watchers(
-                    ConductorChanged(
-                        session_id=self.session_id, name=effect.name, voice=conducting.voice
-                    )
-                )
-                await self._answer()
-            case Mute():
-                conducting.muted = effect.muted
-            case End() | Transfer():
-                await self._leave(effect)
-            case ConductorFailed():
-                await self._conductor_failed(effect.message)
-            case _:
-                assert_never(effect)
-
-    async def _returned(self, effect: ReturnResult) -> None:
-        live = self.turns.live
-        await self.tools.take(effect.result, live, self.turns.exit.returns if live else None)
-
-    async def _wants(self, speech: Say | Respond) -> None:
-        live, conducting = self.turns.live, self.machines.conducting
-        if not self.machines.ending.may_begin and not (live and live.rounds.calling):
-            self._drop_speech(speech.id)
-        elif isinstance(speech, Say) and self._said_by_tool(speech):
-            if speech.asks and (before := conducting.ask(speech.id)):
-                self._tell_answer(before, None)
-            self._tell_said(speech.id, speech.text)
-        elif not conducting.wants(speech):
-            self.telemetry.dropped("say")
-            self.log.warning("too_much_to_say")
-            self._drop_speech(speech.id)
-        elif isinstance(speech, Say) and speech.urgent and live is not None:
-            await self._interrupt(live)
-
-    def _said_by_tool(self, speech: Say) -> bool:
-        """While the live turn waits for its tools, what their code says is said in it: it would
-        wait for itself otherwise."""
-        live = self.turns.live
-        if live is None or not live.rounds.calling or speech.urgent:
-            return False
-        return not speech.text or self.turns.exit.returns.say(speech.text)
-
-    def _drop_speech(self, number: int) -> None:
-        self._tell_said(number, dropped=True)
-        self._tell_answer(number, None)
-
-    async def _forget(self, number: int) -> None:
-        conducting, live = self.machines.conducting, self.turns.live
-        if conducting.forget(number):
-            self._drop_speech(number)
-        if conducting.asking == number:
-            self._tell_answer(conducting.answered(), None)
-        if live is not None and live.say_id == number:
-            await self._interrupt(live)
-
-    async def _conductor_failed(self, message: str) -> None:
-        """Its code has crashed: the call cannot go on without it."""
-        self.telemetry.count("conductors_failed")
-        live = self.turns.live
-        await self.tools.fail_all(
-            "the agent's code has crashed", live, self.turns.exit.returns if live else None
-        )
-        await self.outbox.send(Failure.of(Code.INTERNAL, message))
-        await self._leave(
-            End(text=self.sentence("failure"), reason="the agent failed"),
-            code=close_codes.INTERNAL_ERROR,
-        )
-
-    async def _leave(self, effect: End | Transfer, *, code: int = close_codes.NORMAL) -> None:
-        """End the call, once what is being said was heard."""
-        transfer = effect.to if isinstance(effect, Transfer) else ""
-        reason = f"transferred to {transfer}" if isinstance(effect, Transfer) else effect.reason
-        if not self.machines.ending.leave(code, reason, farewell=effect.text, transfer=transfer):
-            return
-        conducting = self.machines.conducting
-        for number in conducting.forget_all():
-            self._drop_speech(number)
-        if asked := conducting.answered():
-            self._tell_answer(asked, None)
-        self.machines.floor.unanswered.clear()
-        await self.turns.drop_early()
-        self.tell_watchers(CallEnding(session_id=self.session_id, reason=reason, transfer=transfer))
-        at_once = isinstance(effect, End) and effect.at_once
-        if self.turns.live is not None and at_once:
-            await self._interrupt(self.turns.live)
-        elif self.turns.live is None:
-            await self._close_if_draining()
 
     def _reply_over(self) -> None:
         """A suspended reply has left these states already."""
@@ -952,9 +750,9 @@ class Dialogue:
 
     async def _end(self) -> None:
         if self.turns.live is not None:
-            await self._interrupt(self.turns.live)
+            await self.interrupt(self.turns.live)
         await self.turns.drop_early()
-        await self._close(close_codes.NORMAL, "the client ended the session")
+        await self.close(close_codes.NORMAL, "the client ended the session")
 
     async def _drain(self) -> None:
         self.machines.ending.drain()
@@ -963,20 +761,8 @@ class Dialogue:
         self.turns.gate.hurried.set()
         await self.outbox.send(Info(message="the server is shutting down"))
         if self.turns.live is None:
-            await self._close_if_draining()
+            await self.conducted.close_if_draining()
 
-    async def _close_if_draining(self) -> None:
-        ending = self.machines.ending
-        if not ending.draining:
-            return
-        if words := ending.farewell():
-            self.turns.say(words, Say(id=0, text=words, interruptible=False))
-            self._go(Trigger.TURN)
-            return
-        if ending.transfer:
-            await self.outbox.send(TransferTold(to=ending.transfer))
-        await self._close(ending.code, ending.reason)
-
-    async def _close(self, code: int, reason: str) -> None:
+    async def close(self, code: int, reason: str) -> None:
         if self.machines.ending.say_goodbye():
             await self.outbox.send(Closing(code=code, reason=reason))

@@ -77,8 +77,9 @@ class LLMActor:
     second_attempts: Attempts[TurnRecord] = field(default_factory=lambda: Attempts(max_attempts=1))
     """Those of the second model; the person has waited for the first one's already."""
     returns: ToolReturns = field(default_factory=ToolReturns)
-    ask_again: Callable[[bool], Asked] | None = None
-    """What is asked in a later round; with False no tools are offered."""
+    ask_again: Callable[[bool], Asked | None] | None = None
+    """What is asked in a later round; with False no tools are offered. Gives None where the reply
+    ends there."""
     max_rounds: int = MAX_ROUNDS
 
     async def run(self) -> None:
@@ -109,6 +110,8 @@ class LLMActor:
     async def _write_round(self) -> EngineFailure | None:
         """Have one round written by whom that takes."""
         asked = self._asked()
+        if asked is None:
+            return None
         failure = await self._attempt(asked, asked.responder, self.attempts)
         second = second_of(asked.responder)
         if failure is None or self._has_text or second is None or self.second_attempts.spent:
@@ -121,7 +124,7 @@ class LLMActor:
         both = f"{failed}; before it: {failure}"
         return EngineTimeout(both) if isinstance(failed, EngineTimeout) else EngineFailure(both)
 
-    def _asked(self) -> Asked:
+    def _asked(self) -> Asked | None:
         rounds = self.record.rounds
         if rounds.over == 0 or self.ask_again is None:
             return self.asked

@@ -112,7 +112,7 @@ class Turns:
         """Begin a turn that nobody asked for: it says just this. No turn is live."""
         record = self.new_record("", None)
         if speech is not None:
-            record.say_id, record.asks = speech.id, speech.asks
+            record.say_id = speech.id
             record.interruptible, record.muted = speech.interruptible, speech.muted
         self._begin(record, words)
 

@@ -44,6 +44,9 @@ Event = TypeVar("Event", bound=SessionEvent)
 EVENTS_KEPT = 200
 """Events that wait for code that listens. Code that does not take them loses the newest."""
 
+SHORTEST_S = 0.001
+"""Of the time for an answer: 0 is for ever on the tape."""
+
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -142,15 +145,20 @@ class Call(Generic[State]):
     async def ask(
         self, question: str, *, timeout_s: float | None = None, interruptible: bool = True
     ) -> str | None:
-        """Say the question, and give what the person says next. None where nothing came within
-        `timeout_s` after the question, or another question took its place."""
+        """Say the question, and give what the person says next. None where it is quiet for
+        `timeout_s` after the question, or another question took its place. Whoever is speaking has
+        all the time that it takes."""
         with self._said() as (number, waiting):
             waiting.asked = True
-            say = Say(id=number, text=question, asks=True, interruptible=interruptible)
+            say = Say(
+                id=number,
+                text=question,
+                asks=True,
+                answer_s=0.0 if timeout_s is None else max(timeout_s, SHORTEST_S),
+                interruptible=interruptible,
+            )
             await self._do(say)
-            await waiting.over.wait()
-            with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
-                await waiting.answered.wait()
+            await waiting.answered.wait()
         return waiting.answer
 
     async def listen(self, *, timeout_s: float | None = None) -> str | None:

@@ -7,6 +7,7 @@ itself. Plain: no task, no clock. Where nobody conducts, nothing here ever chang
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ class Conducting:
     asking: int = 0
     """The number of the question that is open: the next words are its answer. 0: none is."""
     tools: dict[str, OfferedTool] = field(default_factory=dict)
+    _answer_s: float = 0.0
+    _quiet_since_s: float = math.inf
+    """Since when the open question is waited for in silence; inf: somebody speaks, or it is still
+    being asked."""
     _waiting: deque[Speech] = field(default_factory=deque)
 
     # Sentences
@@ -75,11 +80,25 @@ class Conducting:
 
     # Questions
 
-    def ask(self, number: int) -> int:
-        """The next words are this question's. Gives the number of the one before that nobody has
-        answered; 0: there was none."""
+    def ask(self, number: int, answer_s: float = 0.0) -> int:
+        """The next words are this question's; where it is quiet for `answer_s`, it has no answer
+        (0: it is waited for). Gives the number of the one before that nobody has answered; 0: there
+        was none."""
         before, self.asking = self.asking, number
+        self._answer_s, self._quiet_since_s = answer_s, math.inf
         return before
+
+    def quiet(self, quiet: bool, now_s: float) -> None:
+        """Whether the answer is waited for in silence now. Told whenever that may have changed."""
+        if not quiet:
+            self._quiet_since_s = math.inf
+        elif self._quiet_since_s == math.inf:
+            self._quiet_since_s = now_s
+
+    @property
+    def answer_due_s(self) -> float:
+        """When the open question has no answer, if it stays quiet; inf: it is waited for."""
+        return self._quiet_since_s + self._answer_s if self._answer_s > 0 else math.inf
 
     def answered(self) -> int:
         """The question that was open, which no longer is."""

@@ -29,6 +29,8 @@ class Say(Effect, frozen=True, kw_only=True, tag="say"):
     asks: bool = False
     """The words that are said next are the conductor's: they come with `Answered`, and the language
     model does not answer them. An empty `text` asks without saying anything."""
+    answer_s: float = 0.0
+    """A question has no answer where it is quiet for so long; 0: it is waited for."""
     interruptible: bool = True
     """Where it is False, what is said meanwhile waits and is answered afterwards."""
     muted: bool = False

@@ -48,6 +48,11 @@ class EndingState:
         self.code, self.reason, self.transfer, self._farewell = code, reason, transfer, farewell
         return True
 
+    @property
+    def has_farewell(self) -> bool:
+        """Whether something is still to be said before the goodbye."""
+        return bool(self._farewell)
+
     def farewell(self) -> str:
         """What is still to be said before the goodbye, once."""
         words, self._farewell = self._farewell, ""

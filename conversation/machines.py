@@ -69,11 +69,13 @@ class Machines(Generic[Exit]):
     def deadline_s(self, now_s: float) -> float:
         """The next moment at which `step`, `gate_open` or `may_speak_first` changes by time alone;
         inf: none."""
+        answer_s = self.conducting.answer_due_s
         if not self.reply.live:
             if not (self.at_rest and self.ending.may_begin):
                 return float("inf")
-            return min(self.later.due_s, self.silence.due_s)
-        return min(self.floor.deadline_s(now_s), self.reply.cut_off_s)
+            return min(self.later.due_s, self.silence.due_s, answer_s)
+        asked_s = self._asked_until_s(now_s)
+        return min(self.floor.deadline_s(now_s), self.reply.cut_off_s, answer_s, asked_s)
 
     @property
     def may_answer(self) -> bool:
@@ -106,6 +108,21 @@ class Machines(Generic[Exit]):
         answer, and no interruption."""
         record = self.reply.record
         return bool(self.conducting.asking) and record is not None and record.rounds.calling
+
+    def _asked_until_s(self, now_s: float) -> float:
+        """When a tool's question will have been heard; inf: it has, or there is none."""
+        record = self.reply.record
+        if not self.expects_words or record is None or record.ledger.over_s <= now_s + CLOSE_S:
+            return float("inf")
+        return record.ledger.over_s
+
+    def awaits_answer(self, now_s: float) -> bool:
+        """Whether a question is open and nobody speaks, neither the person nor Parley."""
+        spoken = not (self.floor.at_rest and not self.floor.unanswered)
+        asked = self.at_rest and not self.conducting.waiting
+        return (
+            bool(self.conducting.asking) and not spoken and (asked or self._asked_in_quiet(now_s))
+        )
 
     def _asked_in_quiet(self, now_s: float) -> bool:
         """Whether words are expected and nothing is being said that they would be spoken over."""

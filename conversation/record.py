@@ -44,8 +44,6 @@ class TurnRecord:
     rounds: Rounds = field(default_factory=Rounds)
     say_id: int = 0
     """The conductor's number of what is said here; 0: the turn answers somebody."""
-    asks: bool = False
-    """Whether the next words are the conductor's."""
     interruptible: bool = True
     """Whether the person may speak over it."""
     muted: bool = False

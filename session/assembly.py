@@ -381,8 +381,11 @@ class Assembly:
         offers = self.machines.conducting.offers() if tools else []
         return Asked(asked, offering(self._engines.responder, offers))
 
-    def _ask_again(self, record: TurnRecord, tools: bool) -> Asked:
-        """What a model is asked that has called tools, once they are done."""
+    def _ask_again(self, record: TurnRecord, tools: bool) -> Asked | None:
+        """What a model is asked that has called tools, once they are done. None: it has nothing
+        more to say, for a tool has said how the call ends, or handed it to code."""
+        if self.machines.ending.has_farewell or not self.machines.conducting.model:
+            return None
         note = self.current_language.note(record.language)
         return self._ask(self.items.request("", note), tools=tools)
 

@@ -75,7 +75,7 @@ class Turn:
     pace: VoicePace
     log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     observers: Sequence[Observer] = ()
-    ask_again: Callable[[bool], Asked] | None = None
+    ask_again: Callable[[bool], Asked | None] | None = None
     """What is asked once tools are done; None: the model calls none."""
 
     async def run(self) -> None:

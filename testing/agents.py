@@ -204,10 +204,14 @@ class CallerOfTest:
     async def says(self, text: str) -> str:
         """Say this, and give what was heard of the reply: "" where the call ended without one.
 
-        Where code answers and says several things, the rest is for `hears`.
+        Where code answers and says several things, the rest is for `hears`. A reply without words
+        of its own, in which a tool ended the call, is answered by the call's last words.
         """
         after = await self._say(text)
-        return await self._reply(after, f"nothing was answered to {text!r}")
+        heard = await self._reply(after, f"nothing was answered to {text!r}")
+        if not heard and self.ended and not self._over:
+            heard = await self._reply(self._taken, "nothing was said")
+        return heard
 
     async def starts_saying(self, text: str) -> None:
         """Say this, and do not wait for the reply: `hears` gives it, `interrupts` cuts it."""

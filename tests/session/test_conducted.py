@@ -398,9 +398,9 @@ async def test_an_agent_that_ends_the_call_finishes_its_sentence(autojump_clock:
         await talk.types("bye")
         gone = await talk.client.wait_closed()
         assert (gone.code, talk.ending) == (1000, "the agent ended the call")
-        assert talk.replies == [f"{sentence} Bye now.", "Goodbye."]
+        assert talk.replies == [sentence, "Goodbye."]  # the model is not asked again
         assert talk.heard == talk.replies
-        letters = len(sentence) + len("Bye now.") + len("Goodbye.")
+        letters = len(sentence) + len("Goodbye.")
         assert talk.now_s == pytest.approx(letters * MS_PER_CHAR / 1000)
 
 
@@ -446,7 +446,7 @@ async def test_a_transfer_says_where_to_and_ends_the_call(autojump_clock: object
         await talk.types("a person please")
         gone = await talk.client.wait_closed()
         assert gone.reason == "transferred to +15550100"
-        assert talk.replies == ["Right.", "I put you through."]
+        assert [said for said in talk.replies if said] == ["I put you through."]
 
 
 # The silent caller

@@ -34,7 +34,6 @@ from parley.telemetry import Telemetry
 from parley.testing import open_session, silence, speech
 
 MS_PER_CHAR = 50
-AGENT_S = 0.0
 
 E = TypeVar("E", bound=SessionEvent)
 

@@ -1,0 +1,313 @@
+"""What a conductor wants of the conversation, and whatever else is said without being asked: done
+to the dialogue's machines, its turns and its client.
+
+The dialogue's other half: it decides what is heard and answered, and asks here at each report what
+is to be said by itself. One per session, plain but for the sends; the dialogue alone calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import structlog
+
+from ..conversation.effects import (
+    AddItem,
+    AnyEffect,
+    Conduct,
+    ConductorFailed,
+    End,
+    Forget,
+    ForgetItems,
+    Interrupt,
+    Mute,
+    OfferTools,
+    Respond,
+    ReturnResult,
+    Say,
+    SetInstructions,
+    Transfer,
+)
+from ..conversation.events import (
+    Answered,
+    CallEnding,
+    CallerSilent,
+    ConductorChanged,
+    ReplyOver,
+    SayOver,
+    SessionEvent,
+)
+from ..conversation.floor import CLOSE_S
+from ..conversation.machines import Machines
+from ..conversation.record import TurnRecord
+from ..conversation.silent_caller import Due
+from ..conversation.spoken_sentences import Occasion
+from ..protocol import close_codes
+from ..protocol.codes import Code
+from ..protocol.events import ConductorTold, Failure, TransferTold
+from ..telemetry import Telemetry
+from ..turnstile import current_time
+from .outbox import Outbox
+from .reply_exit import ReplyExit
+from .tool_desk import ToolDesk
+from .turns import Turns
+
+
+class Hands(Protocol):
+    """What the dialogue does for it."""
+
+    def turn_begins(self) -> None:
+        """A turn was begun: the client is told so with the next state."""
+        ...
+
+    async def interrupt(self, record: TurnRecord) -> None:
+        """The live reply ends here."""
+        ...
+
+    async def answer_waiting(self) -> None:
+        """Answer what was said, if it may be answered now."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class ConductedCall:
+    session_id: str
+    machines: Machines[ReplyExit]
+    turns: Turns
+    tools: ToolDesk
+    outbox: Outbox
+    telemetry: Telemetry
+    log: structlog.typing.FilteringBoundLogger
+    tell: Callable[[SessionEvent], None]
+    """Tells watchers, and the conductor."""
+    sentence: Callable[[Occasion], str]
+    hands: Hands
+
+    # What is said without being asked
+
+    async def speak_first(self) -> None:
+        """Say what is due and nobody asks for, if nobody would be talked over."""
+        while self.machines.may_speak_first(now_s := current_time() + CLOSE_S):
+            speech = self.machines.conducting.next()
+            if speech is not None:
+                self._say(speech)
+                continue
+            words = self.machines.later.next(now_s)
+            if words is not None:
+                self.begin_saying(words)
+                continue
+            if not await self._caller_is_silent(now_s):
+                return
+
+    def begin_saying(self, words: str, speech: Say | None = None) -> None:
+        self.turns.say(words, speech)
+        self.hands.turn_begins()
+
+    def _say(self, speech: Say | Respond) -> None:
+        if isinstance(speech, Respond):
+            self.turns.respond(speech)
+            self.hands.turn_begins()
+            return
+        if speech.asks:
+            self._ask(speech)
+        if speech.text:
+            self.begin_saying(speech.text, speech)
+        else:
+            self._tell_said(speech.id)
+
+    async def _caller_is_silent(self, now_s: float) -> bool:
+        """Ask whether somebody is there, or end the call. False where nothing is said."""
+        due = self.machines.silence.due(now_s)
+        if due is Due.NOTHING:
+            return False
+        self.telemetry.count("silent_callers")
+        self.log.info("caller_silent", due=due.name.lower())
+        self.tell(CallerSilent(session_id=self.session_id, ending=due is Due.END))
+        if due is Due.END:
+            await self._leave(End(text=self.sentence("goodbye"), reason="nobody spoke"))
+            return False
+        if question := self.sentence("there"):
+            self.begin_saying(question)
+        return bool(question)
+
+    # Questions
+
+    def _ask(self, speech: Say) -> None:
+        """The next words are its answer. A question before it has none any more."""
+        if before := self.machines.conducting.ask(speech.id, speech.answer_s):
+            self._tell_answer(before, None)
+
+    def answered(self, text: str | None) -> None:
+        """Tell the words to whoever asked for them, if anybody did. None: there are none."""
+        if asked := self.machines.conducting.answered():
+            self._tell_answer(asked, text)
+
+    def look_for_answer(self, now_s: float) -> None:
+        """A question that nobody answers in time has no answer."""
+        conducting = self.machines.conducting
+        conducting.quiet(self.machines.awaits_answer(now_s), now_s)
+        if conducting.answer_due_s <= now_s + CLOSE_S:
+            self.answered(None)
+
+    # What is over
+
+    def reply_ended(self, record: TurnRecord, heard: str, *, interrupted: bool) -> None:
+        """Tell whoever waits for the end of a reply, or for its tools."""
+        self.tools.drop(record.turn)
+        self.tell(
+            ReplyOver(
+                session_id=self.session_id,
+                turn=record.turn,
+                text=record.text.strip(),
+                heard=heard,
+                interrupted=interrupted,
+            )
+        )
+        if record.say_id:
+            self._tell_said(record.say_id, heard, interrupted=interrupted)
+
+    def _tell_said(
+        self, number: int, heard: str = "", *, interrupted: bool = False, dropped: bool = False
+    ) -> None:
+        self.tell(
+            SayOver(
+                session_id=self.session_id,
+                id=number,
+                heard=heard,
+                interrupted=interrupted,
+                dropped=dropped,
+            )
+        )
+
+    def _tell_answer(self, number: int, text: str | None) -> None:
+        self.tell(Answered(session_id=self.session_id, id=number, text=text))
+
+    def _drop_speech(self, number: int) -> None:
+        self._tell_said(number, dropped=True)
+        self._tell_answer(number, None)
+
+    # Effects
+
+    async def take(self, effect: AnyEffect) -> None:
+        conducting, items, live = self.machines.conducting, self.turns.items, self.turns.live
+        match effect:
+            case Say() | Respond():
+                await self._wants(effect)
+            case Forget():
+                await self._forget(effect.id)
+            case Interrupt():
+                if live is not None:
+                    await self.hands.interrupt(live)
+            case SetInstructions():
+                items.instructions = effect.text
+            case OfferTools():
+                conducting.offer(effect.tools)
+            case ReturnResult():
+                returns = self.turns.exit.returns if live else None
+                await self.tools.take(effect.result, live, returns)
+            case AddItem():
+                items.add(effect.role, effect.text)
+            case ForgetItems():
+                items.clear()
+            case Conduct():
+                await self._takes_over(effect)
+            case Mute():
+                conducting.muted = effect.muted
+            case End() | Transfer():
+                await self._leave(effect)
+            case ConductorFailed():
+                await self._failed(effect.message)
+            case _:
+                assert_never(effect)
+
+    async def _takes_over(self, effect: Conduct) -> None:
+        conducting = self.machines.conducting
+        conducting.name, conducting.model = effect.name, effect.model
+        conducting.voice = effect.voice or conducting.voice
+        conducting.ready = True
+        await self.outbox.send(ConductorTold(name=effect.name, voice=conducting.voice))
+        self.tell(
+            ConductorChanged(session_id=self.session_id, name=effect.name, voice=conducting.voice)
+        )
+        await self.hands.answer_waiting()
+
+    async def _wants(self, speech: Say | Respond) -> None:
+        live, conducting = self.turns.live, self.machines.conducting
+        if not self.machines.ending.may_begin and not (live and live.rounds.calling):
+            self._drop_speech(speech.id)
+        elif isinstance(speech, Say) and self._said_by_tool(speech):
+            if speech.asks:
+                self._ask(speech)
+            self._tell_said(speech.id, speech.text)
+        elif not conducting.wants(speech):
+            self.telemetry.dropped("say")
+            self.log.warning("too_much_to_say")
+            self._drop_speech(speech.id)
+        elif isinstance(speech, Say) and speech.urgent and live is not None:
+            await self.hands.interrupt(live)
+
+    def _said_by_tool(self, speech: Say) -> bool:
+        """While the live turn waits for its tools, what their code says is said in it: it would
+        wait for itself otherwise."""
+        live = self.turns.live
+        if live is None or not live.rounds.calling or speech.urgent:
+            return False
+        return not speech.text or self.turns.exit.returns.say(speech.text)
+
+    async def _forget(self, number: int) -> None:
+        conducting, live = self.machines.conducting, self.turns.live
+        if conducting.forget(number):
+            self._drop_speech(number)
+        if conducting.asking == number:
+            self.answered(None)
+        if live is not None and live.say_id == number:
+            await self.hands.interrupt(live)
+
+    async def _failed(self, message: str) -> None:
+        """Its code has crashed: the call cannot go on without it."""
+        self.telemetry.count("conductors_failed")
+        live = self.turns.live
+        returns = self.turns.exit.returns if live else None
+        await self.tools.fail_all("the agent's code has crashed", live, returns)
+        await self.outbox.send(Failure.of(Code.INTERNAL, message))
+        await self._leave(
+            End(text=self.sentence("failure"), reason="the agent failed"),
+            code=close_codes.INTERNAL_ERROR,
+        )
+
+    # The end
+
+    async def _leave(self, effect: End | Transfer, *, code: int = close_codes.NORMAL) -> None:
+        """End the call, once what is being said was heard."""
+        transfer = effect.to if isinstance(effect, Transfer) else ""
+        reason = f"transferred to {transfer}" if isinstance(effect, Transfer) else effect.reason
+        if not self.machines.ending.leave(code, reason, farewell=effect.text, transfer=transfer):
+            return
+        for number in self.machines.conducting.forget_all():
+            self._drop_speech(number)
+        self.answered(None)
+        self.machines.floor.unanswered.clear()
+        await self.turns.drop_early()
+        self.tell(CallEnding(session_id=self.session_id, reason=reason, transfer=transfer))
+        live = self.turns.live
+        if live is None:
+            await self.close_if_draining()
+        elif isinstance(effect, End) and effect.at_once:
+            await self.hands.interrupt(live)
+
+    async def close_if_draining(self) -> None:
+        """Close, where the session is ending and nothing is being said. What is still to be said
+        before that is said."""
+        ending = self.machines.ending
+        if not ending.draining:
+            return
+        if words := ending.farewell():
+            self.begin_saying(words, Say(id=0, text=words, interruptible=False))
+            return
+        if ending.transfer:
+            await self.outbox.send(TransferTold(to=ending.transfer))
+        await self.hands.close(ending.code, ending.reason)
