@@ -39,9 +39,9 @@ from .conversation.events import (
     ToolReturned,
     ToolsDropped,
 )
-from .conversation.tool_calls import Outcome, ToolResult
 from .engines.failures import EngineFailure
 from .protocol.chat import ToolCall
+from .protocol.tool_calls import Outcome, ToolResult
 
 __all__ = [
     "SPOKEN_STYLE",

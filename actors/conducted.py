@@ -13,23 +13,6 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from ..conversation.effects import (
-    AddItem,
-    AnyEffect,
-    Conduct,
-    ConductorFailed,
-    End,
-    Forget,
-    ForgetItems,
-    Interrupt,
-    Mute,
-    OfferTools,
-    Respond,
-    ReturnResult,
-    Say,
-    SetInstructions,
-    Transfer,
-)
 from ..conversation.events import (
     Answered,
     CallEnding,
@@ -46,6 +29,23 @@ from ..conversation.silent_caller import Due
 from ..conversation.spoken_sentences import Occasion
 from ..protocol import close_codes
 from ..protocol.codes import Code
+from ..protocol.effects import (
+    AddItem,
+    AnyEffect,
+    Conduct,
+    ConductorFailed,
+    End,
+    Forget,
+    ForgetItems,
+    Interrupt,
+    Mute,
+    OfferTools,
+    Respond,
+    ReturnResult,
+    Say,
+    SetInstructions,
+    Transfer,
+)
 from ..protocol.events import ConductorTold, Failure, TransferTold
 from ..telemetry import Telemetry
 from ..turnstile import current_time

@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 import trio
 
-from ..conversation.effects import AnyEffect
 from ..conversation.spoken import Marker
 from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
 from ..protocol.chat import ToolCall
 from ..protocol.codes import Code
+from ..protocol.effects import AnyEffect
 
 # Receiver -> VAD
 

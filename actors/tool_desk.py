@@ -16,9 +16,9 @@ from ..conversation.events import SessionEvent, ToolCalled, ToolReturned, ToolsD
 from ..conversation.items import Items, ToolUse
 from ..conversation.record import TurnRecord
 from ..conversation.rounds import MAX_CALLS, taken_calls
-from ..conversation.tool_calls import Outcome, ToolResult
 from ..protocol.chat import ToolCall
 from ..protocol.events import ToolTold
+from ..protocol.tool_calls import Outcome, ToolResult
 from ..telemetry import Telemetry
 from .outbox import Outbox
 from .tool_returns import ToolReturns

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import Begun
-from ..conversation.effects import Respond, Say
 from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
 from ..protocol.chat import ChatMessage
+from ..protocol.effects import Respond, Say
 from ..telemetry import Telemetry
 from ..turnstile import current_time
 from .gate import ReplyGate

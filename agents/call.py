@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 import trio
 
 from ..conversation.caller import Caller
-from ..conversation.effects import (
+from ..conversation.events import Answered, SayOver, SessionEvent
+from ..protocol.effects import (
     AddItem,
     AnyEffect,
     End,
@@ -28,7 +29,6 @@ from ..conversation.effects import (
     SetInstructions,
     Transfer,
 )
-from ..conversation.events import Answered, SayOver, SessionEvent
 
 if TYPE_CHECKING:
     import typing_extensions

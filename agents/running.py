@@ -17,7 +17,13 @@ import trio
 
 from ..config import Acting
 from ..conversation.caller import Caller
-from ..conversation.effects import (
+from ..conversation.events import SessionEvent, ToolCalled, ToolsDropped
+from ..conversation.spoken_sentences import sentence_for
+from ..conversation.text.tables import Tables
+from ..conversation.writing import visible_text
+from ..engines.llm.interface import Responder, answers_by_rules
+from ..protocol.chat import ChatMessage
+from ..protocol.effects import (
     AnyEffect,
     Conduct,
     ConductorFailed,
@@ -28,13 +34,7 @@ from ..conversation.effects import (
     Say,
     SetInstructions,
 )
-from ..conversation.events import SessionEvent, ToolCalled, ToolsDropped
-from ..conversation.spoken_sentences import sentence_for
-from ..conversation.text.tables import Tables
-from ..conversation.tool_calls import Outcome, ToolResult
-from ..conversation.writing import visible_text
-from ..engines.llm.interface import Responder, answers_by_rules
-from ..protocol.chat import ChatMessage
+from ..protocol.tool_calls import Outcome, ToolResult
 from ..turnstile import outside
 from .agent import Agent, Words
 from .call import Call

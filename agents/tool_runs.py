@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 import trio
 
-from ..conversation.tool_calls import Outcome, ToolResult, shown
 from ..protocol.chat import ToolCall
+from ..protocol.tool_calls import Outcome, ToolResult, shown
 from .agent import Agent
 from .call import Call
 from .tool import BadCall, BadReturn, Tool, ToolFailed, told

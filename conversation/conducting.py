@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..protocol.chat import ToolOffer
-from .effects import OfferedTool, Respond, Say
+from ..protocol.effects import OfferedTool, Respond, Say
 
 MAX_WAITING = 100
 """Sentences that may wait to be said. Code that says more at once has a mistake; what comes beyond

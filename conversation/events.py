@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..protocol.chat import ToolCall
-from .tool_calls import ToolResult
+from ..protocol.tool_calls import ToolResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from enum import Enum
 from typing import Literal, TypeAlias, TypeVar
 
 from ..protocol.chat import ChatMessage, ToolCall
+from ..protocol.tool_calls import ToolResult, shown
 from .chat_request import INTERRUPTED_CALL, PENDING_CALL, Exchange, request
 from .said_parts import split_like
-from .tool_calls import ToolResult, shown
 
 
 class Status(Enum):

@@ -17,7 +17,6 @@ import trio
 import trio.testing
 
 from ..config import Settings
-from ..conversation.effects import AnyEffect, effect_of
 from ..conversation.events import SessionEvent
 from ..engines import failures
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
@@ -29,6 +28,7 @@ from ..engines.turn.interface import Pause
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Dialect
+from ..protocol.effects import AnyEffect, effect_of
 from ..session.life import Session
 from ..telemetry import Telemetry
 from ..transport import PeerGone

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, astuple, replace
 from typing import Any, TypeVar
 
-from ..conversation.effects import AnyEffect, effect_data
 from ..engines.agent.interface import Conductor
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.failures import EngineFailure
@@ -34,6 +33,7 @@ from ..engines.tts.interface import ManyVoices, Speech, Streams, Synthesizer, sp
 from ..engines.turn.interface import Pause, TurnEndEngine
 from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
+from ..protocol.effects import AnyEffect, effect_data
 from ..transport import PeerGone, Transport
 from ..turnstile import Turnstile
 from .tape import Data, Entry, Tape

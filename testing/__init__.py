@@ -7,7 +7,6 @@ in it is exact.
 
 from ..client.in_memory import InMemoryClient
 from ..config import Settings
-from ..conversation.tool_calls import Outcome
 from ..engines.asr.scripted import ScriptedTranscriber
 from ..engines.kit import Engines, OwnEngines, SessionInfo
 from ..engines.llm.scripted import ScriptedResponder
@@ -18,6 +17,7 @@ from ..protocol.chat import ToolCall
 from ..protocol.io_speech import DIALECT as IO_SPEECH
 from ..protocol.newspeech import DIALECT as NEWSPEECH
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from ..protocol.tool_calls import Outcome
 from ..session.life import Session
 from .agents import AgentFailed, CallerOfTest, NothingSaid, Used, talk_to
 from .cancelling import Attempt, cancelled_at, every_step

@@ -36,7 +36,6 @@ from ..conversation.events import (
 )
 from ..conversation.ledger import Ledger
 from ..conversation.record import TurnRecord
-from ..conversation.tool_calls import Outcome
 from ..engines.kit import Engines
 from ..engines.llm.interface import Responder
 from ..engines.llm.local import LocalResponder
@@ -46,6 +45,7 @@ from ..engines.vad.scripted import ScriptedDetector
 from ..nurseries import plain_nursery
 from ..protocol.dialect import Dialect
 from ..protocol.newspeech import DIALECT as NEWSPEECH
+from ..protocol.tool_calls import Outcome
 from ..session.life import Session
 from ..telemetry import Telemetry
 from ..transport import PeerGone, memory_pair

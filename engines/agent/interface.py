@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from ...conversation.effects import AnyEffect
 from ...conversation.events import SessionEvent
+from ...protocol.effects import AnyEffect
 
 
 class Conductor(Protocol):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from parley.agent import Agent, load_agents
-from parley.conversation.tool_calls import Outcome
 from parley.engines.failures import EngineFailure
+from parley.protocol.tool_calls import Outcome
 from parley.testing import ScriptedModel, calls, talk_to
 from parley.testing.agents import CallerOfTest
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from ..protocol.chat import ToolOffer
+from .chat import ToolOffer
 from .tool_calls import ToolResult
 
 
