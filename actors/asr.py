@@ -342,6 +342,7 @@ class ASRActor:
                 text=shown.text,
                 audio_ms=utterance.hypothesis_ms,
                 stable_chars=shown.stable_chars,
+                utterance=utterance.number,
             )
         )
 
@@ -378,6 +379,7 @@ class ASRActor:
                 decided_s=ended.decided_s,
                 too_long=ended.too_long,
                 unfinished=ended.unfinished,
+                by_hand=ended.by_hand,
             )
         )
 

@@ -30,10 +30,13 @@ from ..conversation.spoken_sentences import Occasion
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.effects import (
+    AddCall,
     AddItem,
     AnyEffect,
+    CancelReply,
     Conduct,
     ConductorFailed,
+    DeleteItem,
     End,
     Forget,
     ForgetItems,
@@ -41,14 +44,19 @@ from ..protocol.effects import (
     Mute,
     OfferTools,
     Respond,
+    RetrieveItem,
     ReturnResult,
     Say,
     SetInstructions,
+    SetReplies,
     Transfer,
+    TruncateItem,
 )
 from ..protocol.events import ConductorTold, Failure, TransferTold
+from ..protocol.item_events import CallerIdle, ReplyEnded, ReplyOutcome
 from ..telemetry import Telemetry
 from ..turnstile import current_time
+from .item_desk import ItemDesk
 from .outbox import Outbox
 from .reply_exit import ReplyExit
 from .tool_desk import ToolDesk
@@ -62,7 +70,7 @@ class Hands(Protocol):
         """A turn was begun: the client is told so with the next state."""
         ...
 
-    async def interrupt(self, record: TurnRecord) -> None:
+    async def interrupt(self, record: TurnRecord, *, outcome: ReplyOutcome = "interrupted") -> None:
         """The live reply ends here."""
         ...
 
@@ -79,6 +87,7 @@ class ConductedCall:
     machines: Machines[ReplyExit]
     turns: Turns
     tools: ToolDesk
+    items: ItemDesk
     outbox: Outbox
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
@@ -127,12 +136,24 @@ class ConductedCall:
         self.telemetry.count("silent_callers")
         self.log.info("caller_silent", due=due.name.lower())
         self.tell(CallerSilent(session_id=self.session_id, ending=due is Due.END))
+        if self.machines.silence.model_asks:
+            await self._prompt()
+            return True
         if due is Due.END:
             await self._leave(End(text=self.sentence("goodbye"), reason="nobody spoke"))
             return False
         if question := self.sentence("there"):
             self.begin_saying(question)
         return bool(question)
+
+    async def _prompt(self) -> None:
+        """The model says something of its own accord. The silence is an utterance without words."""
+        silence = self.machines.silence
+        item_id = await self.items.heard_nothing()
+        await self.outbox.send(CallerIdle(item=item_id, idle_ms=round(silence.ask_after_s * 1000)))
+        silence.spoke()
+        self.turns.respond(Respond(id=0))
+        self.hands.turn_begins()
 
     # Questions
 
@@ -155,9 +176,14 @@ class ConductedCall:
 
     # What is over
 
-    def reply_ended(self, record: TurnRecord, heard: str, *, interrupted: bool) -> None:
+    async def reply_ended(self, record: TurnRecord, heard: str, outcome: ReplyOutcome) -> None:
         """Tell whoever waits for the end of a reply, or for its tools."""
         self.tools.drop(record.turn)
+        interrupted = outcome in ("interrupted", "cancelled")
+        if self.items.told:
+            await self.outbox.send(
+                ReplyEnded(reply=record.turn, outcome=outcome, heard=heard, message=record.failure)
+            )
         self.tell(
             ReplyOver(
                 session_id=self.session_id,
@@ -193,7 +219,7 @@ class ConductedCall:
     # Effects
 
     async def take(self, effect: AnyEffect) -> None:
-        conducting, items, live = self.machines.conducting, self.turns.items, self.turns.live
+        conducting, live = self.machines.conducting, self.turns.live
         match effect:
             case Say() | Respond():
                 await self._wants(effect)
@@ -203,16 +229,27 @@ class ConductedCall:
                 if live is not None:
                     await self.hands.interrupt(live)
             case SetInstructions():
-                items.instructions = effect.text
+                self._instruct(effect)
             case OfferTools():
-                conducting.offer(effect.tools)
+                conducting.offer(effect.tools, by_client=effect.by_client)
+            case SetReplies():
+                self._set_replies(effect)
             case ReturnResult():
-                returns = self.turns.exit.returns if live else None
-                await self.tools.take(effect.result, live, returns)
+                await self._returned(effect)
+            case CancelReply():
+                await self._cancel(effect)
             case AddItem():
-                items.add(effect.role, effect.text)
+                await self.items.add(effect)
+            case AddCall():
+                await self.items.add_call(effect)
+            case DeleteItem():
+                await self.items.delete(effect)
+            case RetrieveItem():
+                await self.items.retrieve(effect)
+            case TruncateItem():
+                await self.items.truncate(effect, self._cut_by_client)
             case ForgetItems():
-                items.clear()
+                self.turns.items.clear()
             case Conduct():
                 await self._takes_over(effect)
             case Mute():
@@ -223,6 +260,45 @@ class ConductedCall:
                 await self._failed(effect.message)
             case _:
                 assert_never(effect)
+
+    def _instruct(self, effect: SetInstructions) -> None:
+        items = self.turns.items
+        if effect.by_client:
+            items.client_instructions = effect.text
+        else:
+            items.instructions, items.client_adds = effect.text, True
+
+    def _set_replies(self, effect: SetReplies) -> None:
+        conducting, silence = self.machines.conducting, self.machines.silence
+        conducting.model, conducting.interruptible = effect.answers, effect.interruptible
+        conducting.spoken, conducting.max_tokens = effect.spoken, effect.max_tokens
+        conducting.tool_choice = effect.tool_choice
+        conducting.voice = effect.voice or conducting.voice
+        silence.model_asks = effect.idle_s > 0
+        if silence.model_asks:
+            silence.ask_after_s, silence.end_after_s = effect.idle_s, 0.0
+
+    async def _returned(self, effect: ReturnResult) -> None:
+        live = self.turns.live
+        returns = self.turns.exit.returns if live else None
+        if not effect.by_client:
+            await self.tools.take(effect.result, live, returns)
+        elif result_id := await self.items.may_return(effect):
+            await self.tools.take(effect.result, live, returns, result_id)
+            await self.items.returned(result_id)
+
+    async def _cancel(self, effect: CancelReply) -> None:
+        live = self.turns.live
+        if live is not None and effect.reply in (0, live.turn):
+            await self._cut_by_client(live)
+            return
+        what = "there is no response to cancel"
+        if live is not None:
+            what = "the response that is being made is another one"
+        await self.items.refuse("response_cancel_not_active", what, "response_id", effect.ref)
+
+    async def _cut_by_client(self, record: TurnRecord) -> None:
+        await self.hands.interrupt(record, outcome="cancelled")
 
     async def _takes_over(self, effect: Conduct) -> None:
         conducting = self.machines.conducting
@@ -237,6 +313,8 @@ class ConductedCall:
 
     async def _wants(self, speech: Say | Respond) -> None:
         live, conducting = self.turns.live, self.machines.conducting
+        if isinstance(speech, Respond) and speech.by_client and not await self._may_respond(speech):
+            return
         if not self.machines.ending.may_begin and not (live and live.rounds.calling):
             self._drop_speech(speech.id)
         elif isinstance(speech, Say) and self._said_by_tool(speech):
@@ -249,6 +327,19 @@ class ConductedCall:
             self._drop_speech(speech.id)
         elif isinstance(speech, Say) and speech.urgent and live is not None:
             await self.hands.interrupt(live)
+
+    async def _may_respond(self, speech: Respond) -> bool:
+        """A client's conversation has one response at a time. One that waits for the client's tools
+        only has to be heard to its end; the next one begins then."""
+        live, waiting = self.turns.live, self.machines.conducting.waiting
+        busy = live is not None and not live.rounds.to_client and not live.aside
+        if not speech.wish.aside and (busy or waiting):
+            what = "there is a response already: wait for response.done, or cancel it"
+            await self.items.refuse(
+                "conversation_already_has_active_response", what, "", speech.ref
+            )
+            return False
+        return True
 
     def _said_by_tool(self, speech: Say) -> bool:
         """While the live turn waits for its tools, what their code says is said in it: it would

@@ -26,7 +26,13 @@ from ..conversation.floor import Meaning
 from ..conversation.machines import Machines, Step
 from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
 from ..conversation.record import TurnRecord
-from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
+from ..conversation.spoken import (
+    AudioCleared,
+    AudioCommitted,
+    HearingCancelled,
+    MicrophoneClosed,
+    MicrophoneOpened,
+)
 from ..conversation.spoken_sentences import Occasion
 from ..conversation.timings import Timings
 from ..protocol import close_codes
@@ -46,13 +52,16 @@ from ..protocol.events import (
     StateChanged,
     Token,
 )
+from ..protocol.item_events import BufferCleared, ReplyOutcome
 from ..protocol.states import State, Trigger, next_state
 from ..telemetry import Telemetry
 from ..turnstile import current_time, move_on_at, turn
 from .bell import Bell
 from .conducted import ConductedCall
+from .item_desk import ItemDesk
 from .messages import (
     CancelRequested,
+    CommitRequested,
     Conducted,
     DrainRequested,
     EndRequested,
@@ -103,6 +112,9 @@ class Dialogue:
     tell_watchers: Callable[[SessionEvent], None]
     """Tells watchers, and the conductor."""
     tools: ToolDesk
+    items: ItemDesk
+    voice: str = ""
+    """In which voice replies are spoken, where that is known."""
     sentence: Callable[[Occasion], str] = lambda occasion: ""
     """What is said on an occasion, in the language that is spoken."""
     final_on_stop: bool = True
@@ -151,6 +163,7 @@ class Dialogue:
             machines=self.machines,
             turns=self.turns,
             tools=self.tools,
+            items=self.items,
             outbox=self.outbox,
             telemetry=self.telemetry,
             log=self.log,
@@ -171,14 +184,14 @@ class Dialogue:
         if record is None:
             return
         record.ledger.cut(current_time())
-        heard, text = record.ledger.heard(current_time()), record.text.strip()
+        heard, text = record.heard(current_time()), record.text.strip()
         if record.committed:
             self.turns.items.amend(record.turn, text, heard=heard)
-        elif heard:
-            self.turns.items.commit(record.turn, record.user_text, text, heard=heard)
+        elif heard or self.items.told:
+            self.turns.keep(record, text, heard=heard)
 
     async def _decide(self) -> None:
-        await self.outbox.send(SessionOpened(session_id=self.session_id))
+        await self.outbox.send(SessionOpened(session_id=self.session_id, voice=self.voice))
         while True:
             report: Report | None = None
             deadline_s = self.machines.deadline_s(current_time())
@@ -295,6 +308,12 @@ class Dialogue:
                 await self._end()
             case HearingCancelled():
                 self.machines.cancelling -= 1
+            case CommitRequested():
+                self.machines.committing += 1
+            case AudioCommitted():
+                self.machines.committing -= 1
+            case AudioCleared():
+                await self.outbox.send(BufferCleared())
             case ReplyAudible():
                 # Of a reply that was suspended meanwhile it is told again when it goes on.
                 if self.turns.is_live(report.turn) and not self.machines.reply.suspended:
@@ -360,6 +379,9 @@ class Dialogue:
         await self._answer()
 
     async def _heard(self, report: UtteranceHeard) -> None:
+        if report.by_hand:
+            await self._heard_by_hand(report)
+            return
         floor, text = self.machines.floor, report.transcript.text
         unsure, language = floor.is_unsure(report.number), self._judged_in(report)
         meaning = floor.heard(
@@ -374,6 +396,9 @@ class Dialogue:
             self.current_language.heard(language)
         else:
             self._judge_as_before()
+        if meaning is not Meaning.WORDS and self.turns.live is not None and self.items.told:
+            await self._nothing_said(report.number)
+            return
         if unsure and meaning is not Meaning.WORDS:
             self.telemetry.count("false_alarms")
             return
@@ -383,6 +408,7 @@ class Dialogue:
         if unsure:
             await self.outbox.send(Finalizing())
         await self._tell_final(report, language)
+        await self.items.heard(report.number, text)
         if text:
             self._watch_text(text, language, typed=False)
         if meaning is Meaning.BACKCHANNEL:
@@ -397,6 +423,24 @@ class Dialogue:
             self._go(Trigger.NOTHING)
         await self._answer(report, final_s)
         await self.turns.drop_early()
+
+    async def _heard_by_hand(self, report: UtteranceHeard) -> None:
+        """The client said where it ends, and says what follows. It interrupts nothing."""
+        text, language = report.transcript.text, self._judged_in(report)
+        spoken = self.machines.floor.is_open(report.number)
+        self.machines.floor.dropped(report.number)
+        if text:
+            self.machines.silence.spoke()
+            self.current_language.heard(language)
+            self._watch_text(text, language, typed=False)
+        await self._tell_final(report, language)
+        await self.items.heard(report.number, text)
+        await self._quiet_again(spoken and self.state is State.CAPTURING)
+
+    async def _nothing_said(self, utterance: int) -> None:
+        """A sound over a reply that goes on; where items are told."""
+        self.telemetry.count("false_alarms")
+        await self.items.came_to_nothing(utterance)
 
     def _judged_in(self, report: UtteranceHeard | UtteranceForeseen) -> str:
         """The language of an utterance, by whose table its words are judged from now on."""
@@ -460,6 +504,7 @@ class Dialogue:
                 audio_ms=report.audio_ms,
                 confidence=transcript.confidence,
                 language=found,
+                utterance=report.number,
             )
         )
         decode_ms, rtf = round(transcript.decode_ms, 1), round(transcript.rtf, 3)
@@ -473,11 +518,13 @@ class Dialogue:
             # Nobody hears of it, unless it turns out to be speech.
             self._untold = report
             self.telemetry.count("false_alarms")
+            await self.items.came_to_nothing(report.number)
             return
+        await self.items.heard(report.number, "")
         await self._tell_failure(report, spoken=spoken)
 
     async def _tell_failure(self, report: UtteranceFailed, *, spoken: bool) -> None:
-        failure = Failure.of(report.code, report.message)
+        failure = Failure.of(report.code, report.message, utterance=report.number)
         await self.outbox.send(failure)
         self._finals_since_start += 1
         if not failure.recoverable:
@@ -532,10 +579,11 @@ class Dialogue:
         user_text = " ".join(unanswered)
         unanswered.clear()
         if not conducting.asking and conducting.model:
-            await self.turns.answer(user_text, report, final_s)
+            await self.turns.answer("" if self.items.told else user_text, report, final_s)
             self._go(Trigger.TURN)
             return
-        if not self.machines.expects_words:  # else the tool's result says what was said
+        # Else the tool's result says what was said, or the item that it is already.
+        if not self.machines.expects_words and not self.items.told:
             self.turns.items.heard(self.turns.count, user_text)
         if self.state is not State.IDLE:
             self._go(Trigger.NOTHING)
@@ -548,7 +596,8 @@ class Dialogue:
         meaning = await self._conclusion(report)
         self._judge_as_before()
         if meaning is Meaning.WORDS and self.machines.may_begin_early(report.number):
-            words = (*self.machines.floor.unanswered, text)
+            waiting = () if self.items.told else self.machines.floor.unanswered
+            words = (*waiting, text)
             self.turns.begin_early(report, " ".join(words))
 
     async def _conclusion(self, report: UtteranceForeseen) -> Meaning:
@@ -576,7 +625,7 @@ class Dialogue:
         """Suspend the reply. Gives what the client is to be told."""
         self.turns.suspend()
         self._interrupted = record
-        heard, said = record.ledger.heard(current_time()), record.ledger.said()
+        heard, said = record.heard(current_time()), record.ledger.said()
         self.telemetry.count("interruptions")
         self.log.info(
             "interrupted",
@@ -627,23 +676,29 @@ class Dialogue:
         short = len(record.user_text) < JOINED_CHARS
         await self.interrupt(record, take_back=not_done and short and self.may_take_back)
 
-    async def interrupt(self, record: TurnRecord, *, take_back: bool = False) -> None:
+    async def interrupt(
+        self,
+        record: TurnRecord,
+        *,
+        take_back: bool = False,
+        outcome: ReplyOutcome = "interrupted",
+    ) -> None:
         """The reply ends here, and what was heard of it is remembered. `take_back`: it never was,
         and what it answered waits for its answer again."""
         suspended = self.machines.reply.suspended
         told = None if suspended else self._fall_silent(record)
-        heard = record.ledger.heard(current_time())
+        heard = record.heard(current_time())
         await self.turns.end()
         take_back = take_back and record.user_text != ""
         if take_back:
             self._take_back(record)
         else:
-            self.turns.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
+            self.turns.keep(record, record.text.strip(), heard=heard)
         if told is not None:
             await self.outbox.send(told)
         if take_back:
             await self.outbox.send(ReplyTakenBack())
-        self.conducted.reply_ended(record, heard, interrupted=True)
+        await self.conducted.reply_ended(record, heard, outcome)
         await self._tell_latency(record)
         await self.conducted.close_if_draining()
 
@@ -684,7 +739,7 @@ class Dialogue:
             if record.committed:
                 self.turns.items.amend(record.turn, record.text.strip(), heard=heard)
             self.telemetry.count("cancellations")
-            self.conducted.reply_ended(record, heard, interrupted=True)
+            await self.conducted.reply_ended(record, heard, "cancelled")
             self._reply_over()
         await self.outbox.send(Failure.of(Code.CANCELLED, "cancelled by the client"))
         if record is not None:
@@ -700,18 +755,23 @@ class Dialogue:
                 self.telemetry.dropped("later")
                 self.log.warning("too_much_to_say_later", turn=turn)
         await self.turns.exit.tell(Token(text="", done=True, turn=turn))
-        self.turns.items.commit(turn, record.user_text, record.text.strip())
-        record.committed = True
+        self.turns.keep(record, record.text.strip())
+        record.committed = not record.aside
 
     async def _turn_over(self, report: TurnOver) -> None:
         record = self.turns.live
         if record is None or record.turn != report.turn:
             return
+        said = record.text.strip()
         if record.failed:
-            self.turns.items.commit(record.turn, record.user_text, record.ledger.said())
+            said = record.ledger.said() if record.spoken else said
+            self.turns.keep(record, said)
+        elif record.spoken and not self.items.told:
+            said = record.ledger.heard(current_time())
         await self._tell_latency(record)
         self.turns.ended_by_itself()
-        self.conducted.reply_ended(record, record.ledger.heard(current_time()), interrupted=False)
+        outcome: ReplyOutcome = "too_long" if record.too_long else "completed"
+        await self.conducted.reply_ended(record, said, "failed" if record.failed else outcome)
         self.patience.answered()
         self._reply_over()
         if report.error is not None:

@@ -177,6 +177,7 @@ class LLMActor:
             parts: AsyncIterator[ReplyPart] | None = None
             wishes: list[Wish] = []
             calls: list[ToolCall] = []
+            pieces = 0
             while True:
                 began_s = current_time()
                 with engine_deadline(writing.limit_s, "the language model", writing.overrun):
@@ -188,7 +189,11 @@ class LLMActor:
                 match part:
                     case None:
                         break
+                    case str() if 0 < self.record.max_tokens <= pieces:
+                        self.record.too_long = True
+                        break
                     case str():
+                        pieces += 1
                         await self._tokens(writing.take(part))
                     case Alive():
                         writing.sign()
@@ -245,7 +250,7 @@ class LLMActor:
         await self.outbox.send(Info(message=remark.text, turn=self.record.turn))
 
     async def _tell(self, failure: EngineFailure) -> None:
-        self.record.failed = True
+        self.record.failed, self.record.failure = True, str(failure)
         code = Code.LLM_TIMEOUT if isinstance(failure, EngineTimeout) else Code.LLM_FAIL
         # A missing model costs this reply, not the session: it stays usable for transcripts.
         await self.outbox.send(

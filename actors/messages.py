@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import trio
 
-from ..conversation.spoken import Marker
+from ..conversation.spoken import HearingTuned, Marker
 from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
@@ -30,7 +30,7 @@ class Sound:
     received_s: float
 
 
-Heard: TypeAlias = Sound | Marker
+Heard: TypeAlias = Sound | Marker | HearingTuned
 
 
 # LLM -> Phraser -> TTS -> Playout, inside a turn
@@ -170,6 +170,8 @@ class UtteranceHeard:
     too_long: bool = False
     unfinished: bool = False
     """Its words want more, and the silence behind them was as long as it may be."""
+    by_hand: bool = False
+    """The client said where it ends, and says what follows."""
     last_sample_s: float = field(default=0.0, compare=False)
     decided_s: float = field(default=0.0, compare=False)
 
@@ -207,6 +209,11 @@ class PlaybackTold:
 @dataclass(frozen=True, slots=True)
 class InterruptRequested:
     """The client wants the reply cut at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequested:
+    """The client ended an utterance. The marker that says so is on its way through the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +281,7 @@ Report: TypeAlias = (
     | TextTyped
     | CancelRequested
     | InterruptRequested
+    | CommitRequested
     | PlaybackTold
     | EndRequested
     | DrainRequested

@@ -14,19 +14,28 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import assert_never, cast
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
 from ..conversation.attempts import Attempts
 from ..conversation.late_audio import LateAudio
-from ..conversation.spoken import HearingCancelled, MicrophoneClosed, MicrophoneOpened
+from ..conversation.spoken import (
+    AudioCleared,
+    AudioCommitted,
+    HearingCancelled,
+    HearingTuned,
+    MicrophoneClosed,
+    MicrophoneOpened,
+)
 from ..protocol import close_codes
 from ..protocol.codes import Breach, Violation
 from ..protocol.commands import (
     Audio,
     CancelReply,
+    ClearAudio,
     Command,
+    CommitAudio,
     EndSession,
     Interrupt,
     Ping,
@@ -34,15 +43,20 @@ from ..protocol.commands import (
     Remark,
     StartListening,
     StopListening,
+    TellClient,
+    TuneHearing,
     TypedText,
 )
 from ..protocol.dialect import Codec, Frame
+from ..protocol.effects import AnyEffect, Effect
 from ..protocol.events import Closing, Expired, Failure, Info, MicrophoneTold, Pong
 from ..telemetry import Telemetry
 from ..transport import PeerGone, Transport
 from ..turnstile import SendsItems, current_time, move_on_after
 from .messages import (
     CancelRequested,
+    CommitRequested,
+    Conducted,
     EndRequested,
     Heard,
     InterruptRequested,
@@ -169,6 +183,18 @@ class Receiver:
                 await self.outbox.send(Pong())
             case Remark():
                 self.telemetry.breach(command.breach)
+            case CommitAudio():
+                await self.reports.send(CommitRequested())
+                await self._pass_on(*self._flushed(), AudioCommitted())
+            case ClearAudio():
+                self._flushed()
+                await self._pass_on(AudioCleared())
+            case TuneHearing():
+                await self._pass_on(HearingTuned(command))
+            case TellClient():
+                await self.outbox.send(command.event)
+            case Effect():
+                await self.reports.send(Conducted(effect=cast("AnyEffect", command)))
             case _:
                 assert_never(command)
 
@@ -206,6 +232,13 @@ class Receiver:
         resampler, self.state.resampler = self.state.resampler, None
         rest = resampler.flush() if resampler is not None else b""
         return [Sound(pcm16=rest, received_s=current_time())] if rest else []
+
+    def _flushed(self) -> list[Sound]:
+        """What the resampler holds of audio that ends here; more of the same kind will come."""
+        rest, state = self._rest(), self.state
+        if state.rate_hz not in (0, HEARING_RATE_HZ):
+            state.resampler = Resampler(state.rate_hz)
+        return rest
 
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
         if self.state.open:

@@ -105,6 +105,10 @@ class ReplyExit:
         else:
             await self.send(event)
 
+    def tell_first(self, event: Outbound) -> None:
+        """Say this before everything else that is held. Of a reply that holds what it says."""
+        self._held.appendleft(HeldEvent(event))
+
     async def send(self, event: Outbound) -> None:
         """To the outbox."""
         if self.generation:

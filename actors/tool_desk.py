@@ -6,7 +6,7 @@ Nothing is decided here, and nothing waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -51,17 +51,46 @@ class ToolDesk:
                 "tool_called_twice", turn=record.turn, left_out=len(asked) - len(calls)
             )
         record.rounds.calls = tuple(calls)
-        self.items.called(record.turn, record.user_text, record.text.strip(), calls)
+        by_client = self._by_client(record, calls)
+        if not record.aside:
+            said = record.text.strip()
+            self.items.called(record.turn, record.user_text, said, calls, by_client)
         record.committed = True
-        known = [tool for call in calls if (tool := self.conducting.tools.get(call.name))]
+        record.rounds.to_client = bool(by_client)
+        tools = self.conducting.tools_of(record.wish)
+        known = [tool for call in calls if (tool := tools.get(call.name))]
         filler = next((tool for tool in known if tool.filler), None)
         if filler is None:
             back.begin("", 0.0)
         else:
             back.begin(filler.filler, filler.filler_after_s)
+        told = len(self.items.calls(record.turn)) - len(calls)
         for position, call in enumerate(calls):
-            await self._call(record.turn, call, position)
+            if call.name in by_client:
+                await self._hand_over(record.turn, call, told + position)
+            else:
+                await self._call(record.turn, call, position)
         self._end_round(record, back)
+
+    def _by_client(self, record: TurnRecord, calls: Sequence[ToolCall]) -> set[str]:
+        tools = self.conducting.tools_of(record.wish)
+        called = (tools.get(call.name) for call in calls)
+        return {tool.name for tool in called if tool is not None and tool.by_client}
+
+    async def _hand_over(self, turn: int, call: ToolCall, position: int) -> None:
+        """The client runs it, whenever it likes."""
+        self.telemetry.count("tool_calls")
+        self.log.info("tool_called", turn=turn, tool=call.name, call=call.id, by="client")
+        await self.outbox.send(
+            ToolTold(
+                call_id=call.id,
+                name=call.name,
+                arguments=call.arguments,
+                by_client=True,
+                reply=turn,
+                position=max(0, position),
+            )
+        )
 
     async def _call(self, turn: int, call: ToolCall, position: int) -> None:
         self.telemetry.count("tool_calls")
@@ -84,11 +113,15 @@ class ToolDesk:
         )
 
     async def take(
-        self, result: ToolResult, live: TurnRecord | None, back: ToolReturns | None
+        self,
+        result: ToolResult,
+        live: TurnRecord | None,
+        back: ToolReturns | None,
+        result_id: str = "",
     ) -> None:
         """Keep a result, and let the live turn go on where it waits for this one. A second result
         of one call is left out, and so is one of a call that nobody made."""
-        use = self.items.returned(result)
+        use = self.items.returned(result, result_id)
         if use is None:
             self.log.warning("tool_result_of_no_call", call=result.call_id)
             return
@@ -125,19 +158,19 @@ class ToolDesk:
         self.tell(ToolReturned(session_id=self.session_id, turn=use.turn, call=call, result=result))
 
     def _end_round(self, live: TurnRecord, back: ToolReturns) -> None:
-        if back.begun and not any(use.result is None for use in self.items.calls(live.turn)):
+        if back.begun and not any(use.waited_for for use in self.items.calls(live.turn)):
             back.end()
 
     def drop(self, turn: int) -> None:
         """The turn is over: nobody waits for what its tools return."""
-        if any(use.result is None for use in self.items.calls(turn)):
+        if any(use.waited_for for use in self.items.calls(turn)):
             self.items.drop_calls(turn)
             self.tell(ToolsDropped(session_id=self.session_id, turn=turn))
 
     async def fail_all(self, why: str, live: TurnRecord | None, back: ToolReturns | None) -> None:
         """Nobody runs tools any more."""
         for item in list(self.items):
-            if isinstance(item, ToolUse) and item.result is None:
+            if isinstance(item, ToolUse) and item.waited_for:
                 output = f"error: {why}"
                 result = ToolResult(call_id=item.call.id, output=output, outcome=Outcome.FAILED)
                 await self.take(result, live, back)

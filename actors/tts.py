@@ -43,6 +43,8 @@ class TTSActor:
     turn: int
     phrase_timeout_s: float
     telemetry: Telemetry
+    silent: bool = False
+    """The reply is text alone: nothing of it is spoken."""
     pace: VoicePace = field(default_factory=VoicePace)
     """The session's: whether its voice keeps up with speech."""
     _unsayable_told: bool = False
@@ -54,6 +56,8 @@ class TTSActor:
         async for message in self.inbox:
             if isinstance(message, EndOfReply):
                 break
+            if self.silent:
+                continue
             await self._phrase(self.attempts.take(message))
         await self.speech.send(EndOfReply())
 

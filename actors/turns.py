@@ -6,6 +6,7 @@ the items of the conversation. Nothing is decided here, and nothing of it tells 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ from ..conversation.items import Items
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
 from ..protocol.chat import ChatMessage
-from ..protocol.effects import Respond, Say
+from ..protocol.effects import AS_ALWAYS, ReplyWish, Respond, Say
+from ..protocol.item_events import ReplyBegan
 from ..telemetry import Telemetry
 from ..turnstile import current_time
 from .gate import ReplyGate
@@ -26,6 +28,8 @@ StartTurn = Callable[[TurnRecord, list[ChatMessage] | str, bool], ReplyExit]
 """What the language model is asked, or words that are said without asking it; with True all that
 the turn says is held."""
 StopTurn = Callable[[int], Awaitable[None]]
+
+PAST_TURNS = 32
 
 GO_ON = (
     "(You were interrupted by a noise; nobody said anything. Go on exactly where your last message "
@@ -43,7 +47,11 @@ class Turns:
     stop_turn: StopTurn
     telemetry: Telemetry
     current_language: CurrentLanguage = field(default_factory=CurrentLanguage)
+    by_items: bool = False
+    """Whether the client is told of each reply as items from its beginning to its end."""
     count: int = 0
+    past: deque[TurnRecord] = field(default_factory=lambda: deque(maxlen=PAST_TURNS))
+    """The newest turns; a client may still tell how much of them it played."""
     latest: TurnRecord | None = None
     """The live turn, or the one that was live last."""
     _exit: ReplyExit | None = field(default=None, init=False)
@@ -81,6 +89,9 @@ class Turns:
             first_partial_s=report.first_partial_s if report else None,
             final_s=now_s,
             language=self.current_language.now if language is None else language,
+            spoken=self.machines.conducting.spoken,
+            max_tokens=self.machines.conducting.max_tokens,
+            interruptible=self.machines.conducting.interruptible,
         )
 
     def _asked(self, user_text: str, language: str) -> list[ChatMessage]:
@@ -119,19 +130,62 @@ class Turns:
     def respond(self, speech: Respond) -> None:
         """Begin a turn in which the model says what nobody asked it for. No turn is live."""
         record = self.new_record("", None)
-        record.say_id, record.interruptible = speech.id, speech.interruptible
-        self._begin(record, self._asked(f"({speech.note})", self.current_language.now))
+        wish = speech.wish
+        record.say_id, record.wish = speech.id, wish
+        record.interruptible = record.interruptible and speech.interruptible
+        record.spoken = record.spoken if wish.spoken is None else wish.spoken
+        record.max_tokens = record.max_tokens if wish.max_tokens is None else wish.max_tokens
+        note = f"({speech.note})" if speech.note else ""
+        self._begin(record, self._wished(wish, note))
+
+    def _wished(self, wish: ReplyWish, note: str) -> list[ChatMessage]:
+        language_note = self.current_language.note(self.current_language.now)
+        if wish == AS_ALWAYS:
+            return self.items.request(note, language_note)
+        return self.items.request(
+            note, language_note, instructions=wish.instructions, given=wish.asked
+        )
 
     def _begin(self, record: TurnRecord, asked: list[ChatMessage] | str) -> None:
         # Known as live before its tree starts, so that it finds the gate as it should be.
-        self._is_live_now(record, self.start_turn(record, asked, False))
+        record.asked_chars = _chars(asked)
+        self._is_live_now(record, self.start_turn(record, asked, self.by_items))
 
     def _is_live_now(self, record: TurnRecord, reply_exit: ReplyExit) -> None:
         self.count += 1
+        self.past.append(record)
+        if self.by_items:
+            self._tell_of(record, reply_exit)
         self.machines.reply.begin(record)
         self.latest, self._exit = record, reply_exit
         self.gate.begin(reply_exit)
         self.telemetry.count("turns")
+
+    def _tell_of(self, record: TurnRecord, reply_exit: ReplyExit) -> None:
+        """The reply is an item from now on, and the client is told so before anything of it."""
+        ids, wish = self.items.ids, record.wish
+        if ids is not None and not record.aside:
+            self.items.begin_reply(record.turn, ids.reply(record.turn))
+        reply_exit.tell_first(
+            ReplyBegan(
+                reply=record.turn,
+                spoken=record.spoken,
+                voice=wish.voice or self.machines.conducting.voice,
+                aside=record.aside,
+                metadata=wish.metadata,
+                max_tokens=record.max_tokens,
+                asked_chars=record.asked_chars,
+            )
+        )
+        self._letting_out = reply_exit
+
+    def keep(self, record: TurnRecord, said: str, *, heard: str | None = None) -> None:
+        """Have the conversation hold what was said in a turn, and what was heard of it."""
+        if record.aside:
+            return
+        self.items.commit(record.turn, record.user_text, said, heard=heard)
+        if self.by_items and not said:
+            self.items.forget_reply(record.turn)
 
     def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
         """Begin a reply to what will have been said if this short silence is the end."""
@@ -139,6 +193,7 @@ class Turns:
         conversation = self._asked(user_text, language)
         record = self.new_record(user_text, report, language)
         record.foreseen_s = record.final_s
+        record.asked_chars = _chars(conversation)
         self.telemetry.count("speculations")
         begun = Begun(
             record=record,
@@ -226,3 +281,10 @@ class Turns:
     def _forget(self) -> None:
         self.machines.reply.end()
         self._exit = self._letting_out = None
+
+
+def _chars(asked: list[ChatMessage] | str) -> int:
+    """How much text a model is asked with; none where words are given."""
+    if isinstance(asked, str):
+        return 0
+    return sum(len(message.text) for message in asked)

@@ -16,11 +16,14 @@ import trio
 from ..audio.levels import rms
 from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
-from ..conversation.endpointer import Edge, Endpointer
+from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
 from ..conversation.hearing import HearingState
 from ..conversation.patience import UNFINISHED, Patience
 from ..conversation.spoken import (
+    AudioCleared,
+    AudioCommitted,
     HearingCancelled,
+    HearingTuned,
     Marker,
     MicrophoneClosed,
     Spoken,
@@ -32,7 +35,9 @@ from ..conversation.spoken import (
     UtteranceResumed,
 )
 from ..engines.vad.interface import Detector
+from ..protocol.commands import TuneHearing
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
+from ..protocol.item_events import BufferCommitted
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_after
 from .limits import AUDIO_MAX_AGE_S
@@ -77,6 +82,10 @@ class VADActor:
     pauses: Pauses = field(default_factory=Pauses)
     patience: Patience = field(default_factory=Patience)
     """How long a silence must last that ends a turn. Asked where the endpointer is undecided."""
+    tuned: Callable[[TuneHearing], tuple[EndpointerSettings, int]] | None = None
+    """What a client's wish makes of the endpointer's settings and of `pad_ms`."""
+    longest_ms: int = 0
+    """Of an utterance whose end the client tells; 0: any."""
     muted: Callable[[], bool] = lambda: False
     """Whether nobody is heard now: what comes counts as silence."""
 
@@ -107,6 +116,8 @@ class VADActor:
 
     async def _no_more_audio(self) -> None:
         """The microphone vanished without a word: what was being said ends here."""
+        if self.state.by_hand:
+            return
         edge = self.endpointer.flush()
         if self.state.open:
             await self._end(too_long=False, unsure=edge is Edge.FALSE_ALARM)
@@ -117,12 +128,17 @@ class VADActor:
         endpointer are new, so the utterance in hand ends here and the rest is the next one's."""
         marker = self.state.marker
         await self._quiet()
-        if self.state.open and isinstance(marker, HearingCancelled):
+        if isinstance(marker, HearingTuned):
+            await self._marker(marker)
+            return
+        if self.state.open and isinstance(marker, HearingCancelled | AudioCleared):
             await self._drop()
+        elif self.state.by_hand and not isinstance(marker, AudioCommitted):
+            pass  # no detector was asked: the utterance goes on
         elif self.state.open:
             if marker is not None:
                 self._take_last_piece()
-            await self._end(too_long=False)
+            await self._end(too_long=False, by_hand=isinstance(marker, AudioCommitted))
         if marker is not None:
             await self._pass_marker_on(marker)
         else:
@@ -154,8 +170,35 @@ class VADActor:
                 Info(message="the recognizer cannot keep up; the oldest audio is left out")
             )
 
+    async def _frame_by_hand(self, frame: bytes) -> None:
+        """Everything is part of an utterance until the client says where it ends."""
+        state = self.state
+        if not state.open:
+            await self._begin_by_hand()
+        state.frame_judged(frame, keep_before=0)
+        state.last_sample_s, state.voiced_ms = state.received_s, self._audio_ms
+        if self.longest_ms and self._audio_ms - state.began_ms >= self.longest_ms:
+            await self._end(too_long=True, by_hand=True)
+
+    async def _begin_by_hand(self) -> None:
+        state = self.state
+        state.utterance += 1
+        state.open = True
+        state.pending[:] = state.before
+        kept_ms = len(state.before) // BYTES_PER_MS
+        state.before.clear()
+        state.began_ms = self._audio_ms - kept_ms
+        await self.spoken.send(
+            UtteranceBegan(
+                number=state.utterance, first_sample_s=state.received_s, audio_ms=state.began_ms
+            )
+        )
+
     async def _frame(self, frame: bytes) -> None:
         state = self.state
+        if state.by_hand:
+            await self._frame_by_hand(frame)
+            return
         voiced = state.attempt_frame() and self.detector.is_speech(frame)
         inside = self.endpointer.in_utterance
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
@@ -238,7 +281,9 @@ class VADActor:
             )
         )
         energy = rms(bytes(pending[-self._onset_ms * BYTES_PER_MS :]))
-        await self.outbox.send(SpeechStarted(audio_ms=onset_ms, energy=energy))
+        await self.outbox.send(
+            SpeechStarted(audio_ms=onset_ms, energy=energy, utterance=self.state.utterance)
+        )
 
     async def _tell_it_is_long(self) -> None:
         """Tell once that this is longer than a listener's word."""
@@ -255,8 +300,16 @@ class VADActor:
             )
             self.state.pending.clear()
 
-    async def _end(self, *, too_long: bool, unsure: bool = False, unfinished: bool = False) -> None:
-        """`unsure`: it was too short for certain speech. Its words will say what it was."""
+    async def _end(
+        self,
+        *,
+        too_long: bool,
+        unsure: bool = False,
+        unfinished: bool = False,
+        by_hand: bool = False,
+    ) -> None:
+        """`unsure`: it was too short for certain speech. Its words will say what it was. `by_hand`:
+        the client wanted it to end."""
         await self._pass_on()
         await self.spoken.send(
             UtteranceEnded(
@@ -265,6 +318,7 @@ class VADActor:
                 too_long=too_long,
                 unsure=unsure,
                 unfinished=unfinished,
+                by_hand=by_hand,
                 last_sample_s=self.state.last_sample_s,
                 decided_s=current_time(),
             )
@@ -273,19 +327,64 @@ class VADActor:
         if not unsure:
             self.state.spoke_until_ms = self.state.voiced_ms
             self.patience.ended(max(0, self.state.voiced_ms - self.state.began_ms))
-        await self.reports.send(SpeechOver(number=self.state.utterance))
-        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
+        number = self.state.utterance
+        if self.state.by_hand:
+            await self.outbox.send(BufferCommitted(utterance=number, audio_ms=self._audio_ms))
+            return
+        await self.reports.send(SpeechOver(number=number))
+        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number))
 
     async def _drop(self) -> None:
         self.state.pending.clear()
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
         self.state.open = False
         self.telemetry.count("utterances_cancelled")
-        await self.reports.send(SpeechDropped(number=self.state.utterance))
-        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms))
+        if self.state.by_hand:
+            return
+        number = self.state.utterance
+        await self.reports.send(SpeechDropped(number=number))
+        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number, dropped=True))
 
-    async def _marker(self, marker: Marker) -> None:
+    async def _marker(self, marker: Marker | HearingTuned) -> None:
         self.state.marker = marker
+        if isinstance(marker, HearingTuned):
+            await self._tune(marker.tuning)
+            self.state.marker = None
+            return
+        if isinstance(marker, AudioCommitted):
+            await self._commit()
+        else:
+            await self._stop(marker)
+        await self._pass_marker_on(marker)
+
+    async def _tune(self, tuning: TuneHearing) -> None:
+        """Speech goes on over a change, unless somebody else says where it ends from now on."""
+        if tuning.by_hand != self.state.by_hand:
+            if self.state.open:
+                await self._drop()
+            await self._quiet()
+            self.endpointer.reset()
+        self.state.tuning = tuning
+        if self.tuned is not None:
+            settings, self.pad_ms = self.tuned(tuning)
+            self.endpointer.tune(settings)
+
+    async def _commit(self) -> None:
+        """An utterance ends here, whatever the detector says; where none is open, it is all that
+        was kept."""
+        if not self.state.open:
+            await self._begin_by_hand()
+            if not self.state.by_hand:
+                number = self.state.utterance
+                await self.outbox.send(
+                    SpeechStarted(audio_ms=self.state.began_ms, utterance=number)
+                )
+        self._take_last_piece()
+        await self._end(too_long=False, by_hand=True)
+        await self._quiet()
+        self.endpointer.reset()
+
+    async def _stop(self, marker: Marker) -> None:
         edge = self.endpointer.flush() if isinstance(marker, MicrophoneClosed) else None
         if edge is not None and self.state.open:
             self._take_last_piece()
@@ -295,7 +394,6 @@ class VADActor:
         await self._quiet()
         self.endpointer.reset()
         self.detector.reset()
-        await self._pass_marker_on(marker)
 
     def _take_last_piece(self) -> None:
         """It is shorter than a frame, but it may hold the end of a word."""

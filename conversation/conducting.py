@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..protocol.chat import ToolOffer
-from ..protocol.effects import OfferedTool, Respond, Say
+from ..protocol.effects import AS_ALWAYS, OfferedTool, ReplyWish, Respond, Say, ToolChoice
 
 MAX_WAITING = 100
 """Sentences that may wait to be said. Code that says more at once has a mistake; what comes beyond
@@ -38,7 +38,17 @@ class Conducting:
     """Whether nobody is heard."""
     asking: int = 0
     """The number of the question that is open: the next words are its answer. 0: none is."""
-    tools: dict[str, OfferedTool] = field(default_factory=dict)
+    interruptible: bool = True
+    """Whether speech ends the replies that are begun from now on."""
+    spoken: bool = True
+    """Whether they are said; else they are text."""
+    max_tokens: int = 0
+    """Of each; 0: no limit."""
+    tool_choice: ToolChoice = "auto"
+    instructions: str = ""
+    """The client's, behind those of an agent."""
+    own_tools: dict[str, OfferedTool] = field(default_factory=dict)
+    client_tools: dict[str, OfferedTool] = field(default_factory=dict)
     _answer_s: float = 0.0
     _quiet_since_s: float = math.inf
     """Since when the open question is waited for in silence; inf: somebody speaks, or it is still
@@ -106,9 +116,32 @@ class Conducting:
 
     # Tools
 
-    def offer(self, tools: Sequence[OfferedTool]) -> None:
-        self.tools = {tool.name: tool for tool in tools}
+    def offer(self, tools: Sequence[OfferedTool], *, by_client: bool = False) -> None:
+        offered = {tool.name: tool for tool in tools}
+        if by_client:
+            self.client_tools = offered
+        else:
+            self.own_tools = offered
 
-    def offers(self) -> list[ToolOffer]:
-        """As a model is told of them."""
-        return [tool.offer for tool in self.tools.values()]
+    @property
+    def tools(self) -> dict[str, OfferedTool]:
+        """An agent's and the client's. Where both have one of a name, it is the agent's."""
+        return {**self.client_tools, **self.own_tools}
+
+    def tools_of(self, wish: ReplyWish) -> dict[str, OfferedTool]:
+        """Those that a reply may call that is wished so. What is no part of the conversation calls
+        none of an agent's."""
+        asked = self.client_tools
+        if wish.tools is not None:
+            asked = {tool.name: tool for tool in wish.tools}
+        return asked if wish.aside else {**asked, **self.own_tools}
+
+    def offers(self, wish: ReplyWish = AS_ALWAYS) -> list[ToolOffer]:
+        """As a model is told of them, for a reply that is wished so."""
+        tools = self.tools_of(wish)
+        choice = wish.tool_choice or self.tool_choice
+        if choice == "none":
+            return []
+        if choice in tools:
+            return [tools[choice].offer]
+        return [tool.offer for tool in tools.values()]

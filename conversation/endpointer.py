@@ -77,6 +77,10 @@ class Endpointer:
         self._settings = settings
         self.reset()
 
+    def tune(self, settings: EndpointerSettings) -> None:
+        """Decide by these from now on; an utterance that is open goes on."""
+        self._settings = settings
+
     def reset(self) -> None:
         self._sounding = False
         self._sounded_ms = 0

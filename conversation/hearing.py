@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..protocol.commands import TuneHearing
 from .attempts import MAX_ATTEMPTS
-from .spoken import Marker
+from .spoken import HearingTuned, Marker
 
 
 @dataclass(slots=True)
@@ -39,7 +40,9 @@ class HearingState:
     """Whether the dialogue has been told of a sound, and not yet what became of it."""
     shed_told: bool = False
     """Whether the client has been told of the audio that is being left out."""
-    marker: Marker | None = None
+    tuning: TuneHearing | None = None
+    """How the client wants it heard; None: as the settings say."""
+    marker: Marker | HearingTuned | None = None
     """A marker that came, until it was passed on."""
     received_s: float = 0.0
     """When the newest audio was received."""
@@ -51,6 +54,11 @@ class HearingState:
     """Audio of the utterance that was not passed on yet."""
     frame_attempts: int = 0
     """How often the frame at the beginning of `unframed` was given to a detector."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the client alone says where utterances end."""
+        return self.tuning is not None and self.tuning.by_hand
 
     def take_in(self, pcm16: bytes, received_s: float) -> None:
         self.unframed += pcm16

@@ -11,12 +11,15 @@ bounded by turns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal, TypeAlias, TypeVar
 
 from ..protocol.chat import ChatMessage, ToolCall
+from ..protocol.effects import GivenItem
+from ..protocol.item_events import ItemView
+from ..protocol.item_ids import ItemIds
 from ..protocol.tool_calls import ToolResult, shown
 from .chat_request import INTERRUPTED_CALL, PENDING_CALL, Exchange, request
 from .said_parts import split_like
@@ -33,6 +36,8 @@ class UserMessage:
     id: str
     turn: int
     text: str
+    spoken: bool = False
+    """It was heard, and not typed."""
     status: Status = Status.COMPLETED
 
 
@@ -47,6 +52,8 @@ class AssistantMessage:
     """The reply as it was written, as far as that got."""
     heard: str
     """What the person heard of it; all of it where it is completed."""
+    given: bool = False
+    """It was put there, and nobody said it."""
     status: Status = Status.COMPLETED
 
 
@@ -59,9 +66,18 @@ class ToolUse:
     round: int
     call: ToolCall
     result: ToolResult | None = None
+    result_id: str = ""
+    """Of the item that the result is to a client that sees items."""
+    by_client: bool = False
+    """The client runs it."""
     dropped: bool = False
     """The turn ended before the result was there."""
     status: Status = Status.COMPLETED
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether the turn goes on when the result is there."""
+        return self.result is None and not self.by_client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +90,9 @@ class Note:
     status: Status = Status.COMPLETED
 
 
+_OF_NO_TURN = 0
+"""Until it has its place."""
+
 Item: TypeAlias = UserMessage | AssistantMessage | ToolUse | Note
 _Kind = TypeVar("_Kind", UserMessage, AssistantMessage, ToolUse, Note)
 
@@ -82,19 +101,57 @@ class Items:
     """Those of the last `max_turns` turns, oldest first.
 
     `interruption_mark` is what a model sees behind the last word that was heard of a reply that was
-    interrupted; empty: nothing.
+    interrupted; empty: nothing. `ids` are those of a client that sees items; None: nobody does, and
+    items are only numbered.
     """
 
-    def __init__(self, system_prompt: str, max_turns: int, interruption_mark: str = "") -> None:
-        self.instructions = system_prompt
-        """What the model is told before the conversation."""
+    def __init__(
+        self,
+        system_prompt: str,
+        max_turns: int,
+        interruption_mark: str = "",
+        *,
+        ids: ItemIds | None = None,
+    ) -> None:
+        self.ids = ids
+        self.own_instructions = system_prompt
+        """The server's, or an agent's."""
+        self.client_instructions = ""
+        """A client's, in their place or behind them."""
+        self.client_adds = False
+        """Whether a client's instructions stand behind the others; so it is where an agent
+        answers."""
         self._max_turns = max_turns
         self._mark = interruption_mark
         self._items: list[Item] = []
         self._newest_turn = 0
         self._numbered = 0
 
+    @property
+    def instructions(self) -> str:
+        """What the model is told before the conversation."""
+        return self._instructed(self.client_instructions)
+
+    @instructions.setter
+    def instructions(self, text: str) -> None:
+        self.own_instructions = text
+
+    def _instructed(self, by_client: str) -> str:
+        if not self.client_adds:
+            return by_client or self.own_instructions
+        return "\n\n".join(filter(None, (self.own_instructions, by_client)))
+
     # Turns
+
+    def begin_reply(self, turn: int, item_id: str) -> None:
+        """A reply has its place from its first moment on. `commit` says what became of it."""
+        self._newest_turn = max(self._newest_turn, turn)
+        self._items.append(AssistantMessage(id=item_id, turn=turn, said="", heard=""))
+        self._forget()
+
+    def forget_reply(self, turn: int) -> None:
+        """Nothing was said in it."""
+        self._items = [item for item in self._items if not _is_reply(item, turn)]
 
     def commit(self, turn: int, user_text: str, said: str, *, heard: str | None = None) -> None:
         """Keep a turn: what the person said, and the reply. `heard` where it was interrupted: so
@@ -145,34 +202,51 @@ class Items:
 
     # Tools
 
-    def called(self, turn: int, user_text: str, said: str, calls: Sequence[ToolCall]) -> None:
-        """Keep the calls of a turn that is being made; `said` is its reply up to them."""
+    def called(
+        self,
+        turn: int,
+        user_text: str,
+        said: str,
+        calls: Sequence[ToolCall],
+        by_client: Container[str] = (),
+    ) -> None:
+        """Keep the calls of a turn that is being made; `said` is its reply up to them, `by_client`
+        the names of tools that the client runs."""
         if turn > self._newest_turn:
             self.commit(turn, user_text, said)
         else:
             self.amend(turn, said)
         mine = [item for item in self._items if item.turn == turn]
         round_number = 1 + max((i.round for i in mine if isinstance(i, ToolUse)), default=0)
-        for call in calls:
-            use = ToolUse(id=self._new_id(), turn=turn, round=round_number, call=call)
+        position = sum(isinstance(item, ToolUse) for item in mine)
+        for number, call in enumerate(calls, position):
+            item_id = self.ids.call(turn, number) if self.ids else self._new_id()
+            use = ToolUse(
+                id=item_id,
+                turn=turn,
+                round=round_number,
+                call=call,
+                by_client=call.name in by_client,
+            )
             self._items.append(use)
         self._items.append(AssistantMessage(id=self._new_id(), turn=turn, said="", heard=""))
 
-    def returned(self, result: ToolResult) -> ToolUse | None:
+    def returned(self, result: ToolResult, result_id: str = "") -> ToolUse | None:
         """Keep the result of a call. Gives the call's item; None where there is none, or it has a
         result already."""
         for at, item in enumerate(self._items):
             if isinstance(item, ToolUse) and item.call.id == result.call_id:
                 if item.result is not None:
                     return None
-                self._items[at] = use = replace(item, result=result)
+                use = replace(item, result=result, result_id=result_id)
+                self._items[at] = use
                 return use
         return None
 
     def drop_calls(self, turn: int) -> None:
         """The turn is over: what its open calls return will not be waited for."""
         for at, item in enumerate(self._items):
-            if isinstance(item, ToolUse) and item.turn == turn and item.result is None:
+            if isinstance(item, ToolUse) and item.turn == turn and item.waited_for:
                 self._items[at] = replace(item, dropped=True)
 
     def calls(self, turn: int) -> list[ToolUse]:
@@ -190,22 +264,115 @@ class Items:
         """Have the model know something from here on."""
         self._items.append(Note(id=self._new_id(), turn=self._newest_turn, text=text))
 
-    def add(self, role: Literal["user", "assistant", "system"], text: str) -> None:
-        """Have the conversation hold something that was not spoken in it."""
-        turn = self._newest_turn
+    def add(
+        self,
+        role: Literal["user", "assistant", "system"],
+        text: str,
+        *,
+        item_id: str = "",
+        after: str | None = None,
+    ) -> None:
+        """Have the conversation hold something that was not spoken in it. It stands behind the item
+        `after`: "" is before all others; None: it is the last one."""
+        item_id = item_id or self._new_id()
         match role:
             case "user":
-                self._items.append(UserMessage(id=self._new_id(), turn=turn, text=text))
+                item: Item = UserMessage(id=item_id, turn=_OF_NO_TURN, text=text)
             case "assistant":
-                said = AssistantMessage(id=self._new_id(), turn=turn, said=text, heard=text)
-                self._items.append(said)
+                item = AssistantMessage(
+                    id=item_id, turn=_OF_NO_TURN, said=text, heard=text, given=True
+                )
             case "system":
-                self.note(text)
+                item = Note(id=item_id, turn=_OF_NO_TURN, text=text)
+        self._insert(item, after)
 
-    def heard(self, turn: int, user_text: str) -> None:
-        """Keep what the person said to somebody who is not the language model."""
+    def add_call(self, call: ToolCall, *, item_id: str, after: str | None = None) -> None:
+        """Have the conversation hold a call that no model made in it."""
+        use = ToolUse(id=item_id, turn=_OF_NO_TURN, round=0, call=call, by_client=True)
+        self._insert(use, after)
+
+    def _insert(self, item: Item, after: str | None) -> None:
+        """It belongs to the turn of the one before it, so that both are forgotten together."""
+        at = len(self._items) if after is None else self._behind(after)
+        last = at == len(self._items)
+        turn = self._newest_turn if last else self._items[max(0, at - 1)].turn
+        self._items.insert(at, replace(item, turn=turn))
+
+    def _behind(self, item_id: str) -> int:
+        """The place behind an item, and behind the result of a call."""
+        return 1 + max((n for n, i in enumerate(self._items) if item_id in ids_of(i)), default=-1)
+
+    def delete(self, item_id: str) -> bool:
+        """Have an item not be there; the result of a call can be deleted alone. False where there
+        is none."""
+        for at, item in enumerate(self._items):
+            if item.id == item_id:
+                turn, gone = item.turn, isinstance(item, AssistantMessage) and not item.given
+                self._items = [
+                    i for i in self._items if i is not item and not (gone and _is_reply(i, turn))
+                ]
+                return True
+            if isinstance(item, ToolUse) and item_id and item.result_id == item_id:
+                self._items[at] = replace(item, result=None, result_id="")
+                return True
+        return False
+
+    @property
+    def uses(self) -> list[ToolUse]:
+        return [item for item in self._items if isinstance(item, ToolUse)]
+
+    def has(self, item_id: str) -> bool:
+        return any(item_id in ids_of(item) for item in self._items)
+
+    def view(self, item_id: str) -> ItemView | None:
+        """An item as a client is shown it; None where there is none."""
+        for item in self._items:
+            if item_id in ids_of(item):
+                return self._view(item, item_id)
+        return None
+
+    def _view(self, item: Item, item_id: str) -> ItemView:
+        match item:
+            case UserMessage():
+                return ItemView(id=item.id, text=item.text, spoken=item.spoken)
+            case Note():
+                return ItemView(id=item.id, role="system", text=item.text)
+            case ToolUse() if item_id == item.id:
+                call = item.call
+                return ItemView(
+                    id=item.id,
+                    kind="function_call",
+                    call_id=call.id,
+                    name=call.name,
+                    arguments=call.arguments,
+                )
+            case ToolUse():
+                output = item.result.output if item.result else ""
+                return ItemView(
+                    id=item_id, kind="function_call_output", call_id=item.call.id, output=output
+                )
+            case AssistantMessage():
+                parts = [item]
+                if not item.given:
+                    parts = [
+                        i
+                        for i in self._items
+                        if isinstance(i, AssistantMessage) and _is_reply(i, item.turn)
+                    ]
+                return ItemView(
+                    id=item.id,
+                    role="assistant",
+                    text=" ".join(filter(None, (part.heard.strip() for part in parts))),
+                    spoken=not item.given,
+                    incomplete=any(part.status is Status.INTERRUPTED for part in parts),
+                )
+
+    def heard(self, turn: int, user_text: str, item_id: str = "") -> None:
+        """Keep what the person said to somebody who is not the language model, or before it is
+        asked."""
         self._newest_turn = max(self._newest_turn, turn)
-        self._items.append(UserMessage(id=self._new_id(), turn=turn, text=user_text))
+        item_id = item_id or self._new_id()
+        self._items.append(UserMessage(id=item_id, turn=turn, text=user_text, spoken=True))
         self._forget()
 
     def clear(self) -> None:
@@ -227,6 +394,9 @@ class Items:
         if len(turns) > self._max_turns:
             oldest = turns[-self._max_turns] if self._max_turns else self._newest_turn + 1
             self._items = [item for item in self._items if item.turn >= oldest]
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
@@ -250,16 +420,38 @@ class Items:
             for turn in sorted(said | heard)
         ]
 
-    def request(self, user_text: str, note: str = "") -> list[ChatMessage]:
+    def request(
+        self,
+        user_text: str,
+        note: str = "",
+        *,
+        instructions: str | None = None,
+        given: Sequence[GivenItem] | None = None,
+    ) -> list[ChatMessage]:
         """What the language model is asked: the system prompt, the conversation, the new words.
         `note` is something that it should know of these, and is not kept. Without new words the
-        model goes on behind what is there; see `chat_request`."""
-        notes = [item.text for item in self._items if isinstance(item, Note)]
-        system = "\n".join(filter(None, (self.instructions, *notes, note)))
-        return request(system, self._exchanged(), user_text, mark=self._mark)
+        model goes on behind what is there; see `chat_request`. `instructions` and `given` take the
+        place of the client's instructions and of the conversation, this once."""
+        items = self._items if given is None else list(self._given(given))
+        notes = [item.text for item in items if isinstance(item, Note)]
+        prompt = self.instructions if instructions is None else self._instructed(instructions)
+        system = "\n".join(filter(None, (prompt, *notes, note)))
+        return request(system, self._exchanged(items), user_text, mark=self._mark)
 
-    def _exchanged(self) -> Iterator[Exchange]:
-        for item in self._items:
+    def _given(self, given: Sequence[GivenItem]) -> Iterator[Item]:
+        """Those that are named are the conversation's own, if it has them."""
+        for one in given:
+            if one.id:
+                yield from (item for item in self._items if one.id in ids_of(item))
+            elif one.role == "user":
+                yield UserMessage(id="", turn=0, text=one.text)
+            elif one.role == "assistant":
+                yield AssistantMessage(id="", turn=0, said=one.text, heard=one.text, given=True)
+            else:
+                yield Note(id="", turn=0, text=one.text)
+
+    def _exchanged(self, items: Sequence[Item]) -> Iterator[Exchange]:
+        for item in items:
             match item:
                 case UserMessage():
                     yield ChatMessage(role="user", text=item.text)
@@ -275,7 +467,12 @@ class Items:
 
 
 def _is_reply(item: Item, turn: int) -> bool:
-    return isinstance(item, AssistantMessage) and item.turn == turn
+    return isinstance(item, AssistantMessage) and item.turn == turn and not item.given
+
+
+def ids_of(item: Item) -> tuple[str, ...]:
+    """An item's own id, and that of the result of a call."""
+    return (item.id, item.result_id) if isinstance(item, ToolUse) and item.result_id else (item.id,)
 
 
 def _output(use: ToolUse) -> str:

@@ -125,6 +125,8 @@ class Ledger:
         self._due_s = float("-inf")
         self._late_s = 0.0
         self._last_part: list[_Part] = []
+        self.sent_s = 0.0
+        """Seconds of audio that have ever left."""
 
     # What is told
 
@@ -153,6 +155,7 @@ class Ledger:
         start_s = max(now_s, self._due_s)
         entry.pieces.append((start_s, duration_s))
         entry.left = True
+        self.sent_s += duration_s
         self._due_s = start_s + duration_s
 
     def played(self, now_s: float, heard_s: float) -> None:

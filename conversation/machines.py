@@ -43,6 +43,11 @@ class Machines(Generic[Exit]):
     silence: SilentCaller = field(default_factory=SilentCaller)
     more_wanted: bool = False
     """What was said last wants more: it is not answered before more is said."""
+    only_pauses: bool = False
+    """A reply over which somebody speaks pauses until there are words, and its client is told
+    nothing before. Else it is suspended: the client throws away what it has of it."""
+    committing: int = 0
+    """Utterances that the client has ended and whose words are still to come."""
     cancelling: int = 0
     """Cancels of the client whose marker is still on its way through the audio: what was said
     before them is not answered."""
@@ -50,7 +55,7 @@ class Machines(Generic[Exit]):
     def step(self, now_s: float) -> Step:
         if not self.reply.live:
             return Step.NOTHING
-        claimed = self.floor.claims() and self._interruptible
+        claimed = self.floor.claims() and self._interruptible and not self.only_pauses
         if claimed and not self.reply.suspended and not self._asked_in_quiet(now_s):
             return Step.SUSPEND
         if not claimed and self.reply.suspended:
@@ -63,7 +68,8 @@ class Machines(Generic[Exit]):
         """Whether reply audio may leave."""
         if not self.reply.live:
             return True
-        held = self._interruptible and self.floor.holds(now_s)
+        pauses = self.only_pauses and self.floor.claims() and not self._asked_in_quiet(now_s)
+        held = self._interruptible and (pauses or self.floor.holds(now_s))
         return not self.reply.suspended and not held
 
     def deadline_s(self, now_s: float) -> float:
@@ -151,4 +157,5 @@ class Machines(Generic[Exit]):
             and not self.reply.live
             and not self.early.begun
             and not self.cancelling
+            and not self.committing
         )

@@ -108,7 +108,7 @@ class Patience:
     def __init__(
         self, waits: Waits | None = None, weights: Weights | None = None, *, learns: bool = True
     ) -> None:
-        self._waits = waits or Waits()
+        self.waits = waits or Waits()
         self._weights = weights or Weights()
         self._learns = learns
         self._backed_off = 0.0
@@ -126,7 +126,7 @@ class Patience:
     def window_ms(self, likelihood: float, spoken_ms: int = 0) -> int:
         """How long the silence must last in all. `likelihood` is the engine's, 0 to 1; `spoken_ms`
         how long the utterance is so far."""
-        waits = self._waits
+        waits = self.waits
         floor_ms = min(waits.floor_ms, waits.ordinary_ms)
         ceiling_ms = max(waits.ceiling_ms, waits.ordinary_ms)
         if not self._learns:
@@ -155,7 +155,7 @@ class Patience:
     @property
     def _scale_ms(self) -> float:
         """The silence that is worth one log-odds."""
-        ordinary_ms = (self._waits.ordinary_ms - self._waits.pause_ms) / self._weights.enough
+        ordinary_ms = (self.waits.ordinary_ms - self.waits.pause_ms) / self._weights.enough
         low, high = SCALES
         return ordinary_ms * min(max(self._pauses_ms / self._pauses / TYPICAL_MS, low), high)
 
@@ -186,7 +186,7 @@ class Patience:
 
     def _heard_pause(self, pause_ms: int) -> None:
         typical_ms = TYPICAL_MS * TYPICAL_WEIGHT
-        beyond_ms = max(0, pause_ms - self._waits.pause_ms)
+        beyond_ms = max(0, pause_ms - self.waits.pause_ms)
         self._pauses_ms = typical_ms + (self._pauses_ms - typical_ms) * KEPT + beyond_ms
         self._pauses = TYPICAL_WEIGHT + (self._pauses - TYPICAL_WEIGHT) * KEPT + 1
         self._recent.append(pause_ms)

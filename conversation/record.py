@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..protocol.effects import AS_ALWAYS, ReplyWish
 from .later import Wish
 from .ledger import Ledger
 from .rounds import Rounds
@@ -44,10 +45,31 @@ class TurnRecord:
     rounds: Rounds = field(default_factory=Rounds)
     say_id: int = 0
     """The conductor's number of what is said here; 0: the turn answers somebody."""
+    wish: ReplyWish = AS_ALWAYS
+    """How it is to be different from the others."""
+    spoken: bool = True
+    """Whether it is said; else it is text."""
+    max_tokens: int = 0
+    """After so many pieces of the model's stream the reply ends; 0: no limit."""
+    too_long: bool = False
+    """It reached that."""
+    asked_chars: int = 0
+    """How much text its model was asked with."""
+    failure: str = ""
+    """Why it failed."""
     interruptible: bool = True
     """Whether the person may speak over it."""
     muted: bool = False
     """Whether nobody is heard while it is said."""
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is no part of the conversation."""
+        return self.wish.aside
+
+    def heard(self, now_s: float) -> str:
+        """What the person had of it by `now_s`: the words whose sound was due, or the text."""
+        return self.ledger.heard(now_s) if self.spoken else self.text.strip()
 
     def account(self, now_s: float, *, words: bool) -> dict[str, Any]:
         """The ledger for GET /sessions: how much was said and how much was heard by now, in all and

@@ -30,6 +30,8 @@ class Rounds:
     """What the round in hand wants called, once it is written."""
     told: bool = False
     """Whether the dialogue knows of these."""
+    to_client: bool = False
+    """Whether the client runs one of the calls: the reply ends with it."""
     text_from: int = 0
     """Where in the turn's text the round in hand begins."""
 

@@ -24,6 +24,8 @@ class SilentCaller:
 
     ask_after_s: float = 0.0
     end_after_s: float = 0.0
+    model_asks: bool = False
+    """The model says something instead, each time."""
     asked: bool = False
     _since_s: float = math.inf
     """Since when it is silent; inf: it is not."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ..protocol.commands import TuneHearing
+
 # Markers go the whole way, Receiver -> VAD -> ASR -> dialogue, so that each arrives behind all
 # that was heard before it.
 
@@ -28,7 +30,26 @@ class HearingCancelled:
     """The client said cancel: what is pending is forgotten."""
 
 
-Marker: TypeAlias = MicrophoneOpened | MicrophoneClosed | HearingCancelled
+@dataclass(frozen=True, slots=True)
+class AudioCommitted:
+    """The client said that an utterance ends here."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCleared:
+    """The client said that what is pending is forgotten. A reply goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingTuned:
+    """From here on it is heard in another way. It goes no further than to the VAD actor."""
+
+    tuning: TuneHearing
+
+
+Marker: TypeAlias = (
+    MicrophoneOpened | MicrophoneClosed | HearingCancelled | AudioCommitted | AudioCleared
+)
 
 # VAD -> ASR
 
@@ -80,6 +101,8 @@ class UtteranceEnded:
     """It was a sound during a reply, too short for certain speech."""
     unfinished: bool = False
     """Its words want more, and nothing came for as long as anybody is waited for."""
+    by_hand: bool = False
+    """The client said that it ends here, and will say what follows."""
     last_sample_s: float = field(default=0.0, compare=False)
     decided_s: float = field(default=0.0, compare=False)
 

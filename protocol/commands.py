@@ -7,6 +7,8 @@ from typing import TypeAlias
 import msgspec
 
 from .codes import Breach
+from .effects import Effect
+from .events import Outbound
 
 
 class StartListening(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,38 @@ class Ping(msgspec.Struct, frozen=True):
     pass
 
 
+class CommitAudio(msgspec.Struct, frozen=True):
+    """What was sent is an utterance, whatever the detector says: transcribe it, and do not answer
+    it by yourself."""
+
+
+class ClearAudio(msgspec.Struct, frozen=True):
+    """Forget what was sent and is no utterance yet."""
+
+
+class TuneHearing(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is heard from here on that somebody speaks, and that they are done. None: as the
+    server has it."""
+
+    by_hand: bool = False
+    """The client says where utterances end; nothing else does."""
+    judged: bool = True
+    """Whether words and tone decide how long a silence ends a turn; else it is `silence_ms`."""
+    silence_ms: int | None = None
+    pad_ms: int | None = None
+    """How much of what came before speech belongs to it."""
+    threshold: float | None = None
+    """How sure a detector must be, 0 to 1; for those that know."""
+    longest_wait_ms: int | None = None
+    """The longest silence that is waited for in words that want more."""
+
+
+class TellClient(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing to do but to answer."""
+
+    event: Outbound
+
+
 class EndSession(msgspec.Struct, frozen=True):
     """The client says goodbye."""
 
@@ -74,4 +108,9 @@ Command: TypeAlias = (
     | Ping
     | EndSession
     | Remark
+    | CommitAudio
+    | ClearAudio
+    | TuneHearing
+    | TellClient
+    | Effect
 )

@@ -26,6 +26,9 @@ NO_CHOICES: Choices = MappingProxyType({})
 
 _SHOWN_CHARS = 40
 
+TEXT_CHARS = 200
+"""The longest value of an option."""
+
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between dialects, beside the spelling."""
@@ -50,6 +53,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The sample rate of reply audio; None: as the synthesizer made it."""
     reply_frame_ms: int | None
     """Reply audio is cut into frames of this length; None: one whole phrase a frame."""
+    by_items: bool = False
+    """Whether it shows the conversation as items that the client may change: what is said is one at
+    once, each reply is told from its beginning to its end, and one over which somebody makes a
+    sound only pauses. Its client is told of speech over a reply when there are words."""
     short_phrases: bool
     """Whether its document says how long a phrase is, and that a gap between two words ends one:
     STREAM_TTS_MAX_PHRASE_LENGTH and STREAM_TTS_PHRASE_GAP_MS. Where it is False, sentences are the
@@ -95,20 +102,31 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     codec: Callable[[NowMs, Choices], Codec]
     paths: tuple[str, ...]
     options: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    texts: tuple[str, ...] = ()
+    """Options that may have any value, of TEXT_CHARS at most."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Header fields, in lower case, that choose an option of this name, too."""
+    subprotocol: str = ""
+    """What the server says that it speaks, where the client offers it."""
     chosen: Choices = NO_CHOICES
 
     def new_codec(self, now_ms: NowMs) -> Codec:
         """A codec for one session."""
         return self.codec(now_ms, self.chosen)
 
-    def with_choices(self, query: Mapping[str, str]) -> Dialect:
-        """The dialect as the query of an address chooses it. Blank values count as not given, and
-        parameters that are no option of the dialect are somebody else's. Raises BadChoice."""
-        chosen = {
-            name: value for name in self.options if (value := query.get(name, "").strip()) != ""
-        }
+    def with_choices(
+        self, query: Mapping[str, str], headers: Mapping[str, str] = NO_CHOICES
+    ) -> Dialect:
+        """The dialect as the query of an address chooses it, and its header fields. Blank values
+        count as not given, and parameters that are no option of the dialect are somebody else's.
+        Raises BadChoice."""
+        given = {name: query.get(name, "") for name in (*self.options, *self.texts)}
+        given |= {name: headers.get(field, "") for field, name in self.headers.items()}
+        chosen = {name: value.strip() for name, value in given.items() if value.strip()}
         for name, value in chosen.items():
-            if value not in self.options[name]:
+            if name not in self.options and len(value) > TEXT_CHARS:
+                raise BadChoice(f"{name}: {len(value)} characters; {TEXT_CHARS} are the most")
+            if name in self.options and value not in self.options[name]:
                 allowed = ", ".join(self.options[name])
                 raise BadChoice(f"{name}: {_shown(value)} is refused; allowed: {allowed}")
         return msgspec.structs.replace(self, chosen=chosen) if chosen else self

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from . import io_speech, newspeech, prompt_voice
 from .dialect import Dialect
+from .realtime import dialect as realtime
 
 DIALECTS: tuple[Dialect, ...] = (
     prompt_voice.DIALECT,
     io_speech.DIALECT,
     newspeech.DIALECT,
+    realtime.DIALECT,
 )

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from .chat import ToolOffer
+from .chat import ToolCall, ToolOffer
 from .tool_calls import ToolResult
 
 
@@ -39,12 +39,76 @@ class Say(Effect, frozen=True, kw_only=True, tag="say"):
     """It takes the place of what is being said."""
 
 
+ToolChoice: TypeAlias = str
+"""Whether the model calls a tool: "auto" as it thinks best, "none", "required" one of them, or the
+name of the one that it must call."""
+
+
+class GivenItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reply is asked with in place of the conversation: words, or (`id`) an item of it."""
+
+    id: str = ""
+    role: Literal["user", "assistant", "system"] = "user"
+    text: str = ""
+
+
+class ReplyWish(msgspec.Struct, frozen=True, kw_only=True):
+    """How one reply is to be different. None and empty: as the others are."""
+
+    instructions: str | None = None
+    spoken: bool | None = None
+    """False: it is text alone."""
+    voice: str = ""
+    tools: tuple[OfferedTool, ...] | None = None
+    tool_choice: ToolChoice = ""
+    max_tokens: int | None = None
+    asked: tuple[GivenItem, ...] | None = None
+    aside: bool = False
+    """It is no part of the conversation, and leaves nothing there."""
+    metadata: Mapping[str, str] | None = None
+    """The client's own, told with the reply."""
+
+
+AS_ALWAYS = ReplyWish()
+
+
 class Respond(Effect, frozen=True, kw_only=True, tag="respond"):
-    """Have the language model say something that nobody asked it for. `note` tells it what."""
+    """Have the language model say something that nobody asked it for. `note` tells it what; where
+    it is empty, the model goes on with the conversation as it is."""
 
     id: int
-    note: str
+    note: str = ""
     interruptible: bool = True
+    wish: ReplyWish = AS_ALWAYS
+    by_client: bool = False
+    """It is refused where a reply is being made already."""
+    ref: str = ""
+
+
+class CancelReply(Effect, frozen=True, kw_only=True, tag="cancel"):
+    """Nothing more of the reply is made, because the client says so. `reply` is its turn's number;
+    0: whichever there is."""
+
+    reply: int = 0
+    ref: str = ""
+
+
+class SetReplies(Effect, frozen=True, kw_only=True, tag="replies"):
+    """How replies come about from now on, and how they are made."""
+
+    answers: bool = True
+    """Whether what is said is answered without being asked for."""
+    interruptible: bool = True
+    """Whether speech ends a reply."""
+    spoken: bool = True
+    """False: replies are text alone."""
+    voice: str = ""
+    """Empty: it stays as it is."""
+    tool_choice: ToolChoice = "auto"
+    max_tokens: int = 0
+    """Of one reply, tools and all; 0: no limit."""
+    idle_s: float = 0.0
+    """After so much silence the model says something of its own accord; 0: never."""
 
 
 class Forget(Effect, frozen=True, kw_only=True, tag="forget"):
@@ -59,15 +123,19 @@ class Interrupt(Effect, frozen=True, kw_only=True, tag="interrupt"):
 
 
 class SetInstructions(Effect, frozen=True, kw_only=True, tag="instructions"):
-    """What the language model is told before the conversation, from its next reply on."""
+    """What the language model is told before the conversation, from its next reply on.
+    `by_client`: it is the client's, and stands behind an agent's."""
 
     text: str
+    by_client: bool = False
 
 
 class OfferTools(Effect, frozen=True, kw_only=True, tag="tools"):
-    """The tools that the model may call from its next reply on, and no others."""
+    """The tools that the model may call from its next reply on, and no others. `by_client`: these
+    are the client's, beside those of an agent."""
 
     tools: tuple[OfferedTool, ...] = ()
+    by_client: bool = False
 
 
 class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +149,8 @@ class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON schema of its arguments."""
     must_finish: bool = False
     """An interruption does not cancel it."""
+    by_client: bool = False
+    """The client runs it, and asks for the next reply itself: this one ends with the call."""
     filler: str = ""
     """What is said where it takes longer than `filler_after_s`; empty: nothing."""
     filler_after_s: float = 0.0
@@ -94,6 +164,12 @@ class ReturnResult(Effect, frozen=True, kw_only=True, tag="result"):
     """What became of a call of a tool."""
 
     result: ToolResult
+    by_client: bool = False
+    """It is an item that the client put there, and is told or refused."""
+    id: str = ""
+    """Of the item that it is to a client that sees items; empty: it is made."""
+    after: str | None = None
+    ref: str = ""
 
 
 class AddItem(Effect, frozen=True, kw_only=True, tag="item"):
@@ -102,6 +178,40 @@ class AddItem(Effect, frozen=True, kw_only=True, tag="item"):
 
     role: Literal["user", "assistant", "system"]
     text: str
+    id: str = ""
+    """Empty: it is made."""
+    after: str | None = None
+    """The id of the item before it; "root": it is the first one; None: it is the last one."""
+    ref: str = ""
+
+
+class AddCall(Effect, frozen=True, kw_only=True, tag="call"):
+    """Have the conversation hold a call of a tool that no model made in it."""
+
+    call: ToolCall
+    id: str = ""
+    after: str | None = None
+    ref: str = ""
+
+
+class DeleteItem(Effect, frozen=True, kw_only=True, tag="delete"):
+    id: str
+    ref: str = ""
+
+
+class TruncateItem(Effect, frozen=True, kw_only=True, tag="truncate"):
+    """So much of the sound of a reply was played, and the rest was thrown away."""
+
+    id: str
+    audio_ms: int
+    ref: str = ""
+
+
+class RetrieveItem(Effect, frozen=True, kw_only=True, tag="retrieve"):
+    """Tell what an item is now."""
+
+    id: str
+    ref: str = ""
 
 
 class ForgetItems(Effect, frozen=True, kw_only=True, tag="forget_items"):
@@ -151,6 +261,12 @@ class ConductorFailed(Effect, frozen=True, kw_only=True, tag="failed"):
 AnyEffect: TypeAlias = (
     Say
     | Respond
+    | CancelReply
+    | SetReplies
+    | AddCall
+    | DeleteItem
+    | TruncateItem
+    | RetrieveItem
     | Forget
     | Interrupt
     | SetInstructions

@@ -1,7 +1,6 @@
 """What a session tells its client, whatever the dialect. Codecs encode these into frames.
 
-`turn` is the number of the turn an event belongs to, 0 for what belongs to none; `generation`
-counts how often that turn was suspended before it said this. The sender drops what is void by then.
+What only dialects tell that show a conversation as a list of items is in `item_events`.
 """
 
 from __future__ import annotations
@@ -11,16 +10,15 @@ from typing import TypeAlias
 import msgspec
 
 from .codes import FATAL, Breach, Code
+from .event_base import Event as Event
+from .item_events import ItemEvent as ItemEvent
 from .states import State
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    turn: int = 0
-    generation: int = 0
 
 
 class SessionOpened(Event, frozen=True, kw_only=True):
     session_id: str
+    voice: str = ""
+    """In which voice replies are spoken, where that is known."""
 
 
 class StateChanged(Event, frozen=True, kw_only=True):
@@ -43,12 +41,17 @@ class SpeechStarted(Event, frozen=True, kw_only=True):
     audio_ms: int
     energy: float | None = None
     """The RMS of what made it an onset; full scale is 1."""
+    utterance: int = 0
+    """Its number in the session."""
 
 
 class SpeechEnded(Event, frozen=True, kw_only=True):
     audio_ms: int
     energy: float | None = None
     """The RMS of what was said last, where it is known; full scale is 1."""
+    utterance: int = 0
+    dropped: bool = False
+    """The client cancelled it: there will be no words."""
 
 
 class Partial(Event, frozen=True, kw_only=True):
@@ -60,6 +63,7 @@ class Partial(Event, frozen=True, kw_only=True):
     text: str
     audio_ms: int
     stable_chars: int = 0
+    utterance: int = 0
 
 
 class Finalizing(Event, frozen=True, kw_only=True):
@@ -74,6 +78,8 @@ class Final(Event, frozen=True, kw_only=True):
     """How sure the recognizer is of its words, 0 to 1; 0 where it does not say."""
     language: str = ""
     """Its code, where the settings leave that to be found out."""
+    utterance: int = 0
+    """Whose words these are; 0: nobody's, a microphone was closed."""
 
 
 class Token(Event, frozen=True, kw_only=True):
@@ -155,11 +161,19 @@ class Failure(Event, frozen=True, kw_only=True):
     recoverable: bool
     breach: Breach | None = None
     """What the peer did wrong, where it was the peer."""
+    utterance: int = 0
+    """Which utterance could not be heard, where it is that."""
 
     @classmethod
-    def of(cls, code: Code, message: str, *, turn: int = 0) -> Failure:
+    def of(cls, code: Code, message: str, *, turn: int = 0, utterance: int = 0) -> Failure:
         """A failure with the severity that the taxonomy gives its code."""
-        return cls(code=code, message=message, recoverable=code not in FATAL, turn=turn)
+        return cls(
+            code=code,
+            message=message,
+            recoverable=code not in FATAL,
+            turn=turn,
+            utterance=utterance,
+        )
 
 
 class BargeIn(Event, frozen=True, kw_only=True):
@@ -193,6 +207,12 @@ class ToolTold(Event, frozen=True, kw_only=True):
     output: str = ""
     ms: int = 0
     """How long it took."""
+    by_client: bool = False
+    """The client is to run it."""
+    reply: int = 0
+    """The turn in which it was called."""
+    position: int = 0
+    """Which of the turn's calls it is, from 0."""
 
 
 class ConductorTold(Event, frozen=True, kw_only=True):
@@ -253,4 +273,5 @@ Outbound: TypeAlias = (
     | Pong
     | Expired
     | Closing
+    | ItemEvent
 )

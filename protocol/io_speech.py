@@ -233,6 +233,7 @@ class IoSpeechCodec:
                 | events.Info()
                 | events.Pong()
                 | events.Closing()
+                | events.ItemEvent()
             ):
                 return []
             case _:

@@ -269,6 +269,7 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             | events.SpeechStarted()
             | events.SpeechEnded()
             | events.Closing()
+            | events.ItemEvent()
         ):
             return []
         case _:

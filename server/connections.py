@@ -121,6 +121,7 @@ class Connections:
             on_websocket=functools.partial(self._on_websocket, dialect, agent),
             max_message_bytes=dialect.profile.max_message_bytes,
             check=functools.partial(self._check, dialect),
+            subprotocols=(dialect.subprotocol,) if dialect.subprotocol else (),
         )
 
     async def _on_websocket(
@@ -309,7 +310,8 @@ class Connections:
 def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
     """The dialect with the options of this upgrade's address. Raises BadUpgrade."""
     try:
-        return dialect.with_choices(head.query)
+        fields = {name: head.header(name) or "" for name in dialect.headers}
+        return dialect.with_choices(head.query, fields)
     except BadChoice as problem:
         raise BadUpgrade(400, str(problem)) from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
@@ -19,6 +19,7 @@ from ..actors.bell import Bell
 from ..actors.conductor import ConductorActor
 from ..actors.dialogue import Dialogue
 from ..actors.gate import ReplyGate
+from ..actors.item_desk import ItemDesk
 from ..actors.limits import (
     HEARD_CAPACITY,
     OUTBOX_CAPACITY,
@@ -63,8 +64,10 @@ from ..engines.llm.given import GivenWords
 from ..engines.llm.interface import offering
 from ..engines.tts.interface import ManyVoices, Synthesizer
 from ..protocol.chat import ChatMessage
+from ..protocol.commands import TuneHearing
 from ..protocol.dialect import Dialect
 from ..protocol.events import Outbound
+from ..protocol.item_ids import ItemIds
 from ..supervisor import (
     Child,
     Observer,
@@ -76,6 +79,9 @@ from ..turnstile import Merged, Turnstile, run_ranked
 from .events import Watchers
 from .phrasing import tables_of
 from .turn import Turn
+
+BY_HAND_UTTERANCES = 4
+"""An utterance whose end the client tells may be as long as so many of the longest others."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +115,7 @@ class Assembly:
         stop_turn: StopTurn,
         observers: Sequence[Observer],
         conductor: Conductor | None = None,
+        voice_name: str = "",
     ) -> None:
         """`now_ms` tells the time of day, `spawn_turn` starts a turn's child and `stop_turn`
         ends it; `conductor` None: nobody conducts. Raises what an engine's factory raises; then
@@ -147,10 +154,13 @@ class Assembly:
             ),
             self._telemetry,
         )
+        by_items = dialect.profile.by_items
+        ids = ItemIds(session_id)
         self.items = Items(
             settings.answering.system_prompt,
             settings.answering.memory_turns,
             settings.answering.interruption_mark,
+            ids=ids if by_items else None,
         )
         # What outlives a restart of the actor that uses it.
         self.utterance = UtteranceInHand()
@@ -189,6 +199,7 @@ class Assembly:
             ending=EndingState(),
             conducting=Conducting(ready=conductor is None),
             silence=SilentCaller(settings.silence.ask_after_s, settings.silence.end_after_s),
+            only_pauses=by_items,
         )
         self.turns = Turns(
             machines=self.machines,
@@ -198,6 +209,7 @@ class Assembly:
             stop_turn=stop_turn,
             telemetry=self._telemetry,
             current_language=self.current_language,
+            by_items=by_items,
         )
         self.dialogue = Dialogue(
             session_id=self._session_id,
@@ -223,6 +235,10 @@ class Assembly:
                 tell=self._tell,
                 log_transcripts=settings.observing.log_transcripts,
             ),
+            items=ItemDesk(
+                ids=ids, told=by_items, items=self.items, turns=self.turns, outbox=self.outbox
+            ),
+            voice=voice_name,
             sentence=self._sentence,
             final_on_stop=self._dialect.profile.final_on_stop,
             completes_on_stop=self._dialect.profile.completes_on_stop,
@@ -267,25 +283,19 @@ class Assembly:
     async def run_vad(self) -> None:
         hearing = self._hearing_settings
         detector = self._engines.detector(self._info)
-        looks = self._engines.turn_end is not None
+        frame_ms = detector.frame_samples * 1000 // detector.rate_hz
+        tuned = functools.partial(self._tuned, frame_ms)
+        settings, pad_ms = tuned(self.hearing.tuning or TuneHearing())
         await VADActor(
             inbox=self.channels.heard[1],
             spoken=self.channels.spoken[0],
             reports=self.reports,
             outbox=self.outbox,
             detector=detector,
-            endpointer=Endpointer(
-                EndpointerSettings(
-                    frame_ms=detector.frame_samples * 1000 // detector.rate_hz,
-                    silence_ms=hearing.silence_ms,
-                    min_speech_ms=hearing.min_speech_ms,
-                    max_utterance_ms=hearing.max_utterance_ms,
-                    onset_ms=hearing.onset_ms,
-                    pause_ms=hearing.pause_ms if looks else None,
-                    floor_ms=min(hearing.floor_ms, hearing.silence_ms) if looks else None,
-                )
-            ),
-            pad_ms=hearing.speech_pad_ms,
+            endpointer=Endpointer(settings),
+            pad_ms=pad_ms,
+            tuned=tuned,
+            longest_ms=hearing.max_utterance_ms * BY_HAND_UTTERANCES,
             reply_live=lambda: self.gate.reply_live and not self.machines.expects_words,
             telemetry=self._telemetry,
             state=self.hearing,
@@ -293,6 +303,25 @@ class Assembly:
             patience=self.patience,
             muted=lambda: self.machines.muted,
         ).run()
+
+    def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
+        """What decides where speech begins and ends, as the client wishes it."""
+        hearing = self._hearing_settings
+        looks = self._engines.turn_end is not None and tuning.judged
+        silence_ms = tuning.silence_ms or hearing.silence_ms
+        if tuning.longest_wait_ms is not None:
+            longest_ms = max(tuning.longest_wait_ms, hearing.silence_ms)
+            self.patience.waits = replace(self.patience.waits, ceiling_ms=longest_ms)
+        settings = EndpointerSettings(
+            frame_ms=frame_ms,
+            silence_ms=silence_ms,
+            min_speech_ms=hearing.min_speech_ms,
+            max_utterance_ms=hearing.max_utterance_ms,
+            onset_ms=hearing.onset_ms,
+            pause_ms=hearing.pause_ms if looks else None,
+            floor_ms=min(hearing.floor_ms, hearing.silence_ms) if looks else None,
+        )
+        return settings, hearing.speech_pad_ms if tuning.pad_ms is None else tuning.pad_ms
 
     async def run_asr(self) -> None:
         hearing = self._hearing_settings
@@ -355,9 +384,9 @@ class Assembly:
         reply_exit = ReplyExit(record.turn, self.outbox, self.reports, record.ledger, held=held)
         turn = Turn(
             record=record,
-            asked=self._ask(asked),
+            asked=self._ask(record, asked),
             ask_again=functools.partial(self._ask_again, record),
-            synthesizer=self._voice(),
+            synthesizer=self._voice(record),
             reply_exit=reply_exit,
             gate=self.gate,
             next_seq=self.dialogue.next_seq,
@@ -375,23 +404,32 @@ class Assembly:
         self._spawn_turn(child)
         return reply_exit
 
-    def _ask(self, asked: list[ChatMessage] | str, *, tools: bool = True) -> Asked:
+    def _ask(
+        self, record: TurnRecord, asked: list[ChatMessage] | str, *, tools: bool = True
+    ) -> Asked:
         if isinstance(asked, str):
             return Asked((), GivenWords(asked))
-        offers = self.machines.conducting.offers() if tools else []
+        offers = self.machines.conducting.offers(record.wish) if tools else []
         return Asked(asked, offering(self._engines.responder, offers))
 
     def _ask_again(self, record: TurnRecord, tools: bool) -> Asked | None:
         """What a model is asked that has called tools, once they are done. None: it has nothing
         more to say, for a tool has said how the call ends, or handed it to code."""
-        if self.machines.ending.has_farewell or not self.machines.conducting.model:
+        handed_over = record.rounds.to_client or not self._code_or_model_answers
+        if self.machines.ending.has_farewell or handed_over:
             return None
         note = self.current_language.note(record.language)
-        return self._ask(self.items.request("", note), tools=tools)
+        return self._ask(record, self.items.request("", note), tools=tools)
 
-    def _voice(self) -> Synthesizer:
+    @property
+    def _code_or_model_answers(self) -> bool:
+        """False where a tool has handed the call to an agent that is code alone."""
+        return self.machines.conducting.model or self._dialect.profile.by_items
+
+    def _voice(self, record: TurnRecord) -> Synthesizer:
         """The session's, or the one that the conductor has chosen."""
-        voice, synthesizer = self.machines.conducting.voice, self._engines.synthesizer
+        voice = record.wish.voice or self.machines.conducting.voice
+        synthesizer = self._engines.synthesizer
         if voice and isinstance(synthesizer, ManyVoices):
             return synthesizer.with_voice(voice)
         return synthesizer

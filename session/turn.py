@@ -148,6 +148,7 @@ class Turn:
             phrase_timeout_s=self.speaking.timeout_s,
             telemetry=self.telemetry,
             pace=self.pace,
+            silent=not self.record.spoken,
         )
         playout = Playout(
             inbox=hear_speech,

@@ -32,7 +32,8 @@ class Upgrade:
     offered: tuple[str, ...]
 
     def select(self, known: Collection[str]) -> str | None:
-        """The first offered subprotocol that is known, or else the first that was offered.
+        """The first offered subprotocol that is known, or else the first that was offered; where
+        some are known, and others were offered, none: an offer may hold a key.
 
         A browser that offers and gets none selected fails the connection. Here the path says
         which dialect is spoken, so an unknown offer is no reason to turn a client away.
@@ -40,7 +41,7 @@ class Upgrade:
         for name in self.offered:
             if name in known:
                 return name
-        return self.offered[0] if self.offered else None
+        return self.offered[0] if self.offered and not known else None
 
     def replay(self) -> bytes:
         """A request head that says this and nothing else."""

@@ -204,9 +204,9 @@ async def test_an_utterance_becomes_one_final(autojump_clock: Clock) -> None:
     assert desk.transcriber.transcripts[0].text == "turn it off"
     told = drain(desk.out)
     assert told == [
-        Partial(text="turn", audio_ms=300),
-        Partial(text="turn it", audio_ms=600, stable_chars=4),
-        Partial(text="turn it off", audio_ms=900, stable_chars=7),
+        Partial(text="turn", audio_ms=300, utterance=1),
+        Partial(text="turn it", audio_ms=600, stable_chars=4, utterance=1),
+        Partial(text="turn it off", audio_ms=900, stable_chars=7, utterance=1),
         Finalizing(),
     ]
     assert not desk.utterance.present

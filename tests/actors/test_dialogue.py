@@ -13,6 +13,7 @@ import trio.testing
 
 from parley.actors.dialogue import Dialogue
 from parley.actors.gate import ReplyGate
+from parley.actors.item_desk import ItemDesk
 from parley.actors.messages import (
     CancelRequested,
     DrainRequested,
@@ -71,6 +72,7 @@ from parley.protocol.events import (
     Token,
     TurnTimes,
 )
+from parley.protocol.item_ids import ItemIds
 from parley.protocol.states import State
 from parley.telemetry import Telemetry
 from support.channels import drain, open_outbox
@@ -135,6 +137,9 @@ class Table:
                 telemetry=self.telemetry,
                 log=structlog.get_logger(),
                 tell=self.watched.append,
+            ),
+            items=ItemDesk(
+                ids=ItemIds("s"), told=False, items=self.items, turns=self.turns, outbox=outbox
             ),
             log_transcripts=log_transcripts,
             log_latency=log_latency,
@@ -281,7 +286,7 @@ async def test_what_was_heard_is_told_and_answered(autojump_clock: Clock) -> Non
         await trio.sleep(2)
         told = await table.ask(1, "how are you")
         assert told == [
-            Final(text="how are you", id="id-1", audio_ms=1500),
+            Final(text="how are you", id="id-1", audio_ms=1500, utterance=1),
             Decode(runs=4, ms=120.1, rtf=0.12),
         ]
         (record,) = table.begun
@@ -390,7 +395,7 @@ async def test_phrases_are_numbered_over_all_turns(autojump_clock: Clock) -> Non
 async def test_an_utterance_without_words_is_told_and_not_answered(autojump_clock: Clock) -> None:
     async with at_the_table() as table:
         (final, decode) = await table.ask(1, "")
-        assert final == Final(text="", id="id-1", audio_ms=1500)
+        assert final == Final(text="", id="id-1", audio_ms=1500, utterance=1)
         assert isinstance(decode, Decode)
         assert table.begun == []
         assert table.state() is State.CAPTURING
@@ -412,7 +417,9 @@ async def test_a_failed_utterance_is_told_and_the_session_goes_on(autojump_clock
             SpeechBegan(number=1, during_reply=False),
             UtteranceFailed(number=1, code=Code.ASR_FAIL, message="killed twice"),
         )
-        assert told == [Failure(code=Code.ASR_FAIL, message="killed twice", recoverable=True)]
+        assert told == [
+            Failure(code=Code.ASR_FAIL, message="killed twice", recoverable=True, utterance=1)
+        ]
         assert table.state() is State.CAPTURING
         await table.ask(2, "hi")
         assert len(table.begun) == 1
@@ -424,7 +431,7 @@ async def test_a_recognizer_that_cannot_be_loaded_ends_the_session(autojump_cloc
             UtteranceFailed(number=1, code=Code.MODEL_LOAD_FAIL, message="no model")
         )
         assert told == [
-            Failure(code=Code.MODEL_LOAD_FAIL, message="no model", recoverable=False),
+            Failure(code=Code.MODEL_LOAD_FAIL, message="no model", recoverable=False, utterance=1),
             Closing(code=1011, reason="MODEL_LOAD_FAIL"),
         ]
 

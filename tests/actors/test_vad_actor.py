@@ -176,8 +176,8 @@ async def test_an_utterance_is_told_from_its_beginning_to_its_end(autojump_clock
         SpeechOver(number=1),
     ]
     assert drain(ear.out) == [
-        SpeechStarted(audio_ms=500, energy=ENERGY),
-        SpeechEnded(audio_ms=2200),
+        SpeechStarted(audio_ms=500, energy=ENERGY, utterance=1),
+        SpeechEnded(audio_ms=2200, utterance=1),
     ]
     assert not ear.state.open
 
@@ -276,7 +276,10 @@ async def test_a_sound_during_a_reply_that_does_not_last_is_a_false_alarm(
         SpeechBegan(number=1, during_reply=True),
         SpeechOver(number=1),
     ]
-    assert drain(ear.out) == [SpeechStarted(audio_ms=0, energy=ENERGY), SpeechEnded(audio_ms=400)]
+    assert drain(ear.out) == [
+        SpeechStarted(audio_ms=0, energy=ENERGY, utterance=1),
+        SpeechEnded(audio_ms=400, utterance=1),
+    ]
     assert not ear.state.open
 
 
@@ -340,7 +343,7 @@ async def test_stop_ends_the_utterance_at_once_with_the_last_piece_of_a_frame(
     assert kinds(told) == [UtteranceBegan, UtteranceAudio, UtteranceEnded, MicrophoneClosed]
     assert audio_of(told) == pcm16
     assert told[-2] == UtteranceEnded(number=1, audio_ms=507)
-    assert drain(ear.out)[-1] == SpeechEnded(audio_ms=507)
+    assert drain(ear.out)[-1] == SpeechEnded(audio_ms=507, utterance=1)
 
 
 async def test_stop_without_an_utterance_is_passed_on_alone(autojump_clock: Clock) -> None:
@@ -466,7 +469,10 @@ async def test_a_restart_in_mid_utterance_ends_it_and_goes_on_with_the_next(
     told = drain(ear.spoken)
     assert told[0] == UtteranceEnded(number=1, audio_ms=500)
     assert told[1] == UtteranceBegan(number=2, first_sample_s=about(-0.5), audio_ms=500)
-    assert drain(ear.out) == [SpeechEnded(audio_ms=500), SpeechStarted(audio_ms=500, energy=ENERGY)]
+    assert drain(ear.out) == [
+        SpeechEnded(audio_ms=500, utterance=1),
+        SpeechStarted(audio_ms=500, energy=ENERGY, utterance=2),
+    ]
 
 
 class Fragile(ScriptedDetector):

@@ -169,4 +169,4 @@ async def test_a_recording_that_was_changed_diverges_and_says_where(autojump_clo
 
 
 def test_there_are_dialects_to_record() -> None:
-    assert len(DIALECTS) == 3
+    assert len(DIALECTS) == 4

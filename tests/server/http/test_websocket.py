@@ -110,10 +110,12 @@ async def test_frames_sent_before_the_handshake_was_answered_are_kept() -> None:
         ((), ("v1",), None),
         (("v2", "v1"), ("v1",), "v1"),
         (("v2", "v1"), ("v1", "v2"), "v2"),
-        (("token.abc", "x"), ("v1",), "token.abc"),
+        (("token.abc", "x"), (), "token.abc"),
+        (("openai-insecure-api-key.abc", "v1"), ("v1",), "v1"),
+        (("openai-insecure-api-key.abc",), ("v1",), None),
     ],
 )
-async def test_an_offered_subprotocol_is_always_selected(
+async def test_an_offered_subprotocol_is_selected_unless_it_may_hold_a_key(
     offers: tuple[str, ...], known: tuple[str, ...], selected: str | None
 ) -> None:
     async with conversation(*offers, known=known) as (transport, raw):

@@ -1,0 +1,105 @@
+"""The audio that a client appends: decoded, measured, and the newest of it kept for whoever asks
+for an item with its sound."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from typing import Any
+
+from ...audio import g711
+from ..commands import Audio, Command, StartListening
+from .problem import Problem
+from .session_config import G711_RATE_HZ, PCM_RATE_HZ
+
+MAX_APPEND_BYTES = 15 * 1024 * 1024
+"""Source: OpenAI's reference, input_audio_buffer.append."""
+LEAST_COMMIT_MS = 100
+"""Less than that is no utterance. Source: what OpenAI's server refuses."""
+KEPT_MS = 30_000
+"""So much of the newest audio is kept."""
+
+_LAWS: dict[str, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
+
+
+def from_base64(text: str, param: str) -> bytes:
+    """Raises Problem."""
+    if len(text) > MAX_APPEND_BYTES * 4 // 3 + 4:
+        what = f"{param}: {MAX_APPEND_BYTES} bytes of audio are the most"
+        raise Problem("audio_too_large", what, param)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Problem("invalid_base64", f"{param}: this is no base64: {error}", param) from None
+
+
+class AudioIn:
+    """Of one session. Positions are milliseconds of audio since it began."""
+
+    def __init__(self) -> None:
+        self.total_bytes = 0
+        """As PCM16 at the newest rate."""
+        self.total_ms = 0.0
+        self.pending_ms = 0.0
+        """Appended since the last utterance was committed or the buffer cleared."""
+        self._rate_hz = 0
+        self._half_sample = b""
+        self._kept: deque[tuple[float, int, bytes]] = deque()
+
+    def append(self, data: bytes, kind: str) -> list[Command]:
+        """What audio of this format means to the session. An odd byte waits for its other half."""
+        if kind == "audio/pcm":
+            data = self._half_sample + data
+            even = len(data) // 2 * 2
+            pcm16, self._half_sample, rate_hz = data[:even], data[even:], PCM_RATE_HZ
+        else:
+            pcm16, rate_hz = g711.decode(data, _LAWS[kind]), G711_RATE_HZ
+        commands: list[Command] = []
+        if rate_hz != self._rate_hz:
+            self._rate_hz = rate_hz
+            commands.append(StartListening(rate_hz=rate_hz))
+        if pcm16:
+            self._keep(pcm16)
+            commands.append(Audio(pcm16))
+        return commands
+
+    def _keep(self, pcm16: bytes) -> None:
+        ms = len(pcm16) / 2 * 1000 / self._rate_hz
+        self._kept.append((self.total_ms, self._rate_hz, pcm16))
+        self.total_ms += ms
+        self.pending_ms += ms
+        while self._kept and self.total_ms - self._kept[0][0] > KEPT_MS + ms:
+            self._kept.popleft()
+
+    def check_commit(self) -> None:
+        """Raises Problem where there is nothing to commit."""
+        if self.pending_ms < LEAST_COMMIT_MS:
+            raise Problem(
+                "input_audio_buffer_commit_empty",
+                f"the buffer holds {self.pending_ms:.2f} ms of audio; {LEAST_COMMIT_MS} ms are "
+                "the least that can be committed",
+            )
+        self.pending_ms = 0.0
+
+    def clear(self) -> None:
+        self.pending_ms, self._half_sample = 0.0, b""
+
+    def between(self, from_ms: float, to_ms: float) -> bytes:
+        """PCM16 of the newest rate, as much of it as is kept."""
+        pieces = []
+        for begin_ms, rate_hz, pcm16 in self._kept:
+            first = max(0, round((from_ms - begin_ms) * rate_hz / 1000)) * 2
+            last = max(0, round((to_ms - begin_ms) * rate_hz / 1000)) * 2
+            if rate_hz == self._rate_hz and first < last:
+                pieces.append(pcm16[first:last])
+        return b"".join(pieces)
+
+
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def whole_usage(seconds: float) -> dict[str, Any]:
+    """What a transcription has cost, in the unit that costs here."""
+    return {"type": "duration", "seconds": round(seconds, 3)}
