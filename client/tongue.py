@@ -13,11 +13,14 @@ from typing import Any
 
 from ..protocol import io_speech, newspeech, prompt_voice
 from ..protocol.dialect import Frame
+from ..protocol.realtime import profile as realtime
+from ..protocol.realtime.session_config import PCM_RATE_HZ
 
 _START: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "start", "sample_rate": prompt_voice.DEFAULT_RATE_HZ},
     io_speech.PROFILE.name: {"type": "control", "action": "start_listening"},
     newspeech.PROFILE.name: {"type": "control", "command": "start_session"},
+    realtime.PROFILE.name: {"type": "session.update", "session": {"type": "realtime"}},
 }
 _STOP: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "stop"},
@@ -27,11 +30,13 @@ _INTERRUPT: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "cancel"},
     io_speech.PROFILE.name: {"type": "control", "action": "cancel_tts"},
     newspeech.PROFILE.name: {"type": "barge_in", "energy": -20.0},
+    realtime.PROFILE.name: {"type": "response.cancel"},
 }
 _RATES_HZ: Mapping[str, int] = {
     prompt_voice.PROFILE.name: prompt_voice.DEFAULT_RATE_HZ,
     io_speech.PROFILE.name: io_speech.RATE_HZ,
     newspeech.PROFILE.name: newspeech.RATE_HZ,
+    realtime.PROFILE.name: PCM_RATE_HZ,
 }
 
 
@@ -75,6 +80,9 @@ class Tongue:
 
     def audio(self, pcm16: bytes, at_ms: int) -> Frame:
         """PCM16 mono at `rate_hz`; `at_ms` is the client's time."""
+        if self.dialect == realtime.PROFILE.name:
+            data = base64.b64encode(pcm16).decode("ascii")
+            return json.dumps({"type": "input_audio_buffer.append", "audio": data})
         if self.dialect != io_speech.PROFILE.name:
             return pcm16
         self._sent += 1
