@@ -396,7 +396,8 @@ class Dialogue:
             self.current_language.heard(language)
         else:
             self._judge_as_before()
-        if meaning is not Meaning.WORDS and self.turns.live is not None and self.items.told:
+        in_vain = meaning is not Meaning.WORDS and (unsure or self.turns.live is not None)
+        if in_vain and self.items.told:
             await self._nothing_said(report.number)
             return
         if unsure and meaning is not Meaning.WORDS:
@@ -438,9 +439,11 @@ class Dialogue:
         await self._quiet_again(spoken and self.state is State.CAPTURING)
 
     async def _nothing_said(self, utterance: int) -> None:
-        """A sound over a reply that goes on; where items are told."""
+        """A sound over a reply that goes on, or has ended meanwhile; where items are told."""
         self.telemetry.count("false_alarms")
         await self.items.came_to_nothing(utterance)
+        await self._answer()
+        await self.turns.drop_early()
 
     def _judged_in(self, report: UtteranceHeard | UtteranceForeseen) -> str:
         """The language of an utterance, by whose table its words are judged from now on."""

@@ -64,7 +64,7 @@ class ToolDesk:
             back.begin("", 0.0)
         else:
             back.begin(filler.filler, filler.filler_after_s)
-        told = len(self.items.calls(record.turn)) - len(calls)
+        told = max(0, len(self.items.calls(record.turn)) - len(calls))
         for position, call in enumerate(calls):
             if call.name in by_client:
                 await self._hand_over(record.turn, call, told + position)
@@ -88,7 +88,7 @@ class ToolDesk:
                 arguments=call.arguments,
                 by_client=True,
                 reply=turn,
-                position=max(0, position),
+                position=position,
             )
         )
 

@@ -184,8 +184,8 @@ class Turns:
         if record.aside:
             return
         self.items.commit(record.turn, record.user_text, said, heard=heard)
-        if self.by_items and not said:
-            self.items.forget_reply(record.turn)
+        if self.by_items and not said and not record.ledger.sent_s:
+            self.items.forget_reply(record.turn)  # the client has never seen it
 
     def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
         """Begin a reply to what will have been said if this short silence is the end."""

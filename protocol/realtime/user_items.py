@@ -194,14 +194,13 @@ class UserItems:
         ]
 
     def _all_told(self, number: int) -> list[dict[str, Any]]:
-        """Its beginning and its end, where they were not told over a reply."""
-        utterance, messages = self._utterances[number], []
-        if not utterance.told and not utterance.committed:
-            messages = self._tell_start(number)
-        if utterance.ended is not None:
-            ended, utterance.ended = utterance.ended, None
-            messages += self.ended(ended)
-        return messages
+        """Its item, where it was not told over a reply that goes on. It has no beginning and no end
+        then: those would end the reply at the client."""
+        utterance = self._utterances[number]
+        if utterance.told or utterance.committed:
+            return []
+        utterance.ended = None
+        return self._commit(number)
 
     def _heard(self, number: int, text: str, language: str = "") -> list[dict[str, Any]]:
         utterance = self._utterances.get(number)

@@ -47,7 +47,7 @@ class OrderModel:
     items: list[str] = field(default_factory=list)
     speaking: str = ""
     stopped: str = ""
-    """The item that has to be committed next."""
+    """The item that is committed next, if it is."""
     committed: str = ""
     """The item that has to be added next."""
     added: str = ""
@@ -64,8 +64,8 @@ class OrderModel:
         self.ids.add(event["event_id"])
         assert (self.events == 0) == (kind == "session.created"), kind
         self.events += 1
-        if self.stopped:
-            assert kind == "input_audio_buffer.committed" or not self._must_commit, kind
+        if self.stopped and kind != "input_audio_buffer.committed":
+            self.stopped = ""  # the client has cleared the buffer
         if self.committed:
             assert kind == "conversation.item.added", kind
         if self.added:
@@ -76,8 +76,6 @@ class OrderModel:
             handler(event)
         else:
             assert kind in ("session.created", "session.updated", "error"), kind
-
-    _must_commit = True
 
     # The input buffer
 
@@ -93,9 +91,7 @@ class OrderModel:
         self.stopped, self.speaking = self.speaking, ""
 
     def _input_audio_buffer_committed(self, event: Event) -> None:
-        if self.stopped:
-            assert event["item_id"] == self.stopped
-            self.stopped = ""
+        self.stopped = ""
         assert event["previous_item_id"] == (self.items[-1] if self.items else None)
         self.committed = event["item_id"]
 
