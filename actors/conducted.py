@@ -227,7 +227,7 @@ class ConductedCall:
                 await self._forget(effect.id)
             case Interrupt():
                 if live is not None:
-                    await self.hands.interrupt(live)
+                    await self._cut(live)
             case SetInstructions():
                 self._instruct(effect)
             case OfferTools():
@@ -298,7 +298,12 @@ class ConductedCall:
         await self.items.refuse("response_cancel_not_active", what, "response_id", effect.ref)
 
     async def _cut_by_client(self, record: TurnRecord) -> None:
-        await self.hands.interrupt(record, outcome="cancelled")
+        await self._cut(record, outcome="cancelled")
+
+    async def _cut(self, record: TurnRecord, outcome: ReplyOutcome = "interrupted") -> None:
+        """End the live reply. What was said over one that nobody may interrupt is answered."""
+        await self.hands.interrupt(record, outcome=outcome)
+        await self.hands.answer_waiting()
 
     async def _takes_over(self, effect: Conduct) -> None:
         conducting = self.machines.conducting
@@ -326,7 +331,7 @@ class ConductedCall:
             self.log.warning("too_much_to_say")
             self._drop_speech(speech.id)
         elif isinstance(speech, Say) and speech.urgent and live is not None:
-            await self.hands.interrupt(live)
+            await self._cut(live)
 
     async def _may_respond(self, speech: Respond) -> bool:
         """A client's conversation has one response at a time. One that waits for the client's tools
@@ -356,7 +361,7 @@ class ConductedCall:
         if conducting.asking == number:
             self.answered(None)
         if live is not None and live.say_id == number:
-            await self.hands.interrupt(live)
+            await self._cut(live)
 
     async def _failed(self, message: str) -> None:
         """Its code has crashed: the call cannot go on without it."""

@@ -76,6 +76,77 @@ async def hesitates(client: InMemoryClient, session: Session) -> None:
     await _say_at_24_khz(client, speech(400) + silence(1200))
 
 
+async def conducts_by_voice(client: InMemoryClient, session: Session) -> None:
+    """Over Realtime: a turn, a cough over its reply, and words that end it; then the client tells
+    how much it has played, and looks at the item."""
+    await _detects(client, {"type": "server_vad", "silence_duration_ms": 300})
+    await client.speak(speech(600) + silence(900), chunk_ms=20)
+    await client.speak(speech(400) + silence(700), chunk_ms=20)
+    await client.speak(speech(700) + silence(700), chunk_ms=20)
+    done = await client.wait_for("response.done")
+    item_id = done["response"]["output"][0]["id"]
+    place = {"item_id": item_id, "content_index": 0}
+    await client.say(type="conversation.item.truncate", **place, audio_end_ms=400)
+    await client.say(type="conversation.item.retrieve", item_id=item_id)
+    await client.wait_for("response.done", count=2)
+
+
+async def conducts_by_hand(client: InMemoryClient, session: Session) -> None:
+    """Over Realtime: push to talk, a tool that the client runs, text alone, one response beside the
+    conversation, and a few mistakes."""
+    tool = {"type": "function", "name": "clock", "parameters": {"type": "object", "properties": {}}}
+    await _detects(client, None, tools=[tool])
+    await client.speak(speech(700), chunk_ms=20)
+    await client.say(type="input_audio_buffer.commit")
+    await client.say(type="response.create")
+    called = await client.wait_for("response.function_call_arguments.done")
+    await trio.sleep(0.1)
+    output = {"type": "function_call_output", "call_id": called["call_id"], "output": "noon"}
+    await client.say(type="conversation.item.create", item=output)
+    await client.say(type="response.create")
+    await client.wait_for("response.done", count=2)
+    aside = {"conversation": "none", "output_modalities": ["text"]}
+    await client.say(type="response.create", response=aside)
+    await client.say(type="response.create", response=aside)
+    await client.wait_for("response.done", count=4)
+    await client.say(type="response.cancel", event_id="too late")
+    await client.say(type="input_audio_buffer.append", audio="&")
+    await client.wait_for("error", count=2)
+    await client.say(type="response.create")
+    await client.wait_for("response.created", count=5)
+    await trio.sleep(0.5)
+    await client.say(type="response.cancel")
+    await client.wait_for("response.done", count=5)
+
+
+async def conducts_in_haste(client: InMemoryClient, session: Session) -> None:
+    """Over Realtime: turns that are judged by their words, so that replies are begun early."""
+    await _detects(client, {"type": "semantic_vad", "eagerness": "high"})
+    await client.speak(speech(500) + silence(900), chunk_ms=20)
+    await client.wait_for("response.done")
+    await client.speak(speech(500) + silence(400) + speech(400) + silence(1500), chunk_ms=20)
+    await client.wait_for("response.done", count=2)
+
+
+async def conducts_an_agent(client: InMemoryClient, session: Session) -> None:
+    """Over Realtime: an agent answers, with its tools and one of the client's."""
+    tool = {"type": "function", "name": "clock", "parameters": {"type": "object", "properties": {}}}
+    await _detects(client, {"type": "server_vad"}, tools=[tool], instructions="Be brief.")
+    await client.wait_for("response.done")
+    await client.speak(speech(700) + silence(1500), chunk_ms=20)
+    called = await client.wait_for("response.function_call_arguments.done")
+    output = {"type": "function_call_output", "call_id": called["call_id"], "output": "noon"}
+    await client.say(type="conversation.item.create", item=output)
+    await client.say(type="response.create")
+    await client.wait_for("response.done", count=3)
+
+
+async def _detects(client: InMemoryClient, detection: object, **more: object) -> None:
+    audio = {"turn_detection": detection, "transcription": {"model": "whisper-1"}}
+    session = {"type": "realtime", "audio": {"input": audio}, **more}
+    await client.say(type="session.update", session=session)
+
+
 async def _say_at_24_khz(client: InMemoryClient, pcm16: bytes) -> None:
     """Frames of 80 ms; each sample again and again, which is good enough for a scripted ear."""
     count = len(pcm16) // 2 * 24_000 // 16_000

@@ -19,6 +19,7 @@ WRONG = ToolCall(id="", name="stock", arguments='{"seconds": "soon"')
 UNKNOWN = ToolCall(id="", name="fly", arguments="{}")
 FLORIST = ToolCall(id="florist", name="to_florist", arguments="{}")
 HANG_UP = ToolCall(id="bye", name="hang_up", arguments="{}")
+CLOCK = ToolCall(id="clock", name="clock", arguments="{}")
 ASK = ToolCall(id="book", name="book", arguments='{"flowers": "roses"}')
 
 

@@ -20,6 +20,7 @@ from ..engines.llm.scripted import HANG, Step
 from ..protocol.io_speech import DIALECT as IO_SPEECH
 from ..protocol.newspeech import DIALECT as NEWSPEECH
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from ..protocol.realtime.dialect import DIALECT as REALTIME
 from . import peers
 from . import scene_agents as agents
 from .scene import Action, Say, Scene, Send, Wait
@@ -197,6 +198,38 @@ KEPT = (
     ),
     replace(_KEPT, name="io-speech", dialect=IO_SPEECH, peer=peers.asks_in_base64),
     replace(_KEPT, name="typed", dialect=NEWSPEECH, peer=peers.types_and_says_goodbye),
+    replace(
+        _KEPT,
+        name="realtime-by-voice",
+        dialect=REALTIME,
+        peer=peers.conducts_by_voice,
+        words=("turn the light off", "", "stop that now"),
+    ),
+    replace(
+        _KEPT,
+        name="realtime-by-hand",
+        dialect=REALTIME,
+        peer=peers.conducts_by_hand,
+        words=("what time is it",),
+        replies=(("Let me see. ", agents.CLOCK), ("It is ", "noon.")),
+    ),
+    replace(
+        _KEPT,
+        name="realtime-begun-early",
+        dialect=REALTIME,
+        peer=peers.conducts_in_haste,
+        asr=_ASR_BEGUN_EARLY,
+        turn_end=(0.9, 0.2, 1.0),
+    ),
+    replace(
+        _KEPT,
+        name="realtime-agent",
+        dialect=REALTIME,
+        peer=peers.conducts_an_agent,
+        words=_CALLED,
+        agent=agents.shop(greeting="Flower shop, hello!"),
+        replies=(("Let me see. ", agents.HOURS), (agents.CLOCK,), ("From nine.",)),
+    ),
     replace(_KEPT, name="drain", peer=peers.is_drained),
     replace(
         _KEPT,

@@ -1,6 +1,6 @@
-"""Generated conversations over dialect D: whatever a client does, the order and the shape of what it
-is told hold, and what it holds for the conversation is what the session holds, and what the model is
-asked next.
+"""Generated conversations over dialect D: whatever a client does, the order and the shape of what
+it is told hold, and what it holds for the conversation is what the session holds, and what the
+model is asked next.
 
 PARLEY_EXAMPLES conversations are run; the suite runs some of them.
 """
@@ -204,7 +204,7 @@ async def agree(talk: Realtime) -> None:
             assert own.text == text, f"{item_id}: {own.text!r} in the session, {text!r} told"
     said = [text for item_id, text in view.items() if text and "_r" in item_id]
     await talk.responds(output_modalities=["text"])
-    asked = [text for role, text in talk.asked() if role == "assistant"]
+    asked = [text for role, text in talk.asked() if role == "assistant" and text]
     flat = (
         " ".join(asked).replace("… [interrupted]", "").replace("(The assistant speaks first.)", "")
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...audio.wav import NotAWav, parse_wav
+from ...protocol.realtime.session_config import PCM_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,16 @@ class InfoTold:
     message: str
 
 
-Told: TypeAlias = PartialTold | FinalTold | AudioTold | CutTold | ErrorTold | InfoTold
+@dataclass(frozen=True, slots=True)
+class ResponseOver:
+    """A response has ended, where they are told one by one; `cut`: before its end."""
+
+    cut: bool
+
+
+Told: TypeAlias = (
+    ResponseOver | PartialTold | FinalTold | AudioTold | CutTold | ErrorTold | InfoTold
+)
 
 
 def told(frame: str | bytes, reply_rate_hz: int | None) -> Told | None:
@@ -87,6 +97,15 @@ def _message(message: dict[str, Any]) -> Told | None:
             return _audio(message)
         case "barge_in":
             return CutTold(cancelled=False)
+        case "response.done":
+            return ResponseOver(cut=message["response"].get("status") == "cancelled")
+        case "response.output_audio.delta":
+            return _realtime_audio(message)
+        case "conversation.item.input_audio_transcription.completed":
+            return FinalTold(str(message.get("transcript") or ""))
+        case "error" if isinstance(message.get("error"), dict):
+            error = message["error"]
+            return ErrorTold(str(error.get("code", "")), str(error.get("message", "")))
         case "error" if message.get("code") == "CANCELLED":
             return CutTold(cancelled=True)
         case "error":
@@ -94,6 +113,15 @@ def _message(message: dict[str, Any]) -> Told | None:
         case "info" if message.get("message") not in (None, "", "Session created"):
             return InfoTold(str(message.get("message", "")))
     return None
+
+
+def _realtime_audio(message: dict[str, Any]) -> AudioTold | None:
+    """As PCM16 at 24 kHz; the formats of telephones are not told apart from it here."""
+    try:
+        pcm16 = base64.b64decode(message["delta"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    return AudioTold(pcm16[: len(pcm16) // 2 * 2], PCM_RATE_HZ)
 
 
 def _audio(message: dict[str, Any]) -> AudioTold | None:

@@ -14,7 +14,16 @@ from ...protocol.dialect import Codec, Dialect
 from ...protocol.dialects import DIALECTS
 from ..tape import Entry, Recording, words_of
 from .conducted import Conducted
-from .frames import AudioTold, CutTold, ErrorTold, FinalTold, InfoTold, PartialTold, told
+from .frames import (
+    AudioTold,
+    CutTold,
+    ErrorTold,
+    FinalTold,
+    InfoTold,
+    PartialTold,
+    ResponseOver,
+    told,
+)
 from .hearing import Hearing
 from .latencies import SILENT, latencies_ms
 from .replies import Replies
@@ -102,6 +111,8 @@ class _Reader:
     """What the agent did, where one was."""
     _coming: str | None = None
     """The text of a phrase that streams, until its first piece came."""
+    _response_over: bool = False
+    """Whether the newest turn has been told to be over, so that the next reply is another one."""
     _thoughts: Thoughts = field(default_factory=Thoughts)
     """What of the reply in hand is for people."""
     _stumbled: bool = False
@@ -229,7 +240,8 @@ class _Reader:
 
     def _reply(self, at_s: float) -> None:
         """A turn begins, unless it is the second attempt of the one that lives."""
-        if self._unanswered or not self.replies.turns:
+        if self._unanswered or self._response_over or not self.replies.turns:
+            self._response_over = False
             asked_s = self._unanswered[-1][0] if self._unanswered else at_s
             spoken = [end_s for _, _, end_s in self._unanswered if end_s is not None]
             turn = Turn(
@@ -362,6 +374,10 @@ class _Reader:
                 self.replies.sent(entry.at_s, message.pcm16, message.rate_hz)
             case CutTold():
                 self._cut(entry, message)
+            case ResponseOver():
+                if message.cut:
+                    self._cut(entry, CutTold(cancelled=False))
+                self._response_over = True
             case ErrorTold():
                 self._error(entry, message)
             case InfoTold():

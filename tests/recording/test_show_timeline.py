@@ -28,7 +28,10 @@ from support.recordings import lively_recording, recorded, recording_of, words_s
 
 Clock = trio.testing.MockClock
 
-SAID = ("The light is off. Is there more?", "A timer is set.", "Ring. It is time.")
+SAID = (
+    *("The light is off. Is there more?", "A timer is set.", "Ring. It is time."),
+    *("Let me see.", "It is noon."),
+)
 """The replies of the scenes without an agent that are said to their end."""
 
 BESIDE = ("agent-slow-tool-and-a-hum", "agent-silent-caller", "agent-crashes")

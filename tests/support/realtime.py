@@ -112,7 +112,8 @@ class Realtime:
         """Ask for a response, and wait for its end."""
         count = len(self.of("response.done")) + 1
         await self.send("response.create", **({"response": response} if response else {}))
-        return (await self.wait("response.done", count=count))["response"]
+        done: Event = (await self.wait("response.done", count=count))["response"]
+        return done
 
     async def wait(self, kind: str, *, count: int = 1) -> Event:
         return await self.client.wait_for(kind, count=count)
