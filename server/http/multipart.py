@@ -11,7 +11,7 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 
-from .responses import BadBody
+from .request_body import BadBody
 
 FORM_DATA = "multipart/form-data"
 

@@ -34,7 +34,8 @@ from ...session.phrasing import spoken_phrases
 from ...telemetry import Telemetry
 from .front import RETRY_AFTER_S, HttpHandler
 from .head import BadRequest, Head
-from .responses import Response, json_response, read_body
+from .request_body import read_body
+from .responses import Response, json_response
 from .speech_bodies import (
     TEXT_LIMIT_CHARS,
     event_id_of,

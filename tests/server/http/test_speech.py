@@ -175,9 +175,11 @@ class Desk:
         head = head_of(request)
         _, stream = memory_stream_pair()
         try:
-            return await self.endpoints.routes[head.method, head.path](head, stream)
+            response = await self.endpoints.routes[head.method, head.path](head, stream)
         except BadRequest as refusal:
             return Response(refusal.status, {}, refusal.message.encode())
+        assert isinstance(response, Response)
+        return response
 
     async def stt(self, audio: bytes) -> Response:
         return await self.ask(post("/speech/stt", json.dumps({"audio": b64(audio)}).encode()))
