@@ -88,6 +88,7 @@ def test_files_are_told_from_pcm16_by_their_beginning() -> None:
     assert holds_a_file(WAV)
     assert holds_a_file(recorded(SECOND, "webm", "libopus"))
     assert not holds_a_file(SECOND)
+    assert status_of(lambda: holds_a_file(b"This is no sound, but text. " * 20)) == 415
 
 
 def test_a_text_is_stripped_and_limited() -> None:
@@ -103,8 +104,9 @@ def test_no_text_is_400(body: bytes) -> None:
 
 
 def test_a_recording_comes_as_a_form_or_raw() -> None:
-    assert form_blob(FORM, form(b"x")) == voice_blob(FORM, form(b"x")) == b"x"
-    assert voice_blob("audio/webm", b"x") == voice_blob("", b"x") == b"x"
+    assert form_blob(FORM, form(WAV)) == voice_blob(FORM, form(WAV)) == WAV
+    assert voice_blob("audio/webm", WAV) == voice_blob("", WAV) == WAV
+    assert status_of(lambda: voice_blob("audio/wav", b"no sound")) == 415
     assert status_of(lambda: form_blob("audio/webm", b"x")) == 415
     for empty in (lambda: voice_blob("audio/webm", b""), lambda: voice_blob(FORM, form(b""))):
         assert status_of(empty) == 400
