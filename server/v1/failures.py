@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import structlog
 
 from ...engines.asr.interface import LanguageUnknown
-from ...engines.failures import EngineBusy, EngineFailure
+from ...engines.failures import EngineBusy, EngineFailure, Unsayable
 from ..http.head import BadRequest
 from ..http.places import RETRY_AFTER_S
 
@@ -21,6 +21,8 @@ def refused() -> Iterator[None]:
         yield
     except LanguageUnknown as problem:
         raise BadRequest(400, str(problem), param="language") from None
+    except Unsayable as problem:
+        raise BadRequest(400, str(problem), param="input") from None
     except EngineFailure as failure:
         structlog.get_logger().warning("request_failed", error=str(failure))
         again = (("Retry-After", str(RETRY_AFTER_S)),)
