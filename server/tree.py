@@ -103,7 +103,7 @@ class Server:
         )
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
-        openai = openai_routes(settings, room, self.telemetry, places)
+        openai = openai_routes(settings, room, self.telemetry, places, self._agents)
         routes = {**site(WEB), **self._status.routes, **speech.routes, **openai}
         self._front = self._connections.front(
             routes, {path: dialect for dialect in dialects for path in dialect.paths}
