@@ -12,7 +12,8 @@ RATE = 16_000
 
 def tone(seconds: float, level: int = 5000) -> bytes:
     samples = np.sin(np.arange(int(seconds * RATE)) * 0.2) * level
-    return samples.astype("<i2").tobytes()
+    pcm16: bytes = samples.astype("<i2").tobytes()
+    return pcm16
 
 
 def silence(seconds: float) -> bytes:
