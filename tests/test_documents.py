@@ -35,8 +35,8 @@ from support.pages import (
     text_of,
 )
 
-EXECUTED_ELSEWHERE = {"README.md": 2, "docs/EMBEDDING.md": 6}
-"""Python blocks that test_readme.py and test_docs.py execute. All others are executed here."""
+EXECUTED_ELSEWHERE = {"README.md": 2, "docs/EMBEDDING.md": 6, "docs/OPENAI_HTTP.md": 1}
+"""Python blocks that test_readme.py, test_docs.py and test_openai_sdk.py execute. All others are executed here."""
 
 SETTINGS = {name.upper() for name in Variables.model_fields} | {"PARLEY_CONFIG"}
 
@@ -141,7 +141,7 @@ def test_a_script_in_html_imports_what_the_server_serves(it: Block) -> None:
 
 
 def test_every_block_has_a_language_that_is_looked_at() -> None:
-    known = {"python", "toml", "json", "html", "console", "sh", "dockerfile", "", "indented"}
+    known = {"python", "toml", "json", "html", "js", "console", "sh", "dockerfile", "", "indented"}
     assert {block.language for page in GUIDES for block in blocks_of(page)} <= known
 
 
