@@ -36,7 +36,8 @@ from support.pages import (
 )
 
 EXECUTED_ELSEWHERE = {"README.md": 2, "docs/EMBEDDING.md": 6, "docs/OPENAI_HTTP.md": 1}
-"""Python blocks that test_readme.py, test_docs.py and test_openai_sdk.py execute. All others are executed here."""
+"""Python blocks that test_readme.py, test_docs.py and test_openai_sdk.py execute. All others are
+executed here."""
 
 SETTINGS = {name.upper() for name in Variables.model_fields} | {"PARLEY_CONFIG"}
 
