@@ -1,13 +1,15 @@
 """Long recordings, cut into pieces that a recognizer hears one after the other.
 
-Sound comes in as it is decoded and leaves as windows, cut where it is quietest (quiet_cuts.py), so
-that hardly a word is cut in two. The first window is short: somebody waits for the first words.
+Sound comes in as it is decoded and leaves as windows. Where somebody pauses a window ends, as an
+utterance would; where nobody does for long, it is cut where it is quietest (quiet_cuts.py), so that
+hardly a word is cut in two. The first window is short: somebody waits for the first words.
 Plain; one per recording. PCM16 mono at 16 kHz.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,11 @@ FIRST_S = (1.5, 4.0)
 NEXT_S = (6.0, 12.0)
 """Where a window may end. Twelve seconds are what recognizers here hear best: long enough for
 context, and no longer than they decode at once."""
+
+PAUSE_S = 0.6
+"""Silence that ends a window, about as long as one that ends an utterance."""
+LEAST_S = 2.0
+"""A window that a pause ends is at least so long: recognizers guess at single words."""
 
 BLOCK = 320
 """Samples, 20 ms, in which loudness is looked at."""
@@ -64,12 +71,21 @@ class Windows:
     def push(self, pcm16: bytes) -> list[Window]:
         self._waiting += pcm16
         windows = []
-        while seconds_of(len(self._waiting)) >= (least_most := self._range())[1]:
-            windows.append(self._take(quiet_point(bytes(self._waiting), *least_most)))
+        while (size := self._next_size()) is not None:
+            windows.append(self._take(size))
         return windows
 
     def flush(self) -> list[Window]:
         return [self._take(len(self._waiting))] if self._waiting else []
+
+    def _next_size(self) -> int | None:
+        """Where the next window ends, in bytes; None where more is needed to know."""
+        waiting, (least_s, most_s) = bytes(self._waiting), self._range()
+        at = pause_within(waiting, min(least_s, LEAST_S))
+        if at is not None and seconds_of(at) <= most_s:
+            return at
+        full = seconds_of(len(waiting)) >= most_s
+        return quiet_point(waiting, least_s, most_s) if full else None
 
     def _range(self) -> tuple[float, float]:
         return NEXT_S if self._taken_bytes else FIRST_S
@@ -88,17 +104,35 @@ class Windows:
         )
 
 
-def sound_within(pcm16: bytes) -> tuple[float, float]:
-    """Where its sound begins and ends, in seconds; 0 and 0 where there is none."""
+def pause_within(pcm16: bytes, from_s: float) -> int | None:
+    """The middle of the first pause behind some sound that ends after `from_s`, in bytes; None
+    where there is none."""
+    heard = _heard(pcm16)
+    gaps = np.diff(heard)
+    long_enough = (gaps > PAUSE_S * BYTES_PER_S / 2 / BLOCK) & (
+        heard[:-1] * BLOCK * 2 >= from_s * BYTES_PER_S
+    )
+    if not long_enough.any():
+        return None
+    first = int(np.argmax(long_enough))
+    return int(heard[first] + gaps[first] // 2) * BLOCK * 2
+
+
+def _heard(pcm16: bytes) -> Any:
+    """The numbers of the blocks in which something is heard."""
     samples = np.frombuffer(pcm16[: len(pcm16) // 2 * 2], "<i2").astype(np.float32)
     blocks = len(samples) // BLOCK
     if not blocks:
-        return 0.0, 0.0
+        return np.empty(0, int)
     loudness = np.sqrt(np.square(samples[: blocks * BLOCK]).reshape(blocks, BLOCK).mean(axis=1))
-    loudest = float(loudness.max())
-    if loudest < SILENT:
+    return np.flatnonzero(loudness >= max(SILENT, FAINT * float(loudness.max())))
+
+
+def sound_within(pcm16: bytes) -> tuple[float, float]:
+    """Where its sound begins and ends, in seconds; 0 and 0 where there is none."""
+    heard = _heard(pcm16)
+    if not len(heard):
         return 0.0, 0.0
-    heard = np.flatnonzero(loudness >= max(SILENT, FAINT * loudest))
     block_s, total_s = BLOCK * 2 / BYTES_PER_S, seconds_of(len(pcm16))
     first_s = max(0.0, float(heard[0]) * block_s - PAD_S)
     return first_s, min(total_s, (float(heard[-1]) + 1) * block_s + PAD_S)

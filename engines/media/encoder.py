@@ -91,7 +91,7 @@ _CODECS: dict[str, _Codec] = {
     "mp3": _Codec("libmp3lame", "mp3", 64_000, (("write_xing", "0"), ("id3v2_version", "0"))),
     # A page every fifth of a second, where FFmpeg would collect a whole one.
     "opus": _Codec("libopus", "ogg", 32_000, (("page_duration", "200000"),)),
-    "aac": _Codec("aac", "adts", 64_000),
+    "aac": _Codec("aac", "adts", 96_000),
     "flac": _Codec("flac", "flac"),
 }
 

@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from parley.audio.wav import wav_bytes
+from parley.client.report import word_errors
 from parley.engines.asr.decoded import plain_words
 from parley.engines.models.packaged import JOE, MOONSHINE_TINY, WHISPER_TINY
 from support.blobs import recorded
@@ -72,7 +73,10 @@ async def test_what_is_spoken_is_understood_in_every_format() -> None:
                     speed=0.9 if wanted == "mp3" else 1.0,
                 )
                 heard = client.audio.transcriptions.create(model="x", file=("x", made.content))
-                assert plain_words(heard.text) == plain_words(text), (wanted, heard.text)
+                assert word_errors(plain_words(text), plain_words(heard.text)) <= 2, (
+                    wanted,
+                    heard.text,
+                )
 
         await ask(live, work)
 
@@ -99,9 +103,9 @@ async def test_a_long_recording_survives_the_loss_of_the_decoder() -> None:
 
         text = await ask(live, work)
         assert lane.generation == 2
-    spoken = plain_words(" ".join(str(RECORDINGS[name].spoken) for name in names) * 4)
+    spoken = " ".join(str(RECORDINGS[name].spoken) for name in names * 4)
     assert len(deltas) > 3
-    assert abs(len(plain_words(text)) - len(spoken)) <= 4
+    assert word_errors(plain_words(spoken), plain_words(text)) <= 8
     assert "".join(deltas) == text
 
 
