@@ -224,7 +224,9 @@ Languages: TypeAlias = Annotated[
 Origins: TypeAlias = Annotated[
     str | None,
     AfterValidator(_check_origins),
-    Rule("*, or origins with commas between them: https://page.example.org,http://localhost:3000"),
+    Rule(
+        "*, or origins with commas between them: https://page.example.org,https://app.example.org"
+    ),
 ]
 Voices: TypeAlias = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import openai
 import pytest
@@ -27,7 +27,7 @@ from support.real_models import MODELS_DIR, needs, says
 pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
-HERE = {"parley_models_dir": str(MODELS_DIR)}
+HERE: dict[str, Any] = {"parley_models_dir": str(MODELS_DIR)}
 WAV = ("weather.wav", wav_bytes(WEATHER.pcm16, 16_000))
 MADE = {
     "mp3": ("mp3", "libmp3lame", 44_100),
@@ -111,7 +111,7 @@ async def test_a_long_recording_survives_the_loss_of_the_decoder() -> None:
 
 @needs(WHISPER_TINY)
 async def test_whisper_tells_when_each_word_sounds() -> None:
-    whisper = {"stream_asr_engine": "whisper", "stream_model_whisper": "tiny-int8"}
+    whisper: dict[str, Any] = {"stream_asr_engine": "whisper", "stream_model_whisper": "tiny-int8"}
     async with open_live_server(**HERE, **whisper) as live:
 
         def work(client: openai.OpenAI) -> None:

@@ -103,11 +103,11 @@ async def test_words_are_told_on_the_way() -> None:
             assert told[-1].text == "".join(deltas)
             return deltas
 
-        assert await desk.ask(work) == ["one.", " two."]
+        assert await desk.ask(work) == ["one.", " two.", " three."]
 
 
 async def test_times_of_words_and_translations_where_the_recognizer_can() -> None:
-    async with open_desk(transcriber=Knowing(["one two", "three"], shortest_ms=0)) as desk:
+    async with open_desk(transcriber=Knowing(["one two", "three", "four"], shortest_ms=0)) as desk:
 
         def work(client: openai.OpenAI) -> None:
             verbose = client.audio.transcriptions.create(
@@ -116,7 +116,7 @@ async def test_times_of_words_and_translations_where_the_recognizer_can() -> Non
                 response_format="verbose_json",
                 timestamp_granularities=["word", "segment"],
             )
-            assert [word.word for word in verbose.words or ()] == ["one", "two", "three"]
+            assert [word.word for word in verbose.words or ()] == ["one", "two", "three", "four"]
             assert verbose.segments
             assert verbose.words
             assert verbose.words[2].start > 1
