@@ -18,8 +18,9 @@ from ..http.request_body import BadBody, RequestBody
 
 STALL_S = 20.0
 """An upload that stands still for so long is given up."""
-UPLOAD_LIMIT_S = 1800.0
-"""For all of it: 200 MB within half an hour is 1 Mbit/s."""
+LEAST_BYTES_PER_S = 32_000
+"""And one that is slower than that on the whole: the pace of a telephone's uplink. Who drips would
+hold a place for hours."""
 FIELDS_LIMIT_BYTES = 64 * 1024
 """Of all fields beside the file: a prompt, at the most."""
 WRITE_BYTES = 1 << 20
@@ -59,18 +60,20 @@ async def received(
     with tempfile.NamedTemporaryFile(prefix="parley-upload-") as file:
         upload = Upload(Path(file.name))
         form = _Form(upload, FormStream(boundary), file_field, fields)
-        with trio.move_on_after(UPLOAD_LIMIT_S):
-            while not form.over:
-                with trio.move_on_after(STALL_S) as stall:
-                    piece = await body.next_piece()
-                if stall.cancelled_caught:
-                    break
-                form.take(piece)
-                if upload.size > limit_mb * 1_000_000:
-                    raise BadBody(413, f"the recording may have {limit_mb} MB", param=file_field)
-                if len(form.unwritten) >= WRITE_BYTES or form.over:
-                    await trio.to_thread.run_sync(file.write, bytes(form.unwritten))
-                    form.unwritten.clear()
+        began_s, size = trio.current_time(), 0
+        while not form.over:
+            slow_at = began_s + STALL_S + size / LEAST_BYTES_PER_S
+            with trio.move_on_at(min(trio.current_time() + STALL_S, slow_at)) as pace:
+                piece = await body.next_piece()
+            if pace.cancelled_caught:
+                break
+            size += len(piece)
+            form.take(piece)
+            if upload.size > limit_mb * 1_000_000:
+                raise BadBody(413, f"the recording may have {limit_mb} MB", param=file_field)
+            if len(form.unwritten) >= WRITE_BYTES or form.over:
+                await trio.to_thread.run_sync(file.write, bytes(form.unwritten))
+                form.unwritten.clear()
         if not form.over:
             raise BadBody(408, "the upload took too long")
         await trio.to_thread.run_sync(file.flush)

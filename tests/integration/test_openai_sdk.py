@@ -69,7 +69,7 @@ async def test_what_is_spoken_is_understood_in_every_format() -> None:
                     model="tts-1",
                     voice="alloy",
                     input=text,
-                    response_format=wanted,  # type: ignore[arg-type]
+                    response_format=wanted,
                     speed=0.9 if wanted == "mp3" else 1.0,
                 )
                 heard = client.audio.transcriptions.create(model="x", file=("x", made.content))
