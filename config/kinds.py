@@ -154,6 +154,25 @@ def _check_languages(listed: str | None) -> str | None:
     return listed
 
 
+def origins_of(listed: str | None) -> tuple[str, ...]:
+    """The origins in a list with commas, as browsers write them. Raises ValueError."""
+    origins = tuple(
+        origin.lower() for origin in map(str.strip, (listed or "").split(",")) if origin
+    )
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (
+            parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin
+        ):
+            raise ValueError(f"{origin!r} is no origin: write https://page.example.org")
+    return origins
+
+
+def _check_origins(listed: str | None) -> str | None:
+    origins_of(listed)
+    return listed
+
+
 _NUMBER = BeforeValidator(_refuse_bool)
 _FOLDED = BeforeValidator(_fold_case)
 
@@ -201,6 +220,13 @@ Languages: TypeAlias = Annotated[
     str | None,
     AfterValidator(_check_languages),
     Rule("language codes with commas between them: en,de,fr"),
+]
+Origins: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_origins),
+    Rule(
+        "*, or origins with commas between them: https://page.example.org,https://app.example.org"
+    ),
 ]
 Voices: TypeAlias = Annotated[
     str | None,

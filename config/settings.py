@@ -18,6 +18,7 @@ from .kinds import (
     VadEngine,
     is_secret,
     may_hold_credentials,
+    origins_of,
     voices_of,
     without_credentials,
 )
@@ -287,6 +288,9 @@ class Settings(Variables):
             idle_timeout_s=self.ws_idle_timeout,
             drain_s=self.stream_drain_s,
             send_stall_s=self.stream_send_stall_s,
+            cors_origins=origins_of(self.stream_cors_origins),
+            upload_mb=self.stream_upload_mb,
+            upload_s=self.stream_upload_s,
         )
 
     @property

@@ -216,7 +216,9 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Sockets, admission, keep-alive and shutdown. `idle_timeout_s` 0 means never."""
+    """Sockets, admission, keep-alive and shutdown. `idle_timeout_s` 0 means never;
+    `cors_origins` are in lower case, or `*`; `upload_mb` and `upload_s` bound a recording that is
+    transcribed over HTTP."""
 
     host: str
     port: int
@@ -227,6 +229,9 @@ class Serving:
     idle_timeout_s: float
     drain_s: float
     send_stall_s: float
+    cors_origins: tuple[str, ...]
+    upload_mb: int
+    upload_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

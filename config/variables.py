@@ -24,6 +24,7 @@ from .kinds import (
     Megabytes,
     Milliseconds,
     Number,
+    Origins,
     OwnVadEngineChoice,
     PermissionChoice,
     PhrasesChoice,
@@ -91,6 +92,22 @@ class Variables(BaseSettings):
     )
     stream_drain_s: Seconds = Field(
         default=10.0, ge=0, le=300, description="Seconds that replies have to finish at shutdown."
+    )
+    stream_cors_origins: Origins = Field(
+        default=None,
+        description="Web pages of which other origins may use the HTTP routes; unset: none.",
+    )
+    stream_upload_mb: Megabytes = Field(
+        default=200,
+        ge=1,
+        le=10_000,
+        description="Largest recording that /v1/audio/transcriptions takes; it waits in a file.",
+    )
+    stream_upload_s: Seconds = Field(
+        default=14_400,
+        ge=1,
+        le=86_400,
+        description="Longest recording that it takes, in seconds of sound.",
     )
 
     # Hearing

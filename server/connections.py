@@ -29,6 +29,7 @@ from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, Transport, memory_pair
 from .connection import Connection, current_connection
+from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
 from .http.upgrade import BadUpgrade
@@ -99,6 +100,7 @@ class Connections:
                 for path, agent in self._paths(place)
             },
             admit=self._refusal,
+            cors=Cors(self._settings.serving.cors_origins),
             log=self._log,
         )
         self._fronts.append(front)

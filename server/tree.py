@@ -38,10 +38,12 @@ from ..telemetry import Telemetry
 from ..transport import MemoryTransport
 from .connections import Connections
 from .http.front import ANY_PATH, Front
+from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
 from .session_opener import SessionOpener
 from .status import ServerStatus, Status
+from .v1.endpoints import openai_routes
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -99,8 +101,10 @@ class Server:
         self._status = Status(
             settings, room, self._connections, self._recordings, self.telemetry, self._agents
         )
-        speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry)
-        routes = {**site(WEB), **self._status.routes, **speech.routes}
+        places = Places()
+        speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
+        openai = openai_routes(settings, room, self.telemetry, places, self._agents)
+        routes = {**site(WEB), **self._status.routes, **speech.routes, **openai}
         self._front = self._connections.front(
             routes, {path: dialect for dialect in dialects for path in dialect.paths}
         )

@@ -35,13 +35,14 @@ from support.pages import (
     text_of,
 )
 
-EXECUTED_ELSEWHERE = {"README.md": 2, "docs/EMBEDDING.md": 6}
-"""Python blocks that test_readme.py and test_docs.py execute. All others are executed here."""
+EXECUTED_ELSEWHERE = {"README.md": 2, "docs/EMBEDDING.md": 6, "docs/OPENAI_HTTP.md": 1}
+"""Python blocks that test_readme.py, test_docs.py and test_openai_sdk.py execute. All others are
+executed here."""
 
 SETTINGS = {name.upper() for name in Variables.model_fields} | {"PARLEY_CONFIG"}
 
-NO_SETTINGS = {"PARLEY_EXAMPLES", "PARLEY_SEEDS", "PARLEY_STRIDE"}
-"""Ours, but for the tests: how long their long runs are."""
+NO_SETTINGS = {"PARLEY_EXAMPLES", "PARLEY_SEEDS", "PARLEY_STRIDE", "OPENAI_HTTP"}
+"""Ours, but for the tests: how long their long runs are. The last one is a page's name."""
 
 OURS = re.compile(
     r"(?<![A-Z_])(?:STREAM|WS|VAD|AUDIO|PARLEY|OPENAI)_[A-Z0-9_]*[A-Z0-9](?![A-Z_…*])"
@@ -141,7 +142,7 @@ def test_a_script_in_html_imports_what_the_server_serves(it: Block) -> None:
 
 
 def test_every_block_has_a_language_that_is_looked_at() -> None:
-    known = {"python", "toml", "json", "html", "console", "sh", "dockerfile", "", "indented"}
+    known = {"python", "toml", "json", "html", "js", "console", "sh", "dockerfile", "", "indented"}
     assert {block.language for page in GUIDES for block in blocks_of(page)} <= known
 
 

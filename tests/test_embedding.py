@@ -199,7 +199,9 @@ async def test_with_a_port_it_is_a_server_for_everybody() -> None:
         async with open_server(port=0, own=own()) as server:
             stream = await trio.open_tcp_stream(server.host, server.port)
             async with stream:
-                await stream.send_all(b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n")
+                await stream.send_all(
+                    b"GET /ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                )
                 answer = b"".join([part async for part in stream])
     assert answer.startswith(b"HTTP/1.1 200")
     assert server.url("/engine") == f"ws://127.0.0.1:{server.port}/engine"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from ..failures import EngineFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,5 +84,50 @@ class Transcriber(Protocol):
 
     async def abandon(self) -> None:
         """Close the utterance without a result. Harmless when none is open. Never raises
+        EngineFailure."""
+        ...
+
+
+class LanguageUnknown(EngineFailure):
+    """The recognizer does not know the language that somebody asked for."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message, retryable=retryable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedWord:
+    """A word, and when it sounds, counted from the first sample of the audio."""
+
+    word: str
+    start_s: float
+    end_s: float
+
+
+@runtime_checkable
+class HearsFiles(Transcriber, Protocol):
+    """One that can be told that it hears a recording. Optional: others hear it like a person."""
+
+    def for_file(self, language: str | None) -> Transcriber:
+        """A transcriber for one recording, whose decodes let those of conversations go first.
+        `language` is a code, "" to find out, None for what is set. Raises LanguageUnknown."""
+        ...
+
+
+@runtime_checkable
+class TimesWords(Transcriber, Protocol):
+    """One that can say when each word sounds. Optional."""
+
+    async def word_times(self, pcm16: bytes, text: str, language: str) -> Sequence[TimedWord]:
+        """The words of `text`, which is what was heard in `pcm16`. Raises EngineFailure."""
+        ...
+
+
+@runtime_checkable
+class Translates(Transcriber, Protocol):
+    """One that can write down in English what is said in another language. Optional."""
+
+    async def translated(self, pcm16: bytes) -> Transcript:
+        """What is said in `pcm16`, in English. `language` is the one that is spoken. Raises
         EngineFailure."""
         ...

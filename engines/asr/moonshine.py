@@ -114,6 +114,7 @@ async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[
         decoding=MoonshineDecoding(),
         decode=decode,
         language="en",
+        only="en",
     )
     yield Recognizer(
         make=lambda session: OnDemandTranscriber(shared), lanes=lanes, admission=admission

@@ -7,7 +7,7 @@ taken to the lanes. Nothing of it lives in a worker: a lane that dies costs one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -17,7 +17,7 @@ from .admission import Admission
 from .careful_decode import CarefulDecode
 from .decoded import Decoded
 from .decoding import Decode, Decoding, Job
-from .interface import Hypothesis, Transcript
+from .interface import Hypothesis, LanguageUnknown, Transcript
 from .on_demand_utterance import PARTIAL_LIMIT_S, Cut, Utterance
 from .spoken_language import SURE, Look, Piece, language_of, likelier, to_compare, wrongly_heard
 
@@ -38,16 +38,28 @@ class Shared:
     """A code, or "" to find out with each utterance."""
     languages: tuple[str, ...] = ()
     """Those that it may be then; empty: any."""
+    only: str = ""
+    """The one language that the model knows; empty where there are many."""
 
 
 class OnDemandTranscriber:
     """One per session. A `Transcriber` of the kind that decodes when it is asked."""
 
-    def __init__(self, shared: Shared, session_id: str = "") -> None:
+    def __init__(self, shared: Shared, *, patient: bool = False) -> None:
+        """`patient`: its final decodes are no more urgent than others' partials."""
         self._shared = shared
+        self._urgent = not patient
         self._before = ""
         """The language of what was said last, where it is to be found out."""
         self._open: Utterance | None = None
+
+    def for_file(self, language: str | None) -> OnDemandTranscriber:
+        """See HearsFiles."""
+        shared = self._shared
+        if language is not None and shared.only not in ("", language):
+            raise LanguageUnknown(f"the recognizer hears {shared.only!r} only, not {language!r}")
+        asked = shared if language is None else replace(shared, language=language)
+        return type(self)(asked, patient=True)
 
     async def begin(self) -> None:
         await self.abandon()
@@ -122,12 +134,12 @@ class OnDemandTranscriber:
     async def _conclude(self, utterance: Utterance) -> Transcript:
         said = list(utterance.settled)
         for pcm16 in utterance.final_pieces():
-            said.append(await self._sure(utterance, pcm16, said, urgent=True))
+            said.append(await self._sure(utterance, pcm16, said, urgent=self._urgent))
         found = language_of(said)
         for at, piece in enumerate(said):
             if wrongly_heard(piece, found.language):
                 said[at] = await self._sure(
-                    utterance, piece.pcm16, language=found.language, urgent=True
+                    utterance, piece.pcm16, language=found.language, urgent=self._urgent
                 )
                 if at < len(utterance.settled):
                     utterance.settled[at] = said[at]

@@ -82,6 +82,7 @@ class OpenAITranscriber:
         self, client: Client, model: str, language: str | None, partial_interval_ms: int | None
     ) -> None:
         self._client = client
+        self._model = model
         tells = language is None and TELLS_LANGUAGE in model.lower()
         self._options: dict[str, Any] = {
             "model": model,
@@ -92,6 +93,11 @@ class OpenAITranscriber:
         self._language = language
         self._interval_s = inf if partial_interval_ms is None else partial_interval_ms / 1000
         self._open: _Open | None = None
+
+    def for_file(self, language: str | None) -> OpenAITranscriber:
+        """See HearsFiles."""
+        asked = self._language if language is None else language or None
+        return OpenAITranscriber(self._client, self._model, asked, None)
 
     async def begin(self) -> None:
         await trio.lowlevel.checkpoint()

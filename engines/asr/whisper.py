@@ -12,11 +12,12 @@ from ...config import Hearing, Transcribing
 from ..lanes.pool import LanePool, numbered_lanes
 from .admission import Admission, Expected
 from .decoded import Decoded, Guard
-from .on_demand import OnDemandTranscriber, Shared
+from .on_demand import Shared
 from .quiet_cuts import seconds_of
 from .recognizer import Recognizer
 from .spoken_language import Look
 from .whisper_guards import guard_of
+from .whisper_transcriber import WhisperTranscriber
 from .whisper_window import FULL_FRAMES, frames_of, token_cap
 from .whisper_worker import Pass, decode, load_named
 
@@ -143,5 +144,5 @@ async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[
         decoding=WhisperDecoding(beam=transcribing.beam),
     )
     yield Recognizer(
-        make=lambda session: OnDemandTranscriber(shared), lanes=lanes, admission=admission
+        make=lambda session: WhisperTranscriber(shared), lanes=lanes, admission=admission
     )

@@ -18,12 +18,18 @@ import numpy as np
 from ..failures import EngineFailure
 from ..models.folder import models_folder
 from .decoded import Decoded
+from .interface import LanguageUnknown
 from .model_store import parse_name, ready_model
 from .quiet_cuts import seconds_of
 from .spoken_language import Found, Look, found
-from .whisper_window import FULL_FRAMES
+from .whisper_window import FRAMES_PER_S, FULL_FRAMES, frames_of
+
+TRANSCRIBE, TRANSLATE = "transcribe", "translate"
+"""What is written down: what is said, or that in English."""
 
 WARM_UP_S = 1.0
+ALIGN_MARGIN_S = 1.0
+"""Silence behind the words whose times are looked for."""
 FRAME_SAMPLES = 160
 """Of a mel frame: 10 ms."""
 
@@ -44,6 +50,7 @@ class Pass:
     they keep the words from wavering and save no time."""
     look: Look | None = None
     """How the language is looked for; None: it is not, where there is a code."""
+    task: str = TRANSCRIBE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +112,15 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
         raise EngineFailure("no model is loaded")
     began_s = time.perf_counter()
     whisper, prompts = _model.whisper, _model.prompt_of
+    if not whisper.model.is_multilingual and any(job.task == TRANSLATE for job in passes):
+        raise LanguageUnknown("this Whisper model knows English only, so it cannot translate")
     frames = max(job.frames for job in passes)
     mels = np.stack([_mels(whisper, job.pcm16, frames) for job in passes])
     encoded = whisper.encode(mels)
     looks = _looks(whisper, encoded, passes)
     languages = [job.language or seen.language for job, seen in zip(passes, looks, strict=True)]
     prompt = [
-        [*prompts.of(language), *job.begins]
+        [*prompts.of(language, job.task), *job.begins]
         for job, language in zip(passes, languages, strict=True)
     ]
     most = max(job.tokens for job in passes)
@@ -130,6 +139,31 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
         _decoded(prompts, result, job, language, seen, ms)
         for result, job, language, seen in zip(results, passes, languages, looks, strict=True)
     ]
+
+
+def word_times(pcm16: bytes, text: str, language: str) -> list[tuple[str, float, float]]:
+    """Each word of `text`, which was heard in this audio, with the seconds at which it begins and
+    ends: where the model looked while it wrote the word."""
+    if _model is None:
+        raise EngineFailure("no model is loaded")
+    whisper, prompts = _model.whisper, _model.prompt_of
+    audio_s = seconds_of(len(pcm16))
+    tokenizer = prompts.tokenizer(language)
+    frames = frames_of(audio_s, ALIGN_MARGIN_S, audio_s)
+    encoded = whisper.encode(_mels(whisper, pcm16, frames)[None])
+    tokens = tokenizer.encode(" " + text.strip())
+    spoken = min(frames, max(2, int(audio_s * FRAMES_PER_S)))
+    (found,) = whisper.find_alignment(tokenizer, [tokens], encoded, spoken)
+    words: list[tuple[str, float, float]] = []
+    for each in found:
+        start_s, end_s = min(float(each["start"]), audio_s), min(float(each["end"]), audio_s)
+        part = str(each["word"])
+        if words and not part.startswith(" "):  # punctuation, or the rest of a word
+            word, begins_s, _ = words[-1]
+            words[-1] = (word + part, begins_s, end_s)
+        elif part.strip():
+            words.append((part.strip(), start_s, end_s))
+    return words
 
 
 def _length(tokens: int, prompt: int) -> int:
@@ -194,29 +228,29 @@ class _Prompts:
 
     def __init__(self, whisper: Any) -> None:
         self._whisper = whisper
-        self._tokenizers: dict[str, Any] = {}
+        self._tokenizers: dict[tuple[str, str], Any] = {}
         self.suppressed = self._suppressed()
 
-    def of(self, language: str) -> list[int]:
-        tokenizer = self._tokenizer(language)
+    def of(self, language: str, task: str = TRANSCRIBE) -> list[int]:
+        tokenizer = self.tokenizer(language, task)
         return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def text_of(self, tokens: Sequence[int]) -> str:
-        return str(self._tokenizer("en").decode(tokens)).strip()
+        return str(self.tokenizer("en").decode(tokens)).strip()
 
-    def _tokenizer(self, language: str) -> Any:
+    def tokenizer(self, language: str, task: str = TRANSCRIBE) -> Any:
         from faster_whisper.tokenizer import Tokenizer
 
-        if language not in self._tokenizers:
-            self._tokenizers[language] = Tokenizer(
+        if (language, task) not in self._tokenizers:
+            self._tokenizers[language, task] = Tokenizer(
                 self._whisper.hf_tokenizer,
                 self._whisper.model.is_multilingual,
-                task="transcribe",
+                task=task,
                 language=language,
             )
-        return self._tokenizers[language]
+        return self._tokenizers[language, task]
 
     def _suppressed(self) -> list[int]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
-        return list(get_suppressed_tokens(self._tokenizer("en"), [-1]))
+        return list(get_suppressed_tokens(self.tokenizer("en"), [-1]))

@@ -262,7 +262,8 @@ class Lane:
                     job.finish(its_value)
         except EngineFailure as failure:
             _fail(jobs, failure)
-        except (trio_parallel.BrokenWorkerError, WorkerReplaced):
+        except (trio_parallel.BrokenWorkerError, WorkerReplaced, OSError):
+            # OSError: it died while it was sending its answer, of which a part is here.
             self._worker_is_gone()
             raise LaneLost(f"{self.name}: the worker died during a call") from None
         except Exception as error:  # what does not pickle; all else is contained in the worker

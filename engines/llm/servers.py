@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import h11
 import msgspec
@@ -145,6 +146,7 @@ async def _get_models(stream: trio.SocketStream, port: int) -> bytes:
 
 class _Model(msgspec.Struct):
     id: str
+    owned_by: Any = None
 
 
 class _Models(msgspec.Struct):
@@ -153,6 +155,10 @@ class _Models(msgspec.Struct):
 
 
 def _names(body: bytes) -> list[str]:
-    """Raises ValueError for what is no list of models."""
-    names = [model.id for model in parse_json(body, _Models).data or []]
+    """Raises ValueError for what is no list of models, and for that of another Parley: it has no
+    model of its own to offer, and might ask this one."""
+    models = parse_json(body, _Models).data or []
+    if any(model.owned_by == "parley" for model in models):
+        raise ValueError("another Parley")
+    names = [model.id for model in models]
     return [name for name in names[:MAX_MODELS] if name.isprintable() and name.strip()]

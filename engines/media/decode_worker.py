@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import resource
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ...audio.pcm import HEARING_RATE_HZ
 from ..failures import EngineFailure
@@ -37,6 +37,8 @@ RATES_HZ = range(4_000, 192_001)
 
 STREAMS_MAX = 8
 """Tracks in one file; a recording has one or two."""
+
+NO_AUDIO = "the recording holds no audio"
 
 MEMORY_BYTES = 1 << 30
 """What this process may address beyond what it had when it was ready. A blob and its audio take
@@ -77,26 +79,23 @@ def decode(blob: bytes, limit_ms: int) -> bytes:
 
     pcm16 = bytearray()
     try:
-        with _open(blob) as container:
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING_RATE_HZ)
-            for frame in _frames(container, limit_ms):
-                for piece in resampler.resample(frame):
-                    pcm16 += bytes(piece.planes[0])[: piece.samples * 2]
-            for piece in resampler.resample(None):
-                pcm16 += bytes(piece.planes[0])[: piece.samples * 2]
+        with open_sandboxed(io.BytesIO(blob)) as container:
+            for piece in heard(container, limit_ms):
+                pcm16 += piece
     except (av.FFmpegError, ValueError, MemoryError) as error:
         if not pcm16:
-            raise NotAudio(f"this is no recording that can be read ({_why(error)})") from None
+            raise unreadable(error) from None
     if not pcm16:
-        raise NotAudio("the recording holds no audio")
+        raise NotAudio(NO_AUDIO)
     return bytes(pcm16[: limit_ms * BYTES_PER_S // 1000])
 
 
-def _open(blob: bytes) -> av.container.InputContainer:
+def open_sandboxed(source: BinaryIO) -> av.container.InputContainer:
+    """What FFmpeg makes of a file; it may use nothing but this one, and knows few formats."""
     import av
 
     return av.open(
-        io.BytesIO(blob),
+        source,
         mode="r",
         metadata_errors="ignore",
         options={
@@ -106,6 +105,23 @@ def _open(blob: bytes) -> av.container.InputContainer:
             "max_streams": str(STREAMS_MAX),
         },
     )
+
+
+def heard(container: av.container.InputContainer, limit_ms: int) -> Iterator[bytes]:
+    """PCM16 mono at 16 kHz, frame by frame. Raises what FFmpeg raises, NotAudio or TooMuchAudio."""
+    import av
+
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING_RATE_HZ)
+    for frame in _frames(container, limit_ms):
+        for piece in resampler.resample(frame):
+            yield bytes(piece.planes[0])[: piece.samples * 2]
+    for piece in resampler.resample(None):
+        yield bytes(piece.planes[0])[: piece.samples * 2]
+
+
+def unreadable(error: Exception) -> NotAudio:
+    """FFmpeg's failure, for whoever sent the file."""
+    return NotAudio(f"this is no recording that can be read ({_why(error)})")
 
 
 def _frames(container: av.container.InputContainer, limit_ms: int) -> Iterator[AudioFrame]:

@@ -12,6 +12,7 @@ from ...conversation.word_times import WordTime
 __all__ = [
     "ManyLanguages",
     "ManyVoices",
+    "Paced",
     "Speech",
     "Streams",
     "Synthesizer",
@@ -72,6 +73,20 @@ class ManyVoices(Synthesizer, Protocol):
         Never fails: where there is no such voice, `speak` raises EngineUnavailable or what the
         engine has to say about it.
         """
+        ...
+
+
+@runtime_checkable
+class Paced(Synthesizer, Protocol):
+    """One that can speak slower or faster by itself. Optional: the sound of others is stretched."""
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """The slowest and the fastest that still sound well; 1 is as it is set."""
+        ...
+
+    def at_speed(self, speed: float) -> Synthesizer:
+        """The same voice at another pace, for whoever wants it."""
         ...
 
 

@@ -27,20 +27,25 @@ class KokoroSynthesizer:
     """Shared by all sessions. A phrase needs no state, so any lane will do, also a new one."""
 
     voices = SOME_VOICES
+    speeds = (0.7, 1.6)
 
-    def __init__(self, pool: LanePool, voice: str | None = None) -> None:
+    def __init__(self, pool: LanePool, voice: str | None = None, speed: float = 1.0) -> None:
         """`voice` None: the one that is set."""
         self._pool = pool
         self._voice = voice
+        self._speed = speed
 
     def with_voice(self, voice: str) -> KokoroSynthesizer:
-        return KokoroSynthesizer(self._pool, voice)
+        return KokoroSynthesizer(self._pool, voice, self._speed)
+
+    def at_speed(self, speed: float) -> KokoroSynthesizer:
+        return KokoroSynthesizer(self._pool, self._voice, speed)
 
     async def speak(self, text: str) -> Speech:
         text, begins = speakable_at(text)
         if not text:
             return Speech(pcm16=b"", rate_hz=worker.RATE_HZ)
-        speech: Speech = await self._pool.pick().call(worker.speak, text, self._voice)
+        speech: Speech = await self._pool.pick().call(worker.speak, text, self._voice, self._speed)
         return moved(speech, begins)
 
 

@@ -90,7 +90,7 @@ def load(model: str, voices: str, voice: str, volume: float = 1.0) -> None:
         ) from None
 
 
-def speak(text: str, voice: str | None = None) -> Speech:
+def speak(text: str, voice: str | None = None, speed: float = 1.0) -> Speech:
     """Speak `text` by the loaded voice or by another one of the same file, with the times of its
     words where the model tells how long its phonemes are. Empty where it makes a pause of signs
     alone. Raises EngineFailure."""
@@ -104,7 +104,12 @@ def speak(text: str, voice: str | None = None) -> Speech:
     pauses = NO_PAUSES if len(phonemes) <= PHONEMES_AT_ONCE else {}
     try:
         samples, rate_hz, timings = _kokoro.create_timed(
-            phonemes, voice=_kokoro.voices[name], lang=language, is_phonemes=True, **pauses
+            phonemes,
+            voice=_kokoro.voices[name],
+            speed=speed,
+            lang=language,
+            is_phonemes=True,
+            **pauses,
         )
     except ValueError as error:  # nothing of it can be said
         if not to_be_heard(text):

@@ -45,14 +45,20 @@ def missing(path: str | None) -> str | None:
 class PiperSynthesizer:
     """Shared by all sessions. A phrase needs no state, so any lane will do, also a new one."""
 
-    def __init__(self, pool: LanePool) -> None:
+    speeds = (0.6, 1.7)
+
+    def __init__(self, pool: LanePool, speed: float = 1.0) -> None:
         self._pool = pool
+        self._speed = speed
+
+    def at_speed(self, speed: float) -> PiperSynthesizer:
+        return PiperSynthesizer(self._pool, speed)
 
     async def speak(self, text: str) -> Speech:
         text, begins = speakable_at(text)
         if not text:
             return Speech(pcm16=b"", rate_hz=SILENT_RATE_HZ)
-        speech: Speech = await self._pool.pick().call(worker.speak, text)
+        speech: Speech = await self._pool.pick().call(worker.speak, text, self._speed)
         return moved(speech, begins)
 
 

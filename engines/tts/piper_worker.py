@@ -78,14 +78,18 @@ def load(path: str, volume: float = 1.0) -> None:
         ) from None
 
 
-def speak(text: str) -> Speech:
-    """Speak `text`, with the times of its words where the model tells how long its phonemes are.
-    Empty where the voice makes a pause of signs alone. Raises EngineFailure."""
+def speak(text: str, speed: float = 1.0) -> Speech:
+    """Speak `text` at a `speed` (1: the voice's own), with the times of its words where the model
+    tells how long its phonemes are. Empty where the voice makes a pause of signs alone. Raises
+    EngineFailure."""
     # Piper takes what stands in [[double brackets]] for phonemes. A reply's are meant as text.
     plain = text.replace("[[", "[ [")
     rate_hz = _voice.config.sample_rate
     pcm16, sounds, known, heard = bytearray(), [], False, False
-    for chunk in _voice.synthesize(plain, _synthesis, include_alignments=True):
+    how = _synthesis
+    if speed != 1.0:
+        how = replace(how, length_scale=(_voice.config.length_scale or 1.0) / speed)
+    for chunk in _voice.synthesize(plain, how, include_alignments=True):
         row = checked(chunk.audio_float_array)
         told, sure = _sounds(chunk, len(row))
         before_s = len(pcm16) / 2 / rate_hz

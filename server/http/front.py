@@ -1,8 +1,11 @@
-"""The front door: one connection in, an HTTP answer or a WebSocket conversation out.
+"""The front door: one connection in, HTTP answers or a WebSocket conversation out.
 
 The server's listener calls `Front.handle` once per connection. It raises nothing (cancellation
 aside) and leaves nothing open: the peer's mistakes are answered, a handler's bug is logged and
 costs only its own connection.
+
+A connection carries one request after another (HTTP/1.1), until the client says `close`, says
+nothing for a while, has had its share, or the two no longer agree on where a request ends.
 """
 
 from __future__ import annotations
@@ -16,8 +19,11 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from ...transport import PeerGone
-from .head import BadRequest, Head, read_head
-from .responses import Response, error_response, render, respond
+from .cors import Cors
+from .head import RECEIVE_BYTES, BadRequest, Head, read_head
+from .refusals import refusal
+from .request_stream import RequestStream, while_connected
+from .responses import Response, StreamedResponse, Writer, render, respond
 from .upgrade import check_upgrade
 from .websocket import WebSocketTransport, open_websocket
 from .wire import drop, peer_name
@@ -26,8 +32,17 @@ ANY_PATH = "*"
 """The key in `websocket_routes` of what serves every path that has no route of its own."""
 RETRY_AFTER_S = 5
 """What a refused client is asked to wait: sessions end in minutes, a full house in seconds."""
+KEPT_S = 30.0
+"""How long a connection may be idle between two requests. Clients' pools keep theirs 5 to 60 s, and
+ask again where one was closed meanwhile."""
+REQUESTS_PER_CONNECTION = 1000
+"""Then a client opens another one. It bounds what a connection can go wrong by, and costs a
+thousandth."""
+KEPT_CONNECTIONS = 500
+"""Kept open at once. Beyond that each answer closes its connection, as descriptors are limited."""
 
-HttpHandler: TypeAlias = Callable[[Head, trio.abc.Stream], Awaitable[Response]]
+Answer: TypeAlias = Response | StreamedResponse
+HttpHandler: TypeAlias = Callable[[Head, trio.abc.Stream], Awaitable[Answer]]
 """The stream is there for `read_body`; the handler does not write to it."""
 WebSocketHandler: TypeAlias = Callable[[WebSocketTransport, Head], Awaitable[None]]
 
@@ -67,10 +82,13 @@ class Front:
     websocket_routes: Mapping[str, WebSocketRoute]
     admit: Callable[[], str | None] = _admit_all
     log: FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger(__name__))
+    cors: Cors = field(default_factory=Cors)
     websockets: int = field(default=0, init=False)
+    _connections: int = field(default=0, init=False)
 
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one connection, to its end."""
+        self._connections += 1
         try:
             await self._serve(stream)
         except* PeerGone:
@@ -78,32 +96,42 @@ class Front:
         except* Exception as group:
             self.log.error("connection_failed", peer=peer_name(stream), exc_info=group)
         finally:
+            self._connections -= 1
             await drop(stream)
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
-        try:
-            head = await read_head(stream)
-        except BadRequest as exc:
-            await respond(stream, None, _refusal(exc))
-            return
-        response = await (self._upgrade if head.is_websocket else self._answer)(stream, head)
-        if response is not None:
-            self.log.debug("http", method=head.method, path=head.path, status=response.status)
-            await respond(stream, head, response)
+        early = b""
+        for left in range(REQUESTS_PER_CONNECTION - 1, -1, -1):
+            try:
+                head = await read_head(stream, early)
+            except BadRequest as exc:
+                await respond(stream, None, refusal(None, exc))
+                return
+            if head.is_websocket:
+                refused = await self._upgrade(stream, head)
+                if refused is not None:
+                    self._log(head, refused.status)
+                    await respond(stream, head, refused)
+                return
+            request = RequestStream(stream, head)
+            if not await self._answer(request, head, may_keep=left > 0):
+                return
+            early = request.rest or await _next_bytes(stream)
 
     async def _upgrade(self, stream: trio.abc.Stream, head: Head) -> Response | None:
         """Serve a WebSocket, or say why not."""
         route = self.websocket_routes.get(head.path) or self.websocket_routes.get(ANY_PATH)
         if route is None:
-            return error_response(404, "no WebSocket is served at this path")
+            return refusal(head, BadRequest(404, "no WebSocket is served at this path"))
         try:
             check_upgrade(head)
             route.check(head)
         except BadRequest as exc:
-            return _refusal(exc)
-        refusal = self.admit()
-        if refusal is not None:
-            return error_response(503, refusal, {"Retry-After": str(RETRY_AFTER_S)})
+            return refusal(head, exc)
+        full = self.admit()
+        if full is not None:
+            told = (("Retry-After", str(RETRY_AFTER_S)),)
+            return refusal(head, BadRequest(503, full, told))
         self.websockets += 1
         try:
             async with open_websocket(
@@ -118,35 +146,106 @@ class Front:
             self.websockets -= 1
         return None
 
-    async def _answer(self, stream: trio.abc.Stream, head: Head) -> Response:
-        """The response to a plain request; whatever the handler does, there is one."""
-        method = "GET" if head.method == "HEAD" else head.method
-        below = f"{head.path.rpartition('/')[0]}/{ANY_PATH}"
-        handler = self.routes.get((method, head.path)) or self.routes.get((method, below))
+    async def _answer(self, request: RequestStream, head: Head, *, may_keep: bool) -> bool:
+        """Answer a plain request; whatever the handler does, it is answered. Says whether the
+        connection can carry another one."""
+        answer = await self._asked(head, request)
+        if isinstance(answer, StreamedResponse):
+            keep = may_keep and self._can_keep(head, request)
+            told = StreamedResponse({**self.cors.headers(head), **answer.headers}, answer.write)
+            writer = Writer(request, head, told, keep=keep)
+            failed = await self._stream(head, request, writer, told)
+            if failed is None:
+                self._log(head, 200)
+                return keep and self._can_keep(head, request)
+            answer = failed
+        # A handler's own choice of a header wins, and Vary is not its to drop.
+        answer = Response(answer.status, {**self.cors.headers(head), **answer.headers}, answer.body)
+        keep = may_keep and self._can_keep(head, request)
+        self._log(head, answer.status)
+        return await respond(request.socket, head, answer, keep=keep)
+
+    async def _asked(self, head: Head, request: RequestStream) -> Answer:
+        """What the handler answers, or what is answered in its place."""
+        handler = self._handler(head)
         if handler is None:
             return self._no_route(head)
         try:
-            response = await handler(head, stream)
-            render(head, response)  # an invalid one is the handler's bug, found before it is sent
-        except PeerGone:
-            raise
-        except BadRequest as exc:
-            return _refusal(exc)
-        except Exception as exc:
-            self.log.error("handler_failed", path=head.path, exc_info=exc)
-            return error_response(500, "internal error")
-        return response
+            answer = await handler(head, request)
+            if isinstance(answer, Response):
+                render(head, answer)  # an invalid one is the handler's bug, found before it is sent
+        except Exception as error:
+            return self._failed(head, error)
+        return answer
+
+    async def _stream(
+        self, head: Head, request: RequestStream, writer: Writer, answer: StreamedResponse
+    ) -> Response | None:
+        """Send an answer while it is made. Gives another one where nothing of it has left."""
+        try:
+            await while_connected(request, lambda: answer.write(writer.send))
+            await writer.end()
+        except Exception as error:
+            if not writer.begun:
+                return self._failed(head, error)
+            if not isinstance(error, PeerGone):
+                self.log.warning("answer_cut", path=head.path, error=repr(error))
+            raise PeerGone(reason="the answer could not be made to its end") from None
+        return None
+
+    def _failed(self, head: Head, error: Exception) -> Response:
+        """The answer where a handler raised."""
+        if isinstance(error, PeerGone):
+            raise error
+        if isinstance(error, BadRequest):
+            return refusal(head, error)
+        self.log.error("handler_failed", path=head.path, exc_info=error)
+        return refusal(head, BadRequest(500, "internal error"))
+
+    def _handler(self, head: Head) -> HttpHandler | None:
+        method = "GET" if head.method == "HEAD" else head.method
+        return self.routes.get((method, head.path)) or self.routes.get((method, _below(head.path)))
 
     def _no_route(self, head: Head) -> Response:
-        allowed = {method for method, path in self.routes if path == head.path}
+        places = (head.path, _below(head.path))
+        allowed = {method for method, path in self.routes if path in places}
         if allowed:
             if "GET" in allowed:
                 allowed.add("HEAD")
-            return error_response(405, "method not allowed", {"Allow": ", ".join(sorted(allowed))})
+            if head.method == "OPTIONS":
+                preflight = self.cors.preflight(head, allowed)
+                return Response(204, preflight or {"Allow": ", ".join(sorted(allowed))})
+            told = (("Allow", ", ".join(sorted(allowed))),)
+            return refusal(head, BadRequest(405, "method not allowed", told))
         if head.path in self.websocket_routes:
-            return error_response(426, "this path serves WebSockets", {"Upgrade": "websocket"})
-        return error_response(404, "not found")
+            told = (("Upgrade", "websocket"),)
+            return refusal(head, BadRequest(426, "this path serves WebSockets", told))
+        return refusal(head, BadRequest(404, "not found", code="unknown_url"))
+
+    def _can_keep(self, head: Head, request: RequestStream) -> bool:
+        return (
+            request.whole
+            and head.http_version == "1.1"
+            and "close" not in [token.lower() for token in head.tokens("connection")]
+            and self._connections <= KEPT_CONNECTIONS
+        )
+
+    def _log(self, head: Head, status: int) -> None:
+        self.log.debug("http", method=head.method, path=head.path, status=status)
 
 
-def _refusal(exc: BadRequest) -> Response:
-    return error_response(exc.status, exc.message, dict(exc.headers))
+def _below(path: str) -> str:
+    """The route that serves any one name in a path's folder."""
+    return f"{path.rpartition('/')[0]}/{ANY_PATH}"
+
+
+async def _next_bytes(stream: trio.abc.Stream) -> bytes:
+    """The beginning of the next request. Raises PeerGone where none comes for a while."""
+    try:
+        with trio.move_on_after(KEPT_S):
+            data = await stream.receive_some(RECEIVE_BYTES)
+            if data:
+                return bytes(data)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass
+    raise PeerGone(reason="no further request")

@@ -1,4 +1,4 @@
-"""Request heads: bytes in, a checked `Head` out. One connection carries one request.
+"""Request heads: bytes in, a checked `Head` out.
 
 `HeadParser` is the pure part, `read_head` the shell around it. What a peer gets wrong is a
 `BadRequest` with the HTTP status to answer; a peer that leaves before it said anything is
@@ -38,12 +38,22 @@ class BadRequest(Exception):
     """The peer's fault: `status` and `message` are what it is told, `headers` go with them."""
 
     def __init__(
-        self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        message: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        param: str | None = None,
+        code: str | None = None,
     ) -> None:
+        """`param` and `code` are told where errors are in OpenAI's shape: the field that is wrong,
+        and a word that programs look at."""
         super().__init__(f"{status} {message}")
         self.status = status
         self.message = message
         self.headers = headers
+        self.param = param
+        self.code = code
 
 
 class BadHead(BadRequest):
@@ -109,9 +119,14 @@ class HeadParser:
         return _checked(event, bytes(self.raw), head_size)
 
 
-async def read_head(stream: trio.abc.ReceiveStream) -> Head:
-    """Read one request's head; raises BadHead, or PeerGone if nothing ever came."""
+async def read_head(stream: trio.abc.ReceiveStream, early: bytes = b"") -> Head:
+    """Read one request's head; raises BadHead, or PeerGone if nothing ever came. `early` is what
+    was read of it already."""
     parser = HeadParser()
+    head = parser.feed(early) if early else None
+    if head is not None:
+        await trio.lowlevel.checkpoint()
+        return head
     with trio.move_on_after(HEAD_LIMIT_S):
         while True:
             try:

@@ -11,7 +11,7 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 
-from .responses import BadBody
+from .request_body import BadBody
 
 FORM_DATA = "multipart/form-data"
 
@@ -20,6 +20,9 @@ PARTS_MAX = 16
 
 PART_HEAD_LIMIT_BYTES = 4096
 """A part's headers: its field's and its file's name."""
+
+NO_HEADERS = "a part of the form has no proper headers"
+UNFINISHED = "the form ends before its last boundary"
 
 BOUNDARY_MAX = 70
 """RFC 2046, 5.1.1."""
@@ -31,19 +34,20 @@ def is_form_data(content_type: str) -> bool:
 
 def form_field(content_type: str, body: bytes, name: str) -> bytes:
     """The content of the first field called `name`."""
-    head = _headers(f"Content-Type: {content_type}")
-    if head.get_content_type() != FORM_DATA:
-        raise BadBody(415, f"the body must be {FORM_DATA}")
-    for part in _parts(body, _boundary(head)):
+    for part in _parts(body, boundary_of(content_type)):
         top, blank, content = part.partition(b"\r\n\r\n")
         if not blank or len(top) > PART_HEAD_LIMIT_BYTES:
-            raise BadBody(400, "a part of the form has no proper headers")
-        if _field_name(top) == name:
+            raise BadBody(400, NO_HEADERS)
+        if part_names(top)[0] == name:
             return content
     raise BadBody(400, f"the form has no field {name!r}")
 
 
-def _boundary(head: Message) -> bytes:
+def boundary_of(content_type: str) -> bytes:
+    """What stands between a form's parts. Raises BadBody (400, 415)."""
+    head = _headers(f"Content-Type: {content_type}")
+    if head.get_content_type() != FORM_DATA:
+        raise BadBody(415, f"the body must be {FORM_DATA}")
     boundary = head.get_boundary("")
     if not 0 < len(boundary) <= BOUNDARY_MAX or not boundary.isascii():
         raise BadBody(400, f"the content type {FORM_DATA} must name its boundary")
@@ -69,12 +73,17 @@ def _parts(body: bytes, boundary: bytes) -> list[bytes]:
     raise BadBody(400, "the form ends before its last boundary")
 
 
-def _field_name(top: bytes) -> str | None:
+def part_names(top: bytes) -> tuple[str | None, str | None]:
+    """The names of a part's field and file, from its headers; None where there is none."""
     head = _headers(top.decode("utf-8", "replace"))
     if head.get_content_disposition() != "form-data":
-        return None
+        return None, None
     name = head.get_param("name", header="Content-Disposition")
-    return name if isinstance(name, str) else None
+    filename = head.get_param("filename", header="Content-Disposition")
+    return (
+        name if isinstance(name, str) else None,
+        filename if isinstance(filename, str) else None if filename is None else "",
+    )
 
 
 def _headers(text: str) -> Message:

@@ -1,37 +1,33 @@
-"""HTTP answers beside the WebSockets: one request, one response, then the connection closes.
+"""HTTP answers beside the WebSockets: whole ones, and those that are sent while they are made.
 
-h11 writes and reads; nothing here keeps state between requests. A request's mistakes come out of
-`read_body` as `BadBody`; `respond` raises nothing when the peer is gone or will not read, but a
-response that is not valid HTTP is our own bug and raises `h11.LocalProtocolError` before a byte
-is sent.
+h11 writes them; nothing here keeps state between requests. `respond` and `Writer` tell whether the
+connection can carry another request. A response that is not valid HTTP is our own bug and raises
+`h11.LocalProtocolError` before a byte is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import h11
 import msgspec
 import trio
 
 from ...transport import PeerGone
-from .head import HEAD_LIMIT_BYTES, MESSAGE_LIMIT, RECEIVE_BYTES, BadRequest, Head
+from .head import HEAD_LIMIT_BYTES, Head
 from .wire import linger
 
 SEND_PIECE_BYTES = 64 * 1024
 SEND_PIECE_LIMIT_S = 10.0
 """A peer gets ten seconds to take each piece: 6 KiB/s, slower than any network that can talk."""
-FRAMING_FACTOR = 8
-"""Chunks of one byte cost five more for their framing; beyond eight it is not a body, but noise."""
+STREAM_PIECE_LIMIT_S = 60.0
+"""Of an answer that is streamed: whoever plays it as it comes takes it at the pace of speech."""
 
 TEXT_HTML = "text/html; charset=utf-8"
 TEXT_PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json"
-
-
-class BadBody(BadRequest):
-    """The request's body is malformed, too large or too slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,23 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+Send: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Sends a piece of a body. Raises PeerGone where the peer is gone or takes nothing for a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """A 200 whose body is sent while it is made. `write` is given `send` and called once.
+
+    The head leaves with the first piece, so that what `write` raises before is answered like what
+    a handler raises. What it raises later ends the connection, so that nobody takes half an answer
+    for a whole one. `write` is cancelled when the peer hangs up.
+    """
+
+    headers: Mapping[str, str]
+    write: Callable[[Send], Awaitable[None]]
 
 
 def json_response(
@@ -61,87 +74,102 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
     return json_response({"ok": False, "error": message}, status, headers)
 
 
-def render(head: Head | None, response: Response) -> bytes:
-    """The response's bytes. `head` is None where the request could not be understood."""
-    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
-    if head is not None:
-        connection.receive_data(head.raw[: head.head_size])
-        connection.next_event()
-    headers = {
-        "content-length": str(len(response.body)),
-        "x-content-type-options": "nosniff",
-        **{name.lower(): value for name, value in response.headers.items()},
-        "connection": "close",
-    }
+def render(head: Head | None, response: Response, *, keep: bool = False) -> bytes:
+    """The response's bytes. `head` is None where the request could not be understood. `keep`: the
+    connection stays open behind it."""
+    connection = _connection(head)
+    length = {"content-length": str(len(response.body))}
+    headers = _headers(response.headers, length, keep=keep)
     if response.status in (204, 304):
         del headers["content-length"]
-    start = h11.Response(
-        status_code=response.status,
-        headers=[
-            (name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()
-        ],
-        reason=_reason(response.status),
-    )
-    out = connection.send(start) or b""
+    out = connection.send(_start(response.status, headers)) or b""
     if response.body and (head is None or head.method != "HEAD"):
         out += connection.send(h11.Data(data=response.body)) or b""
         out += connection.send(h11.EndOfMessage()) or b""
     return out
 
 
-async def respond(stream: trio.abc.Stream, head: Head | None, response: Response) -> None:
-    """Send the response and let the stream go. Bounded in time, whatever the peer does."""
-    out = memoryview(render(head, response))
+async def respond(
+    stream: trio.abc.Stream, head: Head | None, response: Response, *, keep: bool = False
+) -> bool:
+    """Send the response and let the stream go, unless it is to `keep` it. Bounded in time, whatever
+    the peer does. Says whether the connection can go on."""
+    try:
+        await _send(stream, render(head, response, keep=keep), SEND_PIECE_LIMIT_S)
+    except PeerGone:
+        await trio.aclose_forcefully(stream)
+        return False
+    if not keep:
+        await linger(stream)
+    return keep
+
+
+class Writer:
+    """Sends one streamed response: in chunks, or up to the connection's end by HTTP/1.0."""
+
+    def __init__(
+        self, stream: trio.abc.Stream, head: Head, response: StreamedResponse, *, keep: bool
+    ) -> None:
+        self.begun = False
+        """Whether anything left."""
+        self._stream = stream
+        self._connection = _connection(head)
+        self._to_come = _start(200, _headers(response.headers, {}, keep=keep))
+        self._only_head = head.method == "HEAD"
+
+    async def send(self, piece: bytes) -> None:
+        """See Send."""
+        if not piece or self._only_head:
+            await trio.lowlevel.checkpoint()
+            return
+        start = self._begin()
+        data = self._connection.send(h11.Data(data=piece)) or b""
+        await _send(self._stream, start + data, STREAM_PIECE_LIMIT_S)
+
+    async def end(self) -> None:
+        """The body is whole. Raises PeerGone."""
+        start = self._begin()
+        last = self._connection.send(h11.EndOfMessage()) or b""
+        await _send(self._stream, start + last, SEND_PIECE_LIMIT_S)
+
+    def _begin(self) -> bytes:
+        """The head, the first time."""
+        if self.begun:
+            return b""
+        self.begun = True
+        return self._connection.send(self._to_come) or b""
+
+
+async def _send(stream: trio.abc.Stream, data: bytes, piece_limit_s: float) -> None:
+    out = memoryview(data)
     try:
         for start in range(0, len(out), SEND_PIECE_BYTES):
-            with trio.fail_after(SEND_PIECE_LIMIT_S):
+            with trio.fail_after(piece_limit_s):
                 await stream.send_all(out[start : start + SEND_PIECE_BYTES])
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-        await trio.aclose_forcefully(stream)
-    else:
-        await linger(stream)
+        raise PeerGone(reason="the peer did not take its answer") from None
 
 
-async def read_body(stream: trio.abc.Stream, head: Head, limit_bytes: int, limit_s: float) -> bytes:
-    """The request's whole body; raises BadBody (400, 408, 413) or PeerGone.
-
-    A client that waits for `100 Continue` gets it only once its length is acceptable.
-    """
-    if int(head.header("content-length") or 0) > limit_bytes:
-        raise BadBody(413, f"the body may have {limit_bytes} bytes")
+def _connection(head: Head | None) -> h11.Connection:
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
-    connection.receive_data(head.raw)
-    body = bytearray()
-    wire_bytes = 0
-    with trio.move_on_after(limit_s):
-        while True:
-            try:
-                event = connection.next_event()
-            except h11.RemoteProtocolError as exc:
-                raise BadBody(400, str(exc)[:MESSAGE_LIMIT]) from None
-            if isinstance(event, h11.EndOfMessage):
-                return bytes(body)
-            if isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > limit_bytes:
-                    raise BadBody(413, f"the body may have {limit_bytes} bytes")
-            elif event is h11.NEED_DATA:
-                data = await _more(stream, connection)
-                wire_bytes += len(data)
-                if wire_bytes > FRAMING_FACTOR * limit_bytes + HEAD_LIMIT_BYTES:
-                    raise BadBody(400, "more framing than body")
-                connection.receive_data(data)
-    raise BadBody(408, "the body took too long")
+    if head is not None:
+        connection.receive_data(head.raw[: head.head_size])
+        connection.next_event()
+    return connection
 
 
-async def _more(stream: trio.abc.Stream, connection: h11.Connection) -> bytes:
-    try:
-        if connection.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-            await stream.send_all(connection.send(go_on) or b"")
-        return bytes(await stream.receive_some(RECEIVE_BYTES))
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        raise PeerGone(reason="connection lost within the request's body") from None
+def _headers(own: Mapping[str, str], length: Mapping[str, str], *, keep: bool) -> dict[str, str]:
+    headers = {
+        **length,
+        "x-content-type-options": "nosniff",
+        **{name.lower(): value for name, value in own.items()},
+    }
+    return headers if keep else {**headers, "connection": "close"}
+
+
+def _start(status: int, headers: Mapping[str, str]) -> h11.Response:
+    pairs = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    return h11.Response(status_code=status, headers=pairs, reason=_reason(status))
 
 
 def _reason(status: int) -> bytes:
@@ -159,6 +187,7 @@ _REASONS = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     426: "Upgrade Required",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",

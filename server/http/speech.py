@@ -13,14 +13,13 @@ client traces its request comes back in every answer, and refusals are then answ
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import structlog
 import trio
 
-from ...audio.pcm import HEARING_RATE_HZ
 from ...config import Settings
 from ...conversation.items import Items
 from ...conversation.writing import LLMDeadlines, Writing
@@ -29,12 +28,16 @@ from ...engines.failures import EngineBusy, EngineFailure
 from ...engines.kit import Engines, SessionInfo
 from ...engines.lanes.lane import Lane
 from ...engines.llm.interface import Alive, Responder, SayLater, last_of, second_of
-from ...engines.media.decode_worker import NotAudio, TooMuchAudio, decode
+from ...engines.media.decode_worker import decode
 from ...session.phrasing import spoken_phrases
 from ...telemetry import Telemetry
-from .front import RETRY_AFTER_S, HttpHandler
+from .engine_calls import EngineCalls
+from .front import HttpHandler
 from .head import BadRequest, Head
-from .responses import Response, json_response, read_body
+from .places import RETRY_AFTER_S, Places
+from .request_body import read_body
+from .request_stream import while_connected
+from .responses import Response, json_response
 from .speech_bodies import (
     TEXT_LIMIT_CHARS,
     event_id_of,
@@ -56,12 +59,6 @@ BODY_LIMIT_S = 30.0
 AUDIO_LIMIT_UTTERANCES = 4
 """A recording may hold as much audio as so many of the longest utterances."""
 
-REQUESTS_MAX = 16
-"""Requests at once, those included that are still sending: 160 MiB of bodies at the very most."""
-
-AT_ONCE = 4
-"""Requests that use engines at once; the others wait their turn, so that sessions get theirs."""
-
 DECODE_LIMIT_S = 10.0
 """Reading a blob takes some 10 ms."""
 
@@ -69,7 +66,7 @@ ENGINES_LIMIT_S = 120.0
 """A whole request's time, once its body is here: for its turn, and for all engines together."""
 
 WAV_MIME = "audio/wav"
-Answer: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
+Asked: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
 
 
 def _echo(event_id: str | None) -> Mapping[str, str]:
@@ -92,6 +89,7 @@ class SpeechEndpoints:
         settings: Settings,
         media_lane: Lane,
         telemetry: Telemetry | None = None,
+        places: Places | None = None,
     ) -> None:
         self._engines = engines
         self._hear = settings.transcribing
@@ -101,9 +99,9 @@ class SpeechEndpoints:
         self._limit_ms = settings.stream_max_utterance_ms * AUDIO_LIMIT_UTTERANCES
         self._media_lane = media_lane
         self._telemetry = telemetry or Telemetry()
+        self._calls = EngineCalls(self._telemetry)
         self._log = structlog.get_logger()
-        self._requests = 0
-        self._turns = trio.Semaphore(AT_ONCE)
+        self._places = places or Places()
 
     @property
     def routes(self) -> dict[tuple[str, str], HttpHandler]:
@@ -154,20 +152,22 @@ class SpeechEndpoints:
 
         return await self._serve(head, stream, answer)
 
-    async def _serve(self, head: Head, stream: trio.abc.Stream, answer: Answer) -> Response:
+    async def _serve(self, head: Head, stream: trio.abc.Stream, answer: Asked) -> Response:
         again = {"Retry-After": str(RETRY_AFTER_S)}
         traced_by = head.header("x-event-id")
         event_id = event_id_of(traced_by)
-        if self._requests >= REQUESTS_MAX:
-            return _refused(503, "too many requests at once; try again later", again, event_id)
-        self._requests += 1
-        try:
-            body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
-            event_id = event_id_of(traced_by, body)
+
+        async def answered() -> Mapping[str, str]:
             with engine_deadline(ENGINES_LIMIT_S, "the request"):
-                async with self._turns:
-                    found = await answer(head, body)
-            return json_response({"ok": True, **found, **_echo(event_id)})
+                async with self._places.turns:
+                    return await answer(head, body)
+
+        try:
+            with self._places.taken():
+                body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
+                event_id = event_id_of(traced_by, body)
+                found = await while_connected(stream, answered)
+                return json_response({"ok": True, **found, **_echo(event_id)})
         except BadRequest as refusal:
             if event_id is None:
                 raise
@@ -176,42 +176,15 @@ class SpeechEndpoints:
             self._log.warning("request_failed", path=head.path, error=str(failure))
             later = failure.retryable or isinstance(failure, EngineBusy)
             return _refused(503, str(failure), again if later else {}, event_id)
-        finally:
-            self._requests -= 1
-
-    @contextmanager
-    def _call(
-        self, engine: str, seconds: float, what: str, told: str | None = None
-    ) -> Iterator[None]:
-        try:
-            with engine_deadline(seconds, what, told):
-                yield
-        except TooMuchAudio as error:
-            raise BadRequest(413, str(error)) from None
-        except NotAudio as error:
-            raise BadRequest(415, str(error)) from None
-        except EngineFailure as failure:
-            self._telemetry.engine_failed(engine, failure)
-            raise
 
     async def _decode(self, blob: bytes) -> bytes:
-        with self._call("media", DECODE_LIMIT_S, "reading the recording"):
+        with self._calls.call("media", DECODE_LIMIT_S, "reading the recording"):
             return await self._media_lane.call(decode, blob, self._limit_ms)
 
     async def _transcript(self, pcm16: bytes) -> str:
-        """One utterance, a second of audio per call, so that sessions get in between."""
         transcriber = self._engines.transcriber(self._caller)
-        limit_s = self._hear.timeout_s
-        try:
-            with self._call("asr", limit_s, "opening the recognizer"):
-                await transcriber.begin()
-            for start in range(0, len(pcm16), HEARING_RATE_HZ * 2):
-                with self._call("asr", limit_s, "decoding a second of audio"):
-                    await transcriber.feed(pcm16[start : start + HEARING_RATE_HZ * 2])
-            with self._call("asr", limit_s, "the final decode"):
-                return (await transcriber.finish()).text.strip()
-        finally:
-            await transcriber.abandon()
+        heard = await self._calls.transcript(transcriber, pcm16, self._hear.timeout_s)
+        return heard.text.strip()
 
     async def _reply(self, transcript: str) -> str:
         """What a session would answer to its first words, under the same deadlines."""
@@ -241,7 +214,9 @@ class SpeechEndpoints:
             parts = None
             while len(text) < TEXT_LIMIT_CHARS:
                 began_s = trio.current_time()
-                with self._call("llm", writing.limit_s, "the language model", writing.overrun):
+                with self._calls.call(
+                    "llm", writing.limit_s, "the language model", writing.overrun
+                ):
                     if parts is None:
                         parts = await stack.enter_async_context(
                             responder.reply(memory.request(transcript))
@@ -263,6 +238,6 @@ class SpeechEndpoints:
     async def _speech_b64(self, text: str) -> str:
         speeches = []
         for phrase in spoken_phrases(text, self._speaking):
-            with self._call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
+            with self._calls.call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
                 speeches.append(await self._engines.synthesizer.speak(phrase))
         return base64.b64encode(joined(speeches)).decode("ascii")

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ...audio.containers import LOOK_BYTES, NotSound, check_file, check_pcm16, container_of
 from ...audio.pcm import HEARING_RATE_HZ
 from ...audio.wav import wav_bytes
 from ...engines.tts.interface import Speech
@@ -23,9 +24,6 @@ TEXT_LIMIT_CHARS = 2000
 """What is spoken at once: two minutes of speech, some 8 MB of base64. A reply is cut there."""
 
 FIELD = "file"
-CONTAINERS = (b"RIFF", b"\x1aE\xdf\xa3", b"OggS", b"fLaC")
-"""How WAV, WebM, Ogg and FLAC begin, as no speech does in PCM16."""
-
 Shape = TypeVar("Shape")
 
 
@@ -77,8 +75,24 @@ def stt_audio(body: bytes) -> bytes:
 
 
 def holds_a_file(audio: bytes) -> bool:
-    """Whether it has a header; without one it is PCM16."""
-    return audio.startswith(CONTAINERS)
+    """Whether it has a header; without one it is PCM16. Raises BadRequest (415) for what is
+    neither."""
+    try:
+        if container_of(audio[:LOOK_BYTES]) is not None:
+            return True
+        check_pcm16(audio)
+    except NotSound as problem:
+        raise BadRequest(415, str(problem)) from None
+    return False
+
+
+def known_file(blob: bytes) -> bytes:
+    """The same, where it is a sound file that can be read."""
+    try:
+        check_file(blob[:LOOK_BYTES])
+    except NotSound as problem:
+        raise BadRequest(415, str(problem)) from None
+    return blob
 
 
 def raw_pcm16(audio: bytes, limit_ms: int) -> bytes:
@@ -105,7 +119,7 @@ def form_blob(content_type: str, body: bytes) -> bytes:
     blob = form_field(content_type, body, FIELD)
     if not blob:
         raise BadRequest(400, "the recording is empty")
-    return blob
+    return known_file(blob)
 
 
 def voice_blob(content_type: str, body: bytes) -> bytes:
@@ -114,7 +128,7 @@ def voice_blob(content_type: str, body: bytes) -> bytes:
         return form_blob(content_type, body)
     if not body:
         raise BadRequest(400, "the recording is empty")
-    return body
+    return known_file(body)
 
 
 def joined(speeches: Sequence[Speech]) -> bytes:

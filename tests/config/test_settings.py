@@ -869,6 +869,9 @@ SLICE_VARIABLES = {
     "serving.idle_timeout_s": ("WS_IDLE_TIMEOUT", 45.0),
     "serving.drain_s": ("STREAM_DRAIN_S", 46.0),
     "serving.send_stall_s": ("STREAM_SEND_STALL_S", 47.0),
+    "serving.cors_origins": ("STREAM_CORS_ORIGINS", "https://page.example.org"),
+    "serving.upload_mb": ("STREAM_UPLOAD_MB", 49),
+    "serving.upload_s": ("STREAM_UPLOAD_S", 50.0),
     "framing.rate_hz": ("AUDIO_SAMPLE_RATE", 48_000),
     "framing.channels": ("AUDIO_CHANNELS", 1),
     "framing.chunk_ms": ("AUDIO_CHUNK_MS", 52),
@@ -892,6 +895,7 @@ SLICE_VARIABLES = {
 DECIDED = {
     "off": False,
     "de, en": ("de", "en"),
+    "https://page.example.org": ("https://page.example.org",),
     "http://h/73": (McpServer(name="h", url="http://h/73"),),
     "de=de+f2, fr=/v/siwis.onnx": (("de", "de+f2"), ("fr", "/v/siwis.onnx")),
 }

@@ -126,7 +126,10 @@ class Answer:
 
 
 async def request_http(port: int, request: bytes) -> Answer:
-    """Send these bytes and read the answer to its connection's end."""
+    """Send these bytes and read the answer to its connection's end. The server is asked to close
+    it, unless the request says something about that itself."""
+    if b"\nconnection:" not in request.partition(b"\r\n\r\n")[0].lower():
+        request = request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
     async with await trio.open_tcp_stream(HOST, port) as stream:
         await stream.send_all(request)
         data = b"".join([part async for part in stream])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from parley.client.report import word_errors
 from parley.engines.asr import whisper_worker
 from parley.engines.asr.admission import Admission, Expected
 from parley.engines.asr.decoded import Decoded, Guard, doubled, plain_words
+from parley.engines.asr.interface import LanguageUnknown, Translates
 from parley.engines.asr.on_demand import OnDemandTranscriber
 from parley.engines.asr.quiet_cuts import seconds_of
 from parley.engines.asr.whisper import (
@@ -25,6 +27,7 @@ from parley.engines.asr.whisper import (
     shared_whisper,
 )
 from parley.engines.asr.whisper_guards import guard_of
+from parley.engines.asr.whisper_transcriber import WhisperTranscriber
 from parley.engines.asr.whisper_window import FULL_FRAMES, frames_of, token_cap
 from parley.engines.asr.whisper_worker import Pass, decode, load, load_named
 from parley.engines.failures import EngineFailure, EngineUnavailable
@@ -261,3 +264,34 @@ def test_without_a_model_nothing_is_decoded() -> None:
             decode([a_pass(SPOKEN[0].pcm16)])
     finally:
         whisper_worker._model = kept
+
+
+@pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
+def test_it_knows_when_each_word_sounds(recording: Recording) -> None:
+    (heard,) = decode([a_pass(recording.pcm16)])
+    words = whisper_worker.word_times(recording.pcm16, heard.text, "en")
+    assert [word for word, _, _ in words] == heard.text.split()
+    moments = [moment for _, start_s, end_s in words for moment in (start_s, end_s)]
+    assert moments == sorted(moments)
+    assert 0 <= moments[0] < moments[-1] <= seconds_of(len(recording.pcm16))
+
+
+async def test_a_recording_is_heard_patiently_and_in_the_language_that_is_asked_for() -> None:
+    whisper = WhisperTranscriber(transcriber()._shared)
+    other = whisper.for_file("de")
+    assert (other._shared.language, other._urgent, whisper._urgent) == ("de", False, True)
+    assert whisper.for_file(None)._shared.language == "en"
+    only = OnDemandTranscriber(replace(whisper._shared, only="en"))
+    assert only.for_file("en")._shared.language == "en"
+    with pytest.raises(LanguageUnknown, match="hears 'en' only, not 'de'"):
+        only.for_file("de")
+
+
+async def test_a_model_of_english_does_not_translate() -> None:
+    assert isinstance(WhisperTranscriber(transcriber()._shared), Translates)
+    if whisper_worker.loaded().model.is_multilingual:
+        translated = await WhisperTranscriber(transcriber()._shared).translated(SPOKEN[0].pcm16)
+        assert says(translated.text, SPOKEN[0])
+    else:
+        with pytest.raises(LanguageUnknown, match="English only"):
+            await WhisperTranscriber(transcriber()._shared).translated(SPOKEN[0].pcm16)

@@ -96,6 +96,7 @@ async def test_the_model_is_the_named_one_or_the_first_that_talks(
         wire.plain(b"<html>It works!</html>", "text/html"),
         wire.plain(b'{"data": "yes"}'),
         wire.plain(b'{"data": [{"name": "x"}]}'),
+        wire.plain(b'{"data": [{"id": "parley-chat", "owned_by": "parley"}]}'),
         wire.plain(b"[" * 100_000),
         wire.plain(b'{"data": [' + b'{"id": "m"},' * 200_000),
         wire.refuse(404),
@@ -105,7 +106,20 @@ async def test_the_model_is_the_named_one_or_the_first_that_talks(
         (wire.Wire.RST,),
         (wire.Wire.FIN,),
     ],
-    ids=["html", "shape", "no id", "deep", "endless", "404", "500", "ssh", "half", "reset", "end"],
+    ids=[
+        "html",
+        "shape",
+        "no id",
+        "Parley",
+        "deep",
+        "endless",
+        "404",
+        "500",
+        "ssh",
+        "half",
+        "reset",
+        "end",
+    ],
 )
 async def test_a_stranger_on_the_port_is_no_model_server(
     server: LLMServer, listed: wire.Behaviour

@@ -143,6 +143,22 @@ def test_volume_is_a_factor(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("loaded")
+def test_the_pace_is_the_callers_wish(tmp_path: Path) -> None:
+    worker.load(str(write_voice(tmp_path)))
+    asked: list[float | None] = []
+    synthesize = worker._voice.synthesize
+
+    def noted(text: str, how: Any, **more: object) -> Any:
+        asked.append(how.length_scale)
+        return synthesize(text, how, **more)
+
+    worker._voice.synthesize = noted
+    worker.speak(PHRASE)
+    worker.speak(PHRASE, 2.0)
+    assert (asked[0], asked[1]) == (None, (worker._voice.config.length_scale or 1.0) / 2)
+
+
+@pytest.mark.usefixtures("loaded")
 def test_the_rate_is_the_voices(tmp_path: Path) -> None:
     worker.load(str(write_voice(tmp_path, audio={"sample_rate": 16_000})))
     assert worker.speak(PHRASE).rate_hz == 16_000

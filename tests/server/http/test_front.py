@@ -12,7 +12,8 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from parley.server.http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from parley.server.http.head import BadRequest, Head
-from parley.server.http.responses import Response, json_response, read_body, text_response
+from parley.server.http.request_body import read_body
+from parley.server.http.responses import Response, json_response, text_response
 from parley.server.http.websocket import WebSocketTransport
 from parley.transport import PeerGone
 from support.ws_client import CLOSE, TEXT, RawClient, close_payload, frame, request
@@ -90,7 +91,7 @@ class Connection:
 
 
 def http(method: str, target: str, *lines: str, body: str = "") -> bytes:
-    top = [f"{method} {target} HTTP/1.1", "Host: a", *lines]
+    top = [f"{method} {target} HTTP/1.1", "Host: a", "Connection: close", *lines]
     return ("\r\n".join([*top, "", ""]) + body).encode()
 
 

@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 
 from parley.server.http.front import Front, WebSocketRoute
 from parley.server.http.head import Head
-from parley.server.http.responses import Response, json_response, read_body
+from parley.server.http.request_body import read_body
+from parley.server.http.responses import Response, json_response
 from parley.server.http.websocket import WebSocketTransport
 from support.ws_client import (
     BINARY,
@@ -73,6 +74,7 @@ def reset(client: RawClient) -> None:
 
 
 H400, H404 = b"HTTP/1.1 400 ", b"HTTP/1.1 404 "
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST /upload HTTP/1.1\r\nHost: a\r\n"
 says("host_not_ascii", b"GET / HTTP/1.1\r\nHost: caf\xc3\xa9\r\n\r\n", H400)
 says("websocket_host_not_ascii", request().replace(b"localhost", b"\xff"), H400)
@@ -94,7 +96,7 @@ says(
 )
 says("post_upgrade", request(method="POST"), H400)
 says("unknown_path", request("/nowhere"), H404)
-says("pipelined", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 50, b"HTTP/1.1 200 ")
+says("pipelined", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 50 + LAST, b"HTTP/1.1 200 ")
 says("crlf_in_path", b"GET /%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", H400)
 says("crlf_in_subprotocol", request("/ws", "Sec-WebSocket-Protocol: a\r\n b,\0"), H400)
 says("chunks_of_garbage", POST + b"Transfer-Encoding: chunked\r\n\r\nnot a chunk\r\n", H400)
@@ -289,7 +291,7 @@ async def normal_day(port: int) -> None:
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     async with stream:
         client = RawClient(stream)
-        await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await client.send(LAST)
         assert (await client.read_all()).endswith(b'{"ok":true}')
     url = f"ws://127.0.0.1:{port}/ws"
     async with trio_websocket.open_websocket_url(url, subprotocols=["any"]) as socket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.server.http.multipart import PARTS_MAX, form_field, is_form_data
-from parley.server.http.responses import BadBody
+from parley.server.http.request_body import BadBody
 from support.blobs import BOUNDARY, FORM, form
 
 PART = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{{}}"\r\n\r\n{{}}\r\n'

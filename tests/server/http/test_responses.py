@@ -16,12 +16,11 @@ from trio.testing import (
 )
 
 from parley.server.http.head import Head, HeadParser
+from parley.server.http.request_body import BadBody, read_body
 from parley.server.http.responses import (
-    BadBody,
     Response,
     error_response,
     json_response,
-    read_body,
     render,
     respond,
     text_response,

@@ -20,7 +20,9 @@ async def get(path: str, *headers: str) -> Response:
     lines = [f"GET {path} HTTP/1.1", "Host: a", *headers, "", ""]
     head = HeadParser().feed("\r\n".join(lines).encode())
     assert isinstance(head, Head)
-    return await ROUTES["GET", path](head, cast(trio.abc.Stream, None))
+    response = await ROUTES["GET", path](head, cast(trio.abc.Stream, None))
+    assert isinstance(response, Response)
+    return response
 
 
 async def test_the_page_and_all_that_it_asks_for_is_there() -> None:

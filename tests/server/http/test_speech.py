@@ -26,8 +26,9 @@ from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.energy import EnergyDetector
 from parley.protocol.chat import ChatMessage
 from parley.server.http.head import BadRequest
+from parley.server.http.places import AT_ONCE, REQUESTS_MAX
 from parley.server.http.responses import Response
-from parley.server.http.speech import AT_ONCE, BODY_LIMIT_BYTES, REQUESTS_MAX, SpeechEndpoints
+from parley.server.http.speech import BODY_LIMIT_BYTES, SpeechEndpoints
 from parley.server.http.speech_bodies import (
     EVENT_ID_CHARS,
     TEXT_LIMIT_CHARS,
@@ -88,6 +89,7 @@ def test_files_are_told_from_pcm16_by_their_beginning() -> None:
     assert holds_a_file(WAV)
     assert holds_a_file(recorded(SECOND, "webm", "libopus"))
     assert not holds_a_file(SECOND)
+    assert status_of(lambda: holds_a_file(b"This is no sound, but text. " * 20)) == 415
 
 
 def test_a_text_is_stripped_and_limited() -> None:
@@ -103,8 +105,9 @@ def test_no_text_is_400(body: bytes) -> None:
 
 
 def test_a_recording_comes_as_a_form_or_raw() -> None:
-    assert form_blob(FORM, form(b"x")) == voice_blob(FORM, form(b"x")) == b"x"
-    assert voice_blob("audio/webm", b"x") == voice_blob("", b"x") == b"x"
+    assert form_blob(FORM, form(WAV)) == voice_blob(FORM, form(WAV)) == WAV
+    assert voice_blob("audio/webm", WAV) == voice_blob("", WAV) == WAV
+    assert status_of(lambda: voice_blob("audio/wav", b"no sound")) == 415
     assert status_of(lambda: form_blob("audio/webm", b"x")) == 415
     for empty in (lambda: voice_blob("audio/webm", b""), lambda: voice_blob(FORM, form(b""))):
         assert status_of(empty) == 400
@@ -175,9 +178,11 @@ class Desk:
         head = head_of(request)
         _, stream = memory_stream_pair()
         try:
-            return await self.endpoints.routes[head.method, head.path](head, stream)
+            response = await self.endpoints.routes[head.method, head.path](head, stream)
         except BadRequest as refusal:
             return Response(refusal.status, {}, refusal.message.encode())
+        assert isinstance(response, Response)
+        return response
 
     async def stt(self, audio: bytes) -> Response:
         return await self.ask(post("/speech/stt", json.dumps({"audio": b64(audio)}).encode()))
@@ -382,7 +387,7 @@ async def test_only_so_many_use_engines_and_only_so_many_wait(mock_clock: MockCl
         await wait_all_tasks_blocked()
         assert desk.tts.active == AT_ONCE
         refused = await desk.ask(post("/speech/tts", b'{"text": "Hi"}'))
-        assert "too many" in told(refused, 503)["error"]
+        assert (refused.status, b"too many" in refused.body) == (503, True)
         mock_clock.autojump_threshold = 0
     assert [answer.status for answer in answers] == [200] * REQUESTS_MAX
     assert trio.current_time() == pytest.approx(5 * REQUESTS_MAX / AT_ONCE)

@@ -1,0 +1,274 @@
+"""Recordings in, words out.
+
+    POST /v1/audio/transcriptions    what is said
+    POST /v1/audio/translations      that in English
+
+A recording may last hours. It lies in a file, is decoded piece by piece by the media lane, cut
+where it is quiet, and each window is an utterance for the recognizer. So memory does not grow with
+it, and with `stream` its words leave while the rest is still to be heard. Each window takes its
+turn among the requests that use engines; a client that hangs up ends its own work.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TypeAlias
+
+import trio
+
+from ...config import Settings
+from ...engines.asr.interface import (
+    HearsFiles,
+    LanguageUnknown,
+    TimedWord,
+    TimesWords,
+    Transcriber,
+    Transcript,
+    Translates,
+)
+from ...engines.asr.long_audio import Window, Windows
+from ...engines.failures import EngineBusy
+from ...engines.kit import Engines, SessionInfo
+from ...engines.lanes.lane import Lane
+from ...engines.media.recording_file import REOPEN_LIMIT_S, RecordingFile
+from ..http.engine_calls import EngineCalls
+from ..http.front import Answer
+from ..http.head import BadRequest, Head
+from ..http.places import Places
+from ..http.refusals import error_body
+from ..http.request_stream import while_connected
+from ..http.responses import Response, Send, StreamedResponse, json_response, text_response
+from . import sse
+from .failures import refused
+from .transcription_form import FIELDS, FILE, TranscriptionRequest, transcription_request
+from .transcription_texts import (
+    Segment,
+    Transcription,
+    as_json,
+    as_srt,
+    as_verbose_json,
+    as_vtt,
+)
+from .uploads import Upload, received
+
+BUSY_LIMIT_S = 60.0
+"""How long a recording waits, in its middle, for a recognizer whose places are all taken."""
+BUSY_PAUSE_S = 1.0
+READ_LIMIT_S = 3 * REOPEN_LIMIT_S
+TRANSLATION_FACTOR = 2
+"""A translation is decoded as a whole: it takes no longer than two utterances may."""
+
+Tell: TypeAlias = Callable[[Segment], Awaitable[None]]
+NO_WORDS = "the recognizer does not know when each word sounds; Whisper does"
+NO_TRANSLATION = "the recognizer does not translate; Whisper's models of many languages do"
+
+
+async def _nobody(segment: Segment) -> None:
+    """Nobody waits for the words on the way."""
+
+
+class Transcriptions:
+    """The two handlers, for a Front."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Settings,
+        media_lane: Lane,
+        calls: EngineCalls,
+        places: Places,
+    ) -> None:
+        self._engines = engines
+        self._limit_s = settings.transcribing.timeout_s
+        self._language = settings.transcribing.language
+        self._serving = settings.serving
+        self._caller = SessionInfo.outside("http", settings.hearing)
+        self._media_lane = media_lane
+        self._calls = calls
+        self._places = places
+
+    async def transcribe(self, head: Head, stream: trio.abc.Stream) -> Answer:
+        return await self._serve(head, stream, translation=False)
+
+    async def translate(self, head: Head, stream: trio.abc.Stream) -> Answer:
+        return await self._serve(head, stream, translation=True)
+
+    async def _serve(self, head: Head, stream: trio.abc.Stream, *, translation: bool) -> Answer:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._places.taken(status=429))
+            upload = await stack.enter_async_context(
+                received(
+                    stream,
+                    head,
+                    file_field=FILE,
+                    fields=FIELDS,
+                    limit_mb=self._serving.upload_mb,
+                )
+            )
+            request = transcription_request(upload, translation=translation)
+            with refused():
+                hear = self._hearing(upload, request, translation=translation)
+                if not request.stream:
+                    heard = await while_connected(stream, functools.partial(hear, _nobody))
+                    return _answer(heard, request, "translate" if translation else "transcribe")
+            kept = stack.pop_all()
+
+        async def write(send: Send) -> None:
+            async with kept:
+                await _tell_events(send, hear)
+
+        return StreamedResponse(sse.HEADERS, write)
+
+    def _hearing(
+        self, upload: Upload, request: TranscriptionRequest, *, translation: bool
+    ) -> Callable[[Tell], Awaitable[Transcription]]:
+        """What hears the recording. Raises BadRequest for what the recognizer cannot do, and
+        EngineFailure."""
+        transcriber = self._transcriber(None if translation else request.language)
+        hear = functools.partial(self._transcribed, transcriber)
+        if translation:
+            if not isinstance(transcriber, Translates):
+                raise BadRequest(400, NO_TRANSLATION, param="model")
+            hear = functools.partial(self._translated, transcriber)
+        if request.words and (translation or not isinstance(transcriber, TimesWords)):
+            raise BadRequest(400, NO_WORDS, param="timestamp_granularities")
+        recording = RecordingFile(self._media_lane, upload.path, int(self._serving.upload_s * 1000))
+        words = transcriber if request.words and isinstance(transcriber, TimesWords) else None
+        return functools.partial(self._heard, recording, hear, words)
+
+    def _transcriber(self, language: str | None) -> Transcriber:
+        transcriber = self._engines.transcriber(self._caller)
+        if isinstance(transcriber, HearsFiles):
+            return transcriber.for_file(language)
+        if language and self._language not in ("auto", language):
+            raise LanguageUnknown(f"the recognizer hears {self._language!r} only")
+        return transcriber
+
+    async def _heard(
+        self,
+        recording: RecordingFile,
+        hear: Callable[[Window], Awaitable[Transcript]],
+        words: TimesWords | None,
+        tell: Tell,
+    ) -> Transcription:
+        whole, windows = Transcription(), Windows()
+        try:
+            while True:
+                async with self._places.turns:
+                    with self._calls.call("media", READ_LIMIT_S, "reading the recording"):
+                        piece = await recording.more(windows.wanted)
+                for window in windows.push(piece) if piece else windows.flush():
+                    segment = await self._segment(window, hear, words, whole)
+                    if segment is not None:
+                        whole.segments.append(segment)
+                        await tell(segment)
+                whole.duration_s = windows.duration_s
+                if not piece:
+                    return whole
+        finally:
+            recording.close()
+
+    async def _segment(
+        self,
+        window: Window,
+        hear: Callable[[Window], Awaitable[Transcript]],
+        words: TimesWords | None,
+        whole: Transcription,
+    ) -> Segment | None:
+        """What is said in a window; None: nothing."""
+        if window.silent:
+            return None
+        transcript = await self._patiently(hear, window, first=not window.start_s)
+        text = transcript.text.strip()
+        whole.language = transcript.language or whole.language or self._spoken
+        if not text:
+            return None
+        timed = await self._times(words, window, text, transcript.language) if words else ()
+        return Segment(
+            start_s=window.sound_from_s,
+            end_s=window.sound_to_s,
+            text=text,
+            confidence=transcript.confidence,
+            words=timed,
+        )
+
+    @property
+    def _spoken(self) -> str:
+        return "" if self._language == "auto" else self._language
+
+    async def _patiently(
+        self, hear: Callable[[Window], Awaitable[Transcript]], window: Window, *, first: bool
+    ) -> Transcript:
+        """A recording that is being heard waits for a place; one that was not begun is refused."""
+        busy_until_s = trio.current_time() + (0 if first else BUSY_LIMIT_S)
+        while True:
+            try:
+                async with self._places.turns:
+                    return await hear(window)
+            except EngineBusy:
+                if trio.current_time() >= busy_until_s:
+                    raise
+            await trio.sleep(BUSY_PAUSE_S)
+
+    async def _transcribed(self, transcriber: Transcriber, window: Window) -> Transcript:
+        return await self._calls.transcript(transcriber, window.pcm16, self._limit_s)
+
+    async def _translated(self, transcriber: Translates, window: Window) -> Transcript:
+        limit_s = TRANSLATION_FACTOR * self._limit_s
+        with self._calls.call("asr", limit_s, "the translation"):
+            return await transcriber.translated(window.pcm16)
+
+    async def _times(
+        self, words: TimesWords, window: Window, text: str, language: str | None
+    ) -> list[TimedWord]:
+        async with self._places.turns:
+            with self._calls.call("asr", self._limit_s, "the times of words"):
+                timed = await words.word_times(window.pcm16, text, language or self._spoken)
+        return [
+            TimedWord(
+                word=one.word,
+                start_s=window.start_s + one.start_s,
+                end_s=window.start_s + one.end_s,
+            )
+            for one in timed
+        ]
+
+
+def _answer(heard: Transcription, request: TranscriptionRequest, task: str) -> Response:
+    match request.format:
+        case "json":
+            return json_response(as_json(heard))
+        case "verbose_json":
+            return json_response(as_verbose_json(heard, task=task, words=request.words))
+        case "text":
+            return text_response(f"{heard.text}\n")
+        case "srt":
+            return text_response(as_srt(heard.segments))
+        case "vtt":
+            return text_response(as_vtt(heard.segments), content_type="text/vtt; charset=utf-8")
+
+
+async def _tell_events(send: Send, hear: Callable[[Tell], Awaitable[Transcription]]) -> None:
+    """The words as events while they are heard. What fails before the first one has a status of
+    its own; later it is the last event."""
+    begun = False
+
+    async def tell(segment: Segment) -> None:
+        nonlocal begun
+        delta = f" {segment.text}" if begun else segment.text
+        begun = True
+        await send(sse.event({"type": "transcript.text.delta", "delta": delta}))
+
+    try:
+        with refused():
+            heard = await hear(tell)
+    except BadRequest as problem:
+        if not begun:
+            raise
+        body = error_body(problem.status, problem.message, param=problem.param)
+        await send(sse.event({"type": "error", **body}))
+        return
+    done = {"type": "transcript.text.done", "text": heard.text, "usage": heard.usage}
+    await send(sse.event(done))
