@@ -34,8 +34,12 @@ SAID = (
 )
 """The replies of the scenes without an agent that are said to their end."""
 
-BESIDE = ("agent-slow-tool-and-a-hum", "agent-silent-caller", "agent-crashes")
-"""Scenes in which more is said than replies: that a tool is slow, that nobody speaks."""
+BESIDE = (
+    *("agent-slow-tool-and-a-hum", "agent-silent-caller", "agent-crashes"),
+    "realtime-by-hand",
+)
+"""Scenes in which more is said than replies: that a tool is slow, that nobody speaks. Or less:
+replies that are text alone."""
 
 
 @pytest.mark.parametrize(
