@@ -28,7 +28,7 @@ from ..item_ids import ItemIds
 from ..jsontext import as_json, type_of
 from . import told_items
 from .audio_in import AudioIn, in_base64
-from .beta import Beta
+from .beta import OLDER_EVENTS, Beta
 from .client_events import ClientEvents, ref_of
 from .problem import Problem, error_message
 from .profile import MODEL, PROFILE
@@ -52,7 +52,7 @@ class RealtimeCodec:
         intent = choices.get("intent", "")
         model = choices.get("model", "") or MODEL
         self._config = SessionConfig(model, transcription=intent == "transcription")
-        self._beta = Beta(self._config) if choices.get("beta") or intent else None
+        self._beta = Beta(self._config) if choices.get("beta") else None
         self._now_ms = now_ms
         self._audio = AudioIn()
         self._order = ItemOrder()
@@ -79,6 +79,8 @@ class RealtimeCodec:
         try:
             event = _event(frame)
             ref = ref_of(event)
+            if self._beta is None and event.get("type") in OLDER_EVENTS:
+                self._beta = Beta(self._config)
             if self._beta is not None:
                 event = self._beta.from_client(event)
             return (*first, *self._client.commands(event))
