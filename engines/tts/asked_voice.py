@@ -10,7 +10,8 @@ from __future__ import annotations
 from .interface import ManyVoices, Synthesizer
 
 OPENAI_VOICES = frozenset(
-    "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
+    ("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable")
+    + ("marin", "nova", "onyx", "sage", "shimmer", "verse")
 )
 
 
