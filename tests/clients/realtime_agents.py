@@ -17,8 +17,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from agents import function_tool, set_tracing_disabled
-from agents.realtime import RealtimeAgent, RealtimeRunner, realtime_handoff
+from agents.realtime import (  # noqa: TID251
+    RealtimeAgent,
+    RealtimeModelSendRawMessage,
+    RealtimeRunner,
+    realtime_handoff,
+)
+
+from agents import function_tool, set_tracing_disabled  # noqa: TID251  -- OpenAI's, not Parley's
 
 CHUNK_MS = 40
 LIMIT_S = 40.0
@@ -184,8 +190,6 @@ async def push_to_talk(client: Client) -> None:
 
 
 def _raw(kind: str) -> Any:
-    from agents.realtime import RealtimeModelSendRawMessage
-
     return RealtimeModelSendRawMessage(message={"type": kind})
 
 

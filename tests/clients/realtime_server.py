@@ -75,11 +75,11 @@ class Rules:
 
 
 def _call(tool: ToolOffer, asked: str) -> ToolCall | None:
-    """A tool is called whose name holds a word of what was asked: `get_weather`, `transfer_to_x`."""
+    """A tool is called whose name holds a word of what was asked, as `get_weather` may."""
     wanted = set(re.findall(r"[a-z]{4,}", asked)) & set(tool.name.lower().split("_"))
     if not wanted:
         return None
-    arguments = {name: "London" for name in tool.parameters.get("properties", {})}
+    arguments = dict.fromkeys(tool.parameters.get("properties", {}), "London")
     return ToolCall(id="", name=tool.name, arguments=json.dumps(arguments))
 
 
