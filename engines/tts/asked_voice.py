@@ -10,8 +10,10 @@ from __future__ import annotations
 from .interface import ManyVoices, Synthesizer
 
 OPENAI_VOICES = frozenset(
-    ("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable")
-    + ("marin", "nova", "onyx", "sage", "shimmer", "verse")
+    (
+        *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+        *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
+    )
 )
 
 
