@@ -101,7 +101,7 @@ const scenarios = {
   async voice_turns(c) {
     await c.speak("1-weather");
     await c.wait("response.done");
-    await c.speak("3-timer");
+    await c.speak("4-lights");
     await c.wait("response.done", 2);
   },
   async interruption(c) {
@@ -125,8 +125,8 @@ const scenarios = {
   async parallel_tools(c) {
     c.session.sendMessage("Weather and time, please");
     await until("both tools", () => c.tools.length === 2);
-    await c.wait("response.output_audio_transcript.done");
-    await sleep(300);
+    const done = "response.output_audio_transcript.done";
+    await until("noon", () => c.of(done).some((event) => event.transcript.includes("noon")));
     await until("quiet", () => c.quiet);
   },
   async spoken_tool(c) {

@@ -34,6 +34,16 @@ frames = open(frames_path, "a")  # noqa: SIM115
 called: list[list[str]] = []
 
 
+def recording(name: str) -> bytes:
+    """PCM16 at 24 kHz, with a second of silence behind. The file has 16 kHz."""
+    with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
+        heard = array.array("h", file.readframes(file.getnframes()))
+    wanted = array.array("h")
+    for first, second, third in zip(heard[::2], heard[1::2], heard[2::2], strict=False):
+        wanted.extend((first, (first + 2 * second) // 3, (2 * second + third) // 3))
+    return wanted.tobytes() + bytes(48_000)
+
+
 @function_tool
 def get_weather(city: str) -> str:
     """The weather in a city."""
@@ -94,11 +104,7 @@ class Client:
         return self.audio_bytes // 48
 
     async def speak(self, name: str, speed: float = 3.0, *, commit: bool = False) -> None:
-        with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
-            samples = array.array("h", file.readframes(file.getnframes()))
-        wanted = len(samples) * 3 // 2
-        pcm16 = array.array("h", (samples[i * 2 // 3] for i in range(wanted))).tobytes()
-        pcm16, size = pcm16 + bytes(48_000), 48 * CHUNK_MS
+        pcm16, size = recording(name), 48 * CHUNK_MS
         began = time.monotonic()
         for start in range(0, len(pcm16), size):
             last = start + size >= len(pcm16)
@@ -137,7 +143,7 @@ def _text(part: Any) -> str:
 async def voice_turns(client: Client) -> None:
     await client.speak("1-weather")
     await client.wait("response.done")
-    await client.speak("3-timer")
+    await client.speak("4-lights")
     await client.wait("response.done", 2)
 
 
@@ -164,7 +170,8 @@ async def interrupted_by_hand(client: Client) -> dict[str, Any]:
 async def parallel_tools(client: Client) -> None:
     await client.session.send_message("Weather and time, please")
     await client.until("both tools", lambda: len(client.told("tool_end")) == 2)
-    await client.wait("response.output_audio_transcript.done")
+    done = "response.output_audio_transcript.done"
+    await client.until("noon", lambda: any("noon" in e["transcript"] for e in client.of(done)))
     await client.until("quiet", lambda: _is_quiet(client))
 
 

@@ -95,7 +95,7 @@ const scenarios = {
     await c.update({ audio: transcribed });
     await c.speak("1-weather");
     await c.wait("response.done");
-    await c.speak("3-timer");
+    await c.speak("4-lights");
     await c.wait("response.done", 2);
   },
   async interruption(c) {

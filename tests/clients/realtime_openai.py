@@ -48,11 +48,15 @@ frames = open(frames_path, "ab")  # noqa: SIM115
 
 
 def recording(name: str) -> bytes:
-    """PCM16 at 24 kHz, by the nearest of its samples at 16 kHz, with a second of silence behind."""
+    """PCM16 at 24 kHz, with a second of silence behind. The file has 16 kHz."""
+    if name == "silence":
+        return bytes(8 * 48_000)
     with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
-    wanted = len(samples) * 3 // 2
-    return array.array("h", (samples[i * 2 // 3] for i in range(wanted))).tobytes() + bytes(48_000)
+        heard = array.array("h", file.readframes(file.getnframes()))
+    wanted = array.array("h")
+    for first, second, third in zip(heard[::2], heard[1::2], heard[2::2], strict=False):
+        wanted.extend((first, (first + 2 * second) // 3, (2 * second + third) // 3))
+    return wanted.tobytes() + bytes(48_000)
 
 
 def chunks(pcm16: bytes) -> Iterator[str]:
@@ -158,7 +162,7 @@ async def voice_turns(client: Client) -> None:
     await client.update(instructions="Be brief.", audio=TRANSCRIBED)
     await client.speak("1-weather")
     await client.wait_for("response.done")
-    await client.speak("3-timer")
+    await client.speak("4-lights")
     await client.wait_for("response.done", 2)
 
 
@@ -301,6 +305,25 @@ async def conversation_items(client: Client) -> dict[str, Any]:
     return {"added": [[event.item.id, event.previous_item_id] for event in added]}
 
 
+async def telephone_audio(client: Client) -> dict[str, Any]:
+    await client.update(audio={"output": {"format": {"type": "audio/pcmu"}, "voice": "verse"}})
+    await client.type("hello")
+    await client.wait_for("response.done")
+    data = [base64.b64decode(e.delta) for e in client.of("response.output_audio.delta")]
+    return {"pcmu_bytes": len(b"".join(data))}
+
+
+async def silence(client: Client) -> dict[str, Any]:
+    """Nobody says anything for a second, and the model speaks."""
+    detection = {"type": "server_vad", "idle_timeout_ms": 1000}
+    await client.update(audio={"input": {"turn_detection": detection}})
+    speaking = asyncio.create_task(client.speak("silence", speed=1.0))
+    triggered = await client.wait_for("input_audio_buffer.timeout_triggered")
+    await client.wait_for("response.done")
+    speaking.cancel()
+    return {"idle_ms": triggered.audio_end_ms - triggered.audio_start_ms}
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     voice_turns,
     interruption,
@@ -313,6 +336,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     transcription,
     errors,
     conversation_items,
+    telephone_audio,
+    silence,
 )
 ITERATED = (client_cancels,)
 

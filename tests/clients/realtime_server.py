@@ -64,7 +64,7 @@ class Rules:
         if results:
             return _words(f"The tools say: {', '.join(results)}.")
         asked = next((m.text for m in reversed(conversation) if m.role == "user"), "")
-        lower = asked.lower()
+        lower = asked.lower().rpartition("\n")[2]  # items in a row are one message
         if "fail" in lower:
             raise EngineFailure("the rules were asked to fail", retryable=False)
         if "story" in lower:
