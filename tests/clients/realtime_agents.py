@@ -2,12 +2,15 @@
 
     python realtime_agents.py ws://127.0.0.1:8084/v1/realtime RECORDINGS FRAMES
 
-Prints one line of JSON for each scenario. Needs `openai-agents`, in an environment of its own.
+RECORDINGS is a folder of WAV files at 24 kHz; every event that comes is appended to FRAMES. Prints
+one line of JSON for each scenario. Needs `openai-agents`, in an environment of its own.
 """
+
+# mypy: ignore-errors
+# Its library is not in Parley's environment, and Parley's own `agents` would be taken for it.
 
 from __future__ import annotations
 
-import array
 import asyncio
 import json
 import sys
@@ -35,13 +38,9 @@ called: list[list[str]] = []
 
 
 def recording(name: str) -> bytes:
-    """PCM16 at 24 kHz, with a second of silence behind. The file has 16 kHz."""
+    """PCM16 at 24 kHz, with a second of silence behind."""
     with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
-        heard = array.array("h", file.readframes(file.getnframes()))
-    wanted = array.array("h")
-    for first, second, third in zip(heard[::2], heard[1::2], heard[2::2], strict=False):
-        wanted.extend((first, (first + 2 * second) // 3, (2 * second + third) // 3))
-    return wanted.tobytes() + bytes(48_000)
+        return file.readframes(file.getnframes()) + bytes(48_000)
 
 
 @function_tool

@@ -2,13 +2,12 @@
 
     python realtime_openai.py ws://127.0.0.1:8084/v1 RECORDINGS FRAMES [async|sync]
 
-RECORDINGS is a folder of WAV files at 16 kHz; every event that comes is appended to FRAMES. Prints
+RECORDINGS is a folder of WAV files at 24 kHz; every event that comes is appended to FRAMES. Prints
 one line of JSON for each scenario: what it did, and what it saw.
 """
 
 from __future__ import annotations
 
-import array
 import asyncio
 import base64
 import json
@@ -48,15 +47,11 @@ frames = open(frames_path, "ab")  # noqa: SIM115
 
 
 def recording(name: str) -> bytes:
-    """PCM16 at 24 kHz, with a second of silence behind. The file has 16 kHz."""
+    """PCM16 at 24 kHz, with a second of silence behind."""
     if name == "silence":
         return bytes(8 * 48_000)
     with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
-        heard = array.array("h", file.readframes(file.getnframes()))
-    wanted = array.array("h")
-    for first, second, third in zip(heard[::2], heard[1::2], heard[2::2], strict=False):
-        wanted.extend((first, (first + 2 * second) // 3, (2 * second + third) // 3))
-    return wanted.tobytes() + bytes(48_000)
+        return file.readframes(file.getnframes()) + bytes(48_000)
 
 
 def chunks(pcm16: bytes) -> Iterator[str]:
@@ -83,7 +78,7 @@ class Seen:
     def said(self) -> list[str]:
         kinds = ("response.output_audio_transcript.done", "response.output_text.done")
         done = [event for event in self.events if event.type in kinds]
-        return [getattr(e, "transcript", None) or getattr(e, "text", "") for e in done]
+        return [str(getattr(e, "transcript", None) or getattr(e, "text", "")) for e in done]
 
     def audio_ms(self) -> int:
         deltas = self.of("response.output_audio.delta")
@@ -372,7 +367,8 @@ def play_sync() -> None:
     openai = OpenAI(api_key="none", websocket_base_url=url)
     seen = Seen()
     with openai.realtime.connect(model="gpt-realtime") as connection:
-        connection.session.update(session={"type": "realtime", "audio": TRANSCRIBED})  # type: ignore[typeddict-item]
+        session: Any = {"type": "realtime", "audio": TRANSCRIBED}
+        connection.session.update(session=session)
         for chunk in chunks(recording("1-weather")):
             connection.input_audio_buffer.append(audio=chunk)
         for event in connection:

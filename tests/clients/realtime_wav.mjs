@@ -5,16 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const CHUNK_MS = 40;
 
-// PCM16 at 24 kHz, with a second of silence behind. The file has 16 kHz.
+// PCM16 at 24 kHz, with a second of silence behind.
 export function recording(folder, name) {
   const bytes = readFileSync(`${folder}/${name}.wav`).subarray(44);
-  const heard = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  const pairs = (heard.length - 1) >> 1;
-  const samples = new Int16Array(pairs * 3 + 24000);
-  for (let at = 0; at < pairs; at += 1) {
-    const [first, second, third] = heard.subarray(at * 2, at * 2 + 3);
-    samples.set([first, (first + 2 * second) / 3, (2 * second + third) / 3], at * 3);
-  }
+  const samples = new Int16Array(bytes.length / 2 + 24000);
+  new Uint8Array(samples.buffer).set(bytes);
   return samples;
 }
 

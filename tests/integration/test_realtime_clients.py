@@ -21,12 +21,12 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 from support.stock_clients import (
-    AUDIO,
     CLIENTS,
     Found,
     agents_python,
     node_clients,
     realtime_server,
+    recordings_at_24_khz,
     run_client,
 )
 
@@ -48,27 +48,32 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def openai_python(server: str, frames: Path) -> Found:
+def audio(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return recordings_at_24_khz(tmp_path_factory.mktemp("audio"))
+
+
+@pytest.fixture(scope="module")
+def openai_python(server: str, audio: str, frames: Path) -> Found:
     program, seen = str(CLIENTS / "realtime_openai.py"), str(frames / "openai-python")
-    return run_client(sys.executable, program, f"{server}/v1", str(AUDIO), seen)
+    return run_client(sys.executable, program, f"{server}/v1", audio, seen)
 
 
 @pytest.fixture(scope="module")
-def openai_javascript(server: str, frames: Path) -> Found:
+def openai_javascript(server: str, audio: str, frames: Path) -> Found:
     program, seen = str(node_clients() / "realtime_openai.mjs"), str(frames / "openai-javascript")
-    return run_client("node", program, f"{server}/v1", str(AUDIO), seen)
+    return run_client("node", program, f"{server}/v1", audio, seen)
 
 
 @pytest.fixture(scope="module")
-def agents_sdk_python(server: str, frames: Path) -> Found:
+def agents_sdk_python(server: str, audio: str, frames: Path) -> Found:
     program, seen = str(CLIENTS / "realtime_agents.py"), str(frames / "agents-python")
-    return run_client(agents_python(), program, f"{server}/v1/realtime", str(AUDIO), seen)
+    return run_client(agents_python(), program, f"{server}/v1/realtime", audio, seen)
 
 
 @pytest.fixture(scope="module")
-def agents_sdk_javascript(server: str, frames: Path) -> Found:
+def agents_sdk_javascript(server: str, audio: str, frames: Path) -> Found:
     program, seen = str(node_clients() / "realtime_agents.mjs"), str(frames / "agents-javascript")
-    return run_client("node", program, f"{server}/v1/realtime", str(AUDIO), seen)
+    return run_client("node", program, f"{server}/v1/realtime", audio, seen)
 
 
 @pytest.fixture(params=["openai_python", "openai_javascript"])
@@ -191,9 +196,11 @@ def test_a_silence_is_answered_where_the_client_wants_that(openai_python: Found)
     assert (told["idle_ms"], told["statuses"]) == (1000, ["completed"])
 
 
-def test_the_synchronous_library_holds_a_conversation(server: str, frames: Path) -> None:
+def test_the_synchronous_library_holds_a_conversation(
+    server: str, audio: str, frames: Path
+) -> None:
     program, seen = str(CLIENTS / "realtime_openai.py"), str(frames / "openai-sync")
-    command = (sys.executable, program, f"{server}/v1", str(AUDIO), seen, "sync")
+    command = (sys.executable, program, f"{server}/v1", audio, seen, "sync")
     told = run_client(*command)["sync"]
     assert heard_weather(told["heard"][0])
     assert told["said"][1] == "You said: hello."

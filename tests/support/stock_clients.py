@@ -20,16 +20,20 @@ from typing import Any
 
 import pytest
 
+from parley.audio.pcm import HEARING_RATE_HZ
+from parley.audio.resampler import Resampler
+from parley.audio.wav import wav_bytes
+from parley.client.recording import load_folder
 from support.real_models import MODELS_DIR
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests/clients"
-AUDIO = ROOT / "examples/audio"
 INSTALLED = Path.home() / ".cache/parley-test-clients"
 
 AGENTS = ("openai-agents==0.24.0", "openai==3.57.0", "websockets==16.1.1")
 """OpenAI's Agents SDK, which wants another `openai` than Parley."""
 
+RATE_HZ = 24_000
 INSTALL_S = 120.0
 RUN_S = 90.0
 """Many times what a client takes."""
@@ -108,6 +112,15 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 
 # Running
+
+
+def recordings_at_24_khz(folder: Path) -> str:
+    """The folder, with the recordings of the examples in it."""
+    for recording in load_folder(ROOT / "examples/audio"):
+        resampler = Resampler(HEARING_RATE_HZ, RATE_HZ)
+        pcm16 = resampler.push(recording.pcm16) + resampler.flush()
+        (folder / f"{recording.name}.wav").write_bytes(wav_bytes(pcm16, RATE_HZ))
+    return str(folder)
 
 
 @contextmanager
