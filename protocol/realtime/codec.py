@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from .. import events
-from ..codes import Violation
+from ..codes import Code, Violation
 from ..commands import Command, TellClient
 from ..dialect import NO_CHOICES, Choices, Frame, NowMs
 from ..item_events import (
@@ -41,6 +41,8 @@ SESSION_S = 3600
 """What a session's `expires_at` says it may last, as OpenAI's may. Nothing ends it then."""
 KEPT_REPLIES = 4
 """So many of the newest replies can be retrieved with their sound."""
+OF_THE_MODEL = (Code.LLM_FAIL, Code.LLM_TIMEOUT)
+"""What fails a whole response."""
 
 Message = Mapping[str, Any]
 
@@ -230,6 +232,8 @@ class RealtimeCodec:
     def _failure(self, event: events.Failure) -> list[dict[str, Any]]:
         if event.utterance:
             return self._user.failed(event)
+        if event.code in OF_THE_MODEL and self._response and event.turn == self._response.turn:
+            return []  # `response.done` says so, and why: some clients hang up at an `error`
         code = event.code.value.lower()
         return [error_message(code, event.message, server=event.breach is None)]
 
