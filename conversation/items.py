@@ -240,8 +240,19 @@ class Items:
                     return None
                 use = replace(item, result=result, result_id=result_id)
                 self._items[at] = use
+                if result_id and self._answered_since(at):
+                    # A model that has answered without it reads on here, and not in the past.
+                    self._items.append(self._items.pop(at))
                 return use
         return None
+
+    def _answered_since(self, at: int) -> bool:
+        """Whether a later turn's reply has begun behind an item."""
+        turn = self._items[at].turn
+        return any(
+            isinstance(item, AssistantMessage) and not item.given and item.turn > turn
+            for item in self._items[at:]
+        )
 
     def drop_calls(self, turn: int) -> None:
         """The turn is over: what its open calls return will not be waited for."""

@@ -62,7 +62,8 @@ from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
 from ..engines.llm.interface import offering
-from ..engines.tts.interface import ManyVoices, Synthesizer
+from ..engines.tts.asked_voice import in_voice
+from ..engines.tts.interface import Synthesizer
 from ..protocol.chat import ChatMessage
 from ..protocol.commands import TuneHearing
 from ..protocol.dialect import Dialect
@@ -429,7 +430,4 @@ class Assembly:
     def _voice(self, record: TurnRecord) -> Synthesizer:
         """The session's, or the one that the conductor has chosen."""
         voice = record.wish.voice or self.machines.conducting.voice
-        synthesizer = self._engines.synthesizer
-        if voice and isinstance(synthesizer, ManyVoices):
-            return synthesizer.with_voice(voice)
-        return synthesizer
+        return in_voice(self._engines.synthesizer, voice)

@@ -1,5 +1,5 @@
 """The older names of the Realtime API, for clients that speak them: those that send the header
-`OpenAI-Beta: realtime=v1`, or `?intent=`.
+`OpenAI-Beta: realtime=v1`, or an event that has gone since.
 
 Everything else in this dialect knows the newer names alone; here is what goes through in between.
 """
@@ -13,6 +13,9 @@ from .checks import an_object
 from .session_config import ALIASES, SessionConfig
 
 Message = Mapping[str, Any]
+
+OLDER_EVENTS = {"transcription_session.update"}
+"""Who sends one of these knows no newer names, whatever the connection began with."""
 
 _EVENTS = {
     "response.output_text.delta": "response.text.delta",

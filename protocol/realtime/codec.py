@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from .. import events
-from ..codes import Violation
+from ..codes import Code, Violation
 from ..commands import Command, TellClient
 from ..dialect import NO_CHOICES, Choices, Frame, NowMs
 from ..item_events import (
@@ -28,7 +28,7 @@ from ..item_ids import ItemIds
 from ..jsontext import as_json, type_of
 from . import told_items
 from .audio_in import AudioIn, in_base64
-from .beta import Beta
+from .beta import OLDER_EVENTS, Beta
 from .client_events import ClientEvents, ref_of
 from .problem import Problem, error_message
 from .profile import MODEL, PROFILE
@@ -41,6 +41,8 @@ SESSION_S = 3600
 """What a session's `expires_at` says it may last, as OpenAI's may. Nothing ends it then."""
 KEPT_REPLIES = 4
 """So many of the newest replies can be retrieved with their sound."""
+OF_THE_MODEL = (Code.LLM_FAIL, Code.LLM_TIMEOUT)
+"""What fails a whole response."""
 
 Message = Mapping[str, Any]
 
@@ -52,7 +54,7 @@ class RealtimeCodec:
         intent = choices.get("intent", "")
         model = choices.get("model", "") or MODEL
         self._config = SessionConfig(model, transcription=intent == "transcription")
-        self._beta = Beta(self._config) if choices.get("beta") or intent else None
+        self._beta = Beta(self._config) if choices.get("beta") else None
         self._now_ms = now_ms
         self._audio = AudioIn()
         self._order = ItemOrder()
@@ -79,6 +81,8 @@ class RealtimeCodec:
         try:
             event = _event(frame)
             ref = ref_of(event)
+            if self._beta is None and event.get("type") in OLDER_EVENTS:
+                self._beta = Beta(self._config)
             if self._beta is not None:
                 event = self._beta.from_client(event)
             return (*first, *self._client.commands(event))
@@ -228,6 +232,8 @@ class RealtimeCodec:
     def _failure(self, event: events.Failure) -> list[dict[str, Any]]:
         if event.utterance:
             return self._user.failed(event)
+        if event.code in OF_THE_MODEL and self._response and event.turn == self._response.turn:
+            return []  # `response.done` says so, and why: some clients hang up at an `error`
         code = event.code.value.lower()
         return [error_message(code, event.message, server=event.breach is None)]
 

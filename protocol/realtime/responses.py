@@ -243,5 +243,5 @@ def _details(ended: ReplyEnded) -> dict[str, Any] | None:
         case "too_long":
             return {"type": "incomplete", "reason": "max_output_tokens"}
         case "failed":
-            error = {"type": "server_error", "code": "response_failed"}
+            error = {"type": "server_error", "code": "response_failed", "message": ended.message}
             return {"type": "failed", "error": error}
