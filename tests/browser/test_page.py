@@ -201,3 +201,6 @@ def test_the_arithmetic_of_the_modules(server: Served) -> None:
     assert found["split"] == [["Well. I", " see it."], ["", "a b"], ["a b", ""], ["a b", ""]]
     assert found["base64"] == [0, 1, -1, 32767, -32768]
     assert found["wav"] == "no WAV"
+    assert found["stopped"] == [[180, True]], "stopped by a button, and cut by the server then"
+    assert found["wholeLate"] == [[500, False], [120, True]], "whole only after its last sound"
+    assert found["notCut"] == [[30, True]], "stopped by a button when all of it had come"
