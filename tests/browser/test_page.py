@@ -92,7 +92,7 @@ def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
     assert any("is it raining" in str(entry) for entry in found.entries)
 
 
-@pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech"])
+@pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech", "realtime"])
 def test_the_other_protocols(protocol: str, server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 12)
     with browsing(server.url, heard) as tab:
