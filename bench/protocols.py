@@ -88,7 +88,10 @@ async def bench_protocols(plan: Plan, settings: Settings, console: Console) -> R
             "frame_ms": FRAME_MS,
             **engines_of(settings),
         },
-        rows=[row_of(name, said) for name, said in turns.items()],
+        rows=[
+            {**row_of(name, said), "later_ms": later(turns[plan.dialects[0]], said)}
+            for name, said in turns.items()
+        ],
     )
 
 
@@ -160,6 +163,21 @@ def row_of(name: str, turns: Sequence[tuple[Recording, Said]]) -> dict[str, Any]
     }
 
 
+def later(
+    first: Sequence[tuple[Recording, Said]], turns: Sequence[tuple[Recording, Said]]
+) -> Spread:
+    """How much later the first sound came than for the same recording, said just before or after,
+    in the first protocol. Pairs leave out what differs from recording to recording."""
+    pairs = zip(
+        (_since(recording, said, said.audio_s) for recording, said in first),
+        (_since(recording, said, said.audio_s) for recording, said in turns),
+        strict=True,
+    )
+    return spread(
+        mine - theirs for theirs, mine in pairs if mine is not None and theirs is not None
+    )
+
+
 def _since(recording: Recording, said: Said, at_s: float | None) -> float | None:
     """Milliseconds since the frame with the last sample of speech was sent."""
     edges = speech_edges(recording.pcm16, HEARING_RATE_HZ)
@@ -178,15 +196,16 @@ def table_of(result: Result) -> Table:
     table.add_column("protocol")
     for heading in ("answered", "wrong finals", "final\nmedian", "p95"):
         table.add_column(heading, justify="right")
-    for heading in ("first reply audio\nmedian", "p95", "most"):
+    for heading in ("first reply audio\nmedian", "p95", "most", "later, turn by turn\nmedian"):
         table.add_column(heading, justify="right")
     for row in result.rows:
-        final, audio = row["final_ms"], row["first_audio_ms"]
-        times = (final.median, final.p95, audio.median, audio.p95, audio.most)
+        final, audio, late = row["final_ms"], row["first_audio_ms"], row["later_ms"]
+        times = (final.median, final.p95, audio.median, audio.p95, audio.most, late.median)
         table.add_row(
             row["protocol"],
             f"{row['answered']} of {row['turns']}",
             str(row["wrong_finals"]),
             *("-" if ms is None else f"{ms:.0f}" for ms in times),
         )
+    table.caption = f"later: than in {result.rows[0]['protocol']}, for the same recording"
     return table
