@@ -43,7 +43,10 @@ class _Message(msgspec.Struct):
     is_final: bool = False
     audio_b64: str = ""
     data: str = ""
+    delta: str = ""
+    transcript: str = ""
     audio_ms: float | None = None
+    error: dict[str, object] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -158,12 +161,50 @@ class NewSpeech:
         return OTHER
 
 
-TONGUES: dict[str, type[PromptVoice | IoSpeech | NewSpeech]] = {
+class Realtime:
+    """Partials are not told in a conversation: `frame_lag_s` stays empty."""
+
+    path = "/v1/realtime"
+    rate_hz = 24_000
+
+    def opening(self) -> list[str]:
+        return [
+            '{"type":"session.update","session":{"type":"realtime","audio":{"input":'
+            '{"transcription":{"model":"whisper-1"},"turn_detection":{"type":"semantic_vad"}}}}}'
+        ]
+
+    def audio(self, pcm16: bytes) -> str:
+        data = base64.b64encode(pcm16).decode()
+        return f'{{"type":"input_audio_buffer.append","audio":"{data}"}}'
+
+    def hear(self, frame: str | bytes) -> Word:
+        message = _decoder.decode(frame)
+        match message.type:
+            case "response.output_audio.delta":
+                return Word("audio", audio_s=_base64_bytes(message.delta) / 2 / 24_000)
+            case "conversation.item.input_audio_transcription.completed":
+                return Word("final", message.transcript)
+            case "response.done":
+                return Word("over")
+            case "session.created":
+                return Word("greeting")
+            case "error":
+                error = message.error or {}
+                return Word("failure", f"{error.get('code')}: {error.get('message')}")
+        return OTHER
+
+
+TONGUES: dict[str, type[PromptVoice | IoSpeech | NewSpeech | Realtime]] = {
     "prompt-voice": PromptVoice,
     "io-speech": IoSpeech,
     "newspeech": NewSpeech,
+    "realtime": Realtime,
 }
 """By the dialect's name."""
+
+
+def _base64_bytes(text: str) -> int:
+    return len(text) * 3 // 4 - text[-2:].count("=")
 
 
 def _wav_s(audio_b64: str) -> float:

@@ -1,4 +1,5 @@
-"""A conversation in dialect A from the client's side: audio out in real time, messages in.
+"""A conversation from the client's side: audio out in real time, messages in. An `End` says how the
+protocol spells them.
 
     async with conversation(wire, pace) as talk:
         utterance = await talk.play("weather", pcm16)
@@ -16,10 +17,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import msgspec
 import trio
 
-from .incoming import Info, Phrase, Problem, Unreadable, parse
+from .ends import End, PromptVoiceEnd
+from .incoming import Info, Phrase, Problem, Unreadable
 from .speech_edges import speech_edges
 from .utterance import Heard, SentLog, Utterance
 from .wire import Wire, WireClosed
@@ -35,7 +36,7 @@ class ClosedEarly(Exception):
 
 
 class NoGreeting(Exception):
-    """What answers at this address does not speak dialect A."""
+    """What answers at this address does not speak the protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +69,19 @@ def ignore(_: Heard) -> None:
 
 @asynccontextmanager
 async def conversation(
-    wire: Wire, pace: Pace, listener: Callable[[Heard], None] = ignore
+    wire: Wire,
+    pace: Pace,
+    listener: Callable[[Heard], None] = ignore,
+    end: End | None = None,
 ) -> AsyncIterator[Conversation]:
     """A conversation that has been greeted and started, and is stopped on the way out.
 
-    `listener` is called with every message as it comes, from the reading task.
+    `listener` is called with every message as it comes, from the reading task. `end` speaks the
+    protocol; None: dialect A.
     """
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
-        talk = Conversation(wire, pace, listener)
+        talk = Conversation(wire, pace, listener, end or PromptVoiceEnd())
         nursery.start_soon(talk._listen)
         try:
             await talk._open()
@@ -97,6 +102,7 @@ class Conversation:
     _wire: Wire
     _pace: Pace
     _listener: Callable[[Heard], None]
+    _end: End
     sent: SentLog = field(init=False)
     session_id: str = ""
     _current: Utterance = field(init=False)
@@ -105,6 +111,7 @@ class Conversation:
     _last_problem: Problem | None = None
     _next_at: float = 0.0
     _keep_audio: bool = True
+    _to_say: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sent = SentLog(self._pace.rate_hz)
@@ -155,6 +162,10 @@ class Conversation:
         self._next_at += self._pace.chunk_s
         await self._send(pcm16)
 
+    def say_soon(self, frame: str) -> None:
+        """Have a frame sent before the next audio. For listeners, which must not wait."""
+        self._to_say.append(frame)
+
     def _over(self, utterance: Utterance) -> bool:
         if not utterance.settled():
             return False
@@ -166,16 +177,19 @@ class Conversation:
         self._check()
         if not self._greeted.is_set():
             raise NoGreeting(f"the server did not greet within {GREETING_S:.0f} s")
-        start = {"type": "start", "sample_rate": self._pace.rate_hz, "audio_clock": True}
-        await self._send_frame(msgspec.json.encode(start).decode())
+        for frame in self._end.opening(self._pace.rate_hz):
+            await self._send_frame(frame)
         self._next_at = trio.current_time()
 
     async def _stop(self) -> None:
-        await self._send_frame('{"type":"stop"}')
+        for frame in self._end.closing():
+            await self._send_frame(frame)
 
     async def _send(self, pcm16: bytes) -> None:
+        while self._to_say:
+            await self._send_frame(self._to_say.pop(0))
         at = trio.current_time()
-        await self._send_frame(pcm16)
+        await self._send_frame(self._end.audio(pcm16))
         self.sent.add(len(pcm16) // 2, at)
 
     async def _send_frame(self, frame: str | bytes) -> None:
@@ -194,7 +208,7 @@ class Conversation:
         if self._closed is None:
             return
         if isinstance(self._closed, Unreadable):
-            raise NoGreeting(f"the server does not speak Parley's /ws: {self._closed}")
+            raise NoGreeting(f"the server does not speak Parley's {self._end.path}: {self._closed}")
         why = f"the server {self._closed}"
         if self._last_problem is not None:
             why += f" after {self._last_problem.code} ({self._last_problem.message})"
@@ -204,20 +218,25 @@ class Conversation:
         while True:
             try:
                 frame = await self._wire.receive()
-                heard = Heard(trio.current_time(), parse(frame))
+                now_s = trio.current_time()
+                messages = self._end.read(frame)
             except (WireClosed, Unreadable) as end:
                 self._closed = end
                 self._greeted.set()
                 return
-            match heard.message:
-                case Info(session_id=session_id) if session_id:
-                    self.session_id = session_id
-                    self._greeted.set()
-                case Problem() as problem if not problem.recoverable:
-                    self._last_problem = problem
-                case _:
-                    pass
-            self._listener(heard)
-            if isinstance(heard.message, Phrase) and not self._keep_audio:
-                heard = Heard(heard.at, Phrase(seq=heard.message.seq, audio_b64=b""))
-            self._current.heard.append(heard)
+            for message in messages:
+                self._take(Heard(now_s, message))
+
+    def _take(self, heard: Heard) -> None:
+        match heard.message:
+            case Info(session_id=session_id) if session_id:
+                self.session_id = session_id
+                self._greeted.set()
+            case Problem() as problem if not problem.recoverable:
+                self._last_problem = problem
+            case _:
+                pass
+        self._listener(heard)
+        if isinstance(heard.message, Phrase) and not self._keep_audio:
+            heard = Heard(heard.at, Phrase(seq=heard.message.seq, audio_b64=b""))
+        self._current.heard.append(heard)

@@ -41,11 +41,12 @@ class InMemoryClient:
 
     async def start(self, **fields: Any) -> None:
         """Open the microphone; `fields` are added to the message (`audio_clock=True`, or in
-        dialect A another `sample_rate`, at which `speak` then sends)."""
+        dialect A another `sample_rate`, at which `speak` then sends; in dialect D to its session,
+        `instructions="…"`)."""
         await self.transport.send(self._tongue.start(fields))
 
     async def stop(self) -> None:
-        """Close the microphone. Dialect C has no word for it."""
+        """Close the microphone. Dialects C and D have no word for it."""
         await self.transport.send(self._tongue.stop())
 
     async def interrupt(self) -> None:
@@ -54,8 +55,9 @@ class InMemoryClient:
         await self.transport.send(self._tongue.interrupt())
 
     async def type_text(self, text: str) -> None:
-        """Type words, which are answered like speech. Dialect C alone has a word for it."""
-        await self.transport.send(self._tongue.typed(text))
+        """Type words, which are answered like speech. Dialects A and B have no word for it."""
+        for frame in self._tongue.typed(text):
+            await self.transport.send(frame)
 
     async def say(self, **message: Any) -> None:
         """Send a JSON message of your own."""

@@ -123,6 +123,23 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True, tag="transfer"):
     to: str
 
 
+class Sound(Phrase, frozen=True, kw_only=True, tag=False):
+    """A short piece of a reply's sound, and the item that it belongs to. In dialect D only."""
+
+    item: str
+
+
+class SpeechBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The person speaks. In dialect D only: a client throws away what it has not played."""
+
+
+class Interrupted(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply was cut; `heard` of it are these words, as the server takes it. In dialect D
+    only."""
+
+    heard: str = ""
+
+
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """A message of a kind this client does not know."""
 
@@ -144,6 +161,9 @@ Incoming = (
     | ToolReturned
     | Answering
     | Transferred
+    | Sound
+    | SpeechBegan
+    | Interrupted
     | Problem
     | Unknown
 )

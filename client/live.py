@@ -16,11 +16,13 @@ from .incoming import (
     Answering,
     Final,
     Info,
+    Interrupted,
     Metrics,
     Partial,
     Phrase,
     Problem,
     ReplyComplete,
+    Sound,
     Token,
     ToolCalled,
     ToolReturned,
@@ -105,6 +107,11 @@ class LiveView:
                 self.line(f"transfer to {to}", "dim")
             case Unknown(type=kind):
                 self.line(f"event  {kind}", "dim")
+            case Interrupted(heard=words):
+                self._flush_reply()
+                self.line(f"cut    heard of it: {words.strip() or 'nothing'}", "dim")
+            case Sound():
+                return
             case Phrase(seq=seq):
                 if not self._console.is_terminal:
                     self.line(f"  <audio of phrase {seq}>")

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.wav import NotAWav
-from .conversation import ClosedEarly, NoGreeting, Pace, conversation
+from .conversation import ClosedEarly, Conversation, NoGreeting, Pace, conversation
+from .ends import End, PromptVoiceEnd
 from .live import LiveView
 from .microphone import (
     HEADPHONES,
@@ -26,7 +27,9 @@ from .microphone import (
     no_loudspeaker,
     open_microphone,
 )
-from .recording import load_recording, reply_wav
+from .piece_speaker import PieceSpeaker
+from .realtime import RealtimeEnd
+from .recording import load_recording, reply_wav, resampled
 from .report import Row, row_of, table_of
 from .utterance import Heard, Utterance
 from .wire import Unreachable, open_wire
@@ -35,7 +38,13 @@ OK, UNANSWERED, FAILED = 0, 1, 2
 """Exit codes: every recording was answered; one was not; there was no conversation."""
 
 TOOLS = "tools=told"
-"""What the address asks for: the calls of tools and who answers are shown, too."""
+"""What dialect A's address asks for: the calls of tools and who answers are shown, too."""
+HOST = "ws://127.0.0.1:8084"
+
+
+def default_url(*, realtime: bool) -> str:
+    """Of a server on this machine that has been started without options."""
+    return HOST + (RealtimeEnd.path if realtime else PromptVoiceEnd.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,7 @@ async def talk(
     wavs: Sequence[Path] = (),
     *,
     mic: bool = False,
+    realtime: bool = False,
     out: Path | None = None,
     aloud: bool = True,
     speed: float = 1.0,
@@ -62,7 +72,8 @@ async def talk(
     console: Console | None = None,
     errors: Console | None = None,
 ) -> TalkResult:
-    """Have a conversation with the server at `url` (ws://HOST:PORT/ws).
+    """Have a conversation with the server at `url` (ws://HOST:PORT/ws, or with `realtime`, OpenAI's
+    Realtime API, ws://HOST:PORT/v1/realtime).
 
     The recordings follow each other in one session. Replies are played, where `aloud` and where
     there is a loudspeaker, and are written to `out`, where one is named: a folder (NAME.reply.wav),
@@ -71,13 +82,14 @@ async def talk(
     """
     console = console or Console()
     errors = errors or Console(stderr=True)
+    end: End = RealtimeEnd() if realtime else PromptVoiceEnd()
     try:
         pace = Pace(
-            rate_hz=HEARING_RATE_HZ, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
+            rate_hz=end.rate_hz, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )
         if mic:
-            return await _talk_by_microphone(url, pace, console)
-        return await _talk_by_recordings(url, wavs, out, aloud, pace, console, errors)
+            return await _talk_by_microphone(url, end, pace, console)
+        return await _talk_by_recordings(url, end, wavs, out, aloud, pace, console, errors)
     except (
         Unreachable, ClosedEarly, NoGreeting, NotAWav, NoMicrophone, ValueError, OSError
     ) as error:  # fmt: skip
@@ -85,8 +97,33 @@ async def talk(
         return TalkResult(exit_code=FAILED, problem=str(error))
 
 
+def _speaker(end: End, *, deaf: bool = False) -> Speaker:
+    return PieceSpeaker(deaf=deaf) if isinstance(end, RealtimeEnd) else Speaker(deaf=deaf)
+
+
+@asynccontextmanager
+async def _conversation(
+    url: str, end: End, pace: Pace, view: LiveView, speaker: Speaker
+) -> AsyncIterator[Conversation]:
+    """Shown and played. What was played of a reply that is cut is told, where that can be said."""
+
+    def listener(heard: Heard) -> None:
+        view.heard(heard)
+        speaker.heard(heard)
+
+    asks = "" if isinstance(end, RealtimeEnd) else TOOLS
+    async with (
+        open_wire(url, asks=asks) as wire,
+        conversation(wire, pace, listener, end) as talking,
+    ):
+        if isinstance(speaker, PieceSpeaker):
+            speaker.on_cut = lambda item, ms: talking.say_soon(RealtimeEnd.truncate(item, ms))
+        yield talking
+
+
 async def _talk_by_recordings(
     url: str,
+    end: End,
     wavs: Sequence[Path],
     out: Path | None,
     aloud: bool,
@@ -101,20 +138,15 @@ async def _talk_by_recordings(
     silent = no_loudspeaker() if aloud else "--quiet"
     utterances: list[Utterance] = []
     with LiveView(console) as view:
-        async with _loudspeaker(silent is None, errors) as speaker:
-
-            def listener(heard: Heard) -> None:
-                view.heard(heard)
-                speaker.heard(heard)
-
-            async with (
-                open_wire(url, asks=TOOLS) as wire,
-                conversation(wire, pace, listener) as talking,
-            ):
-                for recording in recordings:
-                    view.line(f"-- {recording.name}", "dim")
-                    utterances.append(await talking.play(recording.name, recording.pcm16))
-                    await speaker.quiet()
+        async with (
+            _loudspeaker(_speaker(end, deaf=silent is not None), errors) as speaker,
+            _conversation(url, end, pace, view, speaker) as talking,
+        ):
+            for recording in recordings:
+                view.line(f"-- {recording.name}", "dim")
+                pcm16 = resampled(recording.pcm16, HEARING_RATE_HZ, pace.rate_hz)
+                utterances.append(await talking.play(recording.name, pcm16))
+                await speaker.quiet()
     written = [path for u, path in zip(utterances, targets, strict=False) if save_reply(u, path)]
     rows = tuple(row_of(utterance) for utterance in utterances)
     console.print(table_of(rows))
@@ -137,9 +169,8 @@ async def _talk_by_recordings(
 
 
 @asynccontextmanager
-async def _loudspeaker(there: bool, errors: Console) -> AsyncIterator[Speaker]:
-    """A speaker that plays while the block runs, or, where there is none, one that never does."""
-    speaker = Speaker(deaf=not there)
+async def _loudspeaker(speaker: Speaker, errors: Console) -> AsyncIterator[Speaker]:
+    """It plays while the block runs, unless it is deaf: then it never does."""
 
     async def play() -> None:
         try:
@@ -150,7 +181,7 @@ async def _loudspeaker(there: bool, errors: Console) -> AsyncIterator[Speaker]:
 
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
-        if there:
+        if not speaker.deaf:
             nursery.start_soon(play)
         try:
             yield speaker
@@ -161,15 +192,11 @@ async def _loudspeaker(there: bool, errors: Console) -> AsyncIterator[Speaker]:
         raise failure
 
 
-async def _talk_by_microphone(url: str, pace: Pace, console: Console) -> TalkResult:
-    speaker = Speaker()
+async def _talk_by_microphone(url: str, end: End, pace: Pace, console: Console) -> TalkResult:
+    speaker = _speaker(end)
     failures: list[NoMicrophone | ClosedEarly] = []
     utterance: Utterance | None = None
     with LiveView(console) as view, open_microphone(pace.rate_hz, pace.chunk_ms) as microphone:
-
-        def listener(heard: Heard) -> None:
-            view.heard(heard)
-            speaker.heard(heard)
 
         async def play() -> None:
             try:
@@ -178,10 +205,7 @@ async def _talk_by_microphone(url: str, pace: Pace, console: Console) -> TalkRes
                 failures.append(error)
                 microphone.stop()
 
-        async with (
-            open_wire(url, asks=TOOLS) as wire,
-            conversation(wire, pace, listener) as talking,
-        ):
+        async with _conversation(url, end, pace, view, speaker) as talking:
             view.line(f"speak; Ctrl-C ends. {HEADPHONES}", "dim")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(play)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..protocol import io_speech, newspeech, prompt_voice
 from ..protocol.dialect import Frame
-from ..protocol.realtime import profile as realtime
+from ..protocol.realtime.profile import PROFILE as REALTIME
 from ..protocol.realtime.session_config import PCM_RATE_HZ
 
 _START: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "start", "sample_rate": prompt_voice.DEFAULT_RATE_HZ},
     io_speech.PROFILE.name: {"type": "control", "action": "start_listening"},
     newspeech.PROFILE.name: {"type": "control", "command": "start_session"},
-    realtime.PROFILE.name: {"type": "session.update", "session": {"type": "realtime"}},
 }
 _STOP: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "stop"},
@@ -30,13 +29,13 @@ _INTERRUPT: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "cancel"},
     io_speech.PROFILE.name: {"type": "control", "action": "cancel_tts"},
     newspeech.PROFILE.name: {"type": "barge_in", "energy": -20.0},
-    realtime.PROFILE.name: {"type": "response.cancel"},
+    REALTIME.name: {"type": "response.cancel"},
 }
 _RATES_HZ: Mapping[str, int] = {
     prompt_voice.PROFILE.name: prompt_voice.DEFAULT_RATE_HZ,
     io_speech.PROFILE.name: io_speech.RATE_HZ,
     newspeech.PROFILE.name: newspeech.RATE_HZ,
-    realtime.PROFILE.name: PCM_RATE_HZ,
+    REALTIME.name: PCM_RATE_HZ,
 }
 
 
@@ -56,7 +55,11 @@ class Tongue:
         self._sent = 0
 
     def start(self, fields: Mapping[str, Any]) -> Frame:
-        """Open the microphone; `fields` are added to the message."""
+        """Open the microphone; `fields` are added to the message, in dialect D to the session."""
+        if self.dialect == REALTIME.name:
+            audio = {"input": {"transcription": {"model": "whisper-1"}}}
+            session = {"type": "realtime", "audio": audio} | dict(fields)
+            return json.dumps({"type": "session.update", "session": session})
         message = self._word(_START, "start") | dict(fields)
         rate_hz = message.get("sample_rate")
         if type(rate_hz) is int and rate_hz > 0:
@@ -72,21 +75,25 @@ class Tongue:
         """Cut the reply."""
         return json.dumps(self._word(_INTERRUPT, "interrupt"))
 
-    def typed(self, text: str) -> Frame:
-        """Words that were typed."""
+    def typed(self, text: str) -> Sequence[Frame]:
+        """Words that were typed, and that they are to be answered."""
+        if self.dialect == REALTIME.name:
+            content = [{"type": "input_text", "text": text}]
+            item = {"type": "message", "role": "user", "content": content}
+            created = {"type": "conversation.item.create", "item": item}
+            return (json.dumps(created), json.dumps({"type": "response.create"}))
         if self.dialect != newspeech.PROFILE.name:
             raise self._wordless("typed text")
-        return json.dumps({"type": "text", "content": text})
+        return (json.dumps({"type": "text", "content": text}),)
 
     def audio(self, pcm16: bytes, at_ms: int) -> Frame:
         """PCM16 mono at `rate_hz`; `at_ms` is the client's time."""
-        if self.dialect == realtime.PROFILE.name:
-            data = base64.b64encode(pcm16).decode("ascii")
-            return json.dumps({"type": "input_audio_buffer.append", "audio": data})
-        if self.dialect != io_speech.PROFILE.name:
+        if self.dialect not in (io_speech.PROFILE.name, REALTIME.name):
             return pcm16
-        self._sent += 1
         data = base64.b64encode(pcm16).decode("ascii")
+        if self.dialect == REALTIME.name:
+            return json.dumps({"type": "input_audio_buffer.append", "audio": data})
+        self._sent += 1
         return json.dumps(
             {"type": "audio", "data": data, "timestamp": at_ms, "sequence": self._sent}
         )

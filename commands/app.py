@@ -114,7 +114,16 @@ def talk(
     mic: Annotated[
         bool, typer.Option("--mic", help="Use the microphone instead of files.")
     ] = False,
-    url: Annotated[str, typer.Option(help="The server's address.")] = "ws://127.0.0.1:8084/ws",
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Speak OpenAI's Realtime API, at /v1/realtime.")
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="The server's address; the default is ws://127.0.0.1:8084/ws, with --realtime "
+            "ws://127.0.0.1:8084/v1/realtime."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Also write the replies here: a folder, or NAME.wav for one recording."),
@@ -130,13 +139,15 @@ def talk(
     """Talk to a running server, with WAV files or a microphone; shows what it hears and answers."""
     if bool(files) == mic:
         fail("say what to talk with: one or more WAV files, or --mic", USAGE)
+    from ..client.talk import default_url
     from ..client.talk import talk as have_talk
 
     conversation = functools.partial(
         have_talk,
-        url,
+        url or default_url(realtime=realtime),
         files or [],
         mic=mic,
+        realtime=realtime,
         out=out,
         aloud=not quiet,
         speed=speed,

@@ -69,7 +69,7 @@ def sessions(
     ] = False,
     dialects: Annotated[
         str, typer.Option(help="Protocols, separated by commas; sessions take turns.")
-    ] = "prompt-voice,io-speech,newspeech",
+    ] = "prompt-voice,io-speech,newspeech,realtime",
     frame_ms: Annotated[
         int, typer.Option(help="Milliseconds of audio in a frame.", min=10, max=1000)
     ] = 100,
@@ -222,6 +222,44 @@ def turn(
     except SettingsError as problem:
         _fail(str(problem), USAGE)
     except (ServerFailed, Unreachable, ClosedEarly, NoGreeting, NotAWav, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
+
+
+@bench_app.command()
+def protocols(
+    recordings: Annotated[
+        Path, typer.Option(help="Folder of WAV files with a words.txt.", metavar="FOLDER")
+    ] = Path("examples/audio"),
+    passes: Annotated[int, typer.Option(help="How often to play all of them.", min=1)] = 3,
+    dialects: Annotated[
+        str, typer.Option(help="Protocols, separated by commas; turns alternate between them.")
+    ] = "newspeech,realtime",
+    out: Out = OUT,
+) -> None:
+    """How long a person waits for an answer in each protocol, side by side on one server."""
+    from rich.console import Console
+
+    from ..audio.wav import NotAWav
+    from ..bench.protocols import Plan, bench_protocols, table_of
+    from ..client.server_process import ServerFailed
+    from ..client.wire import Unreachable
+    from ..config import SettingsError, load_settings
+
+    console = Console()
+    plan = Plan(
+        recordings=recordings,
+        passes=passes,
+        dialects=[name.strip() for name in dialects.split(",")],
+        log=out / "protocols-server.log",
+    )
+    try:
+        settings = load_settings()
+        result = trio.run(bench_protocols, plan, settings, console)
+    except SettingsError as problem:
+        _fail(str(problem), USAGE)
+    except (ServerFailed, Unreachable, NotAWav, ValueError, OSError) as problem:
         _fail(str(problem))
     console.print(table_of(result))
     _write(result, out, console)

@@ -1,8 +1,9 @@
 """Interrupt a live server's replies at random moments, in real time: how does it fall silent?
 
-    python scripts/measure_barge_in.py [--count 30] [--seed 1]
+    python scripts/measure_barge_in.py [--count 30] [--seed 1] [--protocol realtime]
 
-Starts a server of its own with real engines; the client speaks dialect C with frames of 20 ms. What
+Starts a server of its own with real engines; the client speaks dialect C, or OpenAI's Realtime API,
+with frames of 20 ms. What
 it says is a recording; the replies are the built-in responder's story. Prints a table.
 """
 
@@ -21,6 +22,7 @@ import trio
 
 from parley.audio.resampler import Resampler
 from parley.audio.wav import read_wav
+from parley.client.as_newspeech import AsNewSpeech
 from parley.client.caller import RATE_HZ, Ear, Mouth
 from parley.client.report import middle, p95
 from parley.client.server_process import parley_serve, server_process
@@ -121,15 +123,22 @@ async def interrupt(
     }
 
 
-async def measure(count: int, seed: int) -> int:
+PATHS = {"newspeech": "/engine", "realtime": "/v1/realtime"}
+
+
+async def measure(count: int, seed: int, protocol: str) -> int:
     os.environ["STREAM_LOG_TRANSCRIPTS"] = "1"  # or /sessions tells no words
     rng = random.Random(seed)
     speech = spoken()
     results = []
     with tempfile.TemporaryDirectory() as folder:
         async with server_process(Path(folder) / "server.log", parley_serve) as server:
-            url = f"ws://127.0.0.1:{server.port}/engine"
-            async with open_wire(url) as wire, trio.open_nursery() as nursery:
+            url = f"ws://127.0.0.1:{server.port}{PATHS[protocol]}"
+            async with open_wire(url) as connection, trio.open_nursery() as nursery:
+                wire: Wire = connection
+                if protocol == "realtime":
+                    wire = AsNewSpeech(connection)
+                    await wire.open()
                 ear, mouth = Ear(), Mouth()
                 nursery.start_soon(ear.listen, wire)
                 nursery.start_soon(mouth.talk, wire)
@@ -157,8 +166,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--protocol", choices=sorted(PATHS), default="newspeech")
     arguments = parser.parse_args()
-    return trio.run(measure, arguments.count, arguments.seed)
+    return trio.run(measure, arguments.count, arguments.seed, arguments.protocol)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 A server in this process, and a stand-in for `/v1/audio/speech` that sends a phrase of three seconds
 over one and a half, in chunks of a tenth of a second. Words are asked in real time over each of the
-three protocols. Printed, per protocol: from the moment at which the stand-in sent the first chunk
+four protocols. Printed, per protocol: from the moment at which the stand-in sent the first chunk
 of sound to the moment at which the client had the first sound of the reply.
 """
 
@@ -84,7 +84,12 @@ async def open_slow_voice() -> AsyncIterator[tuple[SlowVoice, str]]:
         nursery.cancel_scope.cancel()
 
 
-SOUND = {"/ws": "tts_chunk", "/stream": "audio_output", "/engine": "binary"}
+SOUND = {
+    "/ws": "tts_chunk",
+    "/stream": "audio_output",
+    "/engine": "binary",
+    "/v1/realtime": "response.output_audio.delta",
+}
 
 
 async def measure(times: int) -> None:

@@ -7,16 +7,16 @@
  *   open                                     the socket is open
  *   session      {id}                        the server's name for it
  *   state        {state}                     dialect B only
- *   speechstart, speechend                   dialects B and C
+ *   speechstart, speechend                   dialects B, C and D
  *   partial      {text, stableChars}         so many characters will not change any more
  *   finalizing                               the utterance has ended
  *   final        {text}                      empty where there were no words
- *   token        {text, done}                a piece of the reply's text (A and C)
+ *   token        {text, done}                a piece of the reply's text (A, C and D)
  *   phrase       {seq, text, ms, fromMs}     what the audio that follows says, how long all of it
  *                                            lasts, where in it the audio begins (A and C)
  *   audio        {pcm16, rateHz, seq}        a piece of the reply
  *   phrasedone   {seq}                       dialect A
- *   replydone                                all audio of the reply was sent (A and C)
+ *   replydone                                all audio of the reply was sent (A, C and D)
  *   interrupted  {seq, heard}                the reply was cut: stop playing; what was heard of it
  *   resumed                                  nobody said anything after all: the reply goes on
  *   takenback                                the person was not done: the reply never was, and what
@@ -38,12 +38,14 @@ import { failure } from "./advice.js";
 import { ioSpeech } from "./dialects/io_speech.js";
 import { newspeech } from "./dialects/newspeech.js";
 import { promptVoice } from "./dialects/prompt_voice.js";
+import { realtime } from "./dialects/realtime.js";
 
 /** What each protocol is called, and how it speaks. */
 export const DIALECTS = Object.freeze({
   newspeech,
   "prompt-voice": promptVoice,
   "io-speech": ioSpeech,
+  realtime,
 });
 
 /** What may wait in the socket: more of the microphone than that is old, and is left out. */
@@ -100,13 +102,14 @@ export class Client extends EventTarget {
       // Short phrases are for clients that know no better; whole sentences sound natural.
       this.url.searchParams.set("speak", "sentences");
     }
-    this.url.searchParams.set("tools", "told");
+    if (dialect.tellsTools) this.url.searchParams.set("tools", "told");
     const wished = { silence_ms: silenceMs, sensitivity, voice, agent };
     for (const [name, value] of Object.entries(wished)) {
       if (value !== null) this.url.searchParams.set(name, value);
     }
     for (const [name, value] of Object.entries(parameters)) {
-      if (!RESERVED.has(name)) this.url.searchParams.set(name, value);
+      const isReserved = RESERVED.has(name) || dialect.reserved?.includes(name);
+      if (!isReserved) this.url.searchParams.set(name, value);
     }
     /** Where the session's recording can be fetched, while it lasts and for a while after. */
     this.recordingUrl = null;

@@ -11,7 +11,8 @@ export class PlayedAccount {
   constructor(tell) {
     this._tell = tell;
     this._playedMs = 0;
-    /** The reply that is played: where it began, and what was told of it. */
+    /** The reply that is played: where it began, what was told of it, and whether what came so far
+     * was played, or thrown away here. */
     this._reply = null;
     this._isWhole = false;
     this._isCut = false;
@@ -19,12 +20,14 @@ export class PlayedAccount {
 
   /** A piece of a reply came. */
   audio() {
-    this._reply ??= { playedMs: this._playedMs, toldMs: 0 };
+    if (this._reply?.isOver) this._forget();
+    this._reply ??= { playedMs: this._playedMs, toldMs: 0, hasEnded: false, isOver: false };
   }
 
-  /** All of the reply came. */
+  /** All of the reply came. Where it is said only after its last sound, the reply is over. */
   whole() {
-    this._isWhole = true;
+    if (this._reply?.hasEnded) this._reply.isOver = true;
+    else this._isWhole = true;
   }
 
   /** The server cut it: what was played of it by the time of the flush is told. */
@@ -41,17 +44,26 @@ export class PlayedAccount {
   sound(what, playedMs) {
     this._playedMs = playedMs;
     const ms = this._reply ? playedMs - this._reply.playedMs : 0;
-    if (what === "flushed") {
-      if (this._isCut) this._tell(ms, true);
-      this._isCut = this._isWhole = false;
-      this._reply = null;
-    } else if (this._reply && (what === "ended" || ms - this._reply.toldMs >= TELL_MS)) {
+    if (this._reply) this._reply.hasEnded = what === "ended" || what === "flushed";
+    if (what === "flushed") return this._flushed(ms);
+    if (this._reply && (what === "ended" || ms - this._reply.toldMs >= TELL_MS)) {
       this._reply.toldMs = ms;
       this._tell(ms, false);
     }
-    if (what === "ended" && this._isWhole) {
-      this._isWhole = false;
-      this._reply = null;
-    }
+    if (what === "ended" && this._isWhole) this._forget();
+  }
+
+  /** A flush without a cut is the person's, who has stopped the reply by a button: the server, which
+   * was asked to, has still to cut it. */
+  _flushed(ms) {
+    if (this._isCut) {
+      this._tell(ms, true);
+      this._forget();
+    } else if (this._isWhole && this._reply) this._reply.isOver = true;
+  }
+
+  _forget() {
+    this._isCut = this._isWhole = false;
+    this._reply = null;
   }
 }

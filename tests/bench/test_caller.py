@@ -119,9 +119,12 @@ async def test_it_holds_conversations_and_finds_nothing_late(
     assert notes.complete >= 4
     assert notes.lines - notes.complete <= 1
     assert not (notes.wrong or notes.failures or notes.gaps_s)
-    assert len(notes.frame_lag_s) >= notes.complete * 15
+    if dialect == "realtime":
+        assert notes.frame_lag_s == [], "it tells no partials in a conversation"
+    else:
+        assert len(notes.frame_lag_s) >= notes.complete * 15
     # The limit on partials is a timer of 20 ms; nothing else takes any time here.
-    assert max(notes.frame_lag_s) < 0.2
+    assert max(notes.frame_lag_s, default=0.0) < 0.2
     assert max(notes.audio_late_s) < 0.11
     assert all(0.69 <= final <= 0.95 for final in notes.final_s)
     assert len(notes.ready_s) == 1

@@ -4,6 +4,7 @@ async () => {
   const { PlaybackQueue } = await import("./static/queue.js");
   const { readWav, toBase64, fromBase64 } = await import("./static/samples.js");
   const { split } = await import("./static/page/heard.js");
+  const { PlayedAccount } = await import("./static/played_account.js");
   const tone = (hz, rate, count) =>
     Float32Array.from({ length: count }, (_, n) => 0.5 * Math.sin((2 * Math.PI * hz * n) / rate));
   const rms = (x) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / x.length);
@@ -61,5 +62,24 @@ async () => {
   const bytes = Int16Array.from([0, 1, -1, 32767, -32768]);
   found.base64 = [...new Int16Array(fromBase64(toBase64(bytes)))];
   try { readWav(new ArrayBuffer(44)); } catch (error) { found.wav = error.message; }
+
+  const account = (...steps) => {
+    const told = [];
+    const played = new PlayedAccount((ms, flushed) => told.push([ms, flushed]));
+    for (const [what, ...given] of steps) played[what](...given);
+    return told;
+  };
+  found.stopped = account(
+    ["audio"], ["sound", "began", 0], ["sound", "playing", 150], ["sound", "flushed", 180],
+    ["cut"], ["sound", "flushed", 180],
+  );
+  found.wholeLate = account(
+    ["audio"], ["sound", "began", 0], ["sound", "ended", 500], ["whole"],
+    ["audio"], ["sound", "began", 500], ["cut"], ["sound", "flushed", 620],
+  );
+  found.notCut = account(
+    ["audio"], ["whole"], ["sound", "began", 0], ["sound", "flushed", 100],
+    ["audio"], ["sound", "began", 100], ["cut"], ["sound", "flushed", 130],
+  );
   return found;
 }

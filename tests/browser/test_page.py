@@ -92,7 +92,7 @@ def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
     assert any("is it raining" in str(entry) for entry in found.entries)
 
 
-@pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech"])
+@pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech", "realtime"])
 def test_the_other_protocols(protocol: str, server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 12)
     with browsing(server.url, heard) as tab:
@@ -201,3 +201,6 @@ def test_the_arithmetic_of_the_modules(server: Served) -> None:
     assert found["split"] == [["Well. I", " see it."], ["", "a b"], ["a b", ""], ["a b", ""]]
     assert found["base64"] == [0, 1, -1, 32767, -32768]
     assert found["wav"] == "no WAV"
+    assert found["stopped"] == [[180, True]], "stopped by a button, and cut by the server then"
+    assert found["wholeLate"] == [[500, False], [120, True]], "whole only after its last sound"
+    assert found["notCut"] == [[30, True]], "stopped by a button when all of it had come"

@@ -10,6 +10,7 @@ import trio.testing
 
 from parley.client.tongue import Tongue
 from parley.protocol.dialect import Dialect
+from parley.protocol.realtime.dialect import DIALECT as REALTIME
 from parley.testing import (
     IO_SPEECH,
     NEWSPEECH,
@@ -26,8 +27,12 @@ from parley.testing import (
 
 Clock = trio.testing.MockClock
 ALL = pytest.mark.parametrize(
-    "dialect", [PROMPT_VOICE, IO_SPEECH, NEWSPEECH], ids=lambda d: d.profile.name
+    "dialect", [PROMPT_VOICE, IO_SPEECH, NEWSPEECH, REALTIME], ids=lambda d: d.profile.name
 )
+FINALS = {
+    IO_SPEECH.profile.name: "transcript",
+    REALTIME.profile.name: "conversation.item.input_audio_transcription.completed",
+}
 LONG = ["A long reply that goes on and on, so that there is time to cut it short. " * 3]
 
 
@@ -51,7 +56,7 @@ async def test_it_is_heard_as_it_spoke_in_every_dialect(
         await client.speak(silence(500) + speech(1000) + silence(1500))
         assert trio.current_time() - began_s == pytest.approx(3.0)
         await client.wait_for(
-            "transcript" if dialect is IO_SPEECH else "final_transcript",
+            FINALS.get(dialect.profile.name, "final_transcript"),
             where=lambda message: message.get("is_final", True),
         )
         assert client.of("error") == []
@@ -92,11 +97,19 @@ async def test_words_are_typed_where_there_is_a_word_for_it(autojump_clock: Cloc
     async with open_session(cast(), dialect=NEWSPEECH) as (_, client):
         await client.type_text("hello")
         await client.wait_for("binary")
+    async with open_session(cast(), dialect=REALTIME) as (_, client):
+        await client.type_text("hello")
+        await client.wait_for("response.output_audio.delta")
 
 
 @pytest.mark.parametrize(
     ("dialect", "call"),
-    [(PROMPT_VOICE, "type_text"), (IO_SPEECH, "type_text"), (NEWSPEECH, "stop")],
+    [
+        (PROMPT_VOICE, "type_text"),
+        (IO_SPEECH, "type_text"),
+        (NEWSPEECH, "stop"),
+        (REALTIME, "stop"),
+    ],
 )
 async def test_what_a_dialect_has_no_word_for_is_a_value_error(
     dialect: Dialect, call: str, autojump_clock: Clock
@@ -124,6 +137,15 @@ async def test_what_cannot_be_spoken_is_a_value_error(
     async with open_session(cast()) as (_, client):
         with pytest.raises(ValueError, match=r"audio|speed"):
             await client.speak(pcm16, **given)
+
+
+async def test_a_realtime_session_is_started_with_what_is_wished_of_it(
+    autojump_clock: Clock,
+) -> None:
+    async with open_session(cast(), dialect=REALTIME) as (_, client):
+        await client.start(instructions="Be brief.")
+        told = await client.wait_for("session.updated")
+    assert told["session"]["instructions"] == "Be brief."
 
 
 def test_a_dialect_that_no_client_speaks_is_named() -> None:

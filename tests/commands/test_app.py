@@ -192,6 +192,7 @@ def test_talk_wants_recordings_or_a_microphone(command: Command, arguments: list
             {
                 "files": [Path("a.wav"), Path("b.wav")],
                 "mic": False,
+                "realtime": False,
                 "out": Path("folder"),
                 "aloud": True,
                 "speed": 6.0,
@@ -199,10 +200,11 @@ def test_talk_wants_recordings_or_a_microphone(command: Command, arguments: list
             },
         ),
         (
-            ["--mic", "--chunk-ms", "20", "--quiet"],
+            ["--mic", "--chunk-ms", "20", "--quiet", "--realtime"],
             {
                 "files": [],
                 "mic": True,
+                "realtime": True,
                 "out": None,
                 "aloud": False,
                 "speed": 1.0,
@@ -227,6 +229,24 @@ def test_talk_hands_on_what_it_was_given(
     result = command("talk", *arguments, "--url", "ws://there/ws")
     assert result.exit_code == 1
     assert calls == [{"url": "ws://there/ws"} | expected]
+
+
+@pytest.mark.parametrize(
+    ("option", "address"),
+    [([], "ws://127.0.0.1:8084/ws"), (["--realtime"], "ws://127.0.0.1:8084/v1/realtime")],
+)
+def test_talk_finds_a_server_on_this_machine(
+    command: Command, monkeypatch: pytest.MonkeyPatch, option: list[str], address: str
+) -> None:
+    urls: list[str] = []
+
+    async def talk(url: str, files: list[Path], **options: Any) -> SimpleNamespace:
+        urls.append(url)
+        return SimpleNamespace(exit_code=0)
+
+    monkeypatch.setattr(parley.client.talk, "talk", talk)
+    assert command("talk", "a.wav", *option).exit_code == 0
+    assert urls == [address]
 
 
 @pytest.mark.parametrize("option", [["--speed", "0"], ["--chunk-ms", "5"]])

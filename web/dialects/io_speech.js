@@ -12,6 +12,7 @@ export const ioSpeech = {
   takesText: false,
   /** Whether it says which words a piece of audio holds. */
   tellsPhrases: false,
+  tellsTools: true,
   makeCodec() {
     let sequence = 0;
     return {

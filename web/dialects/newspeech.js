@@ -13,6 +13,7 @@ export const newspeech = {
   takesText: true,
   /** Whether it says which words a piece of audio holds. */
   tellsPhrases: true,
+  tellsTools: true,
   makeCodec: codec,
 };
 

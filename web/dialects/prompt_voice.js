@@ -12,6 +12,7 @@ export const promptVoice = {
   takesText: false,
   /** Whether it says which words a piece of audio holds. */
   tellsPhrases: true,
+  tellsTools: true,
   makeCodec: () => ({
     listen: () => [json({ type: "start", sample_rate: RATE_HZ, audio_clock: true })],
     unlisten: () => [json({ type: "stop" })],

@@ -1,4 +1,4 @@
-/** What all three dialects tell of tools, agents and transfers, spelled alike: `tools=told`. */
+/** What dialects A, B and C tell of tools, agents and transfers, spelled alike: `tools=told`. */
 
 /** The events that a message means; none where it is about something else. */
 export function toolEvents(message) {

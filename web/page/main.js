@@ -240,7 +240,7 @@ async function type(event) {
   const words = at("words").value.trim();
   if (!words) return;
   if (!(await talking.type(words))) {
-    alarm("Typed words need newspeech.", "Choose it in the settings.");
+    alarm("Typed words need newspeech or realtime.", "Choose it in the settings.");
     return;
   }
   at("words").value = "";
