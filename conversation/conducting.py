@@ -42,6 +42,8 @@ class Conducting:
     """Whether speech ends the replies that are begun from now on."""
     spoken: bool = True
     """Whether they are said; else they are text."""
+    speed: float = 1.0
+    """Of the voice, in times its own."""
     max_tokens: int = 0
     """Of each; 0: no limit."""
     tool_choice: ToolChoice = "auto"

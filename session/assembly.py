@@ -62,7 +62,7 @@ from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
 from ..engines.llm.interface import offering
-from ..engines.tts.asked_voice import in_voice
+from ..engines.tts.asked_voice import at_speed, in_voice
 from ..engines.tts.interface import Synthesizer
 from ..protocol.chat import ChatMessage
 from ..protocol.commands import TuneHearing
@@ -430,4 +430,4 @@ class Assembly:
     def _voice(self, record: TurnRecord) -> Synthesizer:
         """The session's, or the one that the conductor has chosen."""
         voice = record.wish.voice or self.machines.conducting.voice
-        return in_voice(self._engines.synthesizer, voice)
+        return at_speed(in_voice(self._engines.synthesizer, voice), self.machines.conducting.speed)

@@ -303,6 +303,7 @@ class SessionConfig:
             interruptible=self.interrupts,
             spoken=self.spoken,
             voice=self.voice,
+            speed=float(self._output.get("speed", 1.0)),
             tool_choice=tool_choice_of(self.session.get("tool_choice", "auto")),
             max_tokens=0 if most == "inf" else int(most),
             idle_s=0.0 if idle_ms is None or self.transcription_only else idle_ms / 1000,
