@@ -406,11 +406,16 @@ class Assembly:
         return reply_exit
 
     def _ask(
-        self, record: TurnRecord, asked: list[ChatMessage] | str, *, tools: bool = True
+        self,
+        record: TurnRecord,
+        asked: list[ChatMessage] | str,
+        *,
+        tools: bool = True,
+        first: bool = True,
     ) -> Asked:
         if isinstance(asked, str):
             return Asked((), GivenWords(asked))
-        offers = self.machines.conducting.offers(record.wish) if tools else []
+        offers = self.machines.conducting.offers(record.wish, first=first) if tools else []
         return Asked(asked, offering(self._engines.responder, offers))
 
     def _ask_again(self, record: TurnRecord, tools: bool) -> Asked | None:
@@ -420,7 +425,7 @@ class Assembly:
         if self.machines.ending.has_farewell or handed_over:
             return None
         note = self.current_language.note(record.language)
-        return self._ask(record, self.items.request("", note), tools=tools)
+        return self._ask(record, self.items.request("", note), tools=tools, first=False)
 
     @property
     def _code_or_model_answers(self) -> bool:

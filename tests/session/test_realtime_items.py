@@ -102,7 +102,8 @@ async def test_tools_are_called_in_parallel(autojump_clock: object) -> None:
     [
         ("auto", ["weather", "clock"]),
         ("none", []),
-        ({"type": "function", "name": "clock"}, ["clock"]),
+        ("required", ["weather!", "clock!"]),
+        ({"type": "function", "name": "clock"}, ["clock!"]),
     ],
 )
 async def test_the_client_chooses_among_its_tools(
@@ -112,7 +113,8 @@ async def test_the_client_chooses_among_its_tools(
         await talk.update(tools=[WEATHER, CLOCK], tool_choice=choice)
         await talk.types("hi")
         await talk.responds()
-        assert [offer.name for offer in talk.responder.offered[0]] == offered
+        told = [offer.name + "!" * offer.forced for offer in talk.responder.offered[0]]
+        assert told == offered
 
 
 async def test_an_agents_tools_and_the_clients_stand_side_by_side(autojump_clock: object) -> None:
