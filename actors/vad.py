@@ -34,7 +34,7 @@ from ..conversation.spoken import (
     UtterancePaused,
     UtteranceResumed,
 )
-from ..engines.vad.interface import Detector
+from ..engines.vad.interface import Detector, Tunable
 from ..protocol.commands import TuneHearing
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..protocol.item_events import BufferCommitted
@@ -90,6 +90,7 @@ class VADActor:
     """Whether nobody is heard now: what comes counts as silence."""
 
     async def run(self) -> None:
+        self._tune_detector()
         await self._go_on()
         while True:
             message: Heard | None = None
@@ -365,9 +366,15 @@ class VADActor:
             await self._quiet()
             self.endpointer.reset()
         self.state.tuning = tuning
+        self._tune_detector()
         if self.tuned is not None:
             settings, self.pad_ms = self.tuned(tuning)
             self.endpointer.tune(settings)
+
+    def _tune_detector(self) -> None:
+        tuning = self.state.tuning
+        if tuning is not None and isinstance(self.detector, Tunable):
+            self.detector.tune(tuning.threshold)
 
     async def _commit(self) -> None:
         """An utterance ends here, whatever the detector says; where none is open, it is all that

@@ -290,7 +290,7 @@ class SessionConfig:
             judged=False,
             silence_ms=max(MIN_SILENCE_MS, detection["silence_duration_ms"]),
             pad_ms=detection["prefix_padding_ms"],
-            threshold=detection["threshold"],
+            threshold=None if detection["threshold"] == USUAL else detection["threshold"],
         )
 
     def replies(self) -> SetReplies:
@@ -313,6 +313,8 @@ class SessionConfig:
         return tools_of(self.session.get("tools", ()))
 
 
+USUAL = SERVER_VAD["threshold"]
+"""A client that asks for this has left it to the server, whose detectors have their own."""
 MIN_SILENCE_MS = 60
 """Less would end an utterance between two frames."""
 
