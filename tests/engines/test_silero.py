@@ -86,7 +86,7 @@ def test_the_threshold_decides() -> None:
 
 def test_a_client_may_have_it_be_surer() -> None:
     detector = SileroDetector(0.5)
-    verdicts = {}
+    verdicts: dict[float | None, int] = {}
     for threshold in (None, 0.99, None):
         detector.tune(threshold)
         detector.reset()

@@ -214,6 +214,27 @@ async def test_items_are_retrieved_with_their_sound(autojump_clock: object) -> N
         assert len(base64.b64decode(part["audio"])) == len("Hello.") * MS_PER_CHAR * 48
 
 
+async def test_an_item_may_be_sound(autojump_clock: object) -> None:
+    sound = base64.b64encode((8000).to_bytes(2, "little") * 24 * 800).decode()
+    async with realtime(words=["good morning"]) as talk:
+        await talk.hears_by(FAST)
+        content = [{"type": "input_audio", "audio": sound}]
+        item = {"type": "message", "role": "user", "id": "mine", "content": content}
+        await talk.send("conversation.item.create", item=item)
+        response = await talk.responds()
+        assert response["status"] == "completed"
+        assert talk.asked() == [("user", "good morning")]
+        told = talk.of("conversation.item.input_audio_transcription.completed")
+        assert [(e["item_id"], e["transcript"]) for e in told] == [("mine", "good morning")]
+        short = {**item, "id": "short", "content": [{**content[0], "audio": "AAAA"}]}
+        ref = await talk.send("conversation.item.create", item=short)
+        assert (await talk.error(ref))["param"] == "item.content[0].audio"
+        ref = await talk.send("conversation.item.create", item=item)
+        assert (await talk.error(ref))["code"] == "item_already_exists"
+        await talk.responds()
+        assert talk.asked()[:2] == [("user", "good morning"), ("assistant", "Fine.")]
+
+
 # Responses
 
 
