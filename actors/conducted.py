@@ -62,6 +62,9 @@ from .reply_exit import ReplyExit
 from .tool_desk import ToolDesk
 from .turns import Turns
 
+CANCELLATION_FAILED = "Cancellation failed: "
+"""Some clients take a message that begins so for what it is: a reply that had ended already."""
+
 
 class Hands(Protocol):
     """What the dialogue does for it."""
@@ -292,9 +295,9 @@ class ConductedCall:
         if live is not None and effect.reply in (0, live.turn):
             await self._cut_by_client(live)
             return
-        what = "there is no response to cancel"
+        what = f"{CANCELLATION_FAILED}there is no response to cancel"
         if live is not None:
-            what = "the response that is being made is another one"
+            what = f"{CANCELLATION_FAILED}the response that is being made is another one"
         await self.items.refuse("response_cancel_not_active", what, "response_id", effect.ref)
 
     async def _cut_by_client(self, record: TurnRecord) -> None:

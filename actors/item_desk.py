@@ -130,12 +130,12 @@ class ItemDesk:
         elif self.items.delete(effect.id):
             await self.outbox.send(ItemDeleted(id=effect.id))
         else:
-            await self._no_item(effect.id, effect.ref)
+            await self._no_item("delete", effect.id, effect.ref)
 
     async def retrieve(self, effect: RetrieveItem) -> None:
         view = self.items.view(effect.id)
         if view is None:
-            await self._no_item(effect.id, effect.ref)
+            await self._no_item("retrieve", effect.id, effect.ref)
         else:
             await self.outbox.send(ItemTold(item=view, retrieved=True))
 
@@ -150,7 +150,7 @@ class ItemDesk:
                 what = "only what was said in a response can be truncated"
                 await self.refuse("invalid_value", what, "item_id", effect.ref)
             else:
-                await self._no_item(effect.id, effect.ref)
+                await self._no_item("truncate", effect.id, effect.ref)
             return
         sent_ms = round(record.ledger.sent_s * 1000)
         if effect.audio_ms > sent_ms + ROUNDING_MS:
@@ -169,9 +169,10 @@ class ItemDesk:
     async def refuse(self, code: str, message: str, param: str = "", ref: str = "") -> None:
         await self.outbox.send(RequestRefused(code=code, message=message, param=param, ref=ref))
 
-    async def _no_item(self, item_id: str, ref: str) -> None:
+    async def _no_item(self, wish: str, item_id: str, ref: str) -> None:
+        """By codes that clients know as harmless, of an item that has gone meanwhile."""
         what = f"there is no item {item_id!r} in this conversation"
-        await self.refuse("item_not_found", what, "item_id", ref)
+        await self.refuse(f"item_{wish}_invalid_item_id", what, "item_id", ref)
 
     def _is_live(self, item_id: str) -> bool:
         live = self.turns.live
@@ -189,11 +190,12 @@ class ItemDesk:
         """The id of a new item, and behind which it stands ("": it is the first one)."""
         if item_id and self.items.has(item_id):
             what = f"there is an item {item_id!r} already"
-            await self.refuse("item_already_exists", what, "item.id", ref)
+            await self.refuse("item_create_duplicate_item_id", what, "item.id", ref)
             return None
         if after is not None and after != ROOT and not self.items.has(after):
             what = f"there is no item {after!r} to stand behind"
-            await self.refuse("item_not_found", what, "previous_item_id", ref)
+            code = "item_create_invalid_previous_item_id"
+            await self.refuse(code, what, "previous_item_id", ref)
             return None
         if len(self.items) >= MAX_ITEMS:
             what = f"a conversation holds {MAX_ITEMS} items at most"

@@ -158,6 +158,8 @@ def _buffer(kind: str) -> Sequence[Incoming]:
 
 def _ended(response: Mapping[str, Any]) -> Sequence[Incoming]:
     """A reply that was cut is over, too. Its item holds what was heard of it."""
+    if response["status"] == "failed":
+        return (*_problem((response["status_details"] or {}).get("error") or {}), ReplyComplete())
     if response["status"] != "cancelled":
         return (ReplyComplete(),)
     heard = "".join(

@@ -235,7 +235,8 @@ class RealtimeCodec:
         if event.utterance:
             return self._user.failed(event)
         if event.code in OF_THE_MODEL and self._response and event.turn == self._response.turn:
-            return []  # `response.done` says so, and why: some clients hang up at an `error`
+            self._response.fails(event)  # told once: some clients hang up at an `error`
+            return []
         code = event.code.value.lower()
         return [error_message(code, event.message, server=event.breach is None)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..events import Failure
 from ..item_events import ReplyBegan, ReplyEnded, ReplyOutcome
 from ..item_ids import ItemIds
 from . import told_items
@@ -48,6 +49,8 @@ class Response:
         self._text = ""
         self._message_at: int | None = None
         """The output index of what is said; None: nothing is yet."""
+        self._failure = "response_failed"
+        """The code of what failed it, where that was told."""
         self._outputs: list[dict[str, Any]] = []
         """The items as they are now, by their output index."""
 
@@ -93,6 +96,10 @@ class Response:
             *self._item_done(whole, at),
         ]
 
+    def fails(self, failure: Failure) -> None:
+        """Its end will say so."""
+        self._failure = failure.code.value.lower()
+
     def ended(self, ended: ReplyEnded) -> list[dict[str, Any]]:
         """The closing tail. Of a spoken message the items hold what was heard."""
         status = _STATUS[ended.outcome]
@@ -102,7 +109,7 @@ class Response:
             messages = self._close_message(ended.heard, "completed" if complete else "incomplete")
         return [
             *messages,
-            {"type": "response.done", "response": self._shown(status, _details(ended))},
+            {"type": "response.done", "response": self._shown(status, self._details(ended))},
         ]
 
     # Parts
@@ -231,17 +238,16 @@ class Response:
             "output_token_details": {"text_tokens": text, "audio_tokens": audio},
         }
 
-
-def _details(ended: ReplyEnded) -> dict[str, Any] | None:
-    match ended.outcome:
-        case "completed":
-            return None
-        case "interrupted":
-            return {"type": "cancelled", "reason": "turn_detected"}
-        case "cancelled":
-            return {"type": "cancelled", "reason": "client_cancelled"}
-        case "too_long":
-            return {"type": "incomplete", "reason": "max_output_tokens"}
-        case "failed":
-            error = {"type": "server_error", "code": "response_failed", "message": ended.message}
-            return {"type": "failed", "error": error}
+    def _details(self, ended: ReplyEnded) -> dict[str, Any] | None:
+        match ended.outcome:
+            case "completed":
+                return None
+            case "interrupted":
+                return {"type": "cancelled", "reason": "turn_detected"}
+            case "cancelled":
+                return {"type": "cancelled", "reason": "client_cancelled"}
+            case "too_long":
+                return {"type": "incomplete", "reason": "max_output_tokens"}
+            case "failed":
+                error = {"type": "server_error", "code": self._failure, "message": ended.message}
+                return {"type": "failed", "error": error}

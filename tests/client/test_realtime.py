@@ -107,12 +107,25 @@ def test_tools_are_told() -> None:
 def test_errors_are_problems_but_for_a_truncation_that_has_nothing_to_cut() -> None:
     truncate = json.loads(RealtimeEnd.truncate("r", 120))
     assert truncate["audio_end_ms"] == 120
-    gone = {"code": "item_not_found", "message": "no", "event_id": truncate["event_id"]}
+    gone = {
+        "code": "item_truncate_invalid_item_id",
+        "message": "no",
+        "event_id": truncate["event_id"],
+    }
     assert read(("error", {"error": gone})) == []
     error = {"type": "server_error", "code": "llm_fail", "message": "no answer"}
     assert read(("error", {"error": error}), (f"{TRANSCRIPTION}.failed", failed("asr_fail"))) == [
         Problem(code="LLM_FAIL", message="no answer"),
         Problem(code="ASR_FAIL", message="oh"),
+    ]
+
+
+def test_a_reply_that_failed_is_a_problem_and_over() -> None:
+    error = {"type": "server_error", "code": "llm_fail", "message": "no answer"}
+    response = {"status": "failed", "status_details": {"error": error}, "output": []}
+    assert read(("response.done", {"response": response})) == [
+        Problem(code="LLM_FAIL", message="no answer"),
+        ReplyComplete(),
     ]
 
 

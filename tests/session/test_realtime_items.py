@@ -292,7 +292,9 @@ async def test_a_response_that_fails_says_so(autojump_clock: object) -> None:
         await talk.types("hi")
         response = await talk.responds()
         assert response["status"] == "failed"
-        assert response["status_details"]["error"]["type"] == "server_error"
+        error = response["status_details"]["error"]
+        assert (error["type"], error["code"]) == ("server_error", "llm_fail")
+        assert (error["message"], talk.of("error")) == ("no model", [])
         await talk.types("again")
         assert (await talk.responds())["status"] == "completed"
 
@@ -357,13 +359,13 @@ ERRORS: list[tuple[str, dict[str, Any], str, str | None]] = [
     (
         "conversation.item.create",
         {"item": {**ITEM, "id": "there"}},
-        "item_already_exists",
+        "item_create_duplicate_item_id",
         "item.id",
     ),
     (
         "conversation.item.create",
         {"item": ITEM, "previous_item_id": "nowhere"},
-        "item_not_found",
+        "item_create_invalid_previous_item_id",
         "previous_item_id",
     ),
     (
@@ -378,12 +380,12 @@ ERRORS: list[tuple[str, dict[str, Any], str, str | None]] = [
         "unsupported_content_type",
         "item.content[0].type",
     ),
-    ("conversation.item.retrieve", {"item_id": "none"}, "item_not_found", "item_id"),
-    ("conversation.item.delete", {"item_id": "none"}, "item_not_found", "item_id"),
+    ("conversation.item.retrieve", {"item_id": "none"}, "item_retrieve_invalid_item_id", "item_id"),
+    ("conversation.item.delete", {"item_id": "none"}, "item_delete_invalid_item_id", "item_id"),
     (
         "conversation.item.truncate",
         {"item_id": "none", "content_index": 0, "audio_end_ms": 5},
-        "item_not_found",
+        "item_truncate_invalid_item_id",
         "item_id",
     ),
     (

@@ -38,6 +38,9 @@ def test_a_failure_that_its_response_tells_is_told_once(codec: RealtimeCodec) ->
     """Pipecat listens no more behind an `error`."""
     assert codec.encode(Failure.of(Code.LLM_FAIL, "gone", turn=1)) == []
     assert codec.encode(Failure.of(Code.LLM_TIMEOUT, "late", turn=1)) == []
+    *_, done = codec.encode(ReplyEnded(reply=1, outcome="failed", heard="", message="late"))
+    error = json.loads(done)["response"]["status_details"]["error"]
+    assert (error["code"], error["message"]) == ("llm_timeout", "late")
 
 
 @pytest.mark.parametrize(("code", "turn"), [(Code.TTS_FAIL, 1), (Code.LLM_FAIL, 2)])
