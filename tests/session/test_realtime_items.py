@@ -230,7 +230,7 @@ async def test_an_item_may_be_sound(autojump_clock: object) -> None:
         ref = await talk.send("conversation.item.create", item=short)
         assert (await talk.error(ref))["param"] == "item.content[0].audio"
         ref = await talk.send("conversation.item.create", item=item)
-        assert (await talk.error(ref))["code"] == "item_already_exists"
+        assert (await talk.error(ref))["code"] == "item_create_duplicate_item_id"
         await talk.responds()
         assert talk.asked()[:2] == [("user", "good morning"), ("assistant", "Fine.")]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from parley.engines.tts.asked_voice import OPENAI_VOICES as ALIASES
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.server.http.head import BadRequest
-from parley.server.v1.voices import ALIASES, KnownVoices
+from parley.server.v1.voices import KnownVoices
 
 
 class Many(ScriptedSynthesizer):
