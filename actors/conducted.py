@@ -275,7 +275,7 @@ class ConductedCall:
         conducting, silence = self.machines.conducting, self.machines.silence
         conducting.model, conducting.interruptible = effect.answers, effect.interruptible
         conducting.spoken, conducting.max_tokens = effect.spoken, effect.max_tokens
-        conducting.tool_choice = effect.tool_choice
+        conducting.tool_choice, conducting.speed = effect.tool_choice, effect.speed
         conducting.voice = effect.voice or conducting.voice
         silence.model_asks = effect.idle_s > 0
         if silence.model_asks:

@@ -84,6 +84,7 @@ from .messages import (
     UtteranceFailed,
     UtteranceFinalizing,
     UtteranceForeseen,
+    UtteranceGiven,
     UtteranceHeard,
     WordsHeard,
 )
@@ -310,6 +311,8 @@ class Dialogue:
                 self.machines.cancelling -= 1
             case CommitRequested():
                 self.machines.committing += 1
+            case UtteranceGiven():
+                await self.items.given(report.number, report.given)
             case AudioCommitted():
                 self.machines.committing -= 1
             case AudioCleared():

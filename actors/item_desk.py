@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..conversation.items import Items
 from ..conversation.record import TurnRecord
+from ..protocol.commands import GiveAudio
 from ..protocol.effects import (
     AddCall,
     AddItem,
@@ -50,12 +51,17 @@ class ItemDesk:
     turns: Turns
     outbox: Outbox
     _given: int = field(default=0, init=False)
+    _sounds: dict[int, str] = field(default_factory=dict, init=False)
+    """Items whose words are still to come, by their utterances; empty: it was refused."""
 
     # What was said
 
     async def heard(self, utterance: int, text: str) -> None:
         """What the person said is an item at once, whatever becomes of it."""
-        if self.told:
+        if utterance in self._sounds:
+            if item_id := self._sounds.pop(utterance):
+                self.items.transcribed(item_id, text)
+        elif self.told:
             self.items.heard(self.turns.count + 1, text, self.ids.utterance(utterance))
 
     async def came_to_nothing(self, utterance: int) -> None:
@@ -81,6 +87,15 @@ class ItemDesk:
             item_id, after = place
             self.items.add(effect.role, effect.text, item_id=item_id, after=after)
             await self._tell(item_id, after)
+
+    async def given(self, utterance: int, command: GiveAudio) -> None:
+        """The sound of an item; its words come with the utterance."""
+        self._sounds[utterance] = ""
+        if place := await self._place(command.id, command.after, command.ref):
+            item_id, after = place
+            self._sounds[utterance] = item_id
+            self.items.add("user", "", item_id=item_id, after=after, spoken=True)
+            await self._tell(item_id, after, utterance)
 
     async def add_call(self, effect: AddCall) -> None:
         if self.items.has_call(effect.call.id):
@@ -189,7 +204,7 @@ class ItemDesk:
         self._given += 1
         return item_id or self.ids.given(self._given), "" if after == ROOT else after
 
-    async def _tell(self, item_id: str, after: str | None) -> None:
+    async def _tell(self, item_id: str, after: str | None, utterance: int = 0) -> None:
         view = self.items.view(item_id)
         if view is not None:
-            await self.outbox.send(ItemTold(item=view, after=after))
+            await self.outbox.send(ItemTold(item=view, after=after, utterance=utterance))

@@ -11,12 +11,13 @@ from typing import TypeAlias
 
 import trio
 
-from ..conversation.spoken import HearingTuned, Marker
+from ..conversation.spoken import HearingTuned, Marker, SoundGiven
 from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
 from ..engines.tts.interface import Speech
 from ..protocol.chat import ToolCall
 from ..protocol.codes import Code
+from ..protocol.commands import GiveAudio
 from ..protocol.effects import AnyEffect
 
 # Receiver -> VAD
@@ -30,7 +31,7 @@ class Sound:
     received_s: float
 
 
-Heard: TypeAlias = Sound | Marker | HearingTuned
+Heard: TypeAlias = Sound | Marker | HearingTuned | SoundGiven
 
 
 # LLM -> Phraser -> TTS -> Playout, inside a turn
@@ -216,6 +217,14 @@ class CommitRequested:
     """The client ended an utterance. The marker that says so is on its way through the audio."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceGiven:
+    """The utterance of this number was given by the client. Its words are still to come."""
+
+    number: int
+    given: GiveAudio
+
+
 @dataclass(frozen=True, slots=True)
 class EndRequested:
     """The client says goodbye: cut the reply, close."""
@@ -282,6 +291,7 @@ Report: TypeAlias = (
     | CancelRequested
     | InterruptRequested
     | CommitRequested
+    | UtteranceGiven
     | PlaybackTold
     | EndRequested
     | DrainRequested

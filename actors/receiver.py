@@ -27,6 +27,7 @@ from ..conversation.spoken import (
     HearingTuned,
     MicrophoneClosed,
     MicrophoneOpened,
+    SoundGiven,
 )
 from ..protocol import close_codes
 from ..protocol.codes import Breach, Violation
@@ -37,6 +38,7 @@ from ..protocol.commands import (
     Command,
     CommitAudio,
     EndSession,
+    GiveAudio,
     Interrupt,
     Ping,
     Played,
@@ -186,6 +188,9 @@ class Receiver:
             case CommitAudio():
                 await self.reports.send(CommitRequested())
                 await self._pass_on(*self._flushed(), AudioCommitted())
+            case GiveAudio():
+                await self.reports.send(CommitRequested())
+                await self._pass_on(SoundGiven(pcm16=_resampled(command), given=command))
             case ClearAudio():
                 self._flushed()
                 await self._pass_on(AudioCleared())
@@ -305,3 +310,10 @@ class Receiver:
         if not self.state.ignored_told:
             self.state.ignored_told = True
             await self.outbox.send(Info(message=what))
+
+
+def _resampled(command: GiveAudio) -> bytes:
+    if command.rate_hz == HEARING_RATE_HZ:
+        return command.pcm16
+    resampler = Resampler(command.rate_hz)
+    return resampler.push(command.pcm16) + resampler.flush()

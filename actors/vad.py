@@ -26,6 +26,7 @@ from ..conversation.spoken import (
     HearingTuned,
     Marker,
     MicrophoneClosed,
+    SoundGiven,
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
@@ -34,7 +35,7 @@ from ..conversation.spoken import (
     UtterancePaused,
     UtteranceResumed,
 )
-from ..engines.vad.interface import Detector
+from ..engines.vad.interface import Detector, Tunable
 from ..protocol.commands import TuneHearing
 from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..protocol.item_events import BufferCommitted
@@ -52,6 +53,7 @@ from .messages import (
     SpeechDropped,
     SpeechLong,
     SpeechOver,
+    UtteranceGiven,
 )
 from .outbox import Outbox
 from .pauses import Pauses
@@ -90,6 +92,7 @@ class VADActor:
     """Whether nobody is heard now: what comes counts as silence."""
 
     async def run(self) -> None:
+        self._tune_detector()
         await self._go_on()
         while True:
             message: Heard | None = None
@@ -106,8 +109,11 @@ class VADActor:
                     await self._no_more_audio()
                 case Sound():
                     await self._sound(message)
+                case SoundGiven():
+                    self.state.given.append(message)
                 case _:
                     await self._marker(message)
+            await self._give()
 
     @property
     def _patience_s(self) -> float:
@@ -365,9 +371,15 @@ class VADActor:
             await self._quiet()
             self.endpointer.reset()
         self.state.tuning = tuning
+        self._tune_detector()
         if self.tuned is not None:
             settings, self.pad_ms = self.tuned(tuning)
             self.endpointer.tune(settings)
+
+    def _tune_detector(self) -> None:
+        tuning = self.state.tuning
+        if tuning is not None and isinstance(self.detector, Tunable):
+            self.detector.tune(tuning.threshold)
 
     async def _commit(self) -> None:
         """An utterance ends here, whatever the detector says; where none is open, it is all that
@@ -383,6 +395,33 @@ class VADActor:
         await self._end(too_long=False, by_hand=True)
         await self._quiet()
         self.endpointer.reset()
+
+    async def _give(self) -> None:
+        """Make utterances of what the client gave, once nobody speaks."""
+        state = self.state
+        while state.given and not state.open:
+            sound = state.given[0]
+            state.utterance += 1
+            number, audio_ms = state.utterance, self._audio_ms
+            await self.reports.send(UtteranceGiven(number=number, given=sound.given))
+            begun_s = current_time()
+            await self.spoken.send(
+                UtteranceBegan(number=number, first_sample_s=begun_s, audio_ms=audio_ms)
+            )
+            await self.spoken.send(
+                UtteranceAudio(number=number, pcm16=sound.pcm16, audio_ms=audio_ms)
+            )
+            await self.spoken.send(
+                UtteranceEnded(
+                    number=number,
+                    audio_ms=audio_ms,
+                    by_hand=True,
+                    last_sample_s=begun_s,
+                    decided_s=begun_s,
+                )
+            )
+            await self.spoken.send(AudioCommitted())
+            state.given.popleft()
 
     async def _stop(self, marker: Marker) -> None:
         edge = self.endpointer.flush() if isinstance(marker, MicrophoneClosed) else None

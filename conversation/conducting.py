@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..protocol.chat import ToolOffer
 from ..protocol.effects import AS_ALWAYS, OfferedTool, ReplyWish, Respond, Say, ToolChoice
@@ -42,6 +42,8 @@ class Conducting:
     """Whether speech ends the replies that are begun from now on."""
     spoken: bool = True
     """Whether they are said; else they are text."""
+    speed: float = 1.0
+    """Of the voice, in times its own."""
     max_tokens: int = 0
     """Of each; 0: no limit."""
     tool_choice: ToolChoice = "auto"
@@ -136,12 +138,13 @@ class Conducting:
             asked = {tool.name: tool for tool in wish.tools}
         return asked if wish.aside else {**asked, **self.own_tools}
 
-    def offers(self, wish: ReplyWish = AS_ALWAYS) -> list[ToolOffer]:
-        """As a model is told of them, for a reply that is wished so."""
+    def offers(self, wish: ReplyWish = AS_ALWAYS, *, first: bool = True) -> list[ToolOffer]:
+        """As a model is told of them, for a reply that is wished so. It may be made to call one
+        when it is asked `first`, and not when it has."""
         tools = self.tools_of(wish)
         choice = wish.tool_choice or self.tool_choice
         if choice == "none":
             return []
-        if choice in tools:
-            return [tools[choice].offer]
-        return [tool.offer for tool in tools.values()]
+        chosen = [tools[choice]] if choice in tools else list(tools.values())
+        forced = first and choice != "auto"
+        return [replace(tool.offer, forced=forced) for tool in chosen]

@@ -6,11 +6,12 @@ and the same marker. Bounded: a message of audio, the padding, and a message's p
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from ..protocol.commands import TuneHearing
 from .attempts import MAX_ATTEMPTS
-from .spoken import HearingTuned, Marker
+from .spoken import HearingTuned, Marker, SoundGiven
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ class HearingState:
     """Whether the client has been told of the audio that is being left out."""
     tuning: TuneHearing | None = None
     """How the client wants it heard; None: as the settings say."""
+    given: deque[SoundGiven] = field(default_factory=deque)
+    """Utterances that the client gave and that wait for the end of the one that is spoken."""
     marker: Marker | HearingTuned | None = None
     """A marker that came, until it was passed on."""
     received_s: float = 0.0

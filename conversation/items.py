@@ -282,13 +282,15 @@ class Items:
         *,
         item_id: str = "",
         after: str | None = None,
+        spoken: bool = False,
     ) -> None:
         """Have the conversation hold something that was not spoken in it. It stands behind the item
-        `after`: "" is before all others; None: it is the last one."""
+        `after`: "" is before all others; None: it is the last one. `spoken`: it is sound, and its
+        words come later."""
         item_id = item_id or self._new_id()
         match role:
             case "user":
-                item: Item = UserMessage(id=item_id, turn=_OF_NO_TURN, text=text)
+                item: Item = UserMessage(id=item_id, turn=_OF_NO_TURN, text=text, spoken=spoken)
             case "assistant":
                 item = AssistantMessage(
                     id=item_id, turn=_OF_NO_TURN, said=text, heard=text, given=True
@@ -296,6 +298,12 @@ class Items:
             case "system":
                 item = Note(id=item_id, turn=_OF_NO_TURN, text=text)
         self._insert(item, after)
+
+    def transcribed(self, item_id: str, text: str) -> None:
+        """What is said in a sound that was given."""
+        for at, item in enumerate(self._items):
+            if item.id == item_id and isinstance(item, UserMessage):
+                self._items[at] = replace(item, text=text)
 
     def add_call(self, call: ToolCall, *, item_id: str, after: str | None = None) -> None:
         """Have the conversation hold a call that no model made in it."""

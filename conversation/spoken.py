@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..protocol.commands import TuneHearing
+from ..protocol.commands import GiveAudio, TuneHearing
 
 # Markers go the whole way, Receiver -> VAD -> ASR -> dialogue, so that each arrives behind all
 # that was heard before it.
@@ -38,6 +38,15 @@ class AudioCommitted:
 @dataclass(frozen=True, slots=True)
 class AudioCleared:
     """The client said that what is pending is forgotten. A reply goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundGiven:
+    """The client has the sound of an utterance that was not said here: PCM16 at 16 kHz. It goes no
+    further than to the VAD actor, which makes an utterance of it."""
+
+    pcm16: bytes
+    given: GiveAudio
 
 
 @dataclass(frozen=True, slots=True)

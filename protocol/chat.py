@@ -41,3 +41,5 @@ class ToolOffer:
     parameters: Mapping[str, Any] = field(
         default_factory=lambda: {"type": "object", "properties": {}}
     )
+    forced: bool = False
+    """The model must call it, or another one that is forced, where its server can make it do so."""

@@ -60,6 +60,18 @@ class CommitAudio(msgspec.Struct, frozen=True):
     it by yourself."""
 
 
+class GiveAudio(msgspec.Struct, frozen=True, kw_only=True):
+    """An utterance that was not said here: the client has its sound. It becomes an item."""
+
+    pcm16: bytes
+    rate_hz: int
+    id: str = ""
+    """Of the item; empty: it is made."""
+    after: str | None = None
+    """As for AddItem."""
+    ref: str = ""
+
+
 class ClearAudio(msgspec.Struct, frozen=True):
     """Forget what was sent and is no utterance yet."""
 
@@ -109,6 +121,7 @@ Command: TypeAlias = (
     | EndSession
     | Remark
     | CommitAudio
+    | GiveAudio
     | ClearAudio
     | TuneHearing
     | TellClient

@@ -104,6 +104,8 @@ class SetReplies(Effect, frozen=True, kw_only=True, tag="replies"):
     """False: replies are text alone."""
     voice: str = ""
     """Empty: it stays as it is."""
+    speed: float = 1.0
+    """Of the voice, in times its own."""
     tool_choice: ToolChoice = "auto"
     max_tokens: int = 0
     """Of one reply, tools and all; 0: no limit."""

@@ -104,6 +104,8 @@ class ItemTold(ItemEvent, frozen=True, kw_only=True):
     retrieved: bool = False
     after: str | None = None
     """Behind which item the client wanted it; empty: before all others; None: it is the last."""
+    utterance: int = 0
+    """Whose words it will have, where the client gave its sound."""
 
 
 class ItemDeleted(ItemEvent, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ from ..engines.llm.interface import (
 )
 from ..engines.tts.interface import ManyVoices, Speech, Streams, Synthesizer, spoken_in
 from ..engines.turn.interface import Pause, TurnEndEngine
-from ..engines.vad.interface import Detector
+from ..engines.vad.interface import Detector, Tunable
 from ..protocol.chat import ChatMessage
 from ..protocol.effects import AnyEffect, effect_data
 from ..transport import PeerGone, Transport
@@ -206,6 +206,10 @@ class TappedDetector:
         speech = self._inner.is_speech(pcm16)
         self._tap.verdict(speech)
         return speech
+
+    def tune(self, threshold: float | None) -> None:
+        if isinstance(self._inner, Tunable):
+            self._inner.tune(threshold)
 
     def reset(self) -> None:
         self._inner.reset()

@@ -62,7 +62,7 @@ from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
 from ..engines.llm.interface import offering
-from ..engines.tts.asked_voice import in_voice
+from ..engines.tts.asked_voice import at_speed, in_voice
 from ..engines.tts.interface import Synthesizer
 from ..protocol.chat import ChatMessage
 from ..protocol.commands import TuneHearing
@@ -406,11 +406,16 @@ class Assembly:
         return reply_exit
 
     def _ask(
-        self, record: TurnRecord, asked: list[ChatMessage] | str, *, tools: bool = True
+        self,
+        record: TurnRecord,
+        asked: list[ChatMessage] | str,
+        *,
+        tools: bool = True,
+        first: bool = True,
     ) -> Asked:
         if isinstance(asked, str):
             return Asked((), GivenWords(asked))
-        offers = self.machines.conducting.offers(record.wish) if tools else []
+        offers = self.machines.conducting.offers(record.wish, first=first) if tools else []
         return Asked(asked, offering(self._engines.responder, offers))
 
     def _ask_again(self, record: TurnRecord, tools: bool) -> Asked | None:
@@ -420,7 +425,7 @@ class Assembly:
         if self.machines.ending.has_farewell or handed_over:
             return None
         note = self.current_language.note(record.language)
-        return self._ask(record, self.items.request("", note), tools=tools)
+        return self._ask(record, self.items.request("", note), tools=tools, first=False)
 
     @property
     def _code_or_model_answers(self) -> bool:
@@ -430,4 +435,4 @@ class Assembly:
     def _voice(self, record: TurnRecord) -> Synthesizer:
         """The session's, or the one that the conductor has chosen."""
         voice = record.wish.voice or self.machines.conducting.voice
-        return in_voice(self._engines.synthesizer, voice)
+        return at_speed(in_voice(self._engines.synthesizer, voice), self.machines.conducting.speed)

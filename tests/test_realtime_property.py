@@ -20,7 +20,7 @@ from parley.engines.failures import EngineFailure
 from parley.protocol.chat import ToolCall
 from support.realtime import AUDIO, Realtime, realtime
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "60"))
 CHUNKS = 12
 
 TOOLS = [

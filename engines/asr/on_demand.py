@@ -46,7 +46,8 @@ class OnDemandTranscriber:
     """One per session. A `Transcriber` of the kind that decodes when it is asked."""
 
     def __init__(self, shared: Shared, *, patient: bool = False) -> None:
-        """`patient`: its final decodes are no more urgent than others' partials."""
+        """`patient`: nobody waits at a microphone. It takes no talker's place, its final decodes
+        are no more urgent than others' partials, and nothing is learned from what they cost."""
         self._shared = shared
         self._urgent = not patient
         self._before = ""
@@ -66,7 +67,8 @@ class OnDemandTranscriber:
         shared = self._shared
         if shared.pool.load_error is not None:
             raise EngineUnavailable(shared.pool.load_error)
-        shared.admission.enter()
+        if self._urgent:
+            shared.admission.enter()
         self._open = Utterance(
             language=shared.language,
             decoding=shared.decoding,
@@ -117,11 +119,12 @@ class OnDemandTranscriber:
         utterance = self._utterance()
         try:
             transcript = await self.conclude()
-            self._shared.admission.learn(
-                work_s=utterance.sure_ms / 1000,
-                final_s=utterance.final_ms / 1000,
-                audio_s=utterance.audio_s,
-            )
+            if self._urgent:
+                self._shared.admission.learn(
+                    work_s=utterance.sure_ms / 1000,
+                    final_s=utterance.final_ms / 1000,
+                    audio_s=utterance.audio_s,
+                )
             self._before = utterance.spoken_in or self._before
             return transcript
         finally:
@@ -212,4 +215,5 @@ class OnDemandTranscriber:
     def _let_go(self) -> None:
         if self._open is not None:
             self._open = None
-            self._shared.admission.leave()
+            if self._urgent:
+                self._shared.admission.leave()

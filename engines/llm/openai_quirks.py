@@ -84,6 +84,8 @@ class Quirks:
     system_role: bool = True
     tools: bool = True
     """Whether it may be offered tools."""
+    forces: bool = True
+    """Whether it may be told that it must call one."""
     calls: bool = True
     """Whether messages may call tools and have results; else they are told in words."""
     null_content: bool = True
@@ -107,6 +109,8 @@ class Quirks:
             return replace(self, limit_name=other)
         if refused and self.temperature and _names(told, "temperature"):
             return replace(self, temperature=False)
+        if self._forced(tools) and status in TOOL_REFUSALS and "tool_choice" in told:
+            return replace(self, forces=False)
         no_tools = bool(tools) and self.tools and _refuses_tools(status, told, refused)
         if no_tools and not _ABOUT_MESSAGES.search(told):
             return replace(self, tools=False)
@@ -118,6 +122,9 @@ class Quirks:
         if no_system and has_system(conversation) and self.system_role:
             return replace(self, system_role=False)
         return None
+
+    def _forced(self, tools: Sequence[ToolOffer]) -> bool:
+        return self.tools and self.forces and any(tool.forced for tool in tools)
 
     def _without_calls(
         self, status: int, told: str, refused: bool, conversation: Sequence[ChatMessage]
@@ -155,6 +162,8 @@ class Quirks:
             options["temperature"] = temperature
         if tools and self.tools:
             options["tools"] = offered(tools)
+        if self._forced(tools):
+            options["tool_choice"] = "required"
         return options
 
     def messages(self, conversation: Sequence[ChatMessage]) -> list[dict[str, Any]]:

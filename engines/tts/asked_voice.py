@@ -7,13 +7,11 @@ speaks with its own then: whoever wants another one names one that is here.
 
 from __future__ import annotations
 
-from .interface import ManyVoices, Synthesizer
+from .interface import ManyVoices, Paced, Synthesizer
 
-OPENAI_VOICES = frozenset(
-    (
-        *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
-        *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
-    )
+OPENAI_VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
 
 
@@ -22,6 +20,14 @@ def in_voice(synthesizer: Synthesizer, name: str) -> Synthesizer:
     OpenAI's and its voices have others."""
     if not name or not isinstance(synthesizer, ManyVoices):
         return synthesizer
-    if name in OPENAI_VOICES and OPENAI_VOICES.isdisjoint(synthesizer.voices):
+    if name in OPENAI_VOICES and not set(OPENAI_VOICES) & set(synthesizer.voices):
         return synthesizer
     return synthesizer.with_voice(name)
+
+
+def at_speed(synthesizer: Synthesizer, speed: float) -> Synthesizer:
+    """The synthesizer at this pace, as far as it has one of its own; 1 is as it is set."""
+    if speed == 1.0 or not isinstance(synthesizer, Paced):
+        return synthesizer
+    slowest, fastest = synthesizer.speeds
+    return synthesizer.at_speed(min(max(speed, slowest), fastest))

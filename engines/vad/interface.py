@@ -3,7 +3,7 @@ endpointer's business."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Detector(Protocol):
@@ -21,4 +21,13 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget what was learned of the stream so far."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """What a detector may be besides: one that is told how sure it has to be."""
+
+    def tune(self, threshold: float | None) -> None:
+        """The probability from which a frame is speech, 0 to 1; None: as the detector was made."""
         ...

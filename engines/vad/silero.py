@@ -47,12 +47,16 @@ class SileroDetector:
     def __init__(self, threshold: float = 0.5) -> None:
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"the threshold is a probability, 0 to 1, not {threshold}")
-        self._threshold = threshold
+        self._threshold = self._made_with = threshold
         self._session = shared_session()
         self.reset()
 
     def is_speech(self, pcm16: bytes) -> bool:
         return self.probability(pcm16) >= self._threshold
+
+    def tune(self, threshold: float | None) -> None:
+        """How sure it has to be from now on; None: as it was made."""
+        self._threshold = self._made_with if threshold is None else threshold
 
     def probability(self, pcm16: bytes) -> float:
         """That this frame, the next of the stream, is speech. Takes what `is_speech` takes."""

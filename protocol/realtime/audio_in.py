@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from ...audio import g711
-from ..commands import Audio, Command, StartListening
+from ..commands import Audio, Command, GiveAudio, StartListening
 from .problem import Problem
 from .session_config import G711_RATE_HZ, PCM_RATE_HZ
 
@@ -17,6 +17,8 @@ MAX_APPEND_BYTES = 15 * 1024 * 1024
 """Source: OpenAI's reference, input_audio_buffer.append."""
 LEAST_COMMIT_MS = 100
 """Less than that is no utterance. Source: what OpenAI's server refuses."""
+GIVEN_MAX_MS = 60_000
+"""The longest sound of an item."""
 KEPT_MS = 30_000
 """So much of the newest audio is kept."""
 
@@ -63,6 +65,19 @@ class AudioIn:
             self._keep(pcm16)
             commands.append(Audio(pcm16))
         return commands
+
+    def given(self, item_id: str, data: bytes, kind: str, after: str | None, ref: str) -> GiveAudio:
+        """The sound of an item, in the format of the session. Raises Problem."""
+        pcm16, rate_hz = data[: len(data) // 2 * 2], PCM_RATE_HZ
+        if kind != "audio/pcm":
+            pcm16, rate_hz = g711.decode(data, _LAWS[kind]), G711_RATE_HZ
+        ms = len(pcm16) / 2 * 1000 / rate_hz
+        if not LEAST_COMMIT_MS <= ms <= GIVEN_MAX_MS:
+            what = (
+                f"the sound of an item lasts {LEAST_COMMIT_MS} to {GIVEN_MAX_MS} ms, not {ms:.0f}"
+            )
+            raise Problem("invalid_value", what, "item.content[0].audio")
+        return GiveAudio(pcm16=pcm16, rate_hz=rate_hz, id=item_id, after=after, ref=ref)
 
     def _keep(self, pcm16: bytes) -> None:
         ms = len(pcm16) / 2 * 1000 / self._rate_hz

@@ -23,7 +23,7 @@ from ..item_events import Verbatim
 from ..item_ids import ItemIds
 from .audio_in import AudioIn, from_base64
 from .checks import a_text, only_known, required, whole
-from .client_items import item_effect
+from .client_items import item_effect, sound_in
 from .problem import Problem
 from .response_wish import wish_of
 from .session_config import SessionConfig
@@ -114,7 +114,14 @@ class ClientEvents:
         after = event.get("previous_item_id")
         if after is not None:
             after = a_text(after, "previous_item_id")
-        return (item_effect(required(event, "item"), after, ref),)
+        item = required(event, "item")
+        sound = sound_in(item)
+        if sound is None:
+            return (item_effect(item, after, ref),)
+        if self.config.detection is None and self.audio.pending_ms:
+            what = "there is audio in the buffer: commit or clear it before you give other sound"
+            raise Problem("input_audio_buffer_not_empty", what, "item.content[0].audio")
+        return (self.audio.given(*sound, self.config.input_format, after, ref),)
 
     def _retrieve(self, event: Event, ref: str) -> Sequence[Command]:
         return (RetrieveItem(id=_item_id(event), ref=ref),)

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from ..chat import ToolCall
 from ..effects import AddCall, AddItem, AnyEffect, GivenItem, ReturnResult
 from ..tool_calls import ToolResult
+from .audio_in import from_base64
 from .checks import INVALID_VALUE, a_list, a_text, an_object, one_of, required
 from .problem import Problem
 
@@ -49,6 +50,21 @@ def item_effect(item: Any, after: str | None, ref: str) -> AnyEffect:
             return AddItem(role=role, text=text, id=item_id, after=after, ref=ref)
 
 
+def sound_in(item: Any) -> tuple[str, bytes] | None:
+    """The id and the sound of a person's message that is sound alone, without its words. Raises
+    Problem."""
+    found = an_object(item, "item")
+    parts = found.get("content")
+    if found.get("role") != "user" or not isinstance(parts, list) or len(parts) != 1:
+        return None
+    (part,) = parts
+    if not isinstance(part, dict) or part.get("type") != "input_audio" or part.get("transcript"):
+        return None
+    where = "item.content[0].audio"
+    data = from_base64(a_text(required(part, "audio", "item.content[0]"), where), where)
+    return _id(found.get("id"), "item.id"), data
+
+
 def given_item(item: Any, where: str) -> GivenItem:
     """An item in the input of one response: a message, or an item of the conversation by its id."""
     found = an_object(item, where)
@@ -86,8 +102,8 @@ def _part(part: Any, role: str, where: str) -> str:
     if found.get("transcript"):
         return a_text(found["transcript"], f"{where}.transcript")
     what = (
-        f"{where}: sound in an item needs its transcript; to have sound transcribed, send it by "
-        "input_audio_buffer.append and commit it"
+        f"{where}: sound beside other content needs its transcript; sound without one is an item "
+        "of its own"
     )
     raise Problem("unsupported_content_type", what, where)
 

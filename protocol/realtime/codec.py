@@ -203,6 +203,8 @@ class RealtimeCodec:
             case ItemTold():
                 item = told_items.of_view(event.item)
                 previous = self._order.add(event.item.id, event.after)
+                if event.utterance:
+                    self._user.given(event.utterance, event.item.id)
                 told = {"previous_item_id": previous, "item": item}
                 return [
                     {"type": "conversation.item.added", **told},

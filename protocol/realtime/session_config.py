@@ -290,7 +290,7 @@ class SessionConfig:
             judged=False,
             silence_ms=max(MIN_SILENCE_MS, detection["silence_duration_ms"]),
             pad_ms=detection["prefix_padding_ms"],
-            threshold=detection["threshold"],
+            threshold=None if detection["threshold"] == USUAL else detection["threshold"],
         )
 
     def replies(self) -> SetReplies:
@@ -303,6 +303,7 @@ class SessionConfig:
             interruptible=self.interrupts,
             spoken=self.spoken,
             voice=self.voice,
+            speed=float(self._output.get("speed", 1.0)),
             tool_choice=tool_choice_of(self.session.get("tool_choice", "auto")),
             max_tokens=0 if most == "inf" else int(most),
             idle_s=0.0 if idle_ms is None or self.transcription_only else idle_ms / 1000,
@@ -312,6 +313,8 @@ class SessionConfig:
         return tools_of(self.session.get("tools", ()))
 
 
+USUAL = SERVER_VAD["threshold"]
+"""A client that asks for this has left it to the server, whose detectors have their own."""
 MIN_SILENCE_MS = 60
 """Less would end an utterance between two frames."""
 

@@ -34,6 +34,8 @@ class _Utterance:
     """Its end, while its beginning was not told."""
     transcript: str = ""
     """As far as it was told."""
+    item_id: str = ""
+    """The client's own, where it gave one."""
 
 
 class UserItems:
@@ -84,7 +86,7 @@ class UserItems:
         stopped = {
             "type": "input_audio_buffer.speech_stopped",
             "audio_end_ms": event.audio_ms,
-            "item_id": self._ids.utterance(event.utterance),
+            "item_id": self._id(event.utterance),
         }
         if event.dropped:
             del self._utterances[event.utterance]
@@ -125,7 +127,7 @@ class UserItems:
             return messages
         failed = {
             "type": "conversation.item.input_audio_transcription.failed",
-            "item_id": self._ids.utterance(event.utterance),
+            "item_id": self._id(event.utterance),
             "content_index": 0,
             "error": {
                 "type": "transcription_error",
@@ -150,12 +152,21 @@ class UserItems:
     def sound(self, item_id: str) -> str | None:
         """The audio of an item, as base64; None where it is not kept."""
         for number, utterance in self._utterances.items():
-            if self._ids.utterance(number) == item_id and utterance.to_ms is not None:
+            if self._id(number) == item_id and utterance.to_ms is not None:
                 data = self._audio.between(utterance.from_ms, utterance.to_ms)
                 return in_base64(data) if data else None
         return None
 
+    def given(self, number: int, item_id: str) -> None:
+        """The client gave its sound, and knows it by this id."""
+        utterance = self._know(number, 0.0)
+        utterance.committed, utterance.item_id = True, item_id
+
     # Parts
+
+    def _id(self, number: int) -> str:
+        utterance = self._utterances.get(number)
+        return utterance.item_id if utterance and utterance.item_id else self._ids.utterance(number)
 
     def _know(self, number: int, from_ms: float) -> _Utterance:
         self._utterances[number] = utterance = _Utterance(from_ms)
@@ -170,14 +181,14 @@ class UserItems:
             {
                 "type": "input_audio_buffer.speech_started",
                 "audio_start_ms": round(utterance.from_ms),
-                "item_id": self._ids.utterance(number),
+                "item_id": self._id(number),
             }
         ]
 
     def _commit(self, number: int) -> list[dict[str, Any]]:
         self._utterances[number].committed = True
         self._audio.pending_ms = 0.0
-        item_id = self._ids.utterance(number)
+        item_id = self._id(number)
         committed = {
             "type": "input_audio_buffer.committed",
             "previous_item_id": self._order.last,
@@ -214,7 +225,7 @@ class UserItems:
         seconds = ((utterance.to_ms or utterance.from_ms) - utterance.from_ms) / 1000
         completed = {
             "type": "conversation.item.input_audio_transcription.completed",
-            "item_id": self._ids.utterance(number),
+            "item_id": self._id(number),
             "content_index": 0,
             "transcript": text,
             "usage": whole_usage(max(0.0, seconds)),
@@ -231,7 +242,7 @@ class UserItems:
         return [
             {
                 "type": "conversation.item.input_audio_transcription.delta",
-                "item_id": self._ids.utterance(number),
+                "item_id": self._id(number),
                 "content_index": 0,
                 "delta": delta,
             }

@@ -26,7 +26,7 @@ from .request_stream import RequestStream, while_connected
 from .responses import Response, StreamedResponse, Writer, render, respond
 from .upgrade import check_upgrade
 from .websocket import WebSocketTransport, open_websocket
-from .wire import drop, peer_name
+from .wire import drop, peer_name, reset_on_close
 
 ANY_PATH = "*"
 """The key in `websocket_routes` of what serves every path that has no route of its own."""
@@ -190,6 +190,7 @@ class Front:
                 return self._failed(head, error)
             if not isinstance(error, PeerGone):
                 self.log.warning("answer_cut", path=head.path, error=repr(error))
+            reset_on_close(request.socket)  # by HTTP/1.0 a plain close would be its end
             raise PeerGone(reason="the answer could not be made to its end") from None
         return None
 

@@ -35,10 +35,9 @@ class Places:
         return self._taken >= REQUESTS_MAX
 
     @contextmanager
-    def taken(self, *, status: int = 503, again: bool = False) -> Iterator[None]:
-        """A place for one request. Raises BadRequest with `status` where there is none. `again`:
-        for one that had a place until now, whose answer is about to be streamed."""
-        if self.full and not again:
+    def taken(self, *, status: int = 503) -> Iterator[None]:
+        """A place for one request. Raises BadRequest with `status` where there is none."""
+        if self.full:
             told = (("Retry-After", str(RETRY_AFTER_S)),)
             raise BadRequest(status, "too many requests at once; try again later", told)
         self._taken += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -129,7 +129,7 @@ def _text(place: str, content: str | list[_Part] | None) -> str:
 
 
 def _tools(asked: _Body) -> Sequence[ToolOffer]:
-    """Those that may be called. No model here can be made to call one."""
+    """Those that may be called, or must be, where the model's server can have it do so."""
     if asked.tool_choice == "none":
         return ()
     tools = asked.tools or []
@@ -153,8 +153,9 @@ def _named(offers: list[ToolOffer], choice: Any) -> Sequence[ToolOffer]:
     """The one tool that `tool_choice` names, or all."""
     name = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
     if name is None:
-        return offers
+        forced = choice == "required"
+        return [replace(offer, forced=forced) for offer in offers]
     chosen = [offer for offer in offers if offer.name == name]
     if not chosen:
         raise BadRequest(400, f"tool_choice names {name!r}, which is no tool", param="tool_choice")
-    return chosen
+    return [replace(offer, forced=True) for offer in chosen]

@@ -12,14 +12,11 @@ from pathlib import Path
 
 from ...config import Speaking
 from ...engines.room import EngineRoom
+from ...engines.tts.asked_voice import OPENAI_VOICES as ALIASES
 from ...engines.tts.catalogue import HERE, known_voices
 from ...engines.tts.interface import ManyVoices, Synthesizer
 from ..http.head import BadRequest
 
-ALIASES = (
-    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
-    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
-)
 DEFAULT = "default"
 """The voice that is set, by a name that means the same everywhere."""
 NAMED_MAX = 12

@@ -84,6 +84,17 @@ def test_the_threshold_decides() -> None:
     assert all(lax.is_speech(frame) for frame in speech)
 
 
+def test_a_client_may_have_it_be_surer() -> None:
+    detector = SileroDetector(0.5)
+    verdicts: dict[float | None, int] = {}
+    for threshold in (None, 0.99, None):
+        detector.tune(threshold)
+        detector.reset()
+        told = sum(detector.is_speech(frame) for frame in frames())
+        assert verdicts.setdefault(threshold, told) == told
+    assert verdicts[0.99] < verdicts[None]
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
 def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="probability"):

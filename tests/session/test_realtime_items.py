@@ -102,7 +102,8 @@ async def test_tools_are_called_in_parallel(autojump_clock: object) -> None:
     [
         ("auto", ["weather", "clock"]),
         ("none", []),
-        ({"type": "function", "name": "clock"}, ["clock"]),
+        ("required", ["weather!", "clock!"]),
+        ({"type": "function", "name": "clock"}, ["clock!"]),
     ],
 )
 async def test_the_client_chooses_among_its_tools(
@@ -112,7 +113,8 @@ async def test_the_client_chooses_among_its_tools(
         await talk.update(tools=[WEATHER, CLOCK], tool_choice=choice)
         await talk.types("hi")
         await talk.responds()
-        assert [offer.name for offer in talk.responder.offered[0]] == offered
+        told = [offer.name + "!" * offer.forced for offer in talk.responder.offered[0]]
+        assert told == offered
 
 
 async def test_an_agents_tools_and_the_clients_stand_side_by_side(autojump_clock: object) -> None:
@@ -210,6 +212,27 @@ async def test_items_are_retrieved_with_their_sound(autojump_clock: object) -> N
         (part,) = its["content"]
         assert (part["type"], part["transcript"]) == ("output_audio", "Hello.")
         assert len(base64.b64decode(part["audio"])) == len("Hello.") * MS_PER_CHAR * 48
+
+
+async def test_an_item_may_be_sound(autojump_clock: object) -> None:
+    sound = base64.b64encode((8000).to_bytes(2, "little") * 24 * 800).decode()
+    async with realtime(words=["good morning"]) as talk:
+        await talk.hears_by(FAST)
+        content = [{"type": "input_audio", "audio": sound}]
+        item = {"type": "message", "role": "user", "id": "mine", "content": content}
+        await talk.send("conversation.item.create", item=item)
+        response = await talk.responds()
+        assert response["status"] == "completed"
+        assert talk.asked() == [("user", "good morning")]
+        told = talk.of("conversation.item.input_audio_transcription.completed")
+        assert [(e["item_id"], e["transcript"]) for e in told] == [("mine", "good morning")]
+        short = {**item, "id": "short", "content": [{**content[0], "audio": "AAAA"}]}
+        ref = await talk.send("conversation.item.create", item=short)
+        assert (await talk.error(ref))["param"] == "item.content[0].audio"
+        ref = await talk.send("conversation.item.create", item=item)
+        assert (await talk.error(ref))["code"] == "item_create_duplicate_item_id"
+        await talk.responds()
+        assert talk.asked()[:2] == [("user", "good morning"), ("assistant", "Fine.")]
 
 
 # Responses

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import openai
 import trio
 
+from parley.agent import Agent
 from parley.embedding import OwnEngines, Settings, open_server
 from parley.engines.asr.interface import Transcriber
 from parley.engines.asr.scripted import ScriptedTranscriber
@@ -49,6 +50,7 @@ async def open_desk(
     transcriber: Transcriber | None = None,
     responder: Responder | None = None,
     synthesizer: Synthesizer | None = None,
+    agents: Sequence[Agent[Any]] = (),
     **settings: object,
 ) -> AsyncIterator[Desk]:
     """In real time: the client has no other."""
@@ -61,6 +63,6 @@ async def open_desk(
     )
     with trio.fail_after(LIMIT_S):
         chosen = Settings.defaults(**settings)
-        async with open_server(chosen, port=0, own=own) as server:
+        async with open_server(chosen, port=0, own=own, agents=agents) as server:
             assert server.port is not None
             yield Desk(server.port)

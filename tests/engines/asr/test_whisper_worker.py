@@ -281,6 +281,12 @@ async def test_a_recording_is_heard_patiently_and_in_the_language_that_is_asked_
     other = whisper.for_file("de")
     assert (other._shared.language, other._urgent, whisper._urgent) == ("de", False, True)
     assert whisper.for_file(None)._shared.language == "en"
+    await other.begin()
+    await other.feed(SPOKEN[0].pcm16)
+    assert other._shared.admission.talking == 0
+    rtf = other._shared.admission.rtf
+    assert (await other.finish()).text
+    assert (other._shared.admission.rtf, other._shared.admission.talking) == (rtf, 0)
     only = OnDemandTranscriber(replace(whisper._shared, only="en"))
     assert only.for_file("en")._shared.language == "en"
     with pytest.raises(LanguageUnknown, match="hears 'en' only, not 'de'"):

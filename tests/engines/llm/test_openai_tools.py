@@ -313,6 +313,20 @@ async def test_a_server_that_takes_no_name_of_a_result_gets_none(
     assert messages(server)[3] == {"role": "tool", "content": "9 to 18", "tool_call_id": "c1"}
 
 
+async def test_a_model_is_made_to_call_a_tool_where_its_server_can(
+    server: LLMServer, bare: OpenAIResponder
+) -> None:
+    forced = bare.with_tools([ToolOffer(name="hours", description="", forced=True)])
+    await hear(forced, [ASKED])
+    assert server.requests[-1].body["tool_choice"] == "required"
+    server.script(wire.refuse(400, "tool_choice: 'required' is not supported"))
+    for _ in range(2):
+        await hear(forced, [ASKED])
+        assert "tool_choice" not in server.requests[-1].body
+        assert "tools" in server.requests[-1].body
+    assert len(server.requests) == 4
+
+
 async def test_a_server_that_refuses_everything_is_asked_a_few_times_only(
     server: LLMServer, responder: OpenAIResponder
 ) -> None:

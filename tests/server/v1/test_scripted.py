@@ -14,6 +14,7 @@ import openai
 import pytest
 import trio
 
+from parley.agent import Agent
 from parley.audio.wav import wav_bytes
 from parley.conversation.later import SayLater
 from parley.engines.asr.interface import TimedWord, Transcript
@@ -411,6 +412,25 @@ async def test_a_model_may_call_the_clients_tools() -> None:
         await desk.ask(work)
     assert [tool.name for tool in llm.offered[0]] == ["weather"]
     assert llm.conversations[2][-1].call_id == "c1"
+
+
+async def test_an_agents_instructions_come_first() -> None:
+    llm = ScriptedResponder(then=["Fine."])
+    agents = [
+        Agent("You sell flowers.", name="florist"),
+        Agent("You sell bread.", name="baker", spoken_style=""),
+    ]
+    async with open_desk(responder=llm, agents=agents) as desk:
+
+        def work(client: openai.OpenAI) -> None:
+            for model in ("any", "baker"):
+                create: Any = client.chat.completions.create
+                create(model=model, messages=HELLO)
+
+        await desk.ask(work)
+    systems = [conversation[0].text for conversation in llm.conversations]
+    assert systems[0].startswith("You sell flowers.\n\n")
+    assert systems[1] == "You sell bread."
 
 
 async def test_a_second_model_answers_for_the_first() -> None:
