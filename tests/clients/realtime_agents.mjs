@@ -22,6 +22,12 @@ const weather = tool({
   parameters: city,
   execute: async () => "rain",
 });
+const lights = tool({
+  name: "set_lights",
+  description: "The lights of a room.",
+  parameters: z.object({ room: z.string() }),
+  execute: async () => "on",
+});
 const time = tool({
   name: "get_time",
   description: "The time in a city.",
@@ -101,10 +107,10 @@ class Client {
 
 const scenarios = {
   async voice_turns(c) {
-    await c.speak("1-weather");
+    await c.speak("4-lights");
     await c.wait("response.done");
     await sleep(PLAYED_MS);
-    await c.speak("4-lights");
+    await c.speak("8-mother");
     await c.wait("response.done", 2);
   },
   async interruption(c) {
@@ -133,7 +139,7 @@ const scenarios = {
     await until("quiet", () => c.quiet);
   },
   async spoken_tool(c) {
-    await c.speak("1-weather");
+    await c.speak("4-lights");
     await until("the tool", () => c.tools.length === 1);
     await c.wait("response.done", 2);
   },
@@ -146,7 +152,7 @@ const scenarios = {
     return { to: c.handoffs[0], instructions: updated.session.instructions };
   },
   async push_to_talk(c) {
-    await c.speak("1-weather", 10);
+    await c.speak("4-lights", 10);
     c.session.transport.sendEvent({ type: "input_audio_buffer.commit" });
     c.session.transport.sendEvent({ type: "response.create" });
     await c.wait("response.done");
@@ -160,7 +166,7 @@ const scenarios = {
 };
 const agents = {
   parallel_tools: { tools: [weather, time] },
-  spoken_tool: { tools: [weather, time] },
+  spoken_tool: { tools: [lights, time] },
   handoff: { handoffs: [billing] },
 };
 const byHand = { config: { audio: { input: { turnDetection: null } } } };

@@ -53,6 +53,13 @@ def get_weather(city: str) -> str:
 
 
 @function_tool
+def set_lights(room: str) -> str:
+    """The lights of a room."""
+    called.append(["set_lights", room])
+    return "on"
+
+
+@function_tool
 async def get_time(city: str) -> str:
     """The time in a city."""
     called.append(["get_time", city])
@@ -142,10 +149,10 @@ def _text(part: Any) -> str:
 
 
 async def voice_turns(client: Client) -> None:
-    await client.speak("1-weather")
+    await client.speak("4-lights")
     await client.wait("response.done")
     await asyncio.sleep(PLAYED_S)
-    await client.speak("4-lights")
+    await client.speak("8-mother")
     await client.wait("response.done", 2)
 
 
@@ -178,7 +185,7 @@ async def parallel_tools(client: Client) -> None:
 
 
 async def spoken_tool(client: Client) -> None:
-    await client.speak("1-weather")
+    await client.speak("4-lights")
     await client.until("the tool", lambda: len(client.told("tool_end")) == 1)
     await client.wait("response.done", 2)
 
@@ -193,7 +200,7 @@ async def handoff(client: Client) -> dict[str, Any]:
 
 
 async def push_to_talk(client: Client) -> None:
-    await client.speak("1-weather", speed=10.0, commit=True)
+    await client.speak("4-lights", speed=10.0, commit=True)
     await client.session.model.send_event(_raw("response.create"))
     await client.wait("response.done")
 
@@ -207,13 +214,14 @@ def _is_quiet(client: Client) -> bool:
 
 
 TOOLS = {"tools": [get_weather, get_time]}
+LIGHTS = {"tools": [set_lights, get_time]}
 BY_HAND = {"audio": {"input": {"turn_detection": None}}}
 SCENARIOS: tuple[tuple[Callable[[Client], Awaitable[Any]], dict[str, Any], dict[str, Any]], ...] = (
     (voice_turns, {}, {}),
     (interruption, {}, {}),
     (interrupted_by_hand, {}, {}),
     (parallel_tools, TOOLS, {}),
-    (spoken_tool, TOOLS, {}),
+    (spoken_tool, LIGHTS, {}),
     (handoff, {"handoffs": [realtime_handoff(billing)]}, {}),
     (push_to_talk, {}, BY_HAND),
 )

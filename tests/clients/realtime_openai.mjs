@@ -93,9 +93,9 @@ class Connection {
 const scenarios = {
   async voice_turns(c) {
     await c.update({ audio: transcribed });
-    await c.speak("1-weather");
-    await c.wait("response.done");
     await c.speak("4-lights");
+    await c.wait("response.done");
+    await c.speak("8-mother");
     await c.wait("response.done", 2);
   },
   async interruption(c) {
@@ -135,7 +135,7 @@ const scenarios = {
   },
   async push_to_talk(c) {
     await c.update({ audio: { input: { ...transcribed.input, turn_detection: null } } });
-    await c.speak("1-weather", 10);
+    await c.speak("4-lights", 10);
     c.socket.send({ type: "input_audio_buffer.commit" });
     c.socket.send({ type: "response.create" });
     await c.wait("response.done");
@@ -162,7 +162,7 @@ async function transcription(c) {
     session: { type: "transcription", audio: { input: { transcription: { model: "whisper-1" } } } },
   });
   await c.wait("session.updated");
-  await c.speak("1-weather");
+  await c.speak("4-lights");
   await c.wait("conversation.item.input_audio_transcription.completed");
 }
 

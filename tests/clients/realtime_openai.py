@@ -35,6 +35,12 @@ WEATHER = {
         "required": ["city"],
     },
 }
+LIGHTS = {
+    "type": "function",
+    "name": "set_lights",
+    "description": "The lights of a room.",
+    "parameters": {"type": "object", "properties": {"room": {"type": "string"}}},
+}
 TIME = {
     "type": "function",
     "name": "get_time",
@@ -156,9 +162,9 @@ TRANSCRIBED = {"input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}
 
 async def voice_turns(client: Client) -> None:
     await client.update(instructions="Be brief.", audio=TRANSCRIBED)
-    await client.speak("1-weather")
-    await client.wait_for("response.done")
     await client.speak("4-lights")
+    await client.wait_for("response.done")
+    await client.speak("8-mother")
     await client.wait_for("response.done", 2)
 
 
@@ -223,11 +229,11 @@ async def _tools(client: Client, text: str, tools: list[Any]) -> dict[str, Any]:
 
 
 async def spoken_tool(client: Client) -> dict[str, Any]:
-    await client.update(tools=[WEATHER], audio=TRANSCRIBED)
-    await client.speak("1-weather")
+    await client.update(tools=[LIGHTS], audio=TRANSCRIBED)
+    await client.speak("4-lights")
     done = await client.wait_for("response.done")
     (call,) = done.response.output
-    output = {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "on"}
     await client.connection.conversation.item.create(item=output)
     await client.connection.response.create()
     await client.wait_for("response.done", 2)
@@ -244,7 +250,7 @@ async def text_only(client: Client) -> None:
 
 async def push_to_talk(client: Client) -> None:
     await client.update(audio={"input": {**TRANSCRIBED["input"], "turn_detection": None}})
-    for count, name in enumerate(("1-weather", "4-lights"), 1):
+    for count, name in enumerate(("4-lights", "8-mother"), 1):
         await client.speak(name, speed=10.0)
         await client.connection.input_audio_buffer.commit()
         await client.connection.response.create()
@@ -259,8 +265,8 @@ async def transcription(client: Client) -> None:
         }
     )
     await client.wait_for("session.updated")
-    await client.speak("1-weather")
-    await client.speak("3-timer")
+    await client.speak("4-lights")
+    await client.speak("8-mother")
     kind = "conversation.item.input_audio_transcription.completed"
     await client.wait_for(kind, 2)
 
@@ -370,7 +376,7 @@ def play_sync() -> None:
     with openai.realtime.connect(model="gpt-realtime") as connection:
         session: Any = {"type": "realtime", "audio": TRANSCRIBED}
         connection.session.update(session=session)
-        for chunk in chunks(recording("1-weather")):
+        for chunk in chunks(recording("4-lights")):
             connection.input_audio_buffer.append(audio=chunk)
         for event in connection:
             seen.events.append(event)
