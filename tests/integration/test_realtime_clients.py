@@ -54,14 +54,19 @@ def audio(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return node_clients(tmp_path_factory.mktemp("javascript"))
+
+
+@pytest.fixture(scope="module")
 def openai_python(server: str, audio: str, frames: Path) -> Found:
     program, seen = str(CLIENTS / "realtime_openai.py"), str(frames / "openai-python")
     return run_client(sys.executable, program, f"{server}/v1", audio, seen)
 
 
 @pytest.fixture(scope="module")
-def openai_javascript(server: str, audio: str, frames: Path) -> Found:
-    program, seen = str(node_clients() / "realtime_openai.mjs"), str(frames / "openai-javascript")
+def openai_javascript(server: str, audio: str, frames: Path, javascript: Path) -> Found:
+    program, seen = str(javascript / "realtime_openai.mjs"), str(frames / "openai-javascript")
     return run_client("node", program, f"{server}/v1", audio, seen)
 
 
@@ -72,8 +77,8 @@ def agents_sdk_python(server: str, audio: str, frames: Path) -> Found:
 
 
 @pytest.fixture(scope="module")
-def agents_sdk_javascript(server: str, audio: str, frames: Path) -> Found:
-    program, seen = str(node_clients() / "realtime_agents.mjs"), str(frames / "agents-javascript")
+def agents_sdk_javascript(server: str, audio: str, frames: Path, javascript: Path) -> Found:
+    program, seen = str(javascript / "realtime_agents.mjs"), str(frames / "agents-javascript")
     return run_client("node", program, f"{server}/v1/realtime", audio, seen)
 
 
@@ -318,8 +323,8 @@ def test_the_recipe_for_the_agents_sdk_in_python_works(server: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("section", [0, 1])
-def test_the_recipes_in_javascript_work(server: str, section: int) -> None:
-    program = node_clients() / "recipe.mjs"
+def test_the_recipes_in_javascript_work(server: str, javascript: Path, section: int) -> None:
+    program = javascript / "recipe.mjs"
     program.write_text(recipe(server, section, "js"))
     assert run("node", str(program)).strip() == "You said: hello."
 
@@ -341,12 +346,12 @@ def test_every_event_has_the_types_of_openais_library(openai_python: Found, fram
 
 
 def test_every_event_has_the_shape_that_the_agents_sdk_wants(
-    openai_python: Found, agents_sdk_javascript: Found, frames: Path
+    openai_python: Found, agents_sdk_javascript: Found, frames: Path, javascript: Path
 ) -> None:
     paths = [str(path) for path in seen(frames)]
     done = subprocess.run(
         ["node", "realtime_contract.mjs", *paths],
-        cwd=node_clients(),
+        cwd=javascript,
         capture_output=True,
         text=True,
     )

@@ -13,8 +13,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from support.real_models import MODELS_DIR
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests/clients"
-INSTALLED = Path.home() / ".cache/parley-test-clients"
+INSTALLED = Path.home() / ".cache/parley-stock-clients"
 
 AGENTS = ("openai-agents==0.24.0", "openai==3.57.0", "websockets==16.1.1")
 """OpenAI's Agents SDK, which wants another `openai` than Parley."""
@@ -46,15 +47,16 @@ Found = Mapping[str, dict[str, Any]]
 # What they need
 
 
-def node_clients() -> Path:
-    """The folder of the clients in JavaScript, with their packages. Skips where there is none."""
+def node_clients(folder: Path) -> Path:
+    """The folder, with the clients in JavaScript and their packages. Skips where there is no
+    Node."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("there is no Node here, or no npm")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
     if int(version.lstrip("v").partition(".")[0]) < LEAST_NODE:
         pytest.skip(f"Node {version} is too old for these clients")
     lock = (CLIENTS / "package-lock.json").read_bytes()
-    folder = _installed("node", lock, _install_node)
+    (folder / "node_modules").symlink_to(_installed("node", lock, _install_node) / "node_modules")
     for program in CLIENTS.glob("*.mjs"):
         shutil.copy(program, folder)
     return folder
@@ -86,15 +88,16 @@ _why_not: dict[str, str] = {}
 
 
 def _installed(kind: str, key: bytes, install: Callable[[Path], None]) -> Path:
+    """Whole or not at all: other runs of the tests may want it at the same time."""
     folder = INSTALLED / f"{kind}-{hashlib.sha256(key).hexdigest()[:12]}"
-    whole = folder / ".whole"
-    if kind not in _why_not and not whole.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    if kind not in _why_not and not folder.exists():
         try:
-            install(folder)
-            whole.touch()
-        except _NotInstalled as reason:
+            INSTALLED.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=INSTALLED, ignore_cleanup_errors=True) as made:
+                install(Path(made))
+                with suppress(OSError):  # somebody else was faster
+                    Path(made).rename(folder)
+        except (_NotInstalled, OSError) as reason:
             _why_not[kind] = str(reason)
     if kind in _why_not:
         pytest.skip(_why_not[kind])
