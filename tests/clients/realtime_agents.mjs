@@ -32,6 +32,8 @@ const time = tool({
   },
 });
 const billing = new RealtimeAgent({ name: "billing", instructions: "You answer on bills." });
+// The end of a reply is told a little before it has been played; who speaks then interrupts it.
+const PLAYED_MS = 600;
 
 class Client {
   constructor(agent, options) {
@@ -101,6 +103,7 @@ const scenarios = {
   async voice_turns(c) {
     await c.speak("1-weather");
     await c.wait("response.done");
+    await sleep(PLAYED_MS);
     await c.speak("4-lights");
     await c.wait("response.done", 2);
   },

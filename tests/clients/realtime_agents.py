@@ -31,6 +31,8 @@ from agents import function_tool, set_tracing_disabled  # noqa: TID251  -- OpenA
 
 CHUNK_MS = 40
 LIMIT_S = 40.0
+PLAYED_S = 0.6
+"""The end of a reply is told a little before it has been played; who speaks then interrupts it."""
 
 url, recordings, frames_path = sys.argv[1:4]
 frames = open(frames_path, "a")  # noqa: SIM115
@@ -142,6 +144,7 @@ def _text(part: Any) -> str:
 async def voice_turns(client: Client) -> None:
     await client.speak("1-weather")
     await client.wait("response.done")
+    await asyncio.sleep(PLAYED_S)
     await client.speak("4-lights")
     await client.wait("response.done", 2)
 

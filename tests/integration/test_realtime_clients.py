@@ -20,6 +20,7 @@ import pytest
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
+from support.pages import blocks_of
 from support.stock_clients import (
     CLIENTS,
     Found,
@@ -272,6 +273,47 @@ def test_an_agents_history_can_be_cut(agents_sdk_javascript: Found) -> None:
     told = agents_sdk_javascript["history"]
     assert [role for role, *_ in told["history"]] == ["assistant"]
     assert told["errors"] == []
+
+
+# The recipes
+
+
+def recipe(server: str, section: int, language: str) -> str:
+    """The block of a language in the documentation, with this server's address."""
+    blocks = [b for b in blocks_of("docs/OPENAI_CLIENTS.md") if b.language == language]
+    port = server.rpartition(":")[2]
+    return blocks[section].text.replace("127.0.0.1:8084", f"127.0.0.1:{port}").replace("8084", port)
+
+
+def run_python(interpreter: str, text: str, folder: Path) -> str:
+    """A block may wait at its top."""
+    body = "\n".join(f"    {line}" for line in text.splitlines())
+    program = folder / "recipe.py"
+    program.write_text(f"import asyncio\n\n\nasync def main():\n{body}\n\n\nasyncio.run(main())\n")
+    return run(interpreter, str(program))
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_recipe_for_openais_library_in_python_works(server: str, tmp_path: Path) -> None:
+    told = run_python(sys.executable, recipe(server, 0, "python"), tmp_path)
+    assert told.strip() == "You said: hello."
+
+
+def test_the_recipe_for_the_agents_sdk_in_python_works(server: str, tmp_path: Path) -> None:
+    told = run_python(agents_python(), recipe(server, 1, "python"), tmp_path)
+    assert "bytes of PCM16" in told
+
+
+@pytest.mark.parametrize("section", [0, 1])
+def test_the_recipes_in_javascript_work(server: str, section: int) -> None:
+    program = node_clients() / "recipe.mjs"
+    program.write_text(recipe(server, section, "js"))
+    assert run("node", str(program)).strip() == "You said: hello."
 
 
 # What they were sent

@@ -33,6 +33,7 @@ INSTALLED = Path.home() / ".cache/parley-test-clients"
 AGENTS = ("openai-agents==0.24.0", "openai==3.57.0", "websockets==16.1.1")
 """OpenAI's Agents SDK, which wants another `openai` than Parley."""
 
+LEAST_NODE = 20
 RATE_HZ = 24_000
 INSTALL_S = 120.0
 RUN_S = 90.0
@@ -49,6 +50,9 @@ def node_clients() -> Path:
     """The folder of the clients in JavaScript, with their packages. Skips where there is none."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("there is no Node here, or no npm")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    if int(version.lstrip("v").partition(".")[0]) < LEAST_NODE:
+        pytest.skip(f"Node {version} is too old for these clients")
     lock = (CLIENTS / "package-lock.json").read_bytes()
     folder = _installed("node", lock, _install_node)
     for program in CLIENTS.glob("*.mjs"):
