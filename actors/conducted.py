@@ -273,7 +273,7 @@ class ConductedCall:
 
     def _set_replies(self, effect: SetReplies) -> None:
         conducting, silence = self.machines.conducting, self.machines.silence
-        conducting.model, conducting.interruptible = effect.answers, effect.interruptible
+        conducting.by_itself, conducting.interruptible = effect.answers, effect.interruptible
         conducting.spoken, conducting.max_tokens = effect.spoken, effect.max_tokens
         conducting.tool_choice, conducting.speed = effect.tool_choice, effect.speed
         conducting.voice = effect.voice or conducting.voice

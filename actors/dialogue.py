@@ -439,6 +439,8 @@ class Dialogue:
             self._watch_text(text, language, typed=False)
         await self._tell_final(report, language)
         await self.items.heard(report.number, text)
+        if text:
+            self.conducted.answered(text)
         await self._quiet_again(spoken and self.state is State.CAPTURING)
 
     async def _nothing_said(self, utterance: int) -> None:
@@ -584,7 +586,7 @@ class Dialogue:
         unanswered = self.machines.floor.unanswered
         user_text = " ".join(unanswered)
         unanswered.clear()
-        if not conducting.asking and conducting.model:
+        if not conducting.asking and conducting.model and conducting.by_itself:
             await self.turns.answer("" if self.items.told else user_text, report, final_s)
             self._go(Trigger.TURN)
             return

@@ -110,6 +110,7 @@ class Turns:
             await self._drop(begun)
             begun = None
         record = begun.record if begun else self.new_record(user_text, report)
+        record.user_text = user_text  # nothing, where what was said is an item already
         record.final_s = current_time() if final_s is None else final_s
         if report is not None:
             record.last_sample_s, record.decided_s = report.last_sample_s, report.decided_s

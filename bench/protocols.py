@@ -160,6 +160,14 @@ def row_of(name: str, turns: Sequence[tuple[Recording, Said]]) -> dict[str, Any]
         "first_audio_ms": _spread(
             _since(recording, said, said.audio_s) for recording, said in turns
         ),
+        "each": [
+            {
+                "name": recording.name,
+                "final_ms": _rounded(_since(recording, said, said.final_s)),
+                "first_audio_ms": _rounded(_since(recording, said, said.audio_s)),
+            }
+            for recording, said in turns
+        ],
     }
 
 
@@ -184,6 +192,10 @@ def _since(recording: Recording, said: Said, at_s: float | None) -> float | None
     if edges is None or at_s is None:
         return None
     return (at_s - said.sent_s[int((edges.last_ms - 1) // FRAME_MS)]) * 1000
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1)
 
 
 def _spread(values: Any) -> Spread:

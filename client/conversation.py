@@ -163,8 +163,13 @@ class Conversation:
         await self._send(pcm16)
 
     def say_soon(self, frame: str) -> None:
-        """Have a frame sent before the next audio. For listeners, which must not wait."""
+        """Have a frame sent before the next audio, or at the end. For listeners, which must not
+        wait."""
         self._to_say.append(frame)
+
+    async def _say(self) -> None:
+        while self._to_say:
+            await self._send_frame(self._to_say.pop(0))
 
     def _over(self, utterance: Utterance) -> bool:
         if not utterance.settled():
@@ -182,12 +187,12 @@ class Conversation:
         self._next_at = trio.current_time()
 
     async def _stop(self) -> None:
+        await self._say()
         for frame in self._end.closing():
             await self._send_frame(frame)
 
     async def _send(self, pcm16: bytes) -> None:
-        while self._to_say:
-            await self._send_frame(self._to_say.pop(0))
+        await self._say()
         at = trio.current_time()
         await self._send_frame(self._end.audio(pcm16))
         self.sent.add(len(pcm16) // 2, at)

@@ -42,13 +42,14 @@ _WRONG_SHAPE = (
 """What reading an event of another shape raises."""
 
 _FORMAT = {"type": "audio/pcm", "rate": RATE_HZ}
+# `high` waits 2 s at the most, as Parley does by default in its other protocols.
 SESSION: Mapping[str, Any] = {
     "type": "realtime",
     "audio": {
         "input": {
             "format": _FORMAT,
             "transcription": {"model": "whisper-1"},
-            "turn_detection": {"type": "semantic_vad"},
+            "turn_detection": {"type": "semantic_vad", "eagerness": "high"},
         },
         "output": {"format": _FORMAT},
     },

@@ -38,6 +38,8 @@ class Conducting:
     """Whether nobody is heard."""
     asking: int = 0
     """The number of the question that is open: the next words are its answer. 0: none is."""
+    by_itself: bool = True
+    """Whether what is said is answered without being asked for."""
     interruptible: bool = True
     """Whether speech ends the replies that are begun from now on."""
     spoken: bool = True

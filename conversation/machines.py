@@ -100,6 +100,7 @@ class Machines(Generic[Exit]):
             and not self.conducting.asking
             and self.conducting.ready
             and self.conducting.model
+            and self.conducting.by_itself
             and self.ending.may_begin
         )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import re
@@ -110,7 +111,9 @@ async def interrupt(
     right = await memory_is_right(port, ear, heard_before, cut_s) if told else False
     await trio.sleep(0.3)
     after_onset = [at for at, _ in ear.audio if mouth.onset_s < at <= cut_s]
-    late = [at for at, _ in ear.audio if cut_s < at < cut_s + 0.3]
+    # Where a reply's beginning is told, what comes from there on is the next one's.
+    next_s = min(ear.since(cut_s, "response.created"), default=math.inf)
+    late = [at for at, _ in ear.audio if cut_s < at < min(cut_s + 0.3, next_s)]
     # Whatever was said is answered; that reply is let go before the next story.
     await ear.until("tts_complete", since_s=cut_s, patience_s=15)
     await trio.sleep(0.6)  # it was sent; now it has been heard, and nothing is left to interrupt

@@ -421,16 +421,11 @@ class Assembly:
     def _ask_again(self, record: TurnRecord, tools: bool) -> Asked | None:
         """What a model is asked that has called tools, once they are done. None: it has nothing
         more to say, for a tool has said how the call ends, or handed it to code."""
-        handed_over = record.rounds.to_client or not self._code_or_model_answers
+        handed_over = record.rounds.to_client or not self.machines.conducting.model
         if self.machines.ending.has_farewell or handed_over:
             return None
         note = self.current_language.note(record.language)
         return self._ask(record, self.items.request("", note), tools=tools, first=False)
-
-    @property
-    def _code_or_model_answers(self) -> bool:
-        """False where a tool has handed the call to an agent that is code alone."""
-        return self.machines.conducting.model or self._dialect.profile.by_items
 
     def _voice(self, record: TurnRecord) -> Synthesizer:
         """The session's, or the one that the conductor has chosen."""

@@ -17,6 +17,7 @@ import trio.testing
 
 from parley.conversation.items import Items
 from parley.engines.failures import EngineFailure
+from parley.engines.turn.text import TextTurnEnd
 from parley.protocol.chat import ToolCall
 from support.realtime import AUDIO, Realtime, realtime
 
@@ -244,8 +245,9 @@ def words_of(item: dict[str, Any]) -> str | None:
 
 async def converse(seed: int) -> None:
     conversation = Conversation(seed)
+    judged = TextTurnEnd("en") if seed % 2 else None
     async with realtime(
-        conversation.replies(), words=conversation.words(), ws_idle_timeout=0
+        conversation.replies(), turn_end=judged, words=conversation.words(), ws_idle_timeout=0
     ) as talk:
         await conversation.run(talk)
         await agree(talk)

@@ -9,16 +9,32 @@ from dataclasses import replace
 from ...audio.pcm import BYTES_PER_MS
 from .careful_decode import CarefulDecode
 from .decoding import Job
-from .interface import TimedWord, Transcript
+from .interface import LanguageUnknown, TimedWord, Transcript
 from .on_demand import OnDemandTranscriber
 from .on_demand_utterance import TAIL_S
 from .quiet_cuts import pieces
 from .spoken_language import Look
-from .whisper_worker import TRANSLATE, word_times
+from .whisper_worker import TRANSLATE, knows, word_times
 
 
 class WhisperTranscriber(OnDemandTranscriber):
     """A Transcriber that is TimesWords and Translates, too."""
+
+    _knows_language = False
+
+    async def begin(self) -> None:
+        """As others do it. Of a recording whose language was asked for it is made sure that the
+        model knows it; only a worker can say. Raises LanguageUnknown."""
+        if self._asked_for and not self._knows_language:
+            language = self._shared.language
+            if not await self._shared.pool.pick().call(knows, language):
+                raise LanguageUnknown(f"this Whisper model hears English only, not {language!r}")
+            self._knows_language = True
+        await super().begin()
+
+    @property
+    def _asked_for(self) -> bool:
+        return not self._urgent and self._shared.language not in ("", "en")
 
     async def word_times(self, pcm16: bytes, text: str, language: str) -> Sequence[TimedWord]:
         spoken = language or self._shared.language or "en"

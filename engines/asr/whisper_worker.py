@@ -141,6 +141,11 @@ def decode(passes: Sequence[Pass]) -> list[Decoded]:
     ]
 
 
+def knows(language: str) -> bool:
+    """Whether the model was trained on a language."""
+    return bool(loaded().model.is_multilingual) or language == "en"
+
+
 def word_times(pcm16: bytes, text: str, language: str) -> list[tuple[str, float, float]]:
     """Each word of `text`, which was heard in this audio, with the seconds at which it begins and
     ends: where the model looked while it wrote the word."""

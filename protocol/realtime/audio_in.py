@@ -19,7 +19,7 @@ LEAST_COMMIT_MS = 100
 """Less than that is no utterance. Source: what OpenAI's server refuses."""
 GIVEN_MAX_MS = 60_000
 """The longest sound of an item."""
-KEPT_MS = 30_000
+KEPT_MS = 20_000
 """So much of the newest audio is kept."""
 
 _LAWS: dict[str, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
@@ -101,7 +101,9 @@ class AudioIn:
         self.pending_ms, self._half_sample = 0.0, b""
 
     def between(self, from_ms: float, to_ms: float) -> bytes:
-        """PCM16 of the newest rate, as much of it as is kept."""
+        """PCM16 of the newest rate; empty where it is not all kept."""
+        if not self._kept or self._kept[0][0] > from_ms:
+            return b""
         pieces = []
         for begin_ms, rate_hz, pcm16 in self._kept:
             first = max(0, round((from_ms - begin_ms) * rate_hz / 1000)) * 2

@@ -7,8 +7,8 @@ from ...audio import g711
 from ...audio.resampler import Resampler
 from .session_config import G711_RATE_HZ, PCM_RATE_HZ
 
-KEPT_BYTES = 30 * PCM_RATE_HZ * 2
-"""Half a minute of what was said last."""
+KEPT_BYTES = 20 * PCM_RATE_HZ * 2
+"""Of a reply that is longer, no sound is kept: half of it would be taken for all."""
 
 _LAWS: dict[str, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 
@@ -20,6 +20,7 @@ class AudioOut:
         self._law = _LAWS.get(kind)
         self._resampler = Resampler(PCM_RATE_HZ, G711_RATE_HZ) if self._law else None
         self.ms = 0.0
+        self._whole = True
         self.kept = bytearray()
         """In the client's format."""
 
@@ -46,6 +47,9 @@ class AudioOut:
         return g711.encode(self._resampler.push(pcm16), self._law)
 
     def _keep(self, data: bytes) -> bytes:
-        if len(self.kept) < KEPT_BYTES:
+        self._whole = self._whole and len(self.kept) + len(data) <= KEPT_BYTES
+        if self._whole:
             self.kept += data
+        else:
+            self.kept.clear()
         return data

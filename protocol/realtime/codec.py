@@ -39,7 +39,7 @@ from .user_items import UserItems
 
 SESSION_S = 3600
 """What a session's `expires_at` says it may last, as OpenAI's may. Nothing ends it then."""
-KEPT_REPLIES = 4
+KEPT_REPLIES = 2
 """So many of the newest replies can be retrieved with their sound."""
 OF_THE_MODEL = (Code.LLM_FAIL, Code.LLM_TIMEOUT)
 """What fails a whole response."""

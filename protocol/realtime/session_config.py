@@ -42,8 +42,9 @@ ALIASES: Mapping[str, AudioFormat] = {
 }
 """The older names, which some clients still send."""
 
-EAGERNESS_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
-"""The longest that `semantic_vad` waits for somebody who may go on. Source: OpenAI's reference."""
+EAGERNESS_MS: Mapping[str, int | None] = {"low": 8000, "medium": 4000, "high": 2000, "auto": None}
+"""The longest that `semantic_vad` waits for somebody who may go on. Source: OpenAI's reference, but
+for `auto`: that is as the server has it, which was found by measuring."""
 
 MAX_INSTRUCTIONS_CHARS = 1_000_000
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import TypeAlias
 
 import trio
 
@@ -37,19 +36,15 @@ from ..http.engine_calls import EngineCalls
 from ..http.front import Answer
 from ..http.head import BadRequest, Head
 from ..http.places import Places
-from ..http.refusals import error_body
 from ..http.request_stream import while_connected
-from ..http.responses import Response, Send, StreamedResponse, json_response, text_response
+from ..http.responses import Send, StreamedResponse
 from . import sse
 from .failures import refused
+from .transcription_answers import Tell, tell_events, whole_answer
 from .transcription_form import FIELDS, FILE, TranscriptionRequest, transcription_request
 from .transcription_texts import (
     Segment,
     Transcription,
-    as_json,
-    as_srt,
-    as_verbose_json,
-    as_vtt,
 )
 from .uploads import Upload, received
 
@@ -60,7 +55,6 @@ READ_LIMIT_S = 3 * REOPEN_LIMIT_S
 TRANSLATION_FACTOR = 2
 """A translation is decoded as a whole: it takes no longer than two utterances may."""
 
-Tell: TypeAlias = Callable[[Segment], Awaitable[None]]
 NO_WORDS = "the recognizer does not know when each word sounds; Whisper does"
 NO_TRANSLATION = "the recognizer does not translate; Whisper's models of many languages do"
 
@@ -112,12 +106,14 @@ class Transcriptions:
                 hear = self._hearing(upload, request, translation=translation)
                 if not request.stream:
                     heard = await while_connected(stream, functools.partial(hear, _nobody))
-                    return _answer(heard, request, "translate" if translation else "transcribe")
+                    return whole_answer(
+                        heard, request, "translate" if translation else "transcribe"
+                    )
             kept = stack.pop_all()
 
         async def write(send: Send) -> None:
             async with kept:
-                await _tell_events(send, hear)
+                await tell_events(send, hear)
 
         return StreamedResponse(sse.HEADERS, write)
 
@@ -234,41 +230,3 @@ class Transcriptions:
             )
             for one in timed
         ]
-
-
-def _answer(heard: Transcription, request: TranscriptionRequest, task: str) -> Response:
-    match request.format:
-        case "json":
-            return json_response(as_json(heard))
-        case "verbose_json":
-            return json_response(as_verbose_json(heard, task=task, words=request.words))
-        case "text":
-            return text_response(f"{heard.text}\n")
-        case "srt":
-            return text_response(as_srt(heard.segments))
-        case "vtt":
-            return text_response(as_vtt(heard.segments), content_type="text/vtt; charset=utf-8")
-
-
-async def _tell_events(send: Send, hear: Callable[[Tell], Awaitable[Transcription]]) -> None:
-    """The words as events while they are heard. What fails before the first one has a status of
-    its own; later it is the last event."""
-    begun = False
-
-    async def tell(segment: Segment) -> None:
-        nonlocal begun
-        delta = f" {segment.text}" if begun else segment.text
-        begun = True
-        await send(sse.event({"type": "transcript.text.delta", "delta": delta}))
-
-    try:
-        with refused():
-            heard = await hear(tell)
-    except BadRequest as problem:
-        if not begun:
-            raise
-        body = error_body(problem.status, problem.message, param=problem.param)
-        await send(sse.event({"type": "error", **body}))
-        return
-    done = {"type": "transcript.text.done", "text": heard.text, "usage": heard.usage}
-    await send(sse.event(done))

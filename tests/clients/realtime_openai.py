@@ -57,8 +57,7 @@ def recording(name: str) -> bytes:
     if name == "silence":
         return bytes(8 * 48_000)
     with wave.open(str(Path(recordings) / f"{name}.wav")) as file:
-        frames: bytes = file.readframes(file.getnframes())
-        return frames + bytes(48_000)
+        return bytes(file.readframes(file.getnframes())) + bytes(48_000)
 
 
 def chunks(pcm16: bytes) -> Iterator[str]:

@@ -26,6 +26,7 @@ from parley.engines.kit import Engines
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.interface import Synthesizer
 from parley.engines.tts.scripted import ScriptedSynthesizer
+from parley.engines.turn.interface import TurnEndEngine
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.realtime.dialect import DIALECT
 from parley.session.life import Session
@@ -166,6 +167,7 @@ async def realtime(
     agent: Agent[Any] | None = None,
     interrupts: bool = True,
     synthesizer: Synthesizer | None = None,
+    turn_end: TurnEndEngine | None = None,
     must_hold: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Realtime]:
@@ -189,6 +191,7 @@ async def realtime(
             detector=lambda session: ScriptedDetector(),
             transcriber=lambda session: transcriber,
             responder=responder,
+            turn_end=turn_end,
             synthesizer=synthesizer or ScriptedSynthesizer(ms_per_char=MS_PER_CHAR),
         ),
         settings=chosen,

@@ -4,7 +4,7 @@ import { fromBase64, toBase64 } from "../samples.js";
 
 const RATE_HZ = 24000;
 /** Longer than the longest silence that a server waits for; in frames of 100 ms. */
-const SILENCE = { frames: 42, samples: RATE_HZ / 10 };
+const SILENCE = { frames: 32, samples: RATE_HZ / 10 };
 
 const FORMAT = { type: "audio/pcm", rate: RATE_HZ };
 const SESSION = {
@@ -13,7 +13,8 @@ const SESSION = {
     input: {
       format: FORMAT,
       transcription: { model: "whisper-1" },
-      turn_detection: { type: "semantic_vad" },
+      // Waits 2 s at the most, as Parley does by default in its other protocols.
+      turn_detection: { type: "semantic_vad", eagerness: "high" },
     },
     output: { format: FORMAT },
   },

@@ -77,6 +77,10 @@ class Here:
     def pick(self) -> Here:
         return self
 
+    async def call(self, fn: Callable[..., object], *args: object) -> object:
+        await trio.lowlevel.checkpoint()
+        return fn(*args)
+
     async def call_late(
         self,
         fn: Callable[[list[Pass]], list[Decoded]],
@@ -278,9 +282,13 @@ def test_it_knows_when_each_word_sounds(recording: Recording) -> None:
 
 async def test_a_recording_is_heard_patiently_and_in_the_language_that_is_asked_for() -> None:
     whisper = WhisperTranscriber(transcriber()._shared)
-    other = whisper.for_file("de")
-    assert (other._shared.language, other._urgent, whisper._urgent) == ("de", False, True)
-    assert whisper.for_file(None)._shared.language == "en"
+    german = whisper.for_file("de")
+    assert (german._shared.language, german._urgent, whisper._urgent) == ("de", False, True)
+    if not whisper_worker.knows("de"):
+        with pytest.raises(LanguageUnknown, match="English only, not 'de'"):
+            await german.begin()
+    other = whisper.for_file(None)
+    assert other._shared.language == "en"
     await other.begin()
     await other.feed(SPOKEN[0].pcm16)
     assert other._shared.admission.talking == 0
