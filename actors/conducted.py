@@ -7,8 +7,9 @@ is to be said by itself. One per session, plain but for the sends; the dialogue 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 import structlog
@@ -66,6 +67,10 @@ CANCELLATION_FAILED = "Cancellation failed: "
 """Some clients take a message that begins so for what it is: a reply that had ended already."""
 
 
+RESULTS_TOGETHER_S = 1.0
+"""So long a response waits for the other results of calls that were asked for together."""
+
+
 class Hands(Protocol):
     """What the dialogue does for it."""
 
@@ -98,6 +103,9 @@ class ConductedCall:
     """Tells watchers, and the conductor."""
     sentence: Callable[[Occasion], str]
     hands: Hands
+    _answered_together: int = field(default=0, init=False)
+    """Results that the live response waited for: the client may ask for one behind each, and has
+    it."""
 
     # What is said without being asked
 
@@ -181,9 +189,11 @@ class ConductedCall:
 
     async def reply_ended(self, record: TurnRecord, heard: str, outcome: ReplyOutcome) -> None:
         """Tell whoever waits for the end of a reply, or for its tools."""
+        self._answered_together = 0
         self.tools.drop(record.turn)
         interrupted = outcome in ("interrupted", "cancelled")
         if self.items.told:
+            self.turns.forget_unseen(record, cut=interrupted)
             await self.outbox.send(
                 ReplyEnded(reply=record.turn, outcome=outcome, heard=heard, message=record.failure)
             )
@@ -289,6 +299,10 @@ class ConductedCall:
         elif result_id := await self.items.may_return(effect):
             await self.tools.take(effect.result, live, returns, result_id)
             await self.items.returned(result_id)
+            if self.machines.results_until_s > current_time():
+                self._answered_together += 1
+            if all(use.result for use in self.turns.items.asked_together()):
+                self.machines.results_until_s = -math.inf
 
     async def _cancel(self, effect: CancelReply) -> None:
         live = self.turns.live
@@ -340,6 +354,11 @@ class ConductedCall:
         """A client's conversation has one response at a time. One that waits for the client's tools
         only has to be heard to its end; the next one begins then."""
         live, waiting = self.turns.live, self.machines.conducting.waiting
+        if not speech.wish.aside and self._waits_for_results():
+            return not waiting  # one response for all of them
+        if live is not None and self._answered_together > 0 and not speech.wish.aside:
+            self._answered_together -= 1
+            return False
         busy = live is not None and not live.rounds.to_client and not live.aside
         if not speech.wish.aside and (busy or waiting):
             what = "there is a response already: wait for response.done, or cancel it"
@@ -347,6 +366,19 @@ class ConductedCall:
                 "conversation_already_has_active_response", what, "", speech.ref
             )
             return False
+        return True
+
+    def _waits_for_results(self) -> bool:
+        """Whether the client has returned some of what the model asked for together, and not all of
+        it. Clients ask for a response behind each result; two answers would be said. The others
+        come within a moment, or the response is made without them."""
+        asked = self.turns.items.asked_together()
+        open_calls = [use for use in asked if use.result is None]
+        if not open_calls or len(open_calls) == len(asked):
+            return False
+        now_s = current_time()
+        if self.machines.results_until_s <= now_s:
+            self.machines.results_until_s = now_s + RESULTS_TOGETHER_S
         return True
 
     def _said_by_tool(self, speech: Say) -> bool:

@@ -160,6 +160,7 @@ class Playout:
             text=entry.text,
             duration_ms=round(entry.expected_s * 1000),
             from_ms=round(from_s * 1000),
+            aside=entry.aside,
         )
 
     def _position(self, sound: PhraseSound) -> int:

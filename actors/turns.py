@@ -51,7 +51,7 @@ class Turns:
     """Whether the client is told of each reply as items from its beginning to its end."""
     count: int = 0
     past: deque[TurnRecord] = field(default_factory=lambda: deque(maxlen=PAST_TURNS))
-    """The newest turns; a client may still tell how much of them it played."""
+    """The newest turns, of clients that may still tell how much of them they played."""
     latest: TurnRecord | None = None
     """The live turn, or the one that was live last."""
     _exit: ReplyExit | None = field(default=None, init=False)
@@ -154,8 +154,8 @@ class Turns:
 
     def _is_live_now(self, record: TurnRecord, reply_exit: ReplyExit) -> None:
         self.count += 1
-        self.past.append(record)
         if self.by_items:
+            self.past.append(record)
             self._tell_of(record, reply_exit)
         self.machines.reply.begin(record)
         self.latest, self._exit = record, reply_exit
@@ -185,8 +185,13 @@ class Turns:
         if record.aside:
             return
         self.items.commit(record.turn, record.user_text, said, heard=heard)
-        if self.by_items and not said and not record.ledger.sent_s:
-            self.items.forget_reply(record.turn)  # the client has never seen it
+
+    def forget_unseen(self, record: TurnRecord, *, cut: bool) -> None:
+        """Have a reply be no item of which the client has seen nothing; `cut`: it was not said to
+        its end, so that what was written of it was not told."""
+        told = record.rounds.to_client or not (cut and record.spoken)
+        if not record.ledger.sent_s and not (told and record.text.strip()):
+            self.items.forget_reply(record.turn)
 
     def begin_early(self, report: UtteranceForeseen, user_text: str) -> None:
         """Begin a reply to what will have been said if this short silence is the end."""

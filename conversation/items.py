@@ -340,6 +340,11 @@ class Items:
     def uses(self) -> list[ToolUse]:
         return [item for item in self._items if isinstance(item, ToolUse)]
 
+    def asked_together(self) -> list[ToolUse]:
+        """The client's calls of the newest round that has any."""
+        uses = [use for use in self.uses if use.by_client]
+        return [u for u in uses if (u.turn, u.round) == (uses[-1].turn, uses[-1].round)]
+
     def has(self, item_id: str) -> bool:
         return any(item_id in ids_of(item) for item in self._items)
 

@@ -10,6 +10,7 @@ report the dialogue asks once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic
@@ -46,6 +47,9 @@ class Machines(Generic[Exit]):
     only_pauses: bool = False
     """A reply over which somebody speaks pauses until there are words, and its client is told
     nothing before. Else it is suspended: the client throws away what it has of it."""
+    results_until_s: float = -math.inf
+    """A response that was asked for behind the first of several results waits for the others, but
+    no longer than to here; -inf: none waits."""
     committing: int = 0
     """Utterances that the client has ended and whose words are still to come."""
     cancelling: int = 0
@@ -79,7 +83,8 @@ class Machines(Generic[Exit]):
         if not self.reply.live:
             if not (self.at_rest and self.ending.may_begin):
                 return float("inf")
-            return min(self.later.due_s, self.silence.due_s, answer_s)
+            results_s = self.results_until_s if self.results_until_s > now_s + CLOSE_S else math.inf
+            return min(self.later.due_s, self.silence.due_s, answer_s, results_s)
         asked_s = self._asked_until_s(now_s)
         return min(self.floor.deadline_s(now_s), self.reply.cut_off_s, answer_s, asked_s)
 
@@ -146,7 +151,8 @@ class Machines(Generic[Exit]):
     def may_speak_first(self, now_s: float) -> bool:
         """Whether something is due that nobody asks for now, and nobody would be talked over."""
         due_s = min(self.later.due_s, self.silence.due_s)
-        due = self.conducting.waiting or due_s - CLOSE_S <= now_s
+        waiting = self.conducting.waiting and self.results_until_s <= now_s
+        due = waiting or due_s - CLOSE_S <= now_s
         return due and self.at_rest and self.ending.may_begin
 
     @property

@@ -96,6 +96,8 @@ class PhraseText(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     duration_ms: int
     from_ms: int = 0
+    aside: bool = False
+    """It is spoken, and no part of the reply's text."""
 
 
 class ReplyAudio(Event, frozen=True, kw_only=True):

@@ -187,7 +187,7 @@ class RealtimeCodec:
             case events.Token() if response is not None and event.turn == response.turn:
                 return response.text(event.text)
             case events.ReplyAudio() if response is not None and event.turn == response.turn:
-                return response.sound(event.pcm16)
+                return response.sound(event.pcm16, event.begins)
             case events.ToolTold() if response is not None and event.by_client:
                 if event.reply != response.turn:
                     return []

@@ -1,8 +1,9 @@
 """A response, from `response.created` to `response.done`: the events that tell it, in the order
 that clients expect.
 
-Items are told when there is something in them. The sound of a message may still be coming while a
-call of a tool is told: the sooner the client runs it, the better.
+Items are told when there is something in them. What is said is told with its sound, phrase by
+phrase, so that no client has read what nobody can have heard. The sound of a message may still be
+coming while a call of a tool is told: the sooner the client runs it, the better.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..events import Failure
+from ..events import Failure, PhraseText
 from ..item_events import ReplyBegan, ReplyEnded, ReplyOutcome
 from ..item_ids import ItemIds
 from . import told_items
@@ -47,6 +48,9 @@ class Response:
         self._ids = ids
         self._order = order
         self._text = ""
+        """What was told."""
+        self._held = ""
+        """What the model wrote, and whose sound has not begun."""
         self._message_at: int | None = None
         """The output index of what is said; None: nothing is yet."""
         self._failure = "response_failed"
@@ -58,7 +62,29 @@ class Response:
         return [{"type": "response.created", "response": self._shown("in_progress", None)}]
 
     def text(self, text: str) -> list[dict[str, Any]]:
-        """More of what is said."""
+        """More of what the model writes."""
+        if not self._began.spoken:
+            return self._text_delta(text)
+        self._held += text
+        return []
+
+    def sound(self, pcm16: bytes, begins: PhraseText | None) -> list[dict[str, Any]]:
+        """More of what is heard; `begins`: with it the phrase begins."""
+        words = self._words_of(begins) if begins is not None else ""
+        return [*self._text_delta(words), *self._audio_delta(self.audio.take(pcm16))]
+
+    def _words_of(self, phrase: PhraseText) -> str:
+        """What is told with a phrase: what was written up to its end."""
+        if phrase.aside:
+            return f" {phrase.text}" if self._text else phrase.text
+        at = self._held.find(phrase.text)
+        if phrase.from_ms or at < 0:
+            return ""
+        end = at + len(phrase.text)
+        words, self._held = self._held[:end], self._held[end:]
+        return words
+
+    def _text_delta(self, text: str) -> list[dict[str, Any]]:
         if not text:
             return []
         opened = self._open_message()
@@ -68,12 +94,10 @@ class Response:
             kind = "response.output_text.delta"
         return [*opened, {"type": kind, **self._part_ids(), "delta": text}]
 
-    def sound(self, pcm16: bytes) -> list[dict[str, Any]]:
-        return self._audio_delta(self.audio.take(pcm16))
-
     def call(self, call_id: str, name: str, arguments: str, position: int) -> list[dict[str, Any]]:
         """A tool that the client is to run."""
         item_id = self._ids.call(self.turn, position)
+        before = self._open_message() if self._held.strip() else []
         at = len(self._outputs)
         place = {
             "response_id": self.id,
@@ -85,6 +109,7 @@ class Response:
         whole = told_items.call(item_id, call_id, name, arguments)
         self._outputs.append(whole)
         return [
+            *before,
             *self._item_added(begun, at),
             {"type": "response.function_call_arguments.delta", **place, "delta": arguments},
             {
@@ -104,9 +129,11 @@ class Response:
         """The closing tail. Of a spoken message the items hold what was heard."""
         status = _STATUS[ended.outcome]
         messages: list[dict[str, Any]] = []
+        if status != "cancelled" and self._held.strip():
+            messages = self._text_delta(self._held)
         if self._message_at is not None:
             complete = status == "completed"
-            messages = self._close_message(ended.heard, "completed" if complete else "incomplete")
+            messages += self._close_message(ended.heard, "completed" if complete else "incomplete")
         return [
             *messages,
             {"type": "response.done", "response": self._shown(status, self._details(ended))},

@@ -97,6 +97,32 @@ async def test_tools_are_called_in_parallel(autojump_clock: object) -> None:
         ]
 
 
+async def test_a_response_behind_the_first_result_waits_for_the_others(
+    autojump_clock: object,
+) -> None:
+    """Both Agents SDKs ask for one behind each result."""
+    calls = (call("weather", call_id="c1"), call("clock", call_id="c2"))
+    async with realtime([calls, ("Sunny at noon.",), calls, ("Sunny.",)]) as talk:
+        await talk.update(tools=[WEATHER, CLOCK])
+        for late_s in (0.4, 3.0):
+            await talk.types("weather and time?")
+            await talk.responds()
+            one, other = (
+                e["call_id"] for e in talk.of("response.function_call_arguments.done")[-2:]
+            )
+            await returns(talk, one, "sunny")
+            await talk.send("response.create")
+            await trio.sleep(late_s)
+            await returns(talk, other, "noon")
+            if late_s < 1:
+                await talk.send("response.create")
+            await trio.sleep(3)
+            results = [text for role, text in talk.asked() if role == "tool"][-2:]
+            assert results == ["sunny", "noon" if late_s < 1 else "(there is no result yet)"]
+        assert len(talk.of("response.done")) == 4
+        assert talk.of("error") == []
+
+
 @pytest.mark.parametrize(
     ("choice", "offered"),
     [
