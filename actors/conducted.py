@@ -54,7 +54,7 @@ from ..protocol.effects import (
     TruncateItem,
 )
 from ..protocol.events import ConductorTold, Failure, TransferTold
-from ..protocol.item_events import CallerIdle, ReplyEnded, ReplyOutcome
+from ..protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
 from ..telemetry import Telemetry
 from ..turnstile import current_time
 from .item_desk import ItemDesk
@@ -104,7 +104,7 @@ class ConductedCall:
     sentence: Callable[[Occasion], str]
     hands: Hands
     _answered_together: int = field(default=0, init=False)
-    """Results that the live response waited for: the client may ask for one behind each, and has
+    """Results that the newest response waited for: the client may ask for one behind each, and has
     it."""
 
     # What is said without being asked
@@ -189,7 +189,6 @@ class ConductedCall:
 
     async def reply_ended(self, record: TurnRecord, heard: str, outcome: ReplyOutcome) -> None:
         """Tell whoever waits for the end of a reply, or for its tools."""
-        self._answered_together = 0
         self.tools.drop(record.turn)
         interrupted = outcome in ("interrupted", "cancelled")
         if self.items.told:
@@ -356,8 +355,7 @@ class ConductedCall:
         live, waiting = self.turns.live, self.machines.conducting.waiting
         if not speech.wish.aside and self._waits_for_results():
             return not waiting  # one response for all of them
-        if live is not None and self._answered_together > 0 and not speech.wish.aside:
-            self._answered_together -= 1
+        if self._answered_together > 0 and not speech.wish.aside and await self._is_answered(live):
             return False
         busy = live is not None and not live.rounds.to_client and not live.aside
         if not speech.wish.aside and (busy or waiting):
@@ -366,6 +364,21 @@ class ConductedCall:
                 "conversation_already_has_active_response", what, "", speech.ref
             )
             return False
+        return True
+
+    async def _is_answered(self, live: TurnRecord | None) -> bool:
+        """Whether what the client asks a response for was answered together with other results. Who
+        asks for it after that response gets an empty one: it waits for one."""
+        more = self.machines.early.begun or not self.turns.items.end_with_reply
+        if live is None and more:
+            self._answered_together = 0
+            return False
+        self._answered_together -= 1
+        if live is None:
+            self.turns.count += 1
+            empty = self.turns.count
+            await self.outbox.send(ReplyBegan(reply=empty, voice=self.machines.conducting.voice))
+            await self.outbox.send(ReplyEnded(reply=empty, outcome="completed", heard=""))
         return True
 
     def _waits_for_results(self) -> bool:

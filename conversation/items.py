@@ -340,6 +340,11 @@ class Items:
     def uses(self) -> list[ToolUse]:
         return [item for item in self._items if isinstance(item, ToolUse)]
 
+    @property
+    def end_with_reply(self) -> bool:
+        """Whether nothing stands behind the newest reply."""
+        return bool(self._items) and isinstance(self._items[-1], AssistantMessage)
+
     def asked_together(self) -> list[ToolUse]:
         """The client's calls of the newest round that has any."""
         uses = [use for use in self.uses if use.by_client]
