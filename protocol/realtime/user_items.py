@@ -58,13 +58,12 @@ class UserItems:
         return self._tell_start(event.utterance)
 
     def interrupted(self) -> list[dict[str, Any]]:
-        """There were words over the reply: what began over it is told now."""
-        return [
-            message
-            for number, utterance in self._utterances.items()
-            if not utterance.told and not utterance.committed
-            for message in self._tell_start(number)
-        ]
+        """There were words over the reply: that somebody speaks is told now. Of what was said
+        before that, only the item is told, once there are words."""
+        untold = [n for n, u in self._utterances.items() if not u.told and not u.committed]
+        for number in untold[:-1]:
+            self._utterances[number].ended = None
+        return self._tell_start(untold[-1]) if untold else []
 
     def reply_over(self) -> list[dict[str, Any]]:
         """What was not told over the reply."""
