@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from parley.conversation.items import AssistantMessage
+from parley.engines.failures import EngineFailure
 from support.realtime import AUDIO, MS_PER_CHAR, realtime
 
 FAST = {"type": "server_vad", "silence_duration_ms": 300}
@@ -50,6 +51,30 @@ async def test_a_voice_turn_has_the_documented_order(autojump_clock: object) -> 
         assert talk.asked() == [("user", "good morning")]
         heard = len("Hello there.") * MS_PER_CHAR
         assert len(talk.audio(done["response"]["id"])) == heard * 48
+
+
+async def test_what_is_said_is_told_with_its_sound(autojump_clock: object) -> None:
+    """So that a client which never looks again has read no more than it could hear."""
+    first, second = "This is the first sentence.", "And this is the second one."
+    async with realtime([(f"{first} ", second)]) as talk:
+        await talk.types("hi")
+        response = await talk.responds()
+        told = talk.of("response.output_audio_transcript.delta")
+        assert [event["delta"].strip() for event in told] == [first, second]
+        at = [t for t, event in talk.client.received if event["type"].endswith("transcript.delta")]
+        lead_s = 0.24
+        assert at[1] - at[0] == pytest.approx(len(first) * MS_PER_CHAR / 1000 - lead_s, abs=0.1)
+        assert response["output"][0]["content"][0]["transcript"] == f"{first} {second}"
+
+
+async def test_what_parley_says_besides_is_told_and_no_item(autojump_clock: object) -> None:
+    async with realtime([(EngineFailure("no model", retryable=False),)]) as talk:
+        await talk.types("hi")
+        response = await talk.responds()
+        assert response["status"] == "failed"
+        (told,) = talk.of("response.output_audio_transcript.done")
+        assert told["transcript"]
+        assert response["output"][0]["content"][0]["transcript"] == ""
 
 
 async def test_usage_is_counted(autojump_clock: object) -> None:
