@@ -1,7 +1,7 @@
 # Two commands are enough: `make run` and `make test`. Both make .venv by themselves, install
 # exactly what constraints.txt pins, fetch a recognizer's and a voice's model (110 MB, into the
 # user's cache folder), and need no network once that is done. The suite runs in JOBS processes, but
-# for the live servers: those would wait for each other.
+# for real engines in real time: those would wait for each other.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test test-browser check demo doctor models clean
+.PHONY: run test coverage test-browser check demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
@@ -21,8 +21,13 @@ run: $(VENV)/.installed models
 test: $(VENV)/.installed-dev models
 	@for model in tiny smollm2; do $(BIN)/parley models pull $$model > /dev/null || \
 	  echo "without the model $$model its tests are skipped"; done
-	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/integration --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest tests/integration --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -m slow
+
+# The same, traced: half as long again.
+coverage: $(VENV)/.installed-dev models
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -m slow --cov --cov-append --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[browser]'

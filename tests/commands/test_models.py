@@ -210,6 +210,7 @@ def test_what_has_no_repository_is_a_mistake_of_the_user(
     assert hub.asked == []
 
 
+@pytest.mark.slow
 def test_a_pull_that_is_interrupted_leaves_no_model_and_a_second_one_goes_on(
     hub: Hub, tmp_path: Path
 ) -> None:

@@ -34,6 +34,8 @@ from support.live_server import WireTransport
 from support.llm_calls import CALLED, WRITTEN
 from support.llm_server import LLMServer, open_llm_server
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "It rains in Paris."
 ANSWERED = wire.stream(wire.delta("It rains "), wire.delta("in Paris."), wire.delta(finish="stop"))
 

@@ -11,6 +11,8 @@ from trio_websocket import open_websocket_url
 
 from support.live_server import open_live_server
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-secret-1234"
 BEARER = (b"Authorization", f"Bearer {KEY}".encode())
 BY_SUBPROTOCOL = ["realtime", f"openai-insecure-api-key.{KEY}"]

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from parley.client.recording import Recording
@@ -13,8 +16,9 @@ from parley.engines.asr.decoded import plain_words
 from parley.engines.models.folder import models_folder
 from parley.engines.models.packaged import PackagedModel
 
-MODELS_DIR = models_folder()
-"""Read before conftest.py sets another cache folder: import this module there."""
+MODELS_DIR = Path(os.environ.get("PARLEY_TESTS_MODELS") or models_folder())
+"""Read before conftest.py sets another cache folder: import this module there. Processes that run a
+part of the suite have that folder already, and are told this one."""
 
 
 def says(text: str, recording: Recording) -> bool:
