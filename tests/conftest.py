@@ -13,7 +13,7 @@ from support.real_models import MODELS_DIR  # before the next lines: where the r
 
 HOME = tempfile.TemporaryDirectory(prefix="parley-tests-")
 os.environ["XDG_CACHE_HOME"] = HOME.name
-os.environ["PARLEY_TESTS_MODELS"] = str(MODELS_DIR)
+os.environ["REAL_MODELS_FOLDER"] = str(MODELS_DIR)
 assert not MODELS_DIR.is_relative_to(HOME.name)
 """No model that somebody has pulled decides what a test hears or says."""
 

@@ -16,7 +16,7 @@ from parley.engines.asr.decoded import plain_words
 from parley.engines.models.folder import models_folder
 from parley.engines.models.packaged import PackagedModel
 
-MODELS_DIR = Path(os.environ.get("PARLEY_TESTS_MODELS") or models_folder())
+MODELS_DIR = Path(os.environ.get("REAL_MODELS_FOLDER") or models_folder())
 """Read before conftest.py sets another cache folder: import this module there. Processes that run a
 part of the suite have that folder already, and are told this one."""
 
