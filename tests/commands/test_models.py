@@ -226,8 +226,15 @@ def test_a_pull_that_is_interrupted_leaves_no_model_and_a_second_one_goes_on(
     }
     pull = [sys.executable, "-m", "parley", "models", "pull", "small"]
     process = subprocess.Popen(
-        pull, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)  # fmt: skip
+        pull,
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that a shell has put into the background would have its children ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     part = models / ".small.partial" / "model.bin.part"
     deadline = time.monotonic() + 30
     while not part.exists() or part.stat().st_size < 100_000:
