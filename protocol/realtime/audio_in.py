@@ -19,7 +19,7 @@ LEAST_COMMIT_MS = 100
 """Less than that is no utterance. Source: what OpenAI's server refuses."""
 GIVEN_MAX_MS = 60_000
 """The longest sound of an item."""
-KEPT_MS = 20_000
+KEPT_MS = 12_000
 """So much of the newest audio is kept."""
 
 _LAWS: dict[str, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}

@@ -7,7 +7,7 @@ from ...audio import g711
 from ...audio.resampler import Resampler
 from .session_config import G711_RATE_HZ, PCM_RATE_HZ
 
-KEPT_BYTES = 20 * PCM_RATE_HZ * 2
+KEPT_BYTES = 12 * PCM_RATE_HZ * 2
 """Of a reply that is longer, no sound is kept: half of it would be taken for all."""
 
 _LAWS: dict[str, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
