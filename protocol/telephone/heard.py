@@ -130,7 +130,8 @@ class Playback:
         if clearing is None:
             return []
         # Those that came back in the same moment came because of the clearing.
-        thrown, played = [], []
+        thrown: list[_Reached] = []
+        played: list[_Reached] = []
         for mark in clearing.reached:
             together = mark.line_ms >= line_ms and mark.now_ms >= now_ms - TOGETHER_MS
             (thrown if together else played).append(mark)
