@@ -37,6 +37,8 @@ class Doubler:
 
     def push(self, pcm16: bytes) -> bytes:
         fresh = np.frombuffer(pcm16, dtype="<i2")
+        if not len(fresh):
+            return b""
         samples = np.concatenate((self._before, fresh.astype(np.float32)))
         self._before = samples[-(2 * _HALF - 1) :]
         doubled = np.empty(2 * len(fresh), dtype=np.float32)
