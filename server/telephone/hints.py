@@ -6,6 +6,7 @@ They hold no secret: where one belongs, they name the setting that has it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from xml.sax.saxutils import escape
 
 from ..http.responses import Response, text_response
 
@@ -51,8 +52,9 @@ Genesys Cloud, Admin, Integrations, AudioHook or Audio Connector:
 """
 
 
-def _hint(template: str) -> Callable[[str], Response]:
+def _hint(template: str, *, is_xml: bool = False) -> Callable[[str], Response]:
     def filled(stream: str) -> Response:
+        stream = escape(stream) if is_xml else stream
         tls = "yes" if stream.startswith("wss:") else "no"
         return text_response(template.format(stream=stream, tls=tls))
 
@@ -61,6 +63,6 @@ def _hint(template: str) -> Callable[[str], Response]:
 
 HINTS: Mapping[str, Callable[[str], Response]] = {
     "asterisk": _hint(ASTERISK),
-    "freeswitch": _hint(FREESWITCH),
+    "freeswitch": _hint(FREESWITCH, is_xml=True),
     "genesys": _hint(GENESYS),
 }

@@ -91,7 +91,7 @@ def _plain(service: str, asked: Asked) -> CallStatus:
 
 def _plivo(service: str, asked: Asked) -> CallStatus:
     fields = _fields(asked)
-    detail = _first(fields, "Event", "CallStatus")
+    detail = _first(fields, "Event", "CallStatus", "Machine")
     cause = fields.get("CallStatus", "").lower()
     status = _WORDS.get(detail.lower(), "")
     if status == "ended" and cause in ("busy", "failed", "timeout", "no-answer", "cancel"):
