@@ -74,8 +74,9 @@ class Front:
     """Routes, and who is let in.
 
     `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there, and
-    so may one of `websocket_routes`; a GET serves HEAD too. `admit` is asked before each upgrade and says None, or why not; it may rest
-    on `websockets`, which counts every upgrade that was let in, from that very moment to its end.
+    so may one of `websocket_routes`; a GET serves HEAD too. `admit` is asked before each upgrade
+    and says None, or why not; it may rest on `websockets`, which counts every upgrade that was let
+    in, from that very moment to its end.
     """
 
     routes: Mapping[tuple[str, str], HttpHandler]

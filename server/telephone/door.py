@@ -177,7 +177,7 @@ class TelephoneDoor:
         return Response(204)
 
     async def _transfer(self, head: Head, stream: trio.abc.Stream) -> Response:
-        _, asked = await self._known(head, stream, "transfer")
+        await self._known(head, stream, "transfer")
         try:
             return xml(dial_xml(destination(head.query.get("to", ""))))
         except BadNumber as problem:
