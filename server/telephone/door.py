@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import structlog
 import trio
 
 from ...agents.registry import Agents, UnknownAgent
-from ...config import TELEPHONE_SERVICES, Settings
+from ...config import TELEPHONE_SERVICES, Carriers, Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ..http.front import ANY_PATH, HttpHandler
@@ -40,6 +41,7 @@ from .numbers import BadNumber, destination
 from .outbound import Outbound
 from .statuses import CallStatus, call_status
 from .tickets import ROOT, CallPath, call_path
+from .tokens import MISSING
 
 BODY_BYTES = 64 * 1024
 """Many times what a service tells of a call."""
@@ -72,6 +74,9 @@ class TelephoneDoor:
         self.addresses = Addresses(telephone, self.gate)
         self.controls = controls_of(carriers, self.addresses, self._clients, self.gate.now_s)
         self._outbound = Outbound(telephone, self.controls, self.addresses, agents, telemetry)
+        self._wanting = _wanting(carriers)
+        for service in self._wanting:
+            self._log.warning("telephone_package_missing", service=service, advice=MISSING)
 
     def check(self, service: str) -> Callable[[Head], None]:
         """For a WebSocketRoute. Raises BadUpgrade (403) before the upgrade is accepted."""
@@ -232,11 +237,24 @@ class TelephoneDoor:
             "set_up": self.gate.is_known(service),
             "makes_calls": service in self._outbound.services,
         }
+        if service in self._wanting:
+            told["missing"] = MISSING
         if self.addresses.is_known:
             told["stream"] = self.addresses.stream(service, proof="")
             told["answer"] = self.addresses.answer(service)
             told["status"] = self.addresses.status(service)
         return told
+
+
+def _wanting(carriers: Carriers) -> frozenset[str]:
+    """The services that are set up and lack a package."""
+    if find_spec("cryptography") is not None:
+        return frozenset()
+    set_up = {
+        "telnyx": carriers.telnyx_public_key is not None,
+        "vonage": carriers.vonage_private_key_file is not None,
+    }
+    return frozenset(service for service, is_set in set_up.items() if is_set)
 
 
 def telephone_routes(door: TelephoneDoor) -> dict[tuple[str, str], HttpHandler]:

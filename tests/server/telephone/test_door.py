@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
 from parley.config import TELEPHONE_SERVICES
-from parley.server.telephone.outbound import REMEMBERED
+from parley.server.telephone.control import CarrierRefused
+from parley.server.telephone.outbound import REMEMBERED, CallState
 from parley.server.telephone.statuses import CallStatus
 from support.llm_server import Behaviour, LLMServer, open_llm_server
 from support.telephone import PUBLIC, TWILIO, Answer, DoorServer, basic, door, twilio_form
@@ -376,8 +378,6 @@ async def test_what_the_service_will_not_do_is_told() -> None:
 
 async def test_the_newest_calls_are_remembered() -> None:
     async with api(**CALLING) as (_, server):
-        from parley.server.telephone.outbound import CallState
-
         for number in range(REMEMBERED + 1):
             server.door._outbound._remember(CallState(call_id=f"c{number}", service="twilio"))
         assert (await server.ask("GET", "/telephone/calls/c0", TOKEN)).status == 404
@@ -385,6 +385,10 @@ async def test_the_newest_calls_are_remembered() -> None:
 
 
 # For people
+
+
+class _Call:
+    service, call_id, stream_id = "vonage", "id-1", ""
 
 
 async def test_it_is_told_what_to_paste_where_and_no_secret() -> None:
@@ -410,3 +414,31 @@ async def test_it_is_told_that_the_address_is_missing() -> None:
     answer = (await door().ask("GET", "/telephone")).json
     assert "PARLEY_PUBLIC_URL" in answer["missing"]
     assert "stream" not in answer["services"]["twilio"]
+
+
+async def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from parley.server.telephone import door as door_module
+
+    telnyx = Telnyx()
+    monkeypatch.setattr(door_module, "find_spec", lambda name: None)
+    for name in ("cryptography.exceptions", "cryptography.hazmat.primitives.asymmetric.rsa"):
+        monkeypatch.setitem(sys.modules, name, None)
+    keys = {
+        "parley_telnyx_public_key": telnyx.public,
+        "parley_vonage_application_id": "a",
+        "parley_vonage_private_key_file": "/nowhere",
+    }
+    with capture_logs() as logs:
+        server = door(parley_public_url=PUBLIC, **keys)
+    assert {entry["service"] for entry in logs} == {"telnyx", "vonage"}
+    webhook = telnyx.webhook(server.door.gate.now_s(), event("call.answered"))
+    refused = await server.ask("POST", "/telephone/telnyx/status", *webhook)
+    assert refused.status == 403
+    assert ".[telephone]" in refused.error
+    vonage = server.door.control("vonage")
+    assert vonage is not None
+    with pytest.raises(CarrierRefused, match="cryptography"):
+        await vonage.hang_up(_Call())
+    services = (await server.ask("GET", "/telephone")).json["services"]
+    assert ".[telephone]" in services["telnyx"]["missing"]
+    assert "missing" not in services["twilio"]
