@@ -62,6 +62,8 @@ COUNTS = {
     "tool_calls": "tools that the language model called",
     "tools_failed": "calls of tools that failed",
     "conductors_failed": "agents whose code crashed in a call",
+    "holds": "replies held for a sound of which it was not known what it is, on a telephone",
+    "digits": "keys pressed on a telephone",
     "silent_callers": "times that somebody was asked whether they are there",
     "noises": "utterances over a reply whose words are those that recognizers make of noises",
     "false_alarms": "sounds during a reply that did not last",

@@ -226,6 +226,20 @@ class UtteranceGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The person pressed a key of their telephone."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineReported:
+    """What is known of the other end of the line."""
+
+    news: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndRequested:
     """The client says goodbye: cut the reply, close."""
 
@@ -293,6 +307,8 @@ Report: TypeAlias = (
     | CommitRequested
     | UtteranceGiven
     | PlaybackTold
+    | KeyPressed
+    | LineReported
     | EndRequested
     | DrainRequested
     | ReplyAudible

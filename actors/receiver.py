@@ -37,9 +37,11 @@ from ..protocol.commands import (
     ClearAudio,
     Command,
     CommitAudio,
+    Digit,
     EndSession,
     GiveAudio,
     Interrupt,
+    LineTold,
     Ping,
     Played,
     Remark,
@@ -62,6 +64,8 @@ from .messages import (
     EndRequested,
     Heard,
     InterruptRequested,
+    KeyPressed,
+    LineReported,
     PlaybackTold,
     Report,
     Sound,
@@ -181,6 +185,10 @@ class Receiver:
                 await self.reports.send(TextTyped(command.text))
             case EndSession():
                 await self.reports.send(EndRequested())
+            case Digit():
+                await self.reports.send(KeyPressed(command.digit))
+            case LineTold():
+                await self.reports.send(LineReported(command.news))
             case Ping():
                 await self.outbox.send(Pong())
             case Remark():

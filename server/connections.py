@@ -35,9 +35,13 @@ from .http.head import Head
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
 from .session_opener import SessionOpener
+from .telephone.arriving import CallRefused, arrived
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
+
+REASON_CHARS = 100
+"""Of why a connection is closed."""
 
 MEMORY_FRAMES = 64
 """Frames that may wait on a connection in memory, each way: as much as a socket's buffers hold."""
@@ -134,6 +138,18 @@ class Connections:
             transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
         )
         keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        agent = agent or head.query.get("agent", "").strip()
+        if dialect.arrival is not None:
+            await self._take_call(
+                transport,
+                dialect,
+                (keepalive,),
+                settings=self._wished(head),
+                caller=_caller(head, transport.peer),
+                agent=agent,
+                record=head.query.get("record"),
+            )
+            return
         await self._converse(
             transport,
             _as_chosen(dialect, head),
@@ -141,7 +157,7 @@ class Connections:
             record=head.query.get("record"),
             settings=self._wished(head),
             caller=_caller(head, transport.peer),
-            agent=agent or head.query.get("agent", "").strip(),
+            agent=agent,
         )
 
     def _check(self, dialect: Dialect, head: Head) -> None:
@@ -210,7 +226,8 @@ class Connections:
         agent: str,
     ) -> None:
         try:
-            await self._converse(transport, dialect, settings=settings, caller=caller, agent=agent)
+            converse = self._take_call if dialect.arrival is not None else self._converse
+            await converse(transport, dialect, settings=settings, caller=caller, agent=agent)
         except Exception as error:  # like a socket's: it costs its own connection
             self._log.error("connection_failed", peer=transport.peer, exc_info=error)
             await transport.close(close_codes.INTERNAL_ERROR, "internal error")
@@ -276,6 +293,44 @@ class Connections:
                 await session.run()
             finally:
                 del self.sessions[session.id], self._names[session.id]
+
+    async def _take_call(
+        self,
+        transport: Transport,
+        dialect: Dialect,
+        companions: Sequence[Child] = (),
+        *,
+        record: str | None = None,
+        settings: Settings | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
+    ) -> None:
+        """Hold the conversation of a telephone call, once its first messages have said who calls;
+        see _converse."""
+        try:
+            call = await arrived(
+                transport,
+                dialect,
+                caller=caller or Caller(),
+                agent=agent,
+                agents=self._agents,
+                settings=settings or self._settings,
+                voice_setting=self._room.voice_setting,
+            )
+        except CallRefused as refused:
+            self._log.warning("call_refused", dialect=dialect.profile.name, reason=str(refused))
+            self._telemetry.refused("no_call")
+            await transport.close(close_codes.POLICY_VIOLATION, str(refused)[:REASON_CHARS])
+            return
+        await self._converse(
+            call.line,
+            call.dialect,
+            companions,
+            record=record,
+            settings=call.settings,
+            caller=call.caller,
+            agent=call.agent,
+        )
 
     # What an embedder may do to sessions
 

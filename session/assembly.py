@@ -201,6 +201,8 @@ class Assembly:
             conducting=Conducting(ready=conductor is None),
             silence=SilentCaller(settings.silence.ask_after_s, settings.silence.end_after_s),
             only_pauses=by_items,
+            at_sound=dialect.profile.at_sound,
+            tells_cleared=dialect.profile.tells_cleared,
         )
         self.turns = Turns(
             machines=self.machines,

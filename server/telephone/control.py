@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...protocol.call_start import CallStart
 from .numbers import BadNumber, destination, is_call_id
 
 DIGITS = re.compile(r"[0-9*#A-Da-dwW]{1,64}")
@@ -20,19 +21,6 @@ DIGITS = re.compile(r"[0-9*#A-Da-dwW]{1,64}")
 
 class CarrierRefused(Exception):
     """A service did not do what it was asked. The message says why, and quotes no secret."""
-
-
-class Call(Protocol):
-    """A call, as far as a service has to be told which: protocol.telephone's CallStart is one."""
-
-    @property
-    def service(self) -> str: ...
-
-    @property
-    def call_id(self) -> str: ...
-
-    @property
-    def stream_id(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +37,13 @@ class CallOut:
 class CallControl(Protocol):
     """Each method raises CarrierRefused. A call that is over already has been ended."""
 
-    async def hang_up(self, call: Call) -> None: ...
+    async def hang_up(self, call: CallStart) -> None: ...
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         """Put the caller through to a number or a SIP address. The stream ends by it."""
         ...
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         """Dial within the call."""
         ...
 
@@ -64,7 +52,7 @@ class CallControl(Protocol):
         ...
 
 
-def checked_id(call: Call) -> str:
+def checked_id(call: CallStart) -> str:
     """The call's id. Raises CarrierRefused for one that cannot stand in an address."""
     if not is_call_id(call.call_id):
         raise CarrierRefused(f"{call.service} told no usable id of this call")
@@ -92,13 +80,13 @@ class ByClosing:
         self._service = service
         self._otherwise = otherwise
 
-    async def hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: CallStart) -> None:
         """Nothing: whoever closes the stream has ended the call."""
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         raise self._cannot("transfer a call")
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         raise self._cannot("dial within a call")
 
     async def dial(self, out: CallOut) -> str:

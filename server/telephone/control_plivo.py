@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from xml.etree import ElementTree as ET
 
+from ...protocol.call_start import CallStart
 from .addresses import Addresses
 from .carrier_http import CarrierHttp, Told
 from .control import (
-    Call,
     CallOut,
     CarrierRefused,
     checked_destination,
@@ -30,13 +30,13 @@ class PlivoControl:
         credentials = base64.b64encode(f"{auth_id}:{auth_token}".encode()).decode()
         self._headers = {"Authorization": f"Basic {credentials}"}
 
-    async def hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: CallStart) -> None:
         path = f"{self._calls}/{checked_id(call)}/"
         told = await self._http.ask("DELETE", path, headers=self._headers, again=True)
         if not told.is_good and told.status != 404:
             raise self._http.refused(told, "end the call")
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         """Plivo then asks this server for instructions, which say whom to dial."""
         url = self._addresses.transfer("plivo", checked_destination(to))
         body = {"legs": "aleg", "aleg_url": url, "aleg_method": "POST"}
@@ -46,7 +46,7 @@ class PlivoControl:
         if not told.is_good:
             raise self._http.refused(told, "transfer the call")
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         body = {"digits": checked_digits(digits)}
         told = await self._post(f"{self._calls}/{checked_id(call)}/DTMF/", body)
         if not told.is_good:

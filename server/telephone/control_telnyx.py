@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from ...protocol.call_start import CallStart
 from .addresses import Addresses
 from .carrier_http import CarrierHttp, Told
 from .control import (
-    Call,
     CallOut,
     CarrierRefused,
     checked_destination,
@@ -48,12 +48,12 @@ class TelnyxControl:
         self._stream_token = stream_token
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
-    async def hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: CallStart) -> None:
         told = await self._action(checked_id(call), "hangup", {})
         if not told.is_good and not _over(told):
             raise self._http.refused(told, "end the call")
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         body = {"to": checked_destination(to)}
         told = await self._action(checked_id(call), "transfer", body)
         if _over(told):
@@ -61,7 +61,7 @@ class TelnyxControl:
         if not told.is_good:
             raise self._http.refused(told, "transfer the call")
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         body = {"digits": checked_digits(digits)}
         told = await self._action(checked_id(call), "send_dtmf", body)
         if not told.is_good:

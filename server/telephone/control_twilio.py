@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from xml.etree import ElementTree as ET
 
+from ...protocol.call_start import CallStart
 from .addresses import Addresses
 from .carrier_http import CarrierHttp, Told
-from .control import Call, CallOut, CarrierRefused, checked_destination, checked_id
+from .control import CallOut, CarrierRefused, checked_destination, checked_id
 from .numbers import is_sip
 
 TWILIO_URL = "https://api.twilio.com"
@@ -35,12 +36,12 @@ class TwilioControl:
         credentials = base64.b64encode(f"{account}:{token}".encode()).decode()
         self._headers = {"Authorization": f"Basic {credentials}"}
 
-    async def hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: CallStart) -> None:
         told = await self._update(call, ("Status", "completed"), again=True)
         if not told.is_good and not _over(told) and told.body.get("code") != NOT_IN_PROGRESS:
             raise self._http.refused(told, "end the call")
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         told = await self._update(call, ("Twiml", dial_twiml(checked_destination(to))))
         if told.is_good:
             return
@@ -48,7 +49,7 @@ class TwilioControl:
             raise CarrierRefused("the call is over, so it cannot be transferred")
         raise self._http.refused(told, "transfer the call")
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         raise CarrierRefused(
             f"{self._http.service} cannot dial within a call while its sound is here: that would "
             "end the stream"
@@ -81,7 +82,7 @@ class TwilioControl:
             raise CarrierRefused(f"{service} answered without the id of the call")
         return call_id
 
-    async def _update(self, call: Call, *form: tuple[str, str], again: bool = False) -> Told:
+    async def _update(self, call: CallStart, *form: tuple[str, str], again: bool = False) -> Told:
         path = f"{self._calls}/{checked_id(call)}.json"
         return await self._http.ask("POST", path, headers=self._headers, form=form, again=again)
 

@@ -11,10 +11,10 @@ from uuid import uuid4
 import msgspec
 import trio
 
+from ...protocol.call_start import CallStart
 from .addresses import Addresses
 from .carrier_http import CarrierHttp, Told
 from .control import (
-    Call,
     CallOut,
     CarrierRefused,
     checked_destination,
@@ -48,12 +48,12 @@ class VonageControl:
         self._key: RSAPrivateKey | None = None
         self._now_s = now_s
 
-    async def hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: CallStart) -> None:
         told = await self._put(f"/v1/calls/{checked_id(call)}", {"action": "hangup"}, again=True)
         if not told.is_good and told.status != 404:
             raise self._http.refused(told, "end the call")
 
-    async def transfer(self, call: Call, to: str) -> None:
+    async def transfer(self, call: CallStart, to: str) -> None:
         ncco = [{"action": "connect", "endpoint": [_endpoint(checked_destination(to))]}]
         body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
         told = await self._put(f"/v1/calls/{checked_id(call)}", body)
@@ -62,7 +62,7 @@ class VonageControl:
         if not told.is_good:
             raise self._http.refused(told, "transfer the call")
 
-    async def send_digits(self, call: Call, digits: str) -> None:
+    async def send_digits(self, call: CallStart, digits: str) -> None:
         body = {"digits": checked_digits(digits).replace("w", "p").replace("W", "pp")}
         told = await self._put(f"/v1/calls/{checked_id(call)}/dtmf", body)
         if not told.is_good:

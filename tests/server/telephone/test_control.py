@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import trio
 
+from parley.protocol.call_start import CallStart
 from parley.server.telephone import carrier_http
 from parley.server.telephone.control import (
-    Call,
     CallControl,
     CallOut,
     CarrierRefused,
@@ -43,9 +43,8 @@ REST = ("twilio", "signalwire", "telnyx", "plivo", "vonage")
 SECRETS = ("tw-s3cret", "sw-s3cret", "tx-s3cret", "pl-s3cret", "vo-s3cret")
 
 
-class SomeCall:
-    def __init__(self, service: str, call_id: str = "id-1") -> None:
-        self.service, self.call_id, self.stream_id = service, call_id, "s"
+def some_call(service: str, call_id: str = "id-1") -> CallStart:
+    return CallStart(service=service, call_id=call_id, stream_id="s")
 
 
 def reply(status: int, body: object = None, raw: bytes | None = None) -> Behaviour:
@@ -122,7 +121,7 @@ def told(request: Any) -> object:
 @pytest.mark.parametrize("service", REST)
 async def test_a_call_is_ended_as_the_service_wants_it(service: str, key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
-        call: Call = SomeCall(service)
+        call = some_call(service)
         await control(server, service).hang_up(call)
     (request,) = api.requests
     method, path, body = HANG_UP[service]
@@ -157,17 +156,17 @@ OVER: dict[str, Behaviour] = {
 async def test_a_call_that_is_over_already_was_ended(service: str, key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         api.script(OVER[service])
-        await control(server, service).hang_up(SomeCall(service))
+        await control(server, service).hang_up(some_call(service))
         assert len(api.requests) == 1
         api.script(OVER[service])
         with pytest.raises(CarrierRefused, match="over"):
-            await control(server, service).transfer(SomeCall(service), "+4930123")
+            await control(server, service).transfer(some_call(service), "+4930123")
 
 
 async def test_a_call_of_twilio_that_is_not_in_progress_was_ended(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         api.script(reply(400, {"code": 21220, "message": "Call is not in-progress"}))
-        await control(server, "twilio").hang_up(SomeCall("twilio"))
+        await control(server, "twilio").hang_up(some_call("twilio"))
 
 
 @pytest.mark.parametrize("service", REST)
@@ -184,7 +183,7 @@ async def test_ending_a_call_is_tried_once_more(
     }
     async with carrier(key_file) as (api, server):
         api.script(behaviours[first])
-        await control(server, service).hang_up(SomeCall(service))
+        await control(server, service).hang_up(some_call(service))
         assert len(api.requests) == 2
         if service == "telnyx":
             first_id, second_id = (request.body["command_id"] for request in api.requests)
@@ -209,19 +208,19 @@ async def test_what_a_service_will_not_do_is_said_without_secrets(
         for behaviour, words in bad:
             api.script(behaviour)
             with pytest.raises(CarrierRefused, match=words) as caught:
-                await control(server, service).hang_up(SomeCall(service))
+                await control(server, service).hang_up(some_call(service))
             own = {"twilio": "tw", "signalwire": "sw", "telnyx": "tx", "plivo": "pl"}
             assert f"{own.get(service, 'none')}-s3cret" not in str(caught.value)
         api.default = reply(500, {"message": "boom"})
         with pytest.raises(CarrierRefused, match="500"):
-            await control(server, service).hang_up(SomeCall(service))
+            await control(server, service).hang_up(some_call(service))
 
 
 async def test_a_service_that_is_not_there_is_named(key_file: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     async with carrier(key_file, parley_twilio_base_url=nowhere) as (_, server):
         with pytest.raises(CarrierRefused, match=r"twilio cannot be reached at 127\.0\.0\.1"):
-            await control(server, "twilio").hang_up(SomeCall("twilio"))
+            await control(server, "twilio").hang_up(some_call("twilio"))
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(key_file: Path) -> None:
@@ -229,7 +228,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         api.script((head, *(b"x" * 60_000 for _ in range(40)), Wire.STALL))
         with trio.fail_after(5):
-            await control(server, "twilio").hang_up(SomeCall("twilio"))
+            await control(server, "twilio").hang_up(some_call("twilio"))
 
 
 @pytest.mark.parametrize("call_id", ["", "..", "a/../b", "a?x=1", "a b", "x" * 300])
@@ -239,13 +238,13 @@ async def test_an_id_that_is_no_id_is_not_asked_for(
 ) -> None:
     async with carrier(key_file) as (api, server):
         with pytest.raises(CarrierRefused, match="no usable id"):
-            await control(server, service).hang_up(SomeCall(service, call_id))
+            await control(server, service).hang_up(some_call(service, call_id))
         assert api.requests == []
 
 
 async def test_telnyx_ids_stand_in_the_path(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
-        await control(server, "telnyx").hang_up(SomeCall("telnyx", "v3:2EC-70C_x"))
+        await control(server, "telnyx").hang_up(some_call("telnyx", "v3:2EC-70C_x"))
         assert api.requests[0].path == "/v2/calls/v3:2EC-70C_x/actions/hangup"
 
 
@@ -255,7 +254,7 @@ async def test_telnyx_ids_stand_in_the_path(key_file: Path) -> None:
 @pytest.mark.parametrize("service", REST)
 async def test_a_call_is_transferred_to_a_number(service: str, key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
-        await control(server, service).transfer(SomeCall(service), "+49 30 123")
+        await control(server, service).transfer(some_call(service), "+49 30 123")
         (request,) = api.requests
         body: Any = told(request)
         match service:
@@ -278,7 +277,7 @@ async def test_a_call_is_transferred_to_a_number(service: str, key_file: Path) -
 async def test_a_call_is_transferred_to_an_address(service: str, key_file: Path) -> None:
     to = "sip:a&b@sip.example.org"
     async with carrier(key_file) as (api, server):
-        await control(server, service).transfer(SomeCall(service), to)
+        await control(server, service).transfer(some_call(service), to)
         body: Any = told(api.requests[0])
         if service in ("twilio", "signalwire"):
             assert ET.fromstring(body["Twiml"]).findtext("./Dial/Sip") == to
@@ -292,14 +291,14 @@ async def test_a_call_is_transferred_to_an_address(service: str, key_file: Path)
 async def test_nothing_else_is_dialed(service: str, to: str, key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         with pytest.raises(CarrierRefused, match="no number"):
-            await control(server, service).transfer(SomeCall(service), to)
+            await control(server, service).transfer(some_call(service), to)
         assert api.requests == []
 
 
 async def test_digits_are_sent_where_the_service_can(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         for service in ("telnyx", "plivo", "vonage"):
-            await control(server, service).send_digits(SomeCall(service), "12w#")
+            await control(server, service).send_digits(some_call(service), "12w#")
         assert [request.path for request in api.requests] == [
             "/v2/calls/id-1/actions/send_dtmf",
             "/v1/Account/MA1/Call/id-1/DTMF/",
@@ -308,9 +307,9 @@ async def test_digits_are_sent_where_the_service_can(key_file: Path) -> None:
         assert [request.body["digits"] for request in api.requests] == ["12w#", "12w#", "12p#"]
         for service in ("twilio", "signalwire", "exotel"):
             with pytest.raises(CarrierRefused, match="dial within"):
-                await control(server, service).send_digits(SomeCall(service), "1")
+                await control(server, service).send_digits(some_call(service), "1")
         with pytest.raises(CarrierRefused, match="cannot be dialed"):
-            await control(server, "telnyx").send_digits(SomeCall("telnyx"), "1; drop")
+            await control(server, "telnyx").send_digits(some_call("telnyx"), "1; drop")
 
 
 # Calls that are made
@@ -410,14 +409,14 @@ async def test_a_key_of_vonage_that_cannot_be_used_is_named(
         path.write_bytes(content)
     async with carrier(key_file, parley_vonage_private_key_file=str(path)) as (_, server):
         with pytest.raises(CarrierRefused, match="PARLEY_VONAGE_PRIVATE_KEY_FILE"):
-            await control(server, "vonage").hang_up(SomeCall("vonage"))
+            await control(server, "vonage").hang_up(some_call("vonage"))
 
 
 async def test_exotel_ends_a_call_by_closing(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
-        await control(server, "exotel").hang_up(SomeCall("exotel"))
+        await control(server, "exotel").hang_up(some_call("exotel"))
         with pytest.raises(CarrierRefused, match="transfer"):
-            await control(server, "exotel").transfer(SomeCall("exotel"), "+4930123")
+            await control(server, "exotel").transfer(some_call("exotel"), "+4930123")
         assert api.requests == []
 
 
@@ -431,5 +430,5 @@ async def test_after_the_servers_end_nobody_is_asked(key_file: Path) -> None:
     async with carrier(key_file) as (api, server):
         await server.door.aclose()
         with pytest.raises(CarrierRefused, match="stopping"):
-            await control(server, "twilio").hang_up(SomeCall("twilio"))
+            await control(server, "twilio").hang_up(some_call("twilio"))
         assert api.requests == []

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
 from parley.config import TELEPHONE_SERVICES
+from parley.protocol.call_start import CallStart
 from parley.server.telephone.control import CarrierRefused
 from parley.server.telephone.outbound import REMEMBERED, CallState
 from parley.server.telephone.statuses import CallStatus
@@ -387,10 +388,6 @@ async def test_the_newest_calls_are_remembered() -> None:
 # For people
 
 
-class _Call:
-    service, call_id, stream_id = "vonage", "id-1", ""
-
-
 async def test_it_is_told_what_to_paste_where_and_no_secret() -> None:
     server = door("sales", **TWILIO, **CALLING)
     answer = await server.ask("GET", "/telephone")
@@ -438,7 +435,7 @@ async def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatc
     vonage = server.door.control("vonage")
     assert vonage is not None
     with pytest.raises(CarrierRefused, match="cryptography"):
-        await vonage.hang_up(_Call())
+        await vonage.hang_up(CallStart(service="vonage", call_id="id-1"))
     services = (await server.ask("GET", "/telephone")).json["services"]
     assert ".[telephone]" in services["telnyx"]["missing"]
     assert "missing" not in services["twilio"]
