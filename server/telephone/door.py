@@ -26,6 +26,7 @@ from ..http.front import ANY_PATH, HttpHandler
 from ..http.head import BadRequest, Head
 from ..http.request_body import read_body
 from ..http.responses import Response, json_response
+from ..http.upgrade import BadUpgrade
 from .addresses import NO_PUBLIC_URL, Addresses
 from .answers import IN_ADDRESS, Places, answer, xml
 from .asked import Asked, NotSigned
@@ -79,8 +80,16 @@ class TelephoneDoor:
             self._log.warning("telephone_package_missing", service=service, advice=MISSING)
 
     def check(self, service: str) -> Callable[[Head], None]:
-        """For a WebSocketRoute. Raises BadUpgrade (403) before the upgrade is accepted."""
-        return functools.partial(self.gate.check_stream, service)
+        """For a WebSocketRoute. Raises BadUpgrade before the upgrade is accepted: 403 for what is
+        not the service's, 404 for an agent that there is not."""
+        return functools.partial(self._check_stream, service)
+
+    def _check_stream(self, service: str, head: Head) -> None:
+        self.gate.check_stream(service, head)
+        try:
+            self._agents.choose(agent_of(head))
+        except UnknownAgent as problem:
+            raise BadUpgrade(404, str(problem)) from None
 
     def control(self, service: str) -> CallControl | None:
         """What can be done to calls of a service; None where its stream is all there is."""
@@ -244,6 +253,12 @@ class TelephoneDoor:
             told["answer"] = self.addresses.answer(service)
             told["status"] = self.addresses.status(service)
         return told
+
+
+def agent_of(head: Head) -> str:
+    """Who answers on a stream, by its path; empty for the first agent."""
+    path = call_path(head.path)
+    return path.agent if path is not None else ""
 
 
 def _wanting(carriers: Carriers) -> frozenset[str]:

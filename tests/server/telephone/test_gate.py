@@ -33,6 +33,15 @@ async def test_a_stream_that_is_signed_is_let_in_and_another_is_not() -> None:
     assert b"parley_calls_refused_total 3.0" in server.telemetry.exposition()
 
 
+async def test_an_agent_that_there_is_not_takes_no_stream() -> None:
+    server = door("sales", **TWILIO)
+    other = f"{STREAM}/nobody"
+    assert (await server.upgrade(other)).status == 403
+    answer = await server.upgrade(other, signed(other))
+    assert answer.status == 404
+    assert "nobody" in answer.error
+
+
 async def test_what_a_host_header_says_does_not_matter() -> None:
     forged = {"X-Twilio-Signature": twilio_signature("", "wss://evil.example.org/telephone/twilio")}
     server = door(**TWILIO)
