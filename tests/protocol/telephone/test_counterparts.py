@@ -1,7 +1,7 @@
 """What a public implementation sends to the same services, message for message.
 
-The messages were printed by Pipecat 1.14.0 (its serializers for these services, given 20 ms of audio
-and an interruption) and are compared as JSON: services that take those take ours. Its serializers
+The messages were printed by Pipecat 1.14.0 (its serializers for these services, given 20 ms of
+audio and an interruption) and are compared as JSON: services that take those take ours. They
 also read every message of the simulated carrier.
 """
 
