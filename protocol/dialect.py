@@ -67,6 +67,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a stop without any words brings an empty final transcript."""
     fatal: frozenset[Breach]
     """Breaches that end the session. The others are reported, and it goes on."""
+    telephone: bool = False
+    """Whether audio comes from a telephone line: 8 kHz, with its tones."""
     ignored: frozenset[Breach]
     """Breaches that the protocol's own server takes without a word. They are counted; the first of
     a session is told as an `Info`, and none as a `Failure`; but before a start that is needed every

@@ -48,6 +48,7 @@ from ..conversation.events import AudioHeard, SessionEvent
 from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
+from ..conversation.line_hearing import LineHearing
 from ..conversation.machines import Machines
 from ..conversation.pace import VoicePace
 from ..conversation.patience import Patience, Waits, Weights
@@ -303,6 +304,7 @@ class Assembly:
             pauses=self.pauses,
             patience=self.patience,
             muted=lambda: self.machines.muted,
+            line=LineHearing() if self._dialect.profile.telephone else None,
         ).run()
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
