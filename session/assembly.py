@@ -135,7 +135,9 @@ class Assembly:
         self._timings = timings
         self._spawn_turn = spawn_turn
         self._observers = observers
-        self._hearing_settings = settings.hearing_for(dialect.profile.name)
+        self._hearing_settings = settings.hearing_for(
+            dialect.profile.name, telephone=dialect.profile.telephone
+        )
         self._info = SessionInfo(
             session_id=session_id, dialect=dialect.profile.name, hearing=self._hearing_settings
         )
