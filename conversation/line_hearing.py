@@ -10,7 +10,7 @@ Plain: no task, no clock. It is a function of the audio alone, so that a replay 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..audio.line_tone import LineTone
 from ..audio.pcm import BYTES_PER_MS
@@ -56,11 +56,18 @@ class LineHearing:
             self.forget()
         return voiced and not self.tones.only_tone
 
-    def take_told(self) -> list[LineTone]:
-        """The tones that are over since the last call, keys among them."""
-        told = list(self.tones.told)
+    def take_told(self, now_ms: int) -> list[LineTone]:
+        """The tones that are over since the last call, keys among them. `now_ms` is the end of the
+        newest frame on the session's audio clock; they are told on that clock."""
+        late_ms = now_ms - self.tones.now_ms
+        told = [replace(tone, ended_ms=tone.ended_ms + late_ms) for tone in self.tones.told]
         self.tones.told.clear()
         return told
+
+    @property
+    def tone_now(self) -> bool:
+        """Whether a tone is heard that is not over."""
+        return self.tones.only_tone
 
     @property
     def only_lines(self) -> bool:

@@ -36,7 +36,7 @@ def through_line(
         resampler = Resampler(rate_hz, g711.RATE_HZ)
         pcm16 = resampler.push(pcm16) + resampler.flush()
     samples = in_band(np.frombuffer(pcm16, dtype="<i2").astype(np.float64))
-    if noise_db is not None:
+    if noise_db is not None and len(samples):
         rng = np.random.default_rng(seed)
         noise = in_band(rng.normal(0.0, 1.0, len(samples)))
         wanted = loudness(samples) * 10 ** (-noise_db / 20)
