@@ -192,9 +192,6 @@ class AnsweringMachine:
 
 def _found(words: Words, phrases: frozenset[Words]) -> str:
     """The longest of the phrases that is in these words; "" where none is."""
-    inside = [
-        phrase
-        for phrase in phrases
-        if any(words[at : at + len(phrase)] == phrase for at in range(len(words)))
-    ]
-    return " ".join(max(inside, key=lambda phrase: (len(phrase), phrase), default=()))
+    row = f" {' '.join(words)} "
+    inside = [said for phrase in sorted(phrases) if f" {(said := ' '.join(phrase))} " in row]
+    return max(inside, key=len, default="")

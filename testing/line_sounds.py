@@ -120,7 +120,8 @@ def _radio_buzz(rng: np.random.Generator) -> Wave:
     t = at(4.0)
     pulse = ((t * 217) % 1 < 0.13).astype(float)
     group = ((t * 3.0) % 1 < 0.55).astype(float)
-    return (pulse - 0.13) * group * 0.2
+    wave: Wave = (pulse - 0.13) * group * 0.2
+    return wave
 
 
 def _idle(law: g711.Law, codes: Sequence[int]) -> Wave:

@@ -92,8 +92,9 @@ def coloured(rng: np.random.Generator, seconds: float, dbfs: float, slope: float
     white = rng.normal(0.0, 1.0, round(seconds * RATE_HZ))
     spectrum = np.fft.rfft(white)
     hertz = np.maximum(np.fft.rfftfreq(len(white), 1 / RATE_HZ), 50.0)
-    wave: Wave = np.fft.irfft(spectrum / hertz**slope, len(white))
-    return wave / np.sqrt(np.mean(wave**2)) * 10 ** (dbfs / 20)
+    wave = np.fft.irfft(spectrum / hertz**slope, len(white))
+    scaled: Wave = wave / np.sqrt(np.mean(wave**2)) * 10 ** (dbfs / 20)
+    return scaled
 
 
 def struck(rng: np.random.Generator, seconds: float, decay_s: float) -> Wave:

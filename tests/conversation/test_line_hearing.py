@@ -30,7 +30,8 @@ def voice(seconds: float) -> bytes:
     pitch = 130 + 30 * np.sin(2 * np.pi * 2.3 * t) + 12 * np.sin(2 * np.pi * 5.1 * t)
     phase = 2 * np.pi * np.cumsum(pitch) / 16_000
     wave = np.sum([np.sin(n * phase) / n for n in range(1, 25)], axis=0)
-    return np.rint(wave * 4000).astype("<i2").tobytes()
+    pcm16: bytes = np.rint(wave * 4000).astype("<i2").tobytes()
+    return pcm16
 
 
 @pytest.mark.parametrize("name", ["dial tone, UK", "fax answers", "key held", "beep 1000 Hz"])

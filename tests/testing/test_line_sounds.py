@@ -17,7 +17,8 @@ def samples(pcm16: bytes) -> np.ndarray:
 
 def tone(hertz: float, rate_hz: int = 16_000, seconds: float = 1.0) -> bytes:
     t = np.arange(int(rate_hz * seconds)) / rate_hz
-    return np.rint(8000 * np.sin(2 * np.pi * hertz * t)).astype(PCM16).tobytes()
+    pcm16: bytes = np.rint(8000 * np.sin(2 * np.pi * hertz * t)).astype(PCM16).tobytes()
+    return pcm16
 
 
 def test_there_are_enough_of_every_kind() -> None:
