@@ -1,6 +1,6 @@
 """What a telephone line does to hearing: recognizers, detectors, and the sounds of the line itself.
 
-    python scripts/measure_telephone.py FOLDER [--only words detectors sounds]
+    python scripts/measure_telephone.py FOLDER [--only words detectors turns sounds]
         [--engines moonshine pocketsphinx whisper:tiny] [--noise-db 20]
 
 FOLDER holds recordings as for measure_words.py. Each is measured as it is and as it arrives over a
@@ -8,7 +8,9 @@ telephone line (`testing/telephone_line.py`: 300 to 3400 Hz, G.711, white noise)
 Printed are tables in Markdown:
 
     words       word errors of each recognizer
-    detectors   people's utterances that a detector misses or loses, and utterances in line noise
+    detectors   recordings in which a detector hears nobody, and how many sounds of a line it takes
+                for speech
+    turns       answers that begin before somebody has finished, by each rule for the end of a turn
     sounds      the sounds of `testing/line_sounds.py`, each a call of its own in memory with the
                 default engines: how many are answered as words
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,12 +29,17 @@ from pathlib import Path
 import structlog
 import trio
 from measure_words import Tally, hear, recordings, words_of  # type: ignore[import-not-found]
+from rich.console import Console
 
 from parley.audio import g711
+from parley.audio.pcm import HEARING_RATE_HZ
+from parley.audio.wav import wav_bytes
+from parley.bench.talk_over import Plan, bench_talk_over
 from parley.bench.vad import DETECTORS
 from parley.client.recording import Recording, load_folder
 from parley.client.report import word_errors
-from parley.config import Settings
+from parley.config import Hearing, Settings
+from parley.config.settings import TELEPHONE_THRESHOLD
 from parley.conversation.endpointer import Edge, Endpointer, EndpointerSettings
 from parley.conversation.line_hearing import LineHearing
 from parley.engines.kit import Engines, OwnEngines, SessionInfo
@@ -39,13 +47,14 @@ from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.interface import Detector
+from parley.engines.vad.silero import SileroDetector
 from parley.testing.line_calls import Heard, hear_line
 from parley.testing.line_sounds import LINE_SOUNDS, line_sound
 from parley.testing.telephone_line import as_heard, through_line
 
 LINES: dict[str, g711.Law] = {"µ-law": "ulaw", "A-law": "alaw"}
-AT_ONCE = 4
-SPEED = 4.0
+AT_ONCE = 6
+SPEED = 6.0
 
 
 @asynccontextmanager
@@ -160,7 +169,8 @@ def print_detectors(folder: Path, noise_db: float) -> None:
     sounds = [
         as_heard(through_line(line_sound(n), g711.RATE_HZ, noise_db=None)) for n in LINE_SOUNDS
     ]
-    for name, make in DETECTORS.items():
+    on_a_line = lambda: SileroDetector(TELEPHONE_THRESHOLD, narrow_band=True)  # noqa: E731
+    for name, make in (DETECTORS | {"silero, as for a telephone": on_a_line}).items():
         cells, left_out = [], 0
         for recorded in sets.values():
             found = [utterances(make(), r.pcm16, line=True) for r in recorded]
@@ -171,6 +181,48 @@ def print_detectors(folder: Path, noise_db: float) -> None:
         gated = sum(bool(utterances(make(), pcm16, line=True)[0]) for pcm16 in sounds)
         cells += [str(left_out), f"{alone} of {len(sounds)}, with the rules {gated}"]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+# Turns
+
+
+class OnALine(Settings):
+    """The settings, for whom hearing is that of a telephone."""
+
+    @property
+    def hearing(self) -> Hearing:
+        return replace(super().hearing, threshold=TELEPHONE_THRESHOLD, narrow_band=True)
+
+
+def print_turns(folder: Path, noise_db: float) -> None:
+    """Only the rules as they are by default."""
+    wide = load_folder(folder)
+    sets = {
+        "wide band": (wide, Settings.defaults()),
+        "8 kHz, G.711": (over_a_line(wide, noise_db=None), OnALine.defaults()),
+        f"µ-law, {noise_db:.0f} dB noise": (
+            over_a_line(wide, noise_db=noise_db),
+            OnALine.defaults(),
+        ),
+    }
+    print(f"\nTurns: {len(wide)} recordings\n")
+    print(
+        "| rule | line | answers too soon | taken back | first sound, short / long turns, median |"
+    )
+    print("|---|---|---|---|---|")
+    for line, (recorded, settings) in sets.items():
+        with tempfile.TemporaryDirectory() as name:
+            for recording in recorded:
+                wav = wav_bytes(recording.pcm16, HEARING_RATE_HZ)
+                Path(name, f"{recording.name}.wav").write_bytes(wav)
+            plan = Plan(recordings=Path(name), kept=Path(name, "kept"))
+            result = bench_talk_over(plan, settings, Console(quiet=True))
+        for row in result.rows:
+            if row["point"] == "default":
+                times = [row["short_ms"].median, row["long_ms"].median]
+                waits = " / ".join("-" if ms is None else f"{ms:.0f} ms" for ms in times)
+                cells = [row["engine"], line, row["cut"], row["taken_back"], waits]
+                print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
 # Sounds
@@ -221,6 +273,8 @@ async def run(arguments: argparse.Namespace) -> None:
         await print_words(arguments.folder, arguments.engines, arguments.noise_db)
     if "detectors" in arguments.only:
         print_detectors(arguments.folder, arguments.noise_db)
+    if "turns" in arguments.only:
+        await trio.to_thread.run_sync(print_turns, arguments.folder, arguments.noise_db)
     if "sounds" in arguments.only:
         await print_sounds(arguments.detectors, arguments.noise_db)
 
@@ -228,7 +282,7 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="+", default=["words", "detectors", "sounds"])
+    parser.add_argument("--only", nargs="+", default=["words", "detectors", "turns", "sounds"])
     parser.add_argument(
         "--engines", nargs="+", default=["moonshine", "pocketsphinx", "whisper:tiny"]
     )
