@@ -18,6 +18,7 @@ from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
 from ..conversation.hearing import HearingState
+from ..conversation.line_hearing import LineHearing
 from ..conversation.patience import UNFINISHED, Patience
 from ..conversation.spoken import (
     AudioCleared,
@@ -90,6 +91,8 @@ class VADActor:
     """Of an utterance whose end the client tells; 0: any."""
     muted: Callable[[], bool] = lambda: False
     """Whether nobody is heard now: what comes counts as silence."""
+    line: LineHearing | None = None
+    """Tells tones and hold music from speech; None where no telephone line is heard."""
 
     async def run(self) -> None:
         self._tune_detector()
@@ -205,8 +208,8 @@ class VADActor:
         if state.by_hand:
             await self._frame_by_hand(frame)
             return
-        voiced = state.attempt_frame() and self.detector.is_speech(frame)
         inside = self.endpointer.in_utterance
+        voiced = state.attempt_frame() and self._is_speech(frame, inside)
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         keep_before = (self.pad_ms + self._onset_ms) * BYTES_PER_MS
         state.frame_judged(frame, keep_before=keep_before)
@@ -231,6 +234,9 @@ class VADActor:
                 )
             case Edge.FALSE_ALARM:
                 await self._end(too_long=False, unsure=True)
+            case Edge.PAUSE if self._only_lines:
+                self.endpointer.reset()
+                await self._end(too_long=False)
             case Edge.PAUSE:
                 self.state.unfinished = False
                 await self._pass_on()
@@ -252,6 +258,15 @@ class VADActor:
                 await self._end(too_long=True)
             case None:
                 pass
+
+    def _is_speech(self, frame: bytes, inside: bool) -> bool:
+        voiced = self.detector.is_speech(frame)
+        return voiced if self.line is None else self.line.speech(frame, voiced, inside=inside)
+
+    @property
+    def _only_lines(self) -> bool:
+        """Whether what is heard is a sound of the telephone line, and nobody speaks."""
+        return self.line is not None and self.line.only_lines
 
     @property
     def _onset_ms(self) -> int:
@@ -316,6 +331,9 @@ class VADActor:
     ) -> None:
         """`unsure`: it was too short for certain speech. Its words will say what it was. `by_hand`:
         the client wanted it to end."""
+        if self._only_lines and not by_hand:
+            await self._drop("line_sounds")
+            return
         await self._pass_on()
         await self.spoken.send(
             UtteranceEnded(
@@ -330,6 +348,7 @@ class VADActor:
             )
         )
         self.state.open = False
+        self._new_sound()
         if not unsure:
             self.state.spoke_until_ms = self.state.voiced_ms
             self.patience.ended(max(0, self.state.voiced_ms - self.state.began_ms))
@@ -340,11 +359,16 @@ class VADActor:
         await self.reports.send(SpeechOver(number=number))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number))
 
-    async def _drop(self) -> None:
+    def _new_sound(self) -> None:
+        if self.line is not None:
+            self.line.forget()
+
+    async def _drop(self, counter: str = "utterances_cancelled") -> None:
         self.state.pending.clear()
+        self._new_sound()
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
         self.state.open = False
-        self.telemetry.count("utterances_cancelled")
+        self.telemetry.count(counter)
         if self.state.by_hand:
             return
         number = self.state.utterance
@@ -433,6 +457,8 @@ class VADActor:
         await self._quiet()
         self.endpointer.reset()
         self.detector.reset()
+        if self.line is not None:
+            self.line.reset()
 
     def _take_last_piece(self) -> None:
         """It is shorter than a frame, but it may hold the end of a word."""
