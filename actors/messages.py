@@ -118,7 +118,7 @@ class SpeechOver:
     `last_sample_s`: when the last sample of it came; None where that is not known."""
 
     number: int
-    last_sample_s: float | None = None
+    last_sample_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ class WhoAnswers:
         self._told = Answered.UNKNOWN
         self._beep_told = False
 
+    @property
+    def listening(self) -> bool:
+        return self._machine is not None and not self._beep_told
+
     def listen(self, now_s: float, language: str = "") -> None:
         """The call was taken. `language` is a code; "": it is not known."""
         self._machine = AnsweringMachine(language=language)

@@ -308,8 +308,13 @@ class Assembly:
             pauses=self.pauses,
             patience=self.patience,
             muted=lambda: self.machines.muted,
-            line=LineHearing() if self._dialect.profile.telephone else None,
+            line=self._line_hearing(),
         ).run()
+
+    def _line_hearing(self) -> LineHearing | None:
+        who_answers = self.machines.who_answers
+        telephone = self._dialect.profile.telephone
+        return LineHearing(watches=lambda: who_answers.listening) if telephone else None
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
         """What decides where speech begins and ends, as the client wishes it."""
