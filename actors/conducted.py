@@ -19,6 +19,7 @@ from ..conversation.events import (
     CallEnding,
     CallerSilent,
     ConductorChanged,
+    DigitPressed,
     ReplyOver,
     SayOver,
     SessionEvent,
@@ -35,10 +36,12 @@ from ..protocol.effects import (
     AddItem,
     AnyEffect,
     CancelReply,
+    CollectDigits,
     Conduct,
     ConductorFailed,
     DeleteItem,
     End,
+    FindOutWhoAnswers,
     Forget,
     ForgetItems,
     Interrupt,
@@ -48,12 +51,13 @@ from ..protocol.effects import (
     RetrieveItem,
     ReturnResult,
     Say,
+    SendDigits,
     SetInstructions,
     SetReplies,
     Transfer,
     TruncateItem,
 )
-from ..protocol.events import ConductorTold, Failure, TransferTold
+from ..protocol.events import ConductorTold, DigitsTold, Failure, TransferTold
 from ..protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
 from ..telemetry import Telemetry
 from ..turnstile import current_time
@@ -166,6 +170,14 @@ class ConductedCall:
         self.turns.respond(Respond(id=0))
         self.hands.turn_begins()
 
+    def _collect(self, collecting: bool) -> None:
+        """Keys are the conductor's code's, those that were pressed just before as well."""
+        digits = self.machines.digits
+        digits.collected = collecting
+        if collecting:
+            for digit in digits.take():
+                self.tell(DigitPressed(session_id=self.session_id, digit=digit))
+
     # Questions
 
     def _ask(self, speech: Say) -> None:
@@ -266,6 +278,13 @@ class ConductedCall:
                 await self._takes_over(effect)
             case Mute():
                 conducting.muted = effect.muted
+            case CollectDigits():
+                self._collect(effect.collecting)
+            case FindOutWhoAnswers():
+                language = self.turns.current_language.now
+                self.machines.who_answers.listen(current_time(), language)
+            case SendDigits():
+                await self.outbox.send(DigitsTold(digits=effect.digits))
             case End() | Transfer():
                 await self._leave(effect)
             case ConductorFailed():

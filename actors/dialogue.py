@@ -21,7 +21,16 @@ import trio
 from ..conversation.backchannel import is_command
 from ..conversation.backchannel_words import table_for
 from ..conversation.current_language import CurrentLanguage
-from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack, TextHeard
+from ..conversation.digits import as_words
+from ..conversation.events import (
+    BargedIn,
+    DigitPressed,
+    LineNews,
+    Resumed,
+    SessionEvent,
+    TakenBack,
+    TextHeard,
+)
 from ..conversation.floor import Meaning
 from ..conversation.machines import Machines, Step
 from ..conversation.patience import GONE_ON_S, JOINED_CHARS, Patience, goes_on
@@ -46,6 +55,8 @@ from ..protocol.events import (
     Finalizing,
     Info,
     Latency,
+    ReplyHeld,
+    ReplyReleased,
     ReplyResumed,
     ReplyTakenBack,
     SessionOpened,
@@ -66,6 +77,8 @@ from .messages import (
     DrainRequested,
     EndRequested,
     InterruptRequested,
+    KeyPressed,
+    LineReported,
     PlaybackTold,
     ReplyAudible,
     ReplyWritten,
@@ -79,6 +92,7 @@ from .messages import (
     SpeechOver,
     SpeechResumed,
     TextTyped,
+    ToneHeard,
     ToolsCalled,
     TurnOver,
     UtteranceFailed,
@@ -222,6 +236,10 @@ class Dialogue:
         """Do what follows from the joint state of the machines, and set the gate by it."""
         before = (self.state, self.listening)
         match self.machines.step(current_time()):
+            case Step.HOLD:
+                await self._hold()
+            case Step.RELEASE:
+                await self._release()
             case Step.SUSPEND:
                 await self._suspend()
             case Step.GIVE_BACK:
@@ -234,6 +252,10 @@ class Dialogue:
         await self._let_out()
         now_s = current_time()
         self.turns.gate.set_open(self.machines.gate_open(now_s))
+        for news in self.machines.who_answers.news(now_s):
+            self._line_news(news)
+        if keys := self.machines.pressed(now_s):
+            await self._typed(as_words(keys))
         silent = self.listening and self.machines.at_rest and not self.machines.muted
         self.machines.silence.silent(silent, now_s)
         self.conducted.look_for_answer(now_s)
@@ -278,10 +300,12 @@ class Dialogue:
                 floor.long(report.number, now_s)
             case SpeechOver():
                 floor.over(report.number, now_s)
+                self.machines.who_answers.speech_ended(report.last_sample_s or now_s)
             case SpeechDropped():
                 await self._dropped(report.number)
             case WordsHeard():
                 meaning = floor.words(report.number, report.text, report.spoken_ms, now_s)
+                self.machines.who_answers.heard(report.text, now_s)
                 if meaning is Meaning.WORDS and self.turns.live is not None:
                     await self._spoken_over(self.turns.live, report.text, final=False)
             case UtteranceForeseen():
@@ -305,6 +329,12 @@ class Dialogue:
                     await self.interrupt(live)
             case PlaybackTold():
                 self._playback_told(report)
+            case KeyPressed():
+                self._pressed(report.digit)
+            case ToneHeard():
+                self.machines.who_answers.tone(report.tone, now_s)
+            case LineReported():
+                self._line_news(report.news)
             case EndRequested():
                 await self._end()
             case HearingCancelled():
@@ -322,7 +352,8 @@ class Dialogue:
                 if self.turns.is_live(report.turn) and not self.machines.reply.suspended:
                     self._interrupted = None
                     self.machines.reply.audible()
-                    self._go(Trigger.AUDIO)
+                    if self.state is not State.RESPONDING:  # else it was only held
+                        self._go(Trigger.AUDIO)
             case ToolsCalled():
                 if self.turns.live is not None and self.turns.is_live(report.turn):
                     returns = self.turns.exit.returns
@@ -359,6 +390,7 @@ class Dialogue:
     def _speech_began(self, report: SpeechBegan) -> None:
         self.speech_heard.ring()
         live, now_s = self.turns.live is not None, current_time()
+        self.machines.who_answers.speech_began(now_s)
         self._after_ms = report.after_ms
         self._heard_s = self.turns.live.ledger.heard_s(now_s) if self.turns.live else 0.0
         during_reply = live and not self.machines.expects_words
@@ -369,7 +401,8 @@ class Dialogue:
             self._go(Trigger.SPEECH)
 
     async def _dropped(self, number: int) -> None:
-        """The client cancelled what was being said."""
+        """The client cancelled what was being said, or it was a sound of the line."""
+        self.machines.who_answers.no_speech()
         spoken = self.machines.floor.is_open(number)
         self.machines.floor.dropped(number)
         await self._quiet_again(spoken)
@@ -386,6 +419,7 @@ class Dialogue:
             await self._heard_by_hand(report)
             return
         floor, text = self.machines.floor, report.transcript.text
+        self.machines.who_answers.heard(text, current_time())
         unsure, language = floor.is_unsure(report.number), self._judged_in(report)
         meaning = floor.heard(
             report.number, text, report.transcript.confidence, begun=self._reply_has_begun
@@ -567,6 +601,16 @@ class Dialogue:
         self.machines.more_wanted = False
         await self._answer()
 
+    def _line_news(self, news: str) -> None:
+        self.log.info("line", news=news)
+        self.conducted.tell(LineNews(session_id=self.session_id, news=news))
+
+    def _pressed(self, digit: str) -> None:
+        self.telemetry.count("digits")
+        self.machines.silence.spoke()
+        self.machines.digits.press(digit, current_time())
+        self.conducted.tell(DigitPressed(session_id=self.session_id, digit=digit))
+
     def _watch_text(self, text: str, language: str, *, typed: bool) -> None:
         self.tell_watchers(
             TextHeard(session_id=self.session_id, text=text, typed=typed, language=language)
@@ -623,6 +667,34 @@ class Dialogue:
             await self._spoken_over(self.turns.live, text)
         return meaning
 
+    async def _hold(self) -> None:
+        """There is a sound over the reply: it is silent until it is known what it is. Nobody was
+        interrupted yet."""
+        record, now_s = self.turns.live, current_time()
+        if record is None:
+            return
+        if self.machines.at_sound == "pause":
+            record.ledger.pause(now_s)
+        else:
+            self.turns.suspend()
+            self.machines.clearing(now_s)
+            self._interrupted = record
+        self.machines.reply.held = True
+        self.telemetry.count("holds")
+        await self.outbox.send(ReplyHeld())
+
+    async def _release(self) -> None:
+        """It was nothing: the reply goes on."""
+        self.machines.reply.held = False
+        await self.outbox.send(ReplyReleased())
+        if not self.machines.reply.suspended:
+            if self.turns.live is not None:
+                self.turns.live.ledger.go_on(current_time())
+        elif self.machines.reply.cut_off:
+            await self.turns.begin_again()
+        else:
+            self.turns.give_back()
+
     async def _suspend(self) -> None:
         """Somebody speaks over the reply: it falls silent at once. What becomes of it is decided
         when there are words, or the speech is over without any."""
@@ -631,7 +703,10 @@ class Dialogue:
 
     def _fall_silent(self, record: TurnRecord) -> BargeIn:
         """Suspend the reply. Gives what the client is to be told."""
-        self.turns.suspend()
+        if not self.machines.reply.suspended:
+            self.turns.suspend()
+            self.machines.clearing(current_time())
+        self.machines.reply.held = False
         self._interrupted = record
         heard, said = record.heard(current_time()), record.ledger.said()
         self.telemetry.count("interruptions")
@@ -693,8 +768,8 @@ class Dialogue:
     ) -> None:
         """The reply ends here, and what was heard of it is remembered. `take_back`: it never was,
         and what it answered waits for its answer again."""
-        suspended = self.machines.reply.suspended
-        told = None if suspended else self._fall_silent(record)
+        silent = self.machines.reply.fallen_silent
+        told = None if silent else self._fall_silent(record)
         heard = record.heard(current_time())
         await self.turns.end()
         take_back = take_back and record.user_text != ""
@@ -725,6 +800,7 @@ class Dialogue:
                 self.turns.live.ledger.played(current_time(), report.heard_s)
             return
         record, self._interrupted = self._interrupted, None
+        self.machines.cleared_until_s = -math.inf
         if record is not None:
             record.ledger.flushed(report.heard_s)
             if not self.turns.is_live(record.turn):

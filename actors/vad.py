@@ -54,6 +54,7 @@ from .messages import (
     SpeechDropped,
     SpeechLong,
     SpeechOver,
+    ToneHeard,
     UtteranceGiven,
 )
 from .outbox import Outbox
@@ -169,6 +170,10 @@ class VADActor:
         while len(self.state.unframed) >= frame_bytes:
             await self._frame(bytes(self.state.unframed[:frame_bytes]))
         await self._pass_on()
+        if self.line is not None and self.line.tones.told:
+            for tone in self.line.take_told(self._audio_ms):
+                if not tone.key:
+                    await self.reports.send(ToneHeard(tone))
 
     async def _shed(self, sound: Sound) -> None:
         """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""
@@ -356,7 +361,8 @@ class VADActor:
         if self.state.by_hand:
             await self.outbox.send(BufferCommitted(utterance=number, audio_ms=self._audio_ms))
             return
-        await self.reports.send(SpeechOver(number=number))
+        last_s = self.state.last_sample_s
+        await self.reports.send(SpeechOver(number=number, last_sample_s=last_s))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number))
 
     def _new_sound(self) -> None:

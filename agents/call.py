@@ -26,9 +26,11 @@ from ..protocol.effects import (
     Mute,
     Respond,
     Say,
+    SendDigits,
     SetInstructions,
     Transfer,
 )
+from .digits import collect_digits
 
 if TYPE_CHECKING:
     import typing_extensions
@@ -185,6 +187,31 @@ class Call(Generic[State]):
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await self._do(Mute(muted=False))
+
+    # The telephone's keys
+
+    async def digits(
+        self,
+        question: str = "",
+        *,
+        most: int = 40,
+        end: str = "#",
+        timeout_s: float = 10.0,
+        between_s: float = 4.0,
+    ) -> str:
+        """Say the question, and give the keys that are pressed: until `end` (which is not given),
+        `most` of them, or `between_s` without a further one. Empty where none is pressed within
+        `timeout_s` after the question. The first key stops the question. On a telephone only."""
+        return await collect_digits(
+            self, question, most=most, end=end, timeout_s=timeout_s, between_s=between_s
+        )
+
+    async def send_digits(self, keys: str) -> None:
+        """Press keys for the other side, as for a menu: "0" to "9", "*", "#", "A" to "D"; "w" waits
+        half a second. Raises ValueError for others."""
+        if not set(keys.upper()) <= set("0123456789*#ABCDW"):
+            raise ValueError(f"{keys[:40]!r}: a telephone has the keys 0 to 9, *, #, A to D")
+        await self._do(SendDigits(digits=keys))
 
     # The conversation
 

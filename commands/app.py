@@ -17,6 +17,7 @@ import typer
 from .. import __version__
 from ..config import Settings, SettingsError, load_settings
 from .bench import bench_app
+from .call import call
 from .config import config
 from .dev import dev
 from .models import models_app
@@ -165,8 +166,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the replies and the figures.")] = Path(
         "demo-out"
     ),
+    telephone: Annotated[
+        bool, typer.Option("--telephone", help="As a telephone call, from a simulated carrier.")
+    ] = False,
+    service: Annotated[
+        str, typer.Option(help="With --telephone: which service's protocol is spoken.")
+    ] = "twilio",
 ) -> None:
     """Try it: start a server on a free port, play recordings to it, show answers and latencies."""
+    if telephone:
+        from ..client.demo import EXAMPLES
+        from ..testing.carrier.demo import demo_telephone
+
+        raise typer.Exit(trio.run(demo_telephone, folder or EXAMPLES, out, service))
     from ..client.demo import EXAMPLES
     from ..client.demo import demo as hold_demo
 
@@ -186,6 +198,7 @@ def doctor(config: ConfigFile = None) -> None:
 
 app.add_typer(models_app)
 app.add_typer(voices_app)
+app.command()(call)
 app.command()(config)
 app.command()(replay)
 app.command()(show)

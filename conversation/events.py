@@ -149,4 +149,20 @@ class CallEnding(SessionEvent):
     transfer: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed(SessionEvent):
+    """The person pressed this key: one of "0123456789*#ABCD"."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineNews(SessionEvent):
+    """What is known of the other end of the line: "machine" (a voicemail answers, by the telephone
+    service's word or by what it said), "human", "beep" (it can be spoken to now), or another word
+    of the service's."""
+
+    news: str
+
+
 Watcher: TypeAlias = Callable[[SessionEvent], None]

@@ -124,6 +124,7 @@ class Ledger:
         self._queued_s = 0.0
         self._due_s = float("-inf")
         self._late_s = 0.0
+        self._paused_s = float("inf")
         self._last_part: list[_Part] = []
         self.sent_s = 0.0
         """Seconds of audio that have ever left."""
@@ -182,6 +183,24 @@ class Ledger:
         self._queued_s = 0.0
         self._due_s = float("-inf")
         self._late_s = 0.0
+        self._paused_s = float("inf")
+
+    def pause(self, now_s: float) -> None:
+        """The client stops playing, and keeps what it has."""
+        self._paused_s = min(self._paused_s, now_s)
+
+    def go_on(self, now_s: float) -> None:
+        """It goes on where it stopped: what was not heard is due later by the time between."""
+        paused_s, self._paused_s = self._paused_s, float("inf")
+        if paused_s >= now_s:
+            return
+        at_s, gap_s = paused_s - self._late_s, now_s - paused_s
+        for entry in self._entries:
+            entry.pieces = [
+                piece for due in entry.pieces for piece in _moved(*due, at_s=at_s, by_s=gap_s)
+            ]
+        if self._due_s > at_s:
+            self._due_s += gap_s
 
     def flushed(self, heard_s: float) -> None:
         """The client threw away what it had after a cut, and had played so much of the part that
@@ -230,7 +249,7 @@ class Ledger:
 
     def until(self, now_s: float) -> float:
         """Which moment of the assumed playback the client has reached by `now_s`."""
-        return now_s - self._late_s
+        return min(now_s, self._paused_s) - self._late_s
 
     def heard(self, now_s: float) -> str:
         """The text that was heard by `now_s`, cut at a word."""
@@ -243,6 +262,16 @@ class Ledger:
     def said(self) -> str:
         """The text of every phrase of which something has left."""
         return _joined((entry, entry.text) for entry in self.phrases)
+
+
+def _moved(due_s: float, length_s: float, *, at_s: float, by_s: float) -> list[tuple[float, float]]:
+    """A piece whose rest behind `at_s` is played later."""
+    heard_s = at_s - due_s
+    if heard_s >= length_s:
+        return [(due_s, length_s)]
+    if heard_s <= 0:
+        return [(due_s + by_s, length_s)]
+    return [(due_s, heard_s), (at_s + by_s, length_s - heard_s)]
 
 
 def _joined(texts: Iterable[tuple[Entry, str]]) -> str:

@@ -10,6 +10,7 @@ Plain: no task, no clock. It is a function of the audio alone, so that a replay 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..audio.line_tone import LineTone
@@ -38,6 +39,9 @@ class LineHearing:
     """Told of every frame with the detector's verdict; gives what the endpointer is told."""
 
     tones: Tones = field(default_factory=Tones)
+    watches: Callable[[], bool] = lambda: False
+    """Whether tones are looked for also where no detector hears anything: a machine's beep."""
+    _missed: bool = False
     _block: float = 0.0
     """The sum over the block that is being filled, in ms."""
     _block_ms: int = 0
@@ -52,6 +56,13 @@ class LineHearing:
     def speech(self, frame: bytes, voiced: bool, *, inside: bool) -> bool:
         """Whether this frame, PCM16 at 16 kHz, counts as speech. `voiced` is a detector's word,
         `inside` whether an utterance is open."""
+        if not (voiced or inside or self.watches()):
+            self._missed = True  # in silence there is nothing to look at
+            self.forget()
+            return False
+        if self._missed:
+            self.tones.reset()
+            self._missed = False
         self.tones.push(frame)
         if len(self.tones.told) > TOLD_MOST:
             del self.tones.told[:-TOLD_MOST]

@@ -13,21 +13,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic
+from typing import Generic, Literal, TypeAlias
 
 from .conducting import Conducting
+from .digits import PressedDigits
 from .early_reply import EarlyReply, Exit
 from .ending import EndingState
 from .floor import CLOSE_S, Floor
 from .later import Later
 from .reply import Reply
 from .silent_caller import SilentCaller
+from .who_answers import WhoAnswers
+
+AtSound: TypeAlias = Literal["wait", "pause", "clear"]
+
+CLEARED_S = 0.5
+"""A reply that goes on waits for so long to be told how much of it was played: else words would be
+said twice, or not at all."""
 
 
 class Step(Enum):
     """What the joint state asks for."""
 
     NOTHING = "nothing"
+    HOLD = (
+        "there is a sound: what the client has of the reply is held, until it is known what it is"
+    )
+    RELEASE = "it was nothing: what was held goes on"
     SUSPEND = "somebody speaks: the reply falls silent, and may go on later"
     GIVE_BACK = "it was nothing that anybody said: the reply goes on"
     CUT_OFF = "the model has been held for too long"
@@ -42,8 +54,16 @@ class Machines(Generic[Exit]):
     later: Later = field(default_factory=Later)
     conducting: Conducting = field(default_factory=Conducting)
     silence: SilentCaller = field(default_factory=SilentCaller)
+    who_answers: WhoAnswers = field(default_factory=WhoAnswers)
+    digits: PressedDigits = field(default_factory=PressedDigits)
     more_wanted: bool = False
     """What was said last wants more: it is not answered before more is said."""
+    at_sound: AtSound = "wait"
+    """What becomes of what the client has of a reply at a sound; see Profile."""
+    tells_cleared: bool = False
+    """Whether the client says how much of a reply it had played when it threw the rest away."""
+    cleared_until_s: float = -math.inf
+    """So long that is waited for before a reply goes on; -inf: it is not."""
     only_pauses: bool = False
     """A reply over which somebody speaks pauses until there are words, and its client is told
     nothing before. Else it is suspended: the client throws away what it has of it."""
@@ -60,9 +80,15 @@ class Machines(Generic[Exit]):
         if not self.reply.live:
             return Step.NOTHING
         claimed = self.floor.claims() and self._interruptible and not self.only_pauses
-        if claimed and not self.reply.suspended and not self._asked_in_quiet(now_s):
+        fallen_silent = self.reply.fallen_silent
+        if claimed and not fallen_silent and not self._asked_in_quiet(now_s):
             return Step.SUSPEND
-        if not claimed and self.reply.suspended:
+        holds = self.at_sound != "wait" and self._interruptible and self.floor.holds(now_s)
+        if self.reply.held and not (claimed or holds):
+            return Step.RELEASE
+        if holds and not claimed and not self.reply.suspended and self._may_hold(now_s):
+            return Step.HOLD
+        if not claimed and fallen_silent:
             return Step.GIVE_BACK
         if now_s >= self.reply.cut_off_s - CLOSE_S:
             return Step.CUT_OFF
@@ -74,7 +100,20 @@ class Machines(Generic[Exit]):
             return True
         pauses = self.only_pauses and self.floor.claims() and not self._asked_in_quiet(now_s)
         held = self._interruptible and (pauses or self.floor.holds(now_s))
-        return not self.reply.suspended and not held
+        told = self.cleared_until_s <= now_s + CLOSE_S
+        return not self.reply.suspended and not held and told
+
+    def _may_hold(self, now_s: float) -> bool:
+        """Whether the client has something of the reply that it could go on playing."""
+        record = self.reply.record
+        if record is None or self.reply.held or self._asked_in_quiet(now_s):
+            return False
+        return record.ledger.waiting or record.ledger.over_s > now_s + CLOSE_S
+
+    def clearing(self, now_s: float) -> None:
+        """The client is told to throw away what it has."""
+        if self.tells_cleared:
+            self.cleared_until_s = now_s + CLEARED_S
 
     def deadline_s(self, now_s: float) -> float:
         """The next moment at which `step`, `gate_open` or `may_speak_first` changes by time alone;
@@ -82,11 +121,27 @@ class Machines(Generic[Exit]):
         answer_s = self.conducting.answer_due_s
         if not self.reply.live:
             if not (self.at_rest and self.ending.may_begin):
-                return float("inf")
+                return min(self.digits.due_s, self.who_answers.deadline_s)
             results_s = self.results_until_s if self.results_until_s > now_s + CLOSE_S else math.inf
-            return min(self.later.due_s, self.silence.due_s, answer_s, results_s)
+            return min(
+                self.later.due_s,
+                self.silence.due_s,
+                answer_s,
+                results_s,
+                self.digits.due_s,
+                self.who_answers.deadline_s,
+            )
         asked_s = self._asked_until_s(now_s)
-        return min(self.floor.deadline_s(now_s), self.reply.cut_off_s, answer_s, asked_s)
+        told_s = self.cleared_until_s if self.cleared_until_s > now_s + CLOSE_S else math.inf
+        return min(
+            self.floor.deadline_s(now_s),
+            self.reply.cut_off_s,
+            answer_s,
+            asked_s,
+            told_s,
+            self.digits.due_s,
+            self.who_answers.deadline_s,
+        )
 
     @property
     def may_answer(self) -> bool:
@@ -154,6 +209,10 @@ class Machines(Generic[Exit]):
         waiting = self.conducting.waiting and self.results_until_s <= now_s
         due = waiting or due_s - CLOSE_S <= now_s
         return due and self.at_rest and self.ending.may_begin
+
+    def pressed(self, now_s: float) -> str:
+        """Keys that are whole by now, and no longer kept; empty: none are."""
+        return self.digits.take() if self.digits.due_s <= now_s + CLOSE_S else ""
 
     @property
     def at_rest(self) -> bool:

@@ -39,6 +39,9 @@ class Reply:
     record: TurnRecord | None = None
     """The live turn; None: there is none."""
     suspended_s: float = 0.0
+    held: bool = False
+    """Whether its client pauses it, or threw it away, because of a sound of which it is not known
+    what it is."""
     cut_off: bool = False
     """Whether its model was cut off while it was suspended."""
 
@@ -50,11 +53,16 @@ class Reply:
     def suspended(self) -> bool:
         return self.stage is Stage.SUSPENDED
 
+    @property
+    def fallen_silent(self) -> bool:
+        """Whether it was suspended because somebody speaks, and the client knows it."""
+        return self.suspended and not self.held
+
     def begin(self, record: TurnRecord) -> None:
         """Raises RuntimeError where another one is live: that is ended first."""
         if self.record is not None:
             raise RuntimeError(f"turn {self.record.turn} is still live")
-        self.record, self.stage, self.cut_off = record, Stage.MADE, False
+        self.record, self.stage, self.cut_off, self.held = record, Stage.MADE, False, False
 
     def audible(self) -> None:
         if self.stage is Stage.MADE:
@@ -71,7 +79,7 @@ class Reply:
 
     def end(self) -> None:
         """It was heard to its end, was cut, or failed."""
-        self.record, self.stage, self.cut_off = None, Stage.NONE, False
+        self.record, self.stage, self.cut_off, self.held = None, Stage.NONE, False, False
 
     @property
     def cut_off_s(self) -> float:

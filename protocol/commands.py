@@ -99,6 +99,18 @@ class TellClient(msgspec.Struct, frozen=True, kw_only=True):
     event: Outbound
 
 
+class Digit(msgspec.Struct, frozen=True):
+    """The person pressed this key: one of "0123456789*#ABCD"."""
+
+    digit: str
+
+
+class LineTold(msgspec.Struct, frozen=True):
+    """The telephone service says this of the call, by another way than its audio: "machine"."""
+
+    news: str
+
+
 class EndSession(msgspec.Struct, frozen=True):
     """The client says goodbye."""
 
@@ -119,6 +131,8 @@ Command: TypeAlias = (
     | Played
     | Ping
     | EndSession
+    | Digit
+    | LineTold
     | Remark
     | CommitAudio
     | GiveAudio

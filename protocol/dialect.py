@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from .call_start import CallStart
 from .codes import Breach
 from .commands import Command
 from .events import Outbound
@@ -69,6 +70,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Breaches that end the session. The others are reported, and it goes on."""
     telephone: bool = False
     """Whether audio comes from a telephone line: 8 kHz, with its tones."""
+    at_sound: Literal["wait", "pause", "clear"] = "wait"
+    """What becomes of the reply audio that a client has when somebody makes a sound, before it is
+    known what it is: it is played to its end, the client pauses it, or it throws it away and is
+    sent it again if it was nothing."""
+    tells_cleared: bool = False
+    """Whether the client says how much it had played when it threw the rest away."""
     ignored: frozenset[Breach]
     """Breaches that the protocol's own server takes without a word. They are counted; the first of
     a session is told as an `Info`, and none as a `Failure`; but before a start that is needed every
@@ -86,6 +93,15 @@ class Codec(Protocol):
 
     def encode(self, event: Outbound) -> list[Frame]:
         """The frames that say `event`; none where the dialect has no word for it."""
+        ...
+
+
+class Arrival(Protocol):
+    """Reads the first messages of a connection, until it is known which call it is."""
+
+    def read(self, frame: Frame) -> CallStart | None:
+        """The call, once this was the message that tells of it. Raises Violation where it can
+        never become one: the sound is in a format that is not understood."""
         ...
 
 
@@ -111,6 +127,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     subprotocol: str = ""
     """What the server says that it speaks, where the client offers it."""
     chosen: Choices = NO_CHOICES
+    profile_of: Callable[[Profile, Choices], Profile] | None = None
+    """What the profile is by what was chosen; None: it does not depend on it."""
+    arrival: Callable[[], Arrival] | None = None
+    """What reads the first messages where only those say who calls, and what the dialect is chosen
+    by; None: the address says it."""
 
     def new_codec(self, now_ms: NowMs) -> Codec:
         """A codec for one session."""
@@ -131,7 +152,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             if name in self.options and value not in self.options[name]:
                 allowed = ", ".join(self.options[name])
                 raise BadChoice(f"{name}: {_shown(value)} is refused; allowed: {allowed}")
-        return msgspec.structs.replace(self, chosen=chosen) if chosen else self
+        if not chosen:
+            return self
+        profile = self.profile if self.profile_of is None else self.profile_of(self.profile, chosen)
+        return msgspec.structs.replace(self, chosen=chosen, profile=profile)
 
 
 def _shown(text: str) -> str:

@@ -231,6 +231,23 @@ class Conduct(Effect, frozen=True, kw_only=True, tag="conduct"):
     """Whether the language model answers what the conductor did not ask for."""
 
 
+class CollectDigits(Effect, frozen=True, kw_only=True, tag="collect_digits"):
+    """Whether the conductor's code collects the keys that are pressed. Else the model is told of
+    them. Those that were pressed and not told yet are the conductor's, too."""
+
+    collecting: bool
+
+
+class FindOutWhoAnswers(Effect, frozen=True, kw_only=True, tag="who_answers"):
+    """Somebody took a call that was made: tell whether it is a person or a machine."""
+
+
+class SendDigits(Effect, frozen=True, kw_only=True, tag="send_digits"):
+    """Press keys for the other side: of "0123456789*#ABCD" and "w", half a second of waiting."""
+
+    digits: str
+
+
 class Mute(Effect, frozen=True, kw_only=True, tag="mute"):
     """Whether nobody is heard, until the opposite is said."""
 
@@ -278,6 +295,9 @@ AnyEffect: TypeAlias = (
     | ForgetItems
     | Conduct
     | Mute
+    | CollectDigits
+    | SendDigits
+    | FindOutWhoAnswers
     | End
     | Transfer
     | ConductorFailed

@@ -187,6 +187,23 @@ class BargeIn(Event, frozen=True, kw_only=True):
     heard: str = ""
 
 
+class ReplyHeld(Event, frozen=True, kw_only=True):
+    """There is a sound over the reply, and it is not known yet what it is: the reply is held. For
+    clients that pause what they have of it, or throw it away (`Profile.at_sound`)."""
+
+
+class ReplyReleased(Event, frozen=True, kw_only=True):
+    """It was nothing: a client that paused goes on with what it has. One that threw it away is sent
+    it again."""
+
+
+class DigitsTold(Event, frozen=True, kw_only=True):
+    """The keys that are to be pressed for the other side, of "0123456789*#ABCD" and "w", half a
+    second of waiting."""
+
+    digits: str
+
+
 class ReplyResumed(Event, frozen=True, kw_only=True):
     """Nobody said anything after all: the reply that fell silent goes on, from what was not
     heard of it. Its audio follows as if it were another reply's."""
@@ -267,6 +284,9 @@ Outbound: TypeAlias = (
     | Info
     | Failure
     | BargeIn
+    | ReplyHeld
+    | ReplyReleased
+    | DigitsTold
     | ReplyResumed
     | ReplyTakenBack
     | ToolTold

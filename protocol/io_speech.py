@@ -223,6 +223,9 @@ class IoSpeechCodec:
             case (
                 events.ReplyResumed()
                 | events.ReplyTakenBack()
+                | events.ReplyHeld()
+                | events.ReplyReleased()
+                | events.DigitsTold()
                 | events.Finalizing()
                 | events.Token()
                 | events.PhraseDone()

@@ -21,6 +21,7 @@ from ..audio.pcm import check_pcm16
 from ..childspec import Observer
 from ..config import BadWish, Settings, wished
 from ..conversation.caller import Caller
+from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
 from ..protocol import close_codes
 from ..protocol.dialect import BadChoice, Dialect
@@ -35,9 +36,16 @@ from .http.head import Head
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
 from .session_opener import SessionOpener
+from .telephone.arriving import CallRefused, arrived
+from .telephone.door import TelephoneDoor, agent_of
+from .telephone.live_calls import LiveCall, LiveCalls
+from .telephone.tickets import ROOT
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
+
+REASON_CHARS = 100
+"""Of why a connection is closed."""
 
 MEMORY_FRAMES = 64
 """Frames that may wait on a connection in memory, each way: as much as a socket's buffers hold."""
@@ -60,10 +68,15 @@ class Connections:
         *,
         observers: Sequence[Observer] = (),
         agents: Agents | None = None,
+        door: TelephoneDoor | None = None,
+        live_calls: LiveCalls | None = None,
     ) -> None:
+        """`door` None: no telephone service is let in."""
         self.stopping = False
         self._agents = agents
         self.sessions: dict[str, Session] = {}
+        self._door = door
+        self._live_calls = live_calls or LiveCalls()
         self._settings = settings
         self._room = room
         self._opener = opener
@@ -114,9 +127,14 @@ class Connections:
         """Where a dialect is served, and who answers there: `/ws` the first agent, or the one that
         the query names, `/ws/<name>` the one of that name."""
         yield place, ""
+        proved = place.startswith(f"{ROOT}/")  # what is behind the path may prove who asks
+        if proved:
+            yield f"{place}/{ANY_PATH}", ""
         for name in self._agents.names if self._agents is not None else ():
             if place != ANY_PATH:
                 yield f"{place}/{name}", name
+            if proved:
+                yield f"{place}/{name}/{ANY_PATH}", name
 
     def _route(self, dialect: Dialect, agent: str) -> WebSocketRoute:
         return WebSocketRoute(
@@ -134,6 +152,20 @@ class Connections:
             transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
         )
         keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        if dialect.arrival is not None:
+            agent = agent or agent_of(head)
+        agent = agent or head.query.get("agent", "").strip()
+        if dialect.arrival is not None:
+            await self._take_call(
+                transport,
+                dialect,
+                (keepalive,),
+                settings=self._wished(head),
+                caller=_caller(head, transport.peer),
+                agent=agent,
+                record=head.query.get("record"),
+            )
+            return
         await self._converse(
             transport,
             _as_chosen(dialect, head),
@@ -141,11 +173,15 @@ class Connections:
             record=head.query.get("record"),
             settings=self._wished(head),
             caller=_caller(head, transport.peer),
-            agent=agent or head.query.get("agent", "").strip(),
+            agent=agent,
         )
 
     def _check(self, dialect: Dialect, head: Head) -> None:
         """Raises BadUpgrade for an address that asks for what cannot be."""
+        if dialect.arrival is not None:
+            if self._door is None:
+                raise BadUpgrade(403, "no telephone service is let in here")
+            self._door.check(dialect.profile.name)(head)
         self._wished(head)
         _as_chosen(dialect, head)
         self._known_agent(head.query.get("agent", ""))
@@ -210,7 +246,8 @@ class Connections:
         agent: str,
     ) -> None:
         try:
-            await self._converse(transport, dialect, settings=settings, caller=caller, agent=agent)
+            converse = self._take_call if dialect.arrival is not None else self._converse
+            await converse(transport, dialect, settings=settings, caller=caller, agent=agent)
         except Exception as error:  # like a socket's: it costs its own connection
             self._log.error("connection_failed", peer=transport.peer, exc_info=error)
             await transport.close(close_codes.INTERNAL_ERROR, "internal error")
@@ -254,6 +291,7 @@ class Connections:
         settings: Settings | None = None,
         caller: Caller | None = None,
         agent: str = "",
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         """Hold one conversation over `transport`. Returns when it is over.
 
@@ -267,6 +305,7 @@ class Connections:
             settings=settings or self._settings,
             caller=caller,
             agent=agent,
+            watchers=watchers,
         ) as session:
             connection = current_connection()
             connection.session = session
@@ -276,6 +315,48 @@ class Connections:
                 await session.run()
             finally:
                 del self.sessions[session.id], self._names[session.id]
+
+    async def _take_call(
+        self,
+        transport: Transport,
+        dialect: Dialect,
+        companions: Sequence[Child] = (),
+        *,
+        record: str | None = None,
+        settings: Settings | None = None,
+        caller: Caller | None = None,
+        agent: str = "",
+    ) -> None:
+        """Hold the conversation of a telephone call, once its first messages have said who calls;
+        see _converse."""
+        try:
+            call = await arrived(
+                transport,
+                dialect,
+                caller=caller or Caller(),
+                agent=agent,
+                agents=self._agents,
+                settings=settings or self._settings,
+                voice_setting=self._room.voice_setting,
+            )
+        except CallRefused as refused:
+            self._log.warning("call_refused", dialect=dialect.profile.name, reason=str(refused))
+            self._telemetry.refused("no_call")
+            await transport.close(close_codes.POLICY_VIOLATION, str(refused)[:REASON_CHARS])
+            return
+        control = self._door.control(call.start.service) if self._door is not None else None
+        live = LiveCall(call.start, call.line, control, self._telemetry)
+        with self._live_calls.held(live):
+            await self._converse(
+                call.line,
+                call.dialect,
+                companions,
+                record=record,
+                settings=call.settings,
+                caller=call.caller,
+                agent=call.agent,
+                watchers=(live.told,),
+            )
 
     # What an embedder may do to sessions
 

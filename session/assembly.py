@@ -204,6 +204,8 @@ class Assembly:
             conducting=Conducting(ready=conductor is None),
             silence=SilentCaller(settings.silence.ask_after_s, settings.silence.end_after_s),
             only_pauses=by_items,
+            at_sound=dialect.profile.at_sound,
+            tells_cleared=dialect.profile.tells_cleared,
         )
         self.turns = Turns(
             machines=self.machines,
@@ -306,8 +308,13 @@ class Assembly:
             pauses=self.pauses,
             patience=self.patience,
             muted=lambda: self.machines.muted,
-            line=LineHearing() if self._dialect.profile.telephone else None,
+            line=self._line_hearing(),
         ).run()
+
+    def _line_hearing(self) -> LineHearing | None:
+        who_answers = self.machines.who_answers
+        telephone = self._dialect.profile.telephone
+        return LineHearing(watches=lambda: who_answers.listening) if telephone else None
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
         """What decides where speech begins and ends, as the client wishes it."""

@@ -36,13 +36,13 @@ def voice(seconds: float) -> bytes:
 
 @pytest.mark.parametrize("name", ["dial tone, UK", "fax answers", "key held", "beep 1000 Hz"])
 def test_a_tone_is_no_speech(name: str) -> None:
-    verdicts = through(LineHearing(), as_heard(line_sound(name)))
+    verdicts = through(LineHearing(watches=lambda: True), as_heard(line_sound(name)))
     sounding = len(verdicts) - (50 if name == "beep 1000 Hz" else 10)
     assert not any(verdicts[6:sounding])
 
 
 def test_a_voice_is_speech() -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     verdicts = through(line, voice(3.0))
     assert sum(verdicts) >= 0.98 * len(verdicts)
     assert not line.only_lines
@@ -61,7 +61,7 @@ def test_a_voice_is_speech() -> None:
     ],
 )
 def test_music_and_signals_are_only_lines(name: str) -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     pcm16 = as_heard(line_sound(name))
     for frame in frames(pcm16[:64_000]):
         line.speech(frame, True, inside=True)
@@ -71,14 +71,14 @@ def test_music_and_signals_are_only_lines(name: str) -> None:
 def test_words_in_front_of_music_or_behind_it_are_kept() -> None:
     music = as_heard(line_sound("hold music, strings"))
     for sound in (voice(1.0) + music, music + voice(1.0)):
-        line = LineHearing()
+        line = LineHearing(watches=lambda: True)
         through(line, sound)
         assert not line.only_lines
 
 
 @pytest.mark.parametrize("name", ["uh", "mm", "ah", "ee"])
 def test_a_short_sound_of_a_voice_is_kept(name: str) -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     through(line, resampled(noise(name), 24_000, 16_000))
     assert not line.only_lines
 
@@ -89,14 +89,14 @@ def test_a_key_while_somebody_speaks_leaves_the_speech() -> None:
     both = spoken.copy()
     both[16_000 : 16_000 + len(key) // 2] += np.frombuffer(key, dtype="<i2")
     pcm16 = np.clip(both, -32_768, 32_767).astype("<i2").tobytes()
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     verdicts = through(line, pcm16)
     assert sum(not verdict for verdict in verdicts) <= 8
     assert not line.only_lines
 
 
 def test_silence_before_an_utterance_forgets_what_was_heard() -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     through(line, as_heard(line_sound("hold music, chords")))
     assert line.only_lines
     line.speech(bytes(FRAME), False, inside=False)
@@ -104,7 +104,7 @@ def test_silence_before_an_utterance_forgets_what_was_heard() -> None:
 
 
 def test_tones_are_told_once_on_the_clock_of_the_session() -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     for frame in frames(as_heard(line_sound("beep 1000 Hz"))):
         line.speech(frame, False, inside=False)
     [beep] = line.take_told(100_000)
@@ -114,7 +114,7 @@ def test_tones_are_told_once_on_the_clock_of_the_session() -> None:
 
 
 def test_tones_that_nobody_takes_are_bounded() -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     sound = as_heard(pcm16_of(dialled("1234567890" * 8, 0.05, 0.05)))
     for frame in frames(sound):
         line.speech(frame, False, inside=False)
@@ -122,7 +122,7 @@ def test_tones_that_nobody_takes_are_bounded() -> None:
 
 
 def test_after_a_reset_nothing_is_known() -> None:
-    line = LineHearing()
+    line = LineHearing(watches=lambda: True)
     through(line, as_heard(line_sound("hold music, chords")))
     line.reset()
     assert not line.only_lines
