@@ -18,14 +18,17 @@ from ..audio.pcm import BYTES_PER_MS
 from ..audio.tones import Tones
 
 BLOCK_MS = 500
-"""Of voiced sound, over which the share of lines that stay is averaged."""
+"""Of voiced sound that is no key, over which the share of lines that stay is averaged."""
 STAYING, STAYING_LEAST = 0.28, 0.2
 """What the blocks of an utterance have in the mean, and each of them, where nobody speaks. Of some
 800 utterances of people the block with the least had 0.18 at the most; music has 0.5 to 0.95."""
 STAYING_BRIEFLY = 0.35
 """The mean of a sound without a whole block. People's had 0.22 at the most."""
 BRIEF_MS = 90
-"""What is shorter is not judged: a line must have been there for 100 ms to have stayed."""
+"""What is shorter is not judged by that: a line must have been there for 100 ms to have stayed."""
+EDGES_MS = 200
+"""A key and not more than this beside it, which is not more than the key either, are the key and
+its edges. So a key that is pressed while somebody says a word takes nothing of the word."""
 
 TOLD_MOST = 64
 """Tones that nobody took: the oldest are forgotten."""
@@ -47,6 +50,8 @@ class LineHearing:
     """The least mean of a whole block."""
     _sum: float = 0.0
     """Of the means of the whole blocks."""
+    _key_ms: int = 0
+    """Voiced sound that was a key, and is in no block: people press keys while they speak."""
 
     def speech(self, frame: bytes, voiced: bool, *, inside: bool) -> bool:
         """Whether this frame, PCM16 at 16 kHz, counts as speech. `voiced` is a detector's word,
@@ -85,11 +90,13 @@ class LineHearing:
         """Whether the sound since the utterance began, or seems to begin, is music or a signal."""
         if self._blocks:
             return self._least >= STAYING_LEAST and self._sum / self._blocks >= STAYING
+        if self._key_ms and self._block_ms <= min(self._key_ms, EDGES_MS):
+            return True
         return self._block_ms >= BRIEF_MS and self._block / self._block_ms >= STAYING_BRIEFLY
 
     def forget(self) -> None:
         """The next sound is another one."""
-        self._block, self._block_ms, self._blocks = 0.0, 0, 0
+        self._block, self._block_ms, self._blocks, self._key_ms = 0.0, 0, 0, 0
         self._least, self._sum = 1.0, 0.0
 
     def reset(self) -> None:
@@ -98,8 +105,10 @@ class LineHearing:
         self.tones.reset()
 
     def _count(self, ms: int) -> None:
-        staying = 1.0 if self.tones.only_tone else self.tones.staying
-        self._block += staying * ms
+        if self.tones.key:
+            self._key_ms += ms
+            return
+        self._block += (1.0 if self.tones.only_tone else self.tones.staying) * ms
         self._block_ms += ms
         if self._block_ms >= BLOCK_MS:
             mean = self._block / self._block_ms

@@ -1,6 +1,6 @@
 """What a telephone line does to hearing: recognizers, detectors, and the sounds of the line itself.
 
-    python scripts/measure_telephone.py FOLDER [--only words detectors turns sounds]
+    python scripts/measure_telephone.py FOLDER [--only words detectors people turns sounds]
         [--engines moonshine pocketsphinx whisper:tiny] [--noise-db 20]
 
 FOLDER holds recordings as for measure_words.py. Each is measured as it is and as it arrives over a
@@ -10,6 +10,7 @@ Printed are tables in Markdown:
     words       word errors of each recognizer
     detectors   recordings in which a detector hears nobody, and how many sounds of a line it takes
                 for speech
+    people      the recordings in calls, with tones and music around the words: who is not heard
     turns       answers that begin before somebody has finished, by each rule for the end of a turn
     sounds      the sounds of `testing/line_sounds.py`, each a call of its own in memory with the
                 default engines: how many are answered as words
@@ -26,6 +27,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import structlog
 import trio
 from measure_words import Tally, hear, recordings, words_of  # type: ignore[import-not-found]
@@ -49,10 +51,12 @@ from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.interface import Detector
 from parley.engines.vad.silero import SileroDetector
 from parley.testing.line_calls import Heard, hear_line
-from parley.testing.line_sounds import LINE_SOUNDS, line_sound
+from parley.testing.line_sounds import LINE_SOUNDS, dialled, line_sound
+from parley.testing.line_waves import pcm16_of
 from parley.testing.telephone_line import as_heard, through_line
 
 LINES: dict[str, g711.Law] = {"µ-law": "ulaw", "A-law": "alaw"}
+ALL = ("words", "detectors", "people", "turns", "sounds")
 AT_ONCE = 6
 SPEED = 6.0
 
@@ -268,11 +272,57 @@ async def hear_all(
     return heard
 
 
+# People
+
+
+def over(pcm16: bytes, sound: bytes) -> bytes:
+    """The sound over the middle of the other one. Both at 8 kHz."""
+    both = np.frombuffer(pcm16, "<i2").astype(np.int32)
+    middle = len(both) // 2
+    part = both[middle : middle + len(sound) // 2]
+    part += np.frombuffer(sound, "<i2")[: len(part)]
+    return np.clip(both, -32_768, 32_767).astype("<i2").tobytes()
+
+
+async def print_people(folder: Path, noise_db: float) -> None:
+    """Whether anybody is lost, and how many words are wrong, in whole calls."""
+    keys, key = pcm16_of(dialled("471#", 0.12, 0.12)), pcm16_of(dialled("5", 0.15, 0.0))
+    beep, music = line_sound("beep 1000 Hz"), line_sound("hold music, strings")
+    gap = bytes(g711.RATE_HZ // 5 * 2)
+    cases = {
+        "nothing": lambda spoken: spoken,
+        "keys before": lambda spoken: keys + gap + spoken,
+        "keys behind": lambda spoken: spoken + gap + keys,
+        "a beep before": lambda spoken: beep + gap + spoken,
+        "music before": lambda spoken: music + gap + spoken,
+        "a key over the middle": lambda spoken: over(spoken, key),
+    }
+    people = [r for r in recordings(folder) if r.spoken]
+    settings = Settings.defaults()
+    print(f"\nPeople in calls: {len(people)} recordings, µ-law, {noise_db:.0f} dB noise\n")
+    print("| besides | without words | dropped | word errors |\n|---|---|---|---|")
+    async with engines_of(settings) as engines:
+        for name, make in cases.items():
+            lost, left_out, errors, words = [], 0, 0, 0
+            for recording in people:
+                line = make(through_line(recording.pcm16, noise_db=noise_db))
+                heard = await hear_line(engines, line, settings=settings, speed=SPEED)
+                spoken = words_of(recording.spoken or "")
+                errors += word_errors(spoken, words_of(" ".join(heard.finals)))
+                words += len(spoken)
+                left_out += heard.left_out
+                lost += [] if heard.finals else [recording.name]
+            cells = [name, f"{len(lost)} {' '.join(lost)}", str(left_out)]
+            print("| " + " | ".join(cells) + f" | {100 * errors / words:.1f} % |", flush=True)
+
+
 async def run(arguments: argparse.Namespace) -> None:
     if "words" in arguments.only:
         await print_words(arguments.folder, arguments.engines, arguments.noise_db)
     if "detectors" in arguments.only:
         print_detectors(arguments.folder, arguments.noise_db)
+    if "people" in arguments.only:
+        await print_people(arguments.folder, arguments.noise_db)
     if "turns" in arguments.only:
         await trio.to_thread.run_sync(print_turns, arguments.folder, arguments.noise_db)
     if "sounds" in arguments.only:
@@ -282,7 +332,7 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="+", default=["words", "detectors", "turns", "sounds"])
+    parser.add_argument("--only", nargs="+", default=list(ALL))
     parser.add_argument(
         "--engines", nargs="+", default=["moonshine", "pocketsphinx", "whisper:tiny"]
     )
