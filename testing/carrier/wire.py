@@ -92,10 +92,14 @@ class Wire(Protocol):
         ...
 
 
+class NoWire(LookupError):
+    """There is no simulated service of this name. The message says which there are."""
+
+
 def wire_of(service: str, call: Call | None = None) -> Wire:
-    """The wire of a service. Raises LookupError where it has none."""
+    """The wire of a service. Raises NoWire where it has none."""
     from .json_wire import JSON_WIRES, JsonWire
 
     if service in JSON_WIRES:
         return JsonWire(service, call or Call())
-    raise LookupError(f"there is no simulated {service!r}")
+    raise NoWire(f"there is no simulated {service[:40]!r}; there are {', '.join(JSON_WIRES)}")
