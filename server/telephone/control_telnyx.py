@@ -16,6 +16,7 @@ from .control import (
     checked_digits,
     checked_id,
 )
+from .numbers import is_call_id
 from .tickets import RINGING_S
 
 TELNYX_URL = "https://api.telnyx.com"
@@ -69,6 +70,8 @@ class TelnyxControl:
 
     async def answer(self, call_id: str, agent: str, parameters: Mapping[str, str]) -> None:
         """Pick up a call that Call Control has told of, and connect it."""
+        if not is_call_id(call_id):
+            raise CarrierRefused("telnyx told no usable id of this call")
         stream = self._addresses.stream("telnyx", agent, parameters=parameters)
         told = await self._action(call_id, "answer", {"stream_url": stream, **STREAM})
         if not told.is_good and not _over(told):

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 
 import structlog
 import trio
 
 from ...agents.registry import Agents, UnknownAgent
-from ...config import TELEPHONE_SERVICES, Carriers, Settings
+from ...config import TELEPHONE_SERVICES, Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ..http.front import ANY_PATH, HttpHandler
@@ -27,7 +26,7 @@ from ..http.head import BadRequest, Head
 from ..http.request_body import read_body
 from ..http.responses import Response, json_response
 from ..http.upgrade import BadUpgrade
-from .addresses import NO_PUBLIC_URL, Addresses
+from .addresses import Addresses
 from .answers import IN_ADDRESS, Places, answer, xml
 from .asked import Asked, NotSigned
 from .calls_in import CallIn, call_in, json_of
@@ -36,10 +35,11 @@ from .control import CallControl, CarrierRefused
 from .control_plivo import dial_xml
 from .control_telnyx import TelnyxControl
 from .controls import controls_of
-from .gate import BASIC, SECRETS, Gate
+from .gate import BASIC, Gate
 from .hints import HINTS
 from .numbers import BadNumber, destination
 from .outbound import Outbound
+from .overview import overview, wanting
 from .statuses import CallStatus, call_status
 from .tickets import ROOT, CallPath, call_path
 from .tokens import MISSING
@@ -75,7 +75,7 @@ class TelephoneDoor:
         self.addresses = Addresses(telephone, self.gate)
         self.controls = controls_of(carriers, self.addresses, self._clients, self.gate.now_s)
         self._outbound = Outbound(telephone, self.controls, self.addresses, agents, telemetry)
-        self._wanting = _wanting(carriers)
+        self._wanting = wanting(carriers)
         for service in self._wanting:
             self._log.warning("telephone_package_missing", service=service, advice=MISSING)
 
@@ -230,48 +230,12 @@ class TelephoneDoor:
             self._telemetry.count("observer_failures")
             self._log.error("call_status_observer_failed", exc_info=error)
 
-    # For people
-
     async def _overview(self, head: Head, stream: trio.abc.Stream) -> Response:
-        """What is set up, and what to paste where. No secrets."""
-        services = {name: self._described(name) for name in TELEPHONE_SERVICES}
-        told: dict[str, object] = {"ok": True, "services": services}
-        if not self.addresses.is_known:
-            told["missing"] = NO_PUBLIC_URL
-        return json_response(told)
-
-    def _described(self, service: str) -> dict[str, object]:
-        told: dict[str, object] = {
-            "known_by": SECRETS[service],
-            "set_up": self.gate.is_known(service),
-            "makes_calls": service in self._outbound.services,
-        }
-        if service in self._wanting:
-            told["missing"] = MISSING
-        if self.addresses.is_known:
-            told["stream"] = self.addresses.stream(service, proof="")
-            told["answer"] = self.addresses.answer(service)
-            told["status"] = self.addresses.status(service)
-        return told
+        makers = self._outbound.services
+        return json_response(overview(self.gate, self.addresses, makers, self._wanting))
 
 
 def agent_of(head: Head) -> str:
     """Who answers on a stream, by its path; empty for the first agent."""
     path = call_path(head.path)
     return path.agent if path is not None else ""
-
-
-def _wanting(carriers: Carriers) -> frozenset[str]:
-    """The services that are set up and lack a package."""
-    if find_spec("cryptography") is not None:
-        return frozenset()
-    set_up = {
-        "telnyx": carriers.telnyx_public_key is not None,
-        "vonage": carriers.vonage_private_key_file is not None,
-    }
-    return frozenset(service for service, is_set in set_up.items() if is_set)
-
-
-def telephone_routes(door: TelephoneDoor) -> dict[tuple[str, str], HttpHandler]:
-    """For a Front."""
-    return door.routes

@@ -98,10 +98,11 @@ class Gate:
         """The last part of an address that lets one call in."""
         return self._tickets.make(service, agent, now_s=self.now_s(), for_s=for_s)
 
-    def is_known(self, service: str) -> bool:
-        """Whether there is a secret by which the service's requests are known."""
-        known = self._webhook_check(service) or self._stream_check(service)
-        return known is not None or self._telephone.stream_token is not None
+    def known_by(self, service: str) -> str:
+        """The setting by which a service is known that is set; empty: none is."""
+        if self._webhook_check(service) or self._stream_check(service):
+            return SECRETS[service]
+        return "" if self._telephone.stream_token is None else "PARLEY_TELEPHONE_STREAM_TOKEN"
 
     def _let_in(self, path: CallPath, head: Head, body: bytes, check: Check | None) -> str:
         """What lets a request in. Raises NotSigned."""

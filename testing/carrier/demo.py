@@ -188,15 +188,16 @@ def _narrow(pcm16: bytes, rate_hz: int) -> bytes:
 
 
 def _report(carrier: Carrier, call: _Call, out_dir: Path, console: Console) -> None:
-    heard, replies = _words_of(out_dir / LOG)
+    turns = iter(_turns_of(out_dir / LOG))
     table = Table(title="a telephone call, as the caller heard it")
     for name in ("said", "understood", "answered", "first sound, ms", "reply, s", "gaps"):
         table.add_column(name, overflow="fold")
-    for number, said in enumerate(call.said):
+    for said in call.said:
+        heard, reply = next(turns, ("", "")) if said.first_sound_ms is not None else ("", "")
         table.add_row(
             said.recording.spoken or said.recording.name,
-            heard[number] if number < len(heard) else "",
-            replies[number] if number < len(replies) else "",
+            heard,
+            reply,
             "-" if said.first_sound_ms is None else f"{said.first_sound_ms:.0f}",
             f"{said.reply_ms / 1000:.1f}" if said.reply_ms else "-",
             str(said.gaps),
@@ -211,18 +212,17 @@ def _report(carrier: Carrier, call: _Call, out_dir: Path, console: Console) -> N
     console.print(f"both sides of the call are in {path}", markup=False, soft_wrap=True)
 
 
-def _words_of(log: Path) -> tuple[list[str], list[str]]:
-    """What was understood and answered, from the server's log."""
-    heard, replies = [], []
+def _turns_of(log: Path) -> list[tuple[str, str]]:
+    """What was understood and what was answered, turn by turn, from the server's log."""
+    turns = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if entry.get("event") == "latency":
-            heard.append(str(entry.get("user", "")))
-            replies.append(str(entry.get("reply", "")))
-    return heard, replies
+            turns.append((str(entry.get("user", "")), str(entry.get("reply", ""))))
+    return turns
 
 
 def _save(carrier: Carrier, call: _Call, path: Path) -> None:

@@ -173,7 +173,4 @@ class JsonWire:
             coding = "audio/x-mulaw" if self.sound.coding == "ulaw" else "audio/x-l16"
             if told != (coding, self.sound.rate_hz):
                 return [Complaint(f"playAudio as {told}, on a line of {coding}")]
-        if self.name == "telnyx" and len(data) < self.sound.frame_bytes:
-            # The last piece of a phrase may be short; all the others are 20 ms at least.
-            return [Give(data)]
         return [Give(data)]

@@ -231,6 +231,9 @@ async def test_a_call_of_call_control_is_answered_and_connected() -> None:
             assert done.status == 204
         assert len(service.requests) == 1
         assert [news.status for news in server.told] == ["dialing", "answered", "dialing"]
+        elsewhere = event("call.initiated", direction="incoming", call_control_id="..")
+        answer = await server.ask("POST", target, *telnyx.webhook(now_s, elsewhere))
+        assert (answer.status, len(service.requests)) == (502, 1)
         service.default = json_reply(500, {})
         refused = await server.ask("POST", target, *telnyx.webhook(now_s, incoming))
         assert refused.status == 502
@@ -447,6 +450,14 @@ async def test_it_is_told_what_to_paste_where_and_no_secret() -> None:
     assert b"AC1" not in answer.body
 
 
+async def test_a_service_that_has_no_secret_may_be_known_by_the_token() -> None:
+    server = door(**TWILIO, parley_telephone_stream_token="t0ken-of-one-s-own")
+    services = (await server.ask("GET", "/telephone")).json["services"]
+    assert services["twilio"]["known_by"] == "PARLEY_TWILIO_AUTH_TOKEN"
+    assert services["plivo"]["known_by"] == "PARLEY_TELEPHONE_STREAM_TOKEN"
+    assert services["plivo"]["set_up"] is True
+
+
 async def test_it_is_told_that_the_address_is_missing() -> None:
     answer = (await door().ask("GET", "/telephone")).json
     assert "PARLEY_PUBLIC_URL" in answer["missing"]
@@ -454,10 +465,10 @@ async def test_it_is_told_that_the_address_is_missing() -> None:
 
 
 async def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from parley.server.telephone import door as door_module
+    from parley.server.telephone import overview
 
     telnyx = Telnyx()
-    monkeypatch.setattr(door_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(overview, "find_spec", lambda name: None)
     for name in ("cryptography.exceptions", "cryptography.hazmat.primitives.asymmetric.rsa"):
         monkeypatch.setitem(sys.modules, name, None)
     keys = {
