@@ -92,6 +92,7 @@ from .messages import (
     SpeechOver,
     SpeechResumed,
     TextTyped,
+    ToneBegan,
     ToneHeard,
     ToolsCalled,
     TurnOver,
@@ -331,6 +332,8 @@ class Dialogue:
                 self._playback_told(report)
             case KeyPressed():
                 self._pressed(report.digit)
+            case ToneBegan():
+                self.machines.who_answers.tone_began(now_s)
             case ToneHeard():
                 self.machines.who_answers.tone(report.tone, now_s)
             case LineReported():

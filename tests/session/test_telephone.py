@@ -331,6 +331,19 @@ async def test_a_beep_is_all_that_some_services_tell(autojump_clock: MockClock) 
         assert voice.words[-3:] == ["Call", "us", "Ada."]
 
 
+@pytest.mark.parametrize(("on_ms", "off_ms"), [(500, 500), (480, 500), (350, 350), (250, 250)])
+async def test_a_busy_tone_behind_a_greeting_is_no_beep(
+    on_ms: int, off_ms: int, autojump_clock: MockClock
+) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us back.")
+    engines, _ = engines_of("you have reached smith and sons")
+    async with calling("twilio", engines, agent=agent, call=OUTBOUND) as call:
+        busy = (tone(425, on_ms) + hush(off_ms)) * 8
+        call.carrier.says(loud(5000) + hush(900) + busy)
+        await call.carrier.until_said()
+        assert "beep" not in [e.news for e in call.events if isinstance(e, LineNews)]
+
+
 async def test_a_person_is_talked_to(autojump_clock: MockClock) -> None:
     agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us back.")
     engines, voice = engines_of("hello", says=("Good morning.",))
