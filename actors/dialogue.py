@@ -896,7 +896,7 @@ class Dialogue:
         if self.turns.live is not None:
             await self.interrupt(self.turns.live)
         await self.turns.drop_early()
-        await self.close(close_codes.NORMAL, "the client ended the session")
+        await self.close(close_codes.NORMAL, close_codes.ENDED_BY_CLIENT)
 
     async def _drain(self) -> None:
         self.machines.ending.drain()

@@ -17,7 +17,7 @@ from ...audio import dtmf
 from .. import events
 from ..call_start import CallStart, parameters_of, words
 from ..codes import Breach, Violation
-from ..commands import Audio, Command, Digit, EndSession, Remark, StartListening
+from ..commands import Audio, Command, Digit, EndSession, LineTold, Remark, StartListening
 from ..dialect import NO_CHOICES, Choices, Frame, NowMs, Profile
 from ..jsontext import as_json
 from . import line_frames
@@ -222,8 +222,10 @@ class JsonCodec:
             return self._media(message.media)
         if message.event == "start":
             return self._start(message)
-        if message.event in ("connected", "error"):
+        if message.event == "connected":
             return ()
+        if message.event == "error":
+            return (LineTold(f"error: {_what_is_wrong(frame)}"),)
         if message.event == "stop":
             return (EndSession(),)
         self._check_stream(message)
@@ -336,6 +338,13 @@ class JsonCodec:
         pcm16 = dtmf.tones(event.digits, self._sound.rate_hz)
         tones = events.ReplyAudio(seq=0, pcm16=pcm16, rate_hz=self._sound.rate_hz)
         return self._spoken(tones)
+
+
+def _what_is_wrong(frame: Frame) -> str:
+    """What a service says about something that we sent."""
+    payload = _at(_decode_any(frame), ("payload",))
+    told = [words(_at(payload, (name,))) for name in ("code", "title", "detail")]
+    return " ".join(filter(None, told))[:200] or "it says nothing more"
 
 
 def _number(value: str | float | None) -> float | None:
