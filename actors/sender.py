@@ -35,6 +35,8 @@ class Sender:
     async def run(self) -> None:
         async for event in self.inbox:
             if isinstance(event, Closing):
+                if self.codec.profile.telephone:
+                    await self._hang_up(event)
                 await self.transport.close(event.code, event.reason)
                 return
             if not self.gate.passes(event):
@@ -45,6 +47,12 @@ class Sender:
                 if not await self._write(frame):
                     return
             self.gate.left(event, current_time())
+
+    async def _hang_up(self, event: Closing) -> None:
+        """What a telephone service wants to be told before the connection closes."""
+        for frame in self.codec.encode(event):
+            if not await self._write(frame):
+                return
 
     async def _write(self, frame: Frame) -> bool:
         """False when there is nobody left to write to."""

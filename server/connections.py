@@ -142,7 +142,7 @@ class Connections:
         if dialect.arrival is not None:
             await self._take_call(
                 transport,
-                dialect,
+                _as_chosen(dialect, head),
                 (keepalive,),
                 settings=self._wished(head),
                 caller=_caller(head, transport.peer),

@@ -68,9 +68,9 @@ class Playback:
     unplayed: bool = False
     """Whether audio was sent since the last clearing."""
 
-    def sent(self, event: ReplyAudio, ms: float, *, ends: bool = False) -> str:
+    def sent(self, event: ReplyAudio, ms: float, *, marked: bool = True) -> str:
         """So much of a reply was sent. Gives the name of the mark that is to follow; empty: none.
-        `ends`: it is the last of a phrase."""
+        `marked` False: none."""
         self.unplayed = True
         if not event.turn:
             return ""  # it is no reply's
@@ -78,7 +78,7 @@ class Playback:
             self._begin((event.turn, event.generation))
         self.sent_ms += ms
         due = self._marked_ms < 0 or self.sent_ms - self._marked_ms >= self.every_ms
-        return self.mark() if due or ends else ""
+        return self.mark() if due and marked else ""
 
     def mark(self) -> str:
         """The name of a mark behind what was sent; empty where there is one already, or too many
@@ -130,7 +130,8 @@ class Playback:
         if clearing is None:
             return []
         # Those that came back in the same moment came because of the clearing.
-        thrown, played = [], []
+        thrown: list[_Reached] = []
+        played: list[_Reached] = []
         for mark in clearing.reached:
             together = mark.line_ms >= line_ms and mark.now_ms >= now_ms - TOGETHER_MS
             (thrown if together else played).append(mark)
