@@ -49,6 +49,35 @@ def _write(result: Result, out: Path, console: Console) -> None:
 
 
 @bench_app.command()
+def calls(
+    count: Annotated[
+        str, typer.Option("--calls", help="Calls at once; several loads, separated by commas.")
+    ] = "100",
+    seconds: Annotated[
+        float, typer.Option(help="Seconds for which each load is measured.", min=1)
+    ] = 30,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where the server's time goes; slows it down.")
+    ] = False,
+    out: Out = OUT,
+) -> None:
+    """What a telephone call costs: frames of 20 ms both ways."""
+    from rich.console import Console
+
+    from ..bench.calls import CallsPlan, bench_calls, table_of
+    from ..client.server_process import ServerFailed
+
+    console = Console()
+    plan = CallsPlan(calls=_numbers(count), seconds=seconds, profiled=profile)
+    try:
+        result = trio.run(bench_calls, plan, console)
+    except (ServerFailed, OSError) as error:
+        _fail(str(error))
+    console.print(table_of(result))
+    _write(result, out, console)
+
+
+@bench_app.command()
 def sessions(
     count: Annotated[
         str,

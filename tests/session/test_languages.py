@@ -27,7 +27,7 @@ from parley.testing.scene import Say, Scene, Send, Wait
 from parley.testing.sessions import open_session, silence, speech
 
 Clock = trio.testing.MockClock
-A, B, C, _ = DIALECTS
+A, B, C = DIALECTS[:3]
 AUTO: dict[str, Any] = {"stream_language": "auto", "stream_turn_take_back_ms": 0}
 
 
