@@ -1,7 +1,7 @@
 """Genesys AudioHook, as its Audio Connector speaks it to a bot: binary audio, JSON with numbers.
 
-There are no marks. Genesys says when it begins to play, which tells by how much it is late, and
-`barge_in` has it stop. It refuses many small messages, so that audio leaves in pieces of 200 ms.
+There are no marks, so that what was heard is an estimate by time: what leaves is late by one way
+through the network, and so is the `barge_in` that has it stop. Genesys refuses many small messages, so that audio leaves in pieces of 200 ms.
 A call is handed over by the variables of `disconnect`. Source: wire facts of the telephone, 7.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from .. import events
 from ..call_start import CallStart, parameters_of, words
 from ..codes import Breach, Violation
-from ..commands import Audio, Command, EndSession, Ping, Played, Remark
+from ..commands import Audio, Command, EndSession, Ping, Remark
 from ..dialect import NO_CHOICES, TEXT_CHARS, Choices, Dialect, Frame, NowMs
 from ..jsontext import as_json
 from .control_text import inner, object_of, object_or_none
@@ -90,8 +90,6 @@ class GenesysCodec(LineCodec):
         self._answers: list[tuple[str, dict[str, object]]] = []
         self._closed = False
         self._transfer = ""
-        self._begun = (0, 0)
-        """The reply of which it is known when it began to be played."""
 
     # In
 
@@ -113,11 +111,9 @@ class GenesysCodec(LineCodec):
                 return [*commands, EndSession()]
             case "dtmf":
                 return [*commands, *self._key(parameters.get("digit"))]
-            case "playback_started":
-                return [*commands, *self._playing()]
             case "discarded" | "resumed":
                 return [*commands, *self._lost(_ms(parameters.get("discarded")))]
-            case "playback_completed" | "paused" | "error":
+            case "playback_started" | "playback_completed" | "paused" | "error":
                 return commands
             case kind:
                 raise Violation(Breach.UNKNOWN_TYPE, f"unknown type {str(kind)[:40]!r}")
@@ -137,12 +133,6 @@ class GenesysCodec(LineCodec):
     def _answered(self, kind: str) -> Sequence[Command]:
         self._answers.append((kind, {}))
         return (Ping(),)
-
-    def _playing(self) -> Sequence[Command]:
-        if self._begun == self._playback.part or not self._playback.unplayed:
-            return ()  # after a pause for want of sound: how much was played is not known
-        self._begun = self._playback.part
-        return (Played(ms=0.0),)
 
     def _lost(self, ms: float) -> Sequence[Command]:
         return (Audio(self._silence(min(ms, MAX_LOST_MS))),) if ms else ()
