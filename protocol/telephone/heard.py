@@ -45,11 +45,13 @@ class _Reached:
 
 @dataclass(slots=True)
 class _Clearing:
-    """A part that was thrown away, until it is known how much of it had been played."""
+    """A part that was thrown away, until it is known how much of it had been played. `before` had
+    come back before we asked for it, and was surely played."""
 
     part: Part
     sent_ms: float
-    reached: list[_Reached]
+    before: list[_Reached]
+    reached: list[_Reached] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ class Playback:
             return []
         # Those that came back in the same moment came because of the clearing.
         thrown: list[_Reached] = []
-        played: list[_Reached] = []
+        played = list(clearing.before)
         for mark in clearing.reached:
             together = mark.line_ms >= line_ms and mark.now_ms >= now_ms - TOGETHER_MS
             (thrown if together else played).append(mark)
