@@ -21,6 +21,8 @@ WORD_MS = 300
 
 RATE_HZ = 8_000
 
+FIRST_LEVEL, RATIO = 280, 1.125
+
 NUMBERS = (
     "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty."
@@ -28,8 +30,8 @@ NUMBERS = (
 
 
 class WordVoice:
-    """Each word lasts 300 ms, and is a level of its own: the first one of a session 1000, each
-    further one 500 more."""
+    """Each word lasts 300 ms, and is a level of its own, an eighth above that of the word before:
+    G.711 changes a level by a thirtieth at most. There are 40 of them."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -38,7 +40,7 @@ class WordVoice:
         await trio.lowlevel.checkpoint()
         sound, times = b"", []
         for at, found in enumerate(re.finditer(r"\S+", text)):
-            level = 1000 + len(self.words) * 500
+            level = round(FIRST_LEVEL * RATIO ** len(self.words))
             self.words.append(found[0])
             sound += np.full(RATE_HZ * WORD_MS // 1000, level, dtype="<i2").tobytes()
             start_s, end_s = at * WORD_MS / 1000, (at + 1) * WORD_MS / 1000
@@ -69,7 +71,7 @@ class Script:
 
 async def until_heard(call: CallInMemory) -> None:
     """Until the ear has got something."""
-    while not call.carrier.ear.heard:  # noqa: ASYNC110 (an ear tells nobody)
+    while not call.carrier.ear.heard:
         await trio.sleep(0.01)
 
 
@@ -133,9 +135,10 @@ def _first_reply(call: CallInMemory, onset: int) -> list[tuple[int, bytes]]:
 def words_heard(pcm16: bytes, rate_hz: int) -> list[int]:
     """The numbers of the words of a WordVoice in what an ear got, in order, each as often as its
     sound was there for at least half of its length."""
-    samples = np.frombuffer(pcm16, dtype="<i2").astype(np.int32)
-    levels = np.rint((samples - 1000) / 500).astype(int)
-    sure = np.abs(samples - 1000 - levels * 500) < 120
+    samples = np.maximum(np.frombuffer(pcm16, dtype="<i2").astype(np.float64), 1.0)
+    places = np.log(samples / FIRST_LEVEL) / np.log(RATIO)
+    levels = np.rint(places).astype(int)
+    sure = np.abs(places - levels) < 0.4
     found: list[int] = []
     run, length = -1, 0
     half = rate_hz * WORD_MS // 2000
