@@ -1,7 +1,8 @@
 """Genesys AudioHook, as its Audio Connector speaks it to a bot: binary audio, JSON with numbers.
 
 There are no marks, so that what was heard is an estimate by time: what leaves is late by one way
-through the network, and so is the `barge_in` that has it stop. Genesys refuses many small messages, so that audio leaves in pieces of 200 ms.
+through the network, and so is the `barge_in` that has it stop. Genesys refuses many small messages,
+so that audio leaves in pieces of 200 ms.
 A call is handed over by the variables of `disconnect`. Source: wire facts of the telephone, 7.
 """
 

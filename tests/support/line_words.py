@@ -71,8 +71,9 @@ class Script:
 
 async def until_heard(call: CallInMemory) -> None:
     """Until the ear has got something."""
-    while not call.carrier.ear.heard:
-        await trio.sleep(0.01)
+    with trio.fail_after(60):
+        while not call.carrier.ear.heard:
+            await trio.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)
