@@ -8,8 +8,9 @@ peer is lost, the owner sees exactly one kind of failure: `PeerGone`, with a clo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 import trio
 
@@ -56,6 +57,15 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Drop the connection now. What is on its way may be lost. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class SendsMany(Protocol):
+    """A transport for which frames that are sent together cost less. Optional."""
+
+    async def send_many(self, frames: Sequence[str | bytes]) -> None:
+        """As `send`, one after the other."""
         ...
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never, cast
 
+from ..audio.doubling import Doubler
+from ..audio.g711 import RATE_HZ as LINE_HZ
 from ..audio.pcm import HEARING_RATE_HZ
 from ..audio.resampler import Resampler
 from ..conversation.attempts import Attempts
@@ -92,7 +94,7 @@ class ReceivingState:
     rate_hz: int = 0
     """The rate that was started; 0 while the microphone is closed."""
     late: LateAudio = field(default_factory=LateAudio)
-    resampler: Resampler | None = None
+    resampler: Resampler | Doubler | None = None
     closing: bool = False
     """Whether the peer is being closed: what it sends is read and left out."""
     frame: Attempts[Frame] = field(default_factory=Attempts)
@@ -136,6 +138,8 @@ class Receiver:
 
     async def _next(self) -> Frame | None:
         """The next frame; None when the peer was silent for too long and is being closed."""
+        if self.codec.profile.telephone:
+            return await self.transport.receive()  # our end of the line keeps the time
         with move_on_after(self.idle_s or math.inf, "idle"):
             return await self.transport.receive()
         await self.outbox.send(Expired(message=f"idle for {self.idle_s:g} s: goodbye"))
@@ -216,9 +220,7 @@ class Receiver:
         if command.rate_hz != self.state.rate_hz:
             await self._pass_on(*self._rest())
             self.state.rate_hz = command.rate_hz
-            self.state.resampler = (
-                None if command.rate_hz == HEARING_RATE_HZ else Resampler(command.rate_hz)
-            )
+            self.state.resampler = self._resampler(command.rate_hz)
         self.state.started = self.state.open = True
         self.state.cancelled = False
         self._left_out(self.state.late.leave_out())
@@ -250,8 +252,14 @@ class Receiver:
         """What the resampler holds of audio that ends here; more of the same kind will come."""
         rest, state = self._rest(), self.state
         if state.rate_hz not in (0, HEARING_RATE_HZ):
-            state.resampler = Resampler(state.rate_hz)
+            state.resampler = self._resampler(state.rate_hz)
         return rest
+
+    def _resampler(self, rate_hz: int) -> Resampler | Doubler | None:
+        if rate_hz == HEARING_RATE_HZ:
+            return None
+        lined = self.codec.profile.telephone and rate_hz == LINE_HZ
+        return Doubler() if lined else Resampler(rate_hz)
 
     async def _audio(self, pcm16: bytes, received_s: float) -> None:
         if self.state.open:

@@ -7,6 +7,7 @@ frame would corrupt the stream; what feeds it is cancelled instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +16,7 @@ import trio
 from ..protocol.dialect import Codec, Frame
 from ..protocol.events import Closing, Outbound
 from ..telemetry import Telemetry
-from ..transport import PeerGone, Transport
+from ..transport import PeerGone, SendsMany, Transport
 from ..turnstile import current_time, fail_after
 from .gate import ReplyGate
 
@@ -35,31 +36,32 @@ class Sender:
     async def run(self) -> None:
         async for event in self.inbox:
             if isinstance(event, Closing):
-                if self.codec.profile.telephone:
-                    await self._hang_up(event)
+                # A telephone service may want to be told that the call ends.
+                last = self.codec.encode(event) if self.codec.profile.telephone else []
+                if last:
+                    await self._write(last)
                 await self.transport.close(event.code, event.reason)
                 return
             if not self.gate.passes(event):
                 self.telemetry.dropped("dead_turn")
                 continue
             self.gate.writes(event)
-            for frame in self.codec.encode(event):
-                if not await self._write(frame):
-                    return
+            frames = self.codec.encode(event)
+            if frames and not await self._write(frames):
+                return
             self.gate.left(event, current_time())
 
-    async def _hang_up(self, event: Closing) -> None:
-        """What a telephone service wants to be told before the connection closes."""
-        for frame in self.codec.encode(event):
-            if not await self._write(frame):
-                return
-
-    async def _write(self, frame: Frame) -> bool:
-        """False when there is nobody left to write to."""
+    async def _write(self, frames: Sequence[Frame]) -> bool:
+        """Those of one event. False when there is nobody left to write to."""
+        transport = self.transport
         self.writing = True
         try:
             with fail_after(self.stall_s, "sending"):
-                await self.transport.send(frame)
+                if len(frames) > 1 and isinstance(transport, SendsMany):
+                    await transport.send_many(frames)
+                else:
+                    for frame in frames:
+                        await transport.send(frame)
         except PeerGone:
             return False
         except trio.TooSlowError:
@@ -68,5 +70,5 @@ class Sender:
             self.transport.abort()
             return False
         self.writing = False
-        self.telemetry.count("frames_out")
+        self.telemetry.count("frames_out", len(frames))
         return True

@@ -17,6 +17,7 @@ import typer
 from .. import __version__
 from ..config import Settings, SettingsError, load_settings
 from .bench import bench_app
+from .call import call
 from .config import config
 from .dev import dev
 from .models import models_app
@@ -186,6 +187,7 @@ def doctor(config: ConfigFile = None) -> None:
 
 app.add_typer(models_app)
 app.add_typer(voices_app)
+app.command()(call)
 app.command()(config)
 app.command()(replay)
 app.command()(show)

@@ -15,6 +15,7 @@ from .slices import (
     Acting,
     Answering,
     Backpressure,
+    Carriers,
     Fallback,
     Framing,
     Hearing,
@@ -23,16 +24,21 @@ from .slices import (
     Serving,
     Silence,
     Speaking,
+    Telephone,
     Transcribing,
     Turning,
 )
+from .telephone_kinds import E164, TELEPHONE_SERVICES
 from .wishes import BadWish, VoiceSetting, wished
 
 __all__ = [
+    "E164",
+    "TELEPHONE_SERVICES",
     "Acting",
     "Answering",
     "Backpressure",
     "BadWish",
+    "Carriers",
     "Fallback",
     "Framing",
     "Hearing",
@@ -45,6 +51,7 @@ __all__ = [
     "SettingsError",
     "Silence",
     "Speaking",
+    "Telephone",
     "Transcribing",
     "Turning",
     "VoiceSetting",

@@ -27,6 +27,7 @@ from .slices import (
     Acting,
     Answering,
     Backpressure,
+    Carriers,
     Fallback,
     Framing,
     Hearing,
@@ -35,9 +36,11 @@ from .slices import (
     Serving,
     Silence,
     Speaking,
+    Telephone,
     Transcribing,
     Turning,
 )
+from .telephone_kinds import services_of
 from .variables import Variables
 
 
@@ -334,4 +337,44 @@ class Settings(Variables):
             text=self.stream_record_text,
             keep_days=self.stream_record_keep_days,
             keep_mb=self.stream_record_keep_mb,
+        )
+
+    @property
+    def telephone(self) -> Telephone:
+        return Telephone(
+            public_url=self.parley_public_url,
+            stream_token=self.parley_telephone_stream_token,
+            user=self.parley_telephone_user,
+            password=self.parley_telephone_password,
+            open=services_of(self.parley_telephone_open),
+            token=self.parley_telephone_token,
+            number=self.parley_telephone_number,
+            host=self.parley_host,
+        )
+
+    @property
+    def carriers(self) -> Carriers:
+        return Carriers(
+            twilio_account_sid=self.parley_twilio_account_sid,
+            twilio_auth_token=self.parley_twilio_auth_token,
+            twilio_shared_key=self.parley_twilio_shared_key,
+            twilio_base_url=self.parley_twilio_base_url,
+            signalwire_project_id=self.parley_signalwire_project_id,
+            signalwire_api_token=self.parley_signalwire_api_token,
+            signalwire_signing_key=self.parley_signalwire_signing_key,
+            signalwire_base_url=self.parley_signalwire_base_url,
+            telnyx_api_key=self.parley_telnyx_api_key,
+            telnyx_public_key=self.parley_telnyx_public_key,
+            telnyx_stream_token=self.parley_telnyx_stream_token,
+            telnyx_connection_id=self.parley_telnyx_connection_id,
+            telnyx_base_url=self.parley_telnyx_base_url,
+            plivo_auth_id=self.parley_plivo_auth_id,
+            plivo_auth_token=self.parley_plivo_auth_token,
+            plivo_base_url=self.parley_plivo_base_url,
+            vonage_application_id=self.parley_vonage_application_id,
+            vonage_private_key_file=self.parley_vonage_private_key_file,
+            vonage_signature_secret=self.parley_vonage_signature_secret,
+            vonage_base_url=self.parley_vonage_base_url,
+            genesys_api_key=self.parley_genesys_api_key,
+            genesys_client_secret=self.parley_genesys_client_secret,
         )

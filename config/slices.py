@@ -278,3 +278,48 @@ class Recording:
     text: bool
     keep_days: float
     keep_mb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telephone:
+    """The door for telephone services: where they reach this server, how those are known that sign
+    nothing, and who may have calls made. `public_url` has no slash at its end; `open` are services
+    that are let in unknown; `host` is what the server listens on."""
+
+    public_url: str | None
+    stream_token: SecretStr | None = field(repr=False)
+    user: str
+    password: SecretStr | None = field(repr=False)
+    open: tuple[str, ...]
+    token: SecretStr | None = field(repr=False)
+    number: str | None
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carriers:
+    """What the services gave out: accounts, keys by which they are known, and keys of their APIs.
+    A `base_url` None is the service's own."""
+
+    twilio_account_sid: SecretStr | None = field(repr=False)
+    twilio_auth_token: SecretStr | None = field(repr=False)
+    twilio_shared_key: SecretStr | None = field(repr=False)
+    twilio_base_url: str | None = field(repr=False)
+    signalwire_project_id: SecretStr | None = field(repr=False)
+    signalwire_api_token: SecretStr | None = field(repr=False)
+    signalwire_signing_key: SecretStr | None = field(repr=False)
+    signalwire_base_url: str | None = field(repr=False)
+    telnyx_api_key: SecretStr | None = field(repr=False)
+    telnyx_public_key: SecretStr | None = field(repr=False)
+    telnyx_stream_token: SecretStr | None = field(repr=False)
+    telnyx_connection_id: SecretStr | None = field(repr=False)
+    telnyx_base_url: str | None = field(repr=False)
+    plivo_auth_id: SecretStr | None = field(repr=False)
+    plivo_auth_token: SecretStr | None = field(repr=False)
+    plivo_base_url: str | None = field(repr=False)
+    vonage_application_id: SecretStr | None = field(repr=False)
+    vonage_private_key_file: str | None
+    vonage_signature_secret: SecretStr | None = field(repr=False)
+    vonage_base_url: str | None = field(repr=False)
+    genesys_api_key: SecretStr | None = field(repr=False)
+    genesys_client_secret: SecretStr | None = field(repr=False)

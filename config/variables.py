@@ -42,6 +42,7 @@ from .kinds import (
     WordsPerMinute,
 )
 from .mcp_servers import McpServers
+from .telephone_kinds import PathToken, PhoneNumber, PublicUrl, Services, User
 
 SYSTEM_PROMPT = (
     "You are a voice assistant, and your answer is read aloud. Answer in one to three short "
@@ -635,6 +636,123 @@ class Variables(BaseSettings):
         ge=0,
         le=100_000_000,
         description="Size of all recordings above which the oldest are removed; 0 is never.",
+    )
+
+    # Telephone
+    parley_public_url: PublicUrl = Field(
+        default=None,
+        description="Base URL by which telephone services reach this server; the addresses that "
+        "they are given and what they sign begin with it.",
+    )
+    parley_telephone_stream_token: PathToken = Field(
+        default=None,
+        description="Lets a service in that signs nothing: the address of its WebSocket ends in "
+        "/key- and this token. Secret.",
+    )
+    parley_telephone_user: User = Field(
+        default="parley",
+        description="User of services that send a name and a password: Asterisk, jambonz, "
+        "FreeSWITCH and Exotel.",
+    )
+    parley_telephone_password: ApiKey = Field(
+        default=None, description="Password of these services. Secret."
+    )
+    parley_telephone_open: Services = Field(
+        default=None,
+        description="Services that anybody who reaches the server may claim to be, where they have "
+        "no secret; for tests and for closed networks.",
+    )
+    parley_telephone_token: ApiKey = Field(
+        default=None,
+        description="Token for POST /telephone/calls, by which calls are made; unset: nobody may. "
+        "Secret.",
+    )
+    parley_telephone_number: PhoneNumber = Field(
+        default=None, description="Number that calls are made from, where the request names none."
+    )
+    parley_twilio_account_sid: ApiKey = Field(
+        default=None, description="Account at Twilio, AC and 32 characters. Not shown."
+    )
+    parley_twilio_auth_token: ApiKey = Field(
+        default=None,
+        description="Its auth token: by it requests of Twilio are known, and calls are ended, "
+        "transferred and made. Secret.",
+    )
+    parley_twilio_shared_key: ApiKey = Field(
+        default=None,
+        description="Shared key of an account whose webhook rules sign with one. Secret.",
+    )
+    parley_twilio_base_url: BaseUrl = Field(
+        default=None,
+        description="Base URL of Twilio's API, if not the usual: that of an edge or a region.",
+    )
+    parley_signalwire_project_id: ApiKey = Field(
+        default=None, description="Project at SignalWire. Not shown."
+    )
+    parley_signalwire_api_token: ApiKey = Field(
+        default=None,
+        description="Token of SignalWire's API: by it calls are ended, transferred and made. "
+        "Secret.",
+    )
+    parley_signalwire_signing_key: ApiKey = Field(
+        default=None,
+        description="Signing key: by it requests of SignalWire are known. Secret.",
+    )
+    parley_signalwire_base_url: BaseUrl = Field(
+        default=None, description="Base URL of the space at SignalWire."
+    )
+    parley_telnyx_api_key: ApiKey = Field(
+        default=None,
+        description="Key of Telnyx' API: by it calls are answered, ended, transferred and made. "
+        "Secret.",
+    )
+    parley_telnyx_public_key: ApiKey = Field(
+        default=None, description="Telnyx' public key: by it its webhooks are known. Not shown."
+    )
+    parley_telnyx_stream_token: ApiKey = Field(
+        default=None,
+        description="Token that Telnyx sends with a stream where it is told to: calls that Parley "
+        "makes, and your own stream_auth_token. Secret.",
+    )
+    parley_telnyx_connection_id: ApiKey = Field(
+        default=None,
+        description="Voice API application at Telnyx that calls are made by. Not shown.",
+    )
+    parley_telnyx_base_url: BaseUrl = Field(
+        default=None, description="Base URL of Telnyx' API, if not the usual."
+    )
+    parley_plivo_auth_id: ApiKey = Field(default=None, description="Account at Plivo. Not shown.")
+    parley_plivo_auth_token: ApiKey = Field(
+        default=None,
+        description="Its auth token: by it requests of Plivo are known, and calls are ended, "
+        "transferred and made. Secret.",
+    )
+    parley_plivo_base_url: BaseUrl = Field(
+        default=None, description="Base URL of Plivo's API, if not the usual."
+    )
+    parley_vonage_application_id: ApiKey = Field(
+        default=None, description="Application at Vonage. Not shown."
+    )
+    parley_vonage_private_key_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Path of the application's private key, a PEM file: by it calls are ended, "
+        "transferred and made.",
+    )
+    parley_vonage_signature_secret: ApiKey = Field(
+        default=None,
+        description="Signature secret of the account: by it requests of Vonage are known. Secret.",
+    )
+    parley_vonage_base_url: BaseUrl = Field(
+        default=None, description="Base URL of Vonage's API, if not the usual."
+    )
+    parley_genesys_api_key: ApiKey = Field(
+        default=None,
+        description="API key of an AudioHook or an Audio Connector at Genesys. Secret.",
+    )
+    parley_genesys_client_secret: ApiKey = Field(
+        default=None,
+        description="Its client secret in base64, by which Genesys signs. Secret.",
     )
 
     @classmethod

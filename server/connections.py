@@ -21,6 +21,7 @@ from ..audio.pcm import check_pcm16
 from ..childspec import Observer
 from ..config import BadWish, Settings, wished
 from ..conversation.caller import Caller
+from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
 from ..protocol import close_codes
 from ..protocol.dialect import BadChoice, Dialect
@@ -39,6 +40,9 @@ from .http.wire import drop
 from .session_opener import SessionOpener
 from .telephone.arriving import CallRefused, arrived
 from .telephone.audiosocket import AudioSocketTransport
+from .telephone.door import TelephoneDoor, agent_of
+from .telephone.live_calls import LiveCall, LiveCalls
+from .telephone.tickets import ROOT
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
@@ -67,10 +71,15 @@ class Connections:
         *,
         observers: Sequence[Observer] = (),
         agents: Agents | None = None,
+        door: TelephoneDoor | None = None,
+        live_calls: LiveCalls | None = None,
     ) -> None:
+        """`door` None: no telephone service is let in."""
         self.stopping = False
         self._agents = agents
         self.sessions: dict[str, Session] = {}
+        self._door = door
+        self._live_calls = live_calls or LiveCalls()
         self._settings = settings
         self._room = room
         self._opener = opener
@@ -122,9 +131,14 @@ class Connections:
         """Where a dialect is served, and who answers there: `/ws` the first agent, or the one that
         the query names, `/ws/<name>` the one of that name."""
         yield place, ""
+        proved = place.startswith(f"{ROOT}/")  # what is behind the path may prove who asks
+        if proved:
+            yield f"{place}/{ANY_PATH}", ""
         for name in self._agents.names if self._agents is not None else ():
             if place != ANY_PATH:
                 yield f"{place}/{name}", name
+            if proved:
+                yield f"{place}/{name}/{ANY_PATH}", name
 
     def _route(self, dialect: Dialect, agent: str) -> WebSocketRoute:
         return WebSocketRoute(
@@ -142,6 +156,8 @@ class Connections:
             transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
         )
         keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        if dialect.arrival is not None:
+            agent = agent or agent_of(head)
         agent = agent or head.query.get("agent", "").strip()
         if dialect.arrival is not None:
             await self._take_call(
@@ -166,6 +182,10 @@ class Connections:
 
     def _check(self, dialect: Dialect, head: Head) -> None:
         """Raises BadUpgrade for an address that asks for what cannot be."""
+        if dialect.arrival is not None:
+            if self._door is None:
+                raise BadUpgrade(403, "no telephone service is let in here")
+            self._door.check(dialect.profile.name)(head)
         self._wished(head)
         _as_chosen(dialect, head)
         self._known_agent(head.query.get("agent", ""))
@@ -293,6 +313,7 @@ class Connections:
         settings: Settings | None = None,
         caller: Caller | None = None,
         agent: str = "",
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         """Hold one conversation over `transport`. Returns when it is over.
 
@@ -306,6 +327,7 @@ class Connections:
             settings=settings or self._settings,
             caller=caller,
             agent=agent,
+            watchers=watchers,
         ) as session:
             connection = current_connection()
             connection.session = session
@@ -344,15 +366,19 @@ class Connections:
             self._telemetry.refused("no_call")
             await transport.close(close_codes.POLICY_VIOLATION, str(refused)[:REASON_CHARS])
             return
-        await self._converse(
-            call.line,
-            call.dialect,
-            companions,
-            record=record,
-            settings=call.settings,
-            caller=call.caller,
-            agent=call.agent,
-        )
+        control = self._door.control(call.start.service) if self._door is not None else None
+        live = LiveCall(call.start, call.line, control, self._telemetry)
+        with self._live_calls.held(live):
+            await self._converse(
+                call.line,
+                call.dialect,
+                companions,
+                record=record,
+                settings=call.settings,
+                caller=call.caller,
+                agent=call.agent,
+                watchers=(live.told,),
+            )
 
     # What an embedder may do to sessions
 

@@ -62,6 +62,7 @@ class SessionOpener:
         record: str | None = None,
         caller: Caller | None = None,
         agent: str = "",
+        watchers: Sequence[Watcher] = (),
     ) -> Iterator[Session]:
         """A session that was not run yet.
 
@@ -103,7 +104,7 @@ class SessionOpener:
                 telemetry=self._telemetry,
                 session_id=session_id,
                 opened_ms=opened_ms,
-                watchers=self._watchers,
+                watchers=(*self._watchers, *watchers),
                 companions=companions,
                 turnstile=turnstile,
                 conductor=conductor,

@@ -43,6 +43,8 @@ from .http.site import site
 from .http.speech import SpeechEndpoints
 from .session_opener import SessionOpener
 from .status import ServerStatus, Status
+from .telephone.door import TelephoneDoor
+from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
 
 WEB = Path(__file__).parents[1] / "web"
@@ -95,11 +97,22 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
+        live_calls = LiveCalls()
+        self.telephone = TelephoneDoor(
+            settings, self.telemetry, self._agents, on_status=live_calls.told
+        )
         opener = SessionOpener(
             settings, room, self._recordings, self.telemetry, watchers, self._agents
         )
         self._connections = Connections(
-            settings, room, opener, self.telemetry, observers=observers, agents=self._agents
+            settings,
+            room,
+            opener,
+            self.telemetry,
+            observers=observers,
+            agents=self._agents,
+            door=self.telephone,
+            live_calls=live_calls,
         )
         self._status = Status(
             settings, room, self._connections, self._recordings, self.telemetry, self._agents
@@ -107,7 +120,13 @@ class Server:
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
         openai = openai_routes(settings, room, self.telemetry, places, self._agents)
-        routes = {**site(WEB), **self._status.routes, **speech.routes, **openai}
+        routes = {
+            **site(WEB),
+            **self._status.routes,
+            **speech.routes,
+            **openai,
+            **self.telephone.routes,
+        }
         self._front = self._connections.front(
             routes, {path: dialect for dialect in dialects for path in dialect.paths}
         )
@@ -130,6 +149,7 @@ class Server:
         async with AsyncExitStack() as stack:
             for listener in (*listeners, *engine_listeners, *audiosocket_listeners):
                 stack.push_async_callback(listener.aclose)
+            stack.push_async_callback(self.telephone.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
             self._tree = Supervisor(
                 "server",

@@ -44,6 +44,16 @@ async def guard_body(response: httpx2.Response) -> None:
         response.stream = _body_class()(stream, limit)
 
 
+async def bound_body(response: httpx2.Response) -> None:
+    """A hook as guard_body, for services whose answers are all small: of any only the beginning is
+    read."""
+    import httpx2
+
+    stream = response.stream
+    if isinstance(stream, httpx2.AsyncByteStream):
+        response.stream = _body_class()(stream, MAX_ERROR_BYTES)
+
+
 @functools.cache
 def _body_class() -> Callable[[httpx2.AsyncByteStream, float], httpx2.AsyncByteStream]:
     """Made at the first answer, since its base class is imported late."""

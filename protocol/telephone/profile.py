@@ -15,7 +15,7 @@ MAX_MESSAGE_BYTES = 256 * 1024
 
 MAX_AUDIO_BYTES = 128 * 1024
 
-PIECE_MS = 60
+PIECE_MS = 100
 """Reply audio leaves in pieces of this length, each as frames of 20 ms."""
 
 LEAD_MS = 300

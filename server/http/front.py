@@ -73,9 +73,10 @@ def _admit_all() -> str | None:
 class Front:
     """Routes, and who is let in.
 
-    `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there; a
-    GET serves HEAD too. `admit` is asked before each upgrade and says None, or why not; it may rest
-    on `websockets`, which counts every upgrade that was let in, from that very moment to its end.
+    `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there, and
+    so may one of `websocket_routes`; a GET serves HEAD too. `admit` is asked before each upgrade
+    and says None, or why not; it may rest on `websockets`, which counts every upgrade that was let
+    in, from that very moment to its end.
     """
 
     routes: Mapping[tuple[str, str], HttpHandler]
@@ -120,7 +121,7 @@ class Front:
 
     async def _upgrade(self, stream: trio.abc.Stream, head: Head) -> Response | None:
         """Serve a WebSocket, or say why not."""
-        route = self.websocket_routes.get(head.path) or self.websocket_routes.get(ANY_PATH)
+        route = self._websocket_route(head.path) or self.websocket_routes.get(ANY_PATH)
         if route is None:
             return refusal(head, BadRequest(404, "no WebSocket is served at this path"))
         try:
@@ -207,6 +208,9 @@ class Front:
         method = "GET" if head.method == "HEAD" else head.method
         return self.routes.get((method, head.path)) or self.routes.get((method, _below(head.path)))
 
+    def _websocket_route(self, path: str) -> WebSocketRoute | None:
+        return self.websocket_routes.get(path) or self.websocket_routes.get(_below(path))
+
     def _no_route(self, head: Head) -> Response:
         places = (head.path, _below(head.path))
         allowed = {method for method, path in self.routes if path in places}
@@ -218,7 +222,7 @@ class Front:
                 return Response(204, preflight or {"Allow": ", ".join(sorted(allowed))})
             told = (("Allow", ", ".join(sorted(allowed))),)
             return refusal(head, BadRequest(405, "method not allowed", told))
-        if head.path in self.websocket_routes:
+        if self._websocket_route(head.path) is not None:
             told = (("Upgrade", "websocket"),)
             return refusal(head, BadRequest(426, "this path serves WebSockets", told))
         return refusal(head, BadRequest(404, "not found", code="unknown_url"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -94,6 +94,22 @@ class WebSocketTransport:
         finally:
             if self._wire.torn:
                 self.abort()
+
+    async def send_many(self, frames: Sequence[str | bytes]) -> None:
+        """Send messages as one piece of the stream. Raises PeerGone."""
+        self._wire.gather()
+        try:
+            for frame in frames:
+                await self.send(frame)
+        finally:
+            try:
+                await self._wire.send_gathered()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self.abort()
+                raise self._gone() from None
+            finally:
+                if self._wire.torn:
+                    self.abort()
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """The close handshake, for at most CLOSE_LIMIT_S; then the connection is aborted."""

@@ -46,6 +46,7 @@ class ReplayStream(trio.abc.Stream):
         self._released = trio.Event()
         self._receiving: trio.CancelScope | None = None
         self._unfinished_bytes = 0
+        self._gathered: bytearray | None = None
         self.heard_at = trio.current_time()
         """When bytes last came."""
         self.listening_since: float | None = None
@@ -124,9 +125,23 @@ class ReplayStream(trio.abc.Stream):
         self.lost = not data
         return data
 
+    def gather(self) -> None:
+        """Keep what is sent from now on, until `send_gathered`."""
+        self._gathered = bytearray()
+
+    async def send_gathered(self) -> None:
+        """Send what was kept, as one piece."""
+        data, self._gathered = self._gathered, None
+        if data:
+            await self.send_all(data)
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
             raise trio.ClosedResourceError
+        if self._gathered is not None:
+            self._gathered += data
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return
         self.sending_since = trio.current_time()
         try:
             await self._stream.send_all(data)

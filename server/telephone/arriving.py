@@ -47,7 +47,7 @@ async def arrived(
     """Reads who calls. Raises CallRefused, and PeerGone."""
     if dialect.arrival is None:
         raise CallRefused(f"{dialect.profile.name} is no telephone's dialect")
-    line = Line(transport, dialect.arrival())
+    line = Line(transport, dialect.arrival(), idle_s=settings.serving.idle_timeout_s)
     try:
         start = await line.arrive()
         chosen = dialect.with_choices({**dialect.chosen, **start.choices})

@@ -8,8 +8,9 @@ wants it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -17,7 +18,7 @@ from ...protocol.call_start import CallStart
 from ...protocol.close_codes import NORMAL
 from ...protocol.dialect import Arrival, Frame
 from ...protocol.telephone import line_frames
-from ...transport import Transport
+from ...transport import PeerGone, SendsMany, Transport
 
 ARRIVAL_S = 10.0
 """From the connection to the message that says which call it is."""
@@ -42,11 +43,13 @@ class NoCall(Exception):
 class Line:
     """A `Transport`. `parting` is done at the end of the session, before the socket closes."""
 
-    def __init__(self, inner: Transport, arrival: Arrival) -> None:
+    def __init__(self, inner: Transport, arrival: Arrival, *, idle_s: float = 0.0) -> None:
+        """`idle_s`: a line on which nothing comes for so long is given up; 0: it is not."""
         self.peer = inner.peer
         self.subprotocol = inner.subprotocol
         self.parting: Callable[[], Awaitable[None]] | None = None
         self._inner = inner
+        self._idle_s = idle_s or math.inf
         self._arrival = arrival
         self._frames: deque[Frame] = deque()
         self._quiet_s = 0.0
@@ -79,12 +82,22 @@ class Line:
                 return frame
             self._quiet_s += QUIET_S
             return line_frames.quiet(round(QUIET_S * 1000))
-        frame = await self._inner.receive()
-        self._quiet_s = 0.0
-        return frame
+        with trio.move_on_after(self._idle_s):
+            frame = await self._inner.receive()
+            self._quiet_s = 0.0
+            return frame
+        await self._inner.close(NORMAL, "idle timeout")
+        raise PeerGone(NORMAL, f"nothing came for {self._idle_s:g} s")
 
     async def send(self, frame: Frame) -> None:
         await self._inner.send(frame)
+
+    async def send_many(self, frames: Sequence[Frame]) -> None:
+        if isinstance(self._inner, SendsMany):
+            await self._inner.send_many(frames)
+            return
+        for frame in frames:
+            await self._inner.send(frame)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         if self.parting is not None and not self._parted:

@@ -39,6 +39,8 @@ SLICES = (
     "backpressure",
     "observing",
     "recording",
+    "telephone",
+    "carriers",
 )
 FIELDS = Settings.model_fields
 CHOICES = {
@@ -435,6 +437,30 @@ def test_what_is_no_http_url_is_refused(url: str) -> None:
 
 def test_no_base_url_may_be_said_outright() -> None:
     assert Settings.defaults(openai_base_url=None, openai_api_key=None) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PARLEY_PUBLIC_URL", "voice.example.org"),
+        ("PARLEY_PUBLIC_URL", "wss://voice.example.org"),
+        ("PARLEY_PUBLIC_URL", "https://user:pw@voice.example.org"),
+        ("PARLEY_PUBLIC_URL", "https://voice.example.org/?a=1"),
+        ("PARLEY_PUBLIC_URL", "https://voice.example.org:port"),
+        ("PARLEY_TELEPHONE_NUMBER", "030 123456"),
+        ("PARLEY_TELEPHONE_OPEN", "twilio, pigeons"),
+        ("PARLEY_TELEPHONE_USER", "two:parts"),
+        ("PARLEY_TELEPHONE_STREAM_TOKEN", "short"),
+        ("PARLEY_TELEPHONE_STREAM_TOKEN", "with/a/slash/in/the/middle"),
+    ],
+)
+def test_what_the_telephone_cannot_use_is_refused(variable: str, value: str) -> None:
+    assert variable in str(refused({variable: value}))
+
+
+def test_a_public_url_has_no_slash_at_its_end() -> None:
+    url = load({"PARLEY_PUBLIC_URL": "https://voice.example.org/parley/"}).telephone.public_url
+    assert url == "https://voice.example.org/parley"
 
 
 # One error for everything
@@ -890,12 +916,43 @@ SLICE_VARIABLES = {
     "recording.text": ("STREAM_RECORD_TEXT", False),
     "recording.keep_days": ("STREAM_RECORD_KEEP_DAYS", 62.0),
     "recording.keep_mb": ("STREAM_RECORD_KEEP_MB", 63),
+    "telephone.public_url": ("PARLEY_PUBLIC_URL", "https://voice.example.org"),
+    "telephone.stream_token": ("PARLEY_TELEPHONE_STREAM_TOKEN", SecretStr("k" * 16)),
+    "telephone.user": ("PARLEY_TELEPHONE_USER", "asterisk"),
+    "telephone.password": ("PARLEY_TELEPHONE_PASSWORD", SecretStr("k")),
+    "telephone.open": ("PARLEY_TELEPHONE_OPEN", "asterisk, Twilio"),
+    "telephone.token": ("PARLEY_TELEPHONE_TOKEN", SecretStr("k")),
+    "telephone.number": ("PARLEY_TELEPHONE_NUMBER", "+4930123456"),
+    "telephone.host": ("PARLEY_HOST", "::1"),
+    "carriers.twilio_account_sid": ("PARLEY_TWILIO_ACCOUNT_SID", SecretStr("k")),
+    "carriers.twilio_auth_token": ("PARLEY_TWILIO_AUTH_TOKEN", SecretStr("k")),
+    "carriers.twilio_shared_key": ("PARLEY_TWILIO_SHARED_KEY", SecretStr("k")),
+    "carriers.twilio_base_url": ("PARLEY_TWILIO_BASE_URL", "http://h/81"),
+    "carriers.signalwire_project_id": ("PARLEY_SIGNALWIRE_PROJECT_ID", SecretStr("k")),
+    "carriers.signalwire_api_token": ("PARLEY_SIGNALWIRE_API_TOKEN", SecretStr("k")),
+    "carriers.signalwire_signing_key": ("PARLEY_SIGNALWIRE_SIGNING_KEY", SecretStr("k")),
+    "carriers.signalwire_base_url": ("PARLEY_SIGNALWIRE_BASE_URL", "http://h/81"),
+    "carriers.telnyx_api_key": ("PARLEY_TELNYX_API_KEY", SecretStr("k")),
+    "carriers.telnyx_public_key": ("PARLEY_TELNYX_PUBLIC_KEY", SecretStr("k")),
+    "carriers.telnyx_stream_token": ("PARLEY_TELNYX_STREAM_TOKEN", SecretStr("k")),
+    "carriers.telnyx_connection_id": ("PARLEY_TELNYX_CONNECTION_ID", SecretStr("k")),
+    "carriers.telnyx_base_url": ("PARLEY_TELNYX_BASE_URL", "http://h/81"),
+    "carriers.plivo_auth_id": ("PARLEY_PLIVO_AUTH_ID", SecretStr("k")),
+    "carriers.plivo_auth_token": ("PARLEY_PLIVO_AUTH_TOKEN", SecretStr("k")),
+    "carriers.plivo_base_url": ("PARLEY_PLIVO_BASE_URL", "http://h/81"),
+    "carriers.vonage_application_id": ("PARLEY_VONAGE_APPLICATION_ID", SecretStr("k")),
+    "carriers.vonage_private_key_file": ("PARLEY_VONAGE_PRIVATE_KEY_FILE", "/k.pem"),
+    "carriers.vonage_signature_secret": ("PARLEY_VONAGE_SIGNATURE_SECRET", SecretStr("k")),
+    "carriers.vonage_base_url": ("PARLEY_VONAGE_BASE_URL", "http://h/81"),
+    "carriers.genesys_api_key": ("PARLEY_GENESYS_API_KEY", SecretStr("k")),
+    "carriers.genesys_client_secret": ("PARLEY_GENESYS_CLIENT_SECRET", SecretStr("k")),
 }
 
 
 DECIDED = {
     "off": False,
     "de, en": ("de", "en"),
+    "asterisk, Twilio": ("asterisk", "twilio"),
     "https://page.example.org": ("https://page.example.org",),
     "http://h/73": (McpServer(name="h", url="http://h/73"),),
     "de=de+f2, fr=/v/siwis.onnx": (("de", "de+f2"), ("fr", "/v/siwis.onnx")),

@@ -13,9 +13,6 @@ import trio
 
 from parley.agent import Agent, CallEnding, DigitPressed, ReplyOver
 from parley.agent import Call as AgentCall
-from parley.agents.registry import Agents
-from parley.config import Settings
-from parley.conversation.caller import Caller
 from parley.protocol.telephone.sound import Sound
 from parley.testing.carrier import Call, Network, Wire
 from parley.testing.carrier.asterisk_wires import AsteriskWire, AudioSocketWire
@@ -103,11 +100,7 @@ async def whole_call(
     )
     engines = script.engines(voice)
     agent: Agent[None] = Agent("Be brief.", name="desk", greeting=GREETING, spoken_style="")
-    registry = Agents([agent], Settings.defaults())
-    conductor = registry.running(
-        agent, Caller(session_id="call", dialect=service), engines.responder
-    )
-    calls = calling(service, engines, conductor=conductor, wire=wire, choices=choices)
+    calls = calling(service, engines, agent=agent, wire=wire, choices=choices)
     async with a_minute(), calls as call:
         carrier = call.carrier
         rate = carrier.wire.sound.rate_hz
@@ -266,9 +259,7 @@ async def test_the_service_is_told_that_the_call_is_over(
 
     voice = WordVoice()
     engines = Script(hears=[], answers=[]).engines(voice)
-    registry = Agents([agent], Settings.defaults())
-    conductor = registry.running(agent, Caller(session_id="call"), engines.responder)
-    async with calling(service, engines, conductor=conductor) as call:
+    async with calling(service, engines, agent=agent) as call:
         await call.carrier.ended.wait()
         assert Whole(call, voice, []).heard() == [0, 1, 2, 3]
         orders = [("transfer", "+15550009")] if service == "genesys" else []

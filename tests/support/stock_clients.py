@@ -34,6 +34,10 @@ INSTALLED = Path.home() / ".cache/parley-stock-clients"
 AGENTS = ("openai-agents==0.24.0", "openai==3.57.0", "websockets==16.1.1")
 """OpenAI's Agents SDK, which wants another `openai` than Parley."""
 
+CARRIERS = ("twilio==9.13.0", "plivo==4.63.0", "vonage-jwt==1.1.5", "PyNaCl==1.6.2")
+"""What telephone services give out for checking their signatures. Telnyx' own library does it by
+PyNaCl, and is 60 MB."""
+
 LEAST_NODE = 20
 RATE_HZ = 24_000
 INSTALL_S = 120.0
@@ -77,6 +81,18 @@ def agents_python() -> str:
 def _install_agents(folder: Path) -> None:
     _run([sys.executable, "-m", "venv", str(folder)], folder)
     _run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *AGENTS], folder)
+
+
+def carriers_python() -> str:
+    """The Python of an environment with the telephone services' libraries. Skips where it cannot be
+    made."""
+    key = "\n".join((sys.version, *CARRIERS)).encode()
+    return str(_installed("carriers", key, _install_carriers) / "bin/python")
+
+
+def _install_carriers(folder: Path) -> None:
+    _run([sys.executable, "-m", "venv", str(folder)], folder)
+    _run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *CARRIERS], folder)
 
 
 class _NotInstalled(Exception):

@@ -204,6 +204,20 @@ async def test_any_path_serves_what_has_no_route_of_its_own(autojump_clock: Mock
         await connection.stream.aclose()
 
 
+async def test_a_path_with_a_star_serves_websockets_of_any_one_name(
+    autojump_clock: MockClock,
+) -> None:
+    below = {"/calls/*": WebSocketRoute(on_websocket=polite, max_message_bytes=100)}
+    connection = Connection(Front({}, below))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.front.handle, connection.server)
+        await connection.raw.open("/calls/any")
+        assert await connection.raw.read_frame() == (TEXT, b"/calls/any")
+        await connection.stream.aclose()
+    assert (await Connection(Front({}, below)).ask(request("/calls/any/more")))[0] == 404
+    assert (await Connection(Front({}, below)).ask(http("GET", "/calls/any")))[0] == 426
+
+
 async def test_a_crash_of_a_websocket_handler_is_logged_and_told(
     autojump_clock: MockClock,
 ) -> None:
