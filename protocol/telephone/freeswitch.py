@@ -3,8 +3,8 @@
 How audio goes back depends on the build: as binary messages where it is full duplex, or as JSON
 (`?out=json`). There are no marks, and nothing answers a clearing, so that what was heard is an
 estimate by time. Therefore little is sent ahead, and a sound over the reply lets play what is
-there. The messages do not say their rate: `?rate=16000` in the address does, or a `sampleRate`
-among the metadata. Source: wire facts of the telephone, 6.
+there. The messages do not say their rate, which is 16 kHz if neither the address (`?rate=8000`) nor
+a `sampleRate` among the metadata says something else. Source: wire facts of the telephone, 6.
 """
 
 from __future__ import annotations
@@ -23,11 +23,18 @@ from .line_codec import WholeFrames
 from .profile import SOUND_OPTIONS, at_rate, telephone_profile
 from .sound import chosen_sound, sound_of
 
+RATE_HZ = 16_000
+
 LEAD_MS = 120
 """All of it is heard after the first sound over a reply."""
 
 PROFILE = telephone_profile(
-    "freeswitch", at_sound="wait", tells_cleared=False, reply_lead_ms=LEAD_MS, reply_frame_ms=20
+    "freeswitch",
+    at_sound="wait",
+    tells_cleared=False,
+    reply_lead_ms=LEAD_MS,
+    reply_frame_ms=20,
+    reply_rate_hz=RATE_HZ,
 )
 
 OUT = MappingProxyType({"out": ("binary", "json")})
@@ -57,7 +64,7 @@ class FreeswitchArrival:
 
 class FreeswitchCodec(WholeFrames):
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
-        sound = chosen_sound({"coding": "l16", **choices})
+        sound = chosen_sound({"coding": "l16", **choices}, RATE_HZ)
         super().__init__(at_rate(PROFILE, choices), sound, now_ms)
         self._as_json = choices.get("out") == "json"
 

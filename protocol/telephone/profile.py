@@ -52,6 +52,7 @@ def telephone_profile(name: str, **different: object) -> Profile:
 
 
 def at_rate(profile: Profile, choices: Choices) -> Profile:
-    """A service's profile on a line of the rate that was chosen."""
-    rate_hz = int(choices.get("rate", str(RATES_HZ[0])))
+    """A service's profile on a line of the rate that was chosen, or the one that it has by
+    itself."""
+    rate_hz = int(choices.get("rate") or profile.reply_rate_hz or RATES_HZ[0])
     return msgspec.structs.replace(profile, reply_rate_hz=rate_hz)

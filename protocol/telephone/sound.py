@@ -92,10 +92,11 @@ def swapped(data: bytes) -> bytes:
     return other
 
 
-def chosen_sound(choices: Mapping[str, str]) -> Sound:
-    """The sound of a line whose dialect was chosen by these; see Sound.choices."""
+def chosen_sound(choices: Mapping[str, str], rate_hz: int | None = None) -> Sound:
+    """The sound of a line whose dialect was chosen by these, see Sound.choices; `rate_hz` where
+    they do not say it."""
     coding = cast("Coding", choices.get("coding", CODINGS[0]))
-    return Sound(coding, int(choices.get("rate", RATES_HZ[0])))
+    return Sound(coding, int(choices.get("rate") or rate_hz or RATES_HZ[0]))
 
 
 def sound_of(coding: object, rate_hz: object, *, big_endian: bool = False) -> Sound:

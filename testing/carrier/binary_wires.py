@@ -126,7 +126,7 @@ class FreeswitchWire(QuietWire):
     name = "freeswitch"
 
     def __init__(self, call: Call, sound: Sound | None = None, *, out: str = "binary") -> None:
-        self.sound = sound or Sound("l16", 8_000)
+        self.sound = sound or Sound("l16", 16_000)
         self._call = call
         self._out = out
 

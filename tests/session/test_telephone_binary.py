@@ -145,6 +145,7 @@ WIRES: dict[str, Wire | None] = {
     "jambonz 8000": JambonzWire(Call(), Sound("l16", 8_000)),
     "freeswitch": None,
     "freeswitch json": FreeswitchWire(Call(), out="json"),
+    "freeswitch 8000": FreeswitchWire(Call(), Sound("l16", 8_000)),
     "genesys": None,
     "genesys l16": GenesysWire(Call(), Sound("l16", 8_000)),
     "audiosocket": None,
@@ -156,6 +157,8 @@ WIRES: dict[str, Wire | None] = {
 async def test_a_whole_call(named: str, autojump_clock: object) -> None:
     service, _, special = named.partition(" ")
     choices = {"out": "json"} if special == "json" else {}
+    if named == "freeswitch 8000":
+        choices = {"rate": "8000"}
     held = await whole_call(service, WIRES[named], choices)
     words = held.voice.words
     heard = held.heard()
