@@ -70,8 +70,9 @@ class AsteriskCodec(WholeFrames):
         """What is not sent yet, since Asterisk takes nothing."""
         self._queued: deque[tuple[Part, float]] = deque(maxlen=QUEUE_FRAMES + KEPT_FRAMES)
         """Of each piece that was sent, the newest last: whose it is, how much of a reply."""
-        self._asked: deque[list[float]] = deque(maxlen=32)
-        """For each question how much is left, oldest first: the pieces up to it."""
+        self._asked: deque[tuple[list[float], float]] = deque(maxlen=32)
+        """For each question how much is left, oldest first: the pieces that were sent up to it, and
+        how much was kept here."""
 
     # In
 
@@ -104,8 +105,8 @@ class AsteriskCodec(WholeFrames):
             raise Violation(Breach.INVALID_FIELD, f"STATUS: queue_length {told[:20]!r}")
         if not self._asked:
             return ()
-        sent, waiting = self._asked.popleft(), int(told)
-        return self._playback.left(sum(sent[-waiting:] if waiting else ()))
+        (sent, kept_ms), waiting = self._asked.popleft(), int(told)
+        return self._playback.left(kept_ms + sum(sent[-waiting:] if waiting else ()))
 
     # Out
 
@@ -170,15 +171,13 @@ class AsteriskCodec(WholeFrames):
 
     def _clear(self) -> list[Frame]:
         part = self._playback.part
-        unsent = sum(isinstance(frame, bytes) for frame in self._kept)
-        sent = [ms if of == part else 0.0 for of, ms in self._queued]
-        self._asked.append(sent)
+        pieces = [ms if of == part else 0.0 for of, ms in self._queued]
+        sent = len(pieces) - sum(isinstance(frame, bytes) for frame in self._kept)
+        self._asked.append((pieces[:sent], sum(pieces[sent:])))
         paused, self._paused = self._paused, None
         self._buffering = False
         self._queued.clear()
         self._kept.clear()
-        if unsent:
-            self._asked[-1] = sent[:-unsent]
         names = ("GET_STATUS", "FLUSH_MEDIA", "CONTINUE_MEDIA")
         return [self._command(n) for n in (names if paused else ("PAUSE_MEDIA", *names))]
 
