@@ -64,6 +64,8 @@ class LineCodec:
         """Sound of the line came, which the service places at `at_ms` of its own time."""
         if len(data) > self.profile.max_audio_bytes:
             raise Violation(Breach.OVERSIZED_FRAME, f"audio: {len(data)} bytes")
+        if not data:
+            raise Violation(Breach.INVALID_AUDIO, "audio: nothing")
         pcm16 = self._sound.heard(data)
         jumps = self._clock.jumps
         missing_ms, late_ms = self._clock.place(self._sound.ms_of(len(data)), at_ms, self._now_ms())

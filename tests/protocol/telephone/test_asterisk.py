@@ -71,7 +71,7 @@ def test_variables_are_parameters() -> None:
 @controls
 def test_commands_are_short(control: str) -> None:
     line = line_of(control)
-    told = [
+    told: list[events.Outbound] = [
         line.audio(65, turn=999_999_999),
         events.PhraseDone(seq=1, turn=999_999_999),
         events.ReplyHeld(),

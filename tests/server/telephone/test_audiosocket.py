@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
 
 import pytest
 import trio
 import trio.testing
+from trio.testing import MemoryReceiveStream, MemorySendStream
 
 from parley.agents.agent import Agent
 from parley.agents.registry import Agents
@@ -33,13 +35,15 @@ SOUND = frame_of(AUDIO, bytes(320))
 FRAMES = [WHO, SOUND, frame_of(KEY, b"5"), frame_of(AUDIO, bytes(65_535)), frame_of(HANG_UP)]
 
 
+Ends: TypeAlias = tuple[
+    AudioSocketTransport, trio.StapledStream[MemorySendStream, MemoryReceiveStream]
+]
+
+
 @pytest.fixture
-def ends() -> tuple[AudioSocketTransport, trio.StapledStream]:
+def ends() -> Ends:
     ours, theirs = trio.testing.memory_stream_pair()
     return AudioSocketTransport(ours), theirs
-
-
-Ends = tuple[AudioSocketTransport, trio.StapledStream]  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 322, 70_000])
