@@ -166,8 +166,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the replies and the figures.")] = Path(
         "demo-out"
     ),
+    telephone: Annotated[
+        bool, typer.Option("--telephone", help="As a telephone call, from a simulated carrier.")
+    ] = False,
+    service: Annotated[
+        str, typer.Option(help="With --telephone: which service's protocol is spoken.")
+    ] = "twilio",
 ) -> None:
     """Try it: start a server on a free port, play recordings to it, show answers and latencies."""
+    if telephone:
+        from ..client.demo import EXAMPLES
+        from ..testing.carrier.demo import demo_telephone
+
+        raise typer.Exit(trio.run(demo_telephone, folder or EXAMPLES, out, service))
     from ..client.demo import EXAMPLES
     from ..client.demo import demo as hold_demo
 

@@ -54,6 +54,11 @@ class Sound(msgspec.Struct, frozen=True):
         return self.rate_hz * FRAME_MS // 1000 * self.sample_bytes
 
     @property
+    def frame_samples(self) -> int:
+        """Of a piece of FRAME_MS."""
+        return self.rate_hz * FRAME_MS // 1000
+
+    @property
     def sample_bytes(self) -> int:
         return 1 if self.coding in ("ulaw", "alaw") else 2
 
