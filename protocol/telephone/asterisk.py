@@ -18,12 +18,12 @@ from typing import Any, cast
 from .. import events
 from ..call_start import CallStart, parameters_of, words
 from ..codes import Breach, Violation
-from ..commands import Command, Ping
+from ..commands import Command
 from ..dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs
 from .asterisk_text import Control, command, format_of, told_by
 from .control_text import inner
 from .heard import Part
-from .line_codec import WholeFrames
+from .line_codec import KEPT_FRAMES, WholeFrames
 from .profile import SOUND_OPTIONS, at_rate, telephone_profile
 from .sound import chosen_sound
 
@@ -32,8 +32,8 @@ PROFILE = telephone_profile("asterisk", at_sound="pause")
 QUEUE_FRAMES = 1_000
 """Asterisk keeps no more."""
 
-KEPT_FRAMES = 10_000
-"""What is kept here while Asterisk takes nothing: three minutes."""
+MOST_MS = 16_000.0
+"""At 18 s it says that it takes no more, and at 20 s it loses what comes."""
 
 
 class AsteriskArrival:
@@ -59,6 +59,8 @@ class AsteriskArrival:
 
 
 class AsteriskCodec(WholeFrames):
+    most_ms = MOST_MS
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         super().__init__(at_rate(PROFILE, choices), chosen_sound(choices), now_ms)
         self._control = cast("Control", choices.get("control", "plain"))
@@ -66,8 +68,8 @@ class AsteriskCodec(WholeFrames):
         self._paused: Part | None = None
         """The reply at which Asterisk was paused."""
         self._full = False
-        self._kept: list[Frame] = []
-        """What is not sent yet, since Asterisk takes nothing."""
+        self._unsent = 0
+        """How many pieces were kept when the last reply was thrown away."""
         self._queued: deque[tuple[Part, float]] = deque(maxlen=QUEUE_FRAMES + KEPT_FRAMES)
         """Of each piece that was sent, the newest last: whose it is, how much of a reply."""
         self._asked: deque[tuple[list[float], float]] = deque(maxlen=32)
@@ -93,7 +95,8 @@ class AsteriskCodec(WholeFrames):
                 self._full = True
                 return ()
             case "MEDIA_XON":
-                return (Ping(),)  # its answer lets out what was kept
+                self._full = False
+                return self._more()
             case "MEDIA_BUFFERING_COMPLETED" | "QUEUE_DRAINED" | "ERROR":
                 return ()
             case event:
@@ -110,14 +113,8 @@ class AsteriskCodec(WholeFrames):
 
     # Out
 
-    def encode(self, event: events.Outbound) -> list[Frame]:
-        frames = super().encode(event)
-        if not self._full or isinstance(event, events.Pong | events.BargeIn | events.Closing):
-            return frames
-        if isinstance(event, events.ReplyAudio | events.PhraseDone | events.DigitsTold):
-            self._kept += frames[: KEPT_FRAMES - len(self._kept)]
-            return []
-        return frames
+    def _room(self, ms: float) -> bool:
+        return not self._full and super()._room(ms)
 
     def _command(self, name: str, value: str = "") -> Frame:
         return command(self._control, name, value)
@@ -135,27 +132,25 @@ class AsteriskCodec(WholeFrames):
         frames: list[Frame] = []
         if self._paused is not None and event.turn not in (0, self._paused[0]):
             frames += self._released()  # that reply is over
-        if event.turn and not self._buffering:
-            self._buffering = True
-            frames.append(self._command("START_MEDIA_BUFFERING"))
         return [*frames, *super()._spoken(event)]
 
-    def _phrase_done(self) -> list[Frame]:
-        frames = self._last_piece()
+    def _timed(self, event: events.ReplyAudio) -> Iterator[tuple[Frame, float]]:
+        if event.turn and not self._buffering:
+            self._buffering = True
+            yield self._command("START_MEDIA_BUFFERING"), 0.0
+        yield from super()._timed(event)
+
+    def _last_piece(self) -> Iterator[tuple[Frame, float]]:
+        rest, of, self._rest, self._rest_of = self._rest, self._rest_of, b"", None
+        if rest and of is not None:
+            # Within the bracket a shorter piece is kept, and played at its end.
+            ms = self._sound.ms_of(len(rest))
+            self._queued.append(((of.turn, of.generation), ms))
+            self._playback.sent(of, ms, marked=False)
+            yield rest, ms
         if self._buffering:
             self._buffering = False
-            frames.append(self._command("STOP_MEDIA_BUFFERING"))
-        return [*frames, *self._named(self._playback.mark())]
-
-    def _last_piece(self) -> list[Frame]:
-        rest, of, self._rest, self._rest_of = self._rest, self._rest_of, b"", None
-        if not rest or of is None:
-            return []
-        # Within the bracket a shorter piece is kept, and played at its end.
-        ms = self._sound.ms_of(len(rest))
-        self._queued.append(((of.turn, of.generation), ms))
-        self._playback.sent(of, ms, marked=False)
-        return [rest]
+            yield self._command("STOP_MEDIA_BUFFERING"), 0.0
 
     def _held(self) -> list[Frame]:
         if self._paused is not None or not self._playback.unplayed:
@@ -172,25 +167,19 @@ class AsteriskCodec(WholeFrames):
     def _clear(self) -> list[Frame]:
         part = self._playback.part
         pieces = [ms if of == part else 0.0 for of, ms in self._queued]
-        sent = len(pieces) - sum(isinstance(frame, bytes) for frame in self._kept)
+        sent = len(pieces) - self._unsent
         self._asked.append((pieces[:sent], sum(pieces[sent:])))
         paused, self._paused = self._paused, None
         self._buffering = False
         self._queued.clear()
-        self._kept.clear()
         names = ("GET_STATUS", "FLUSH_MEDIA", "CONTINUE_MEDIA")
         return [self._command(n) for n in (names if paused else ("PAUSE_MEDIA", *names))]
 
     def _cleared(self) -> list[Frame]:
         if not self._playback.unplayed:
             return self._released()
+        self._unsent = sum(isinstance(frame, bytes) for frame, _ in self._kept)
         return super()._cleared()
-
-    def _answer(self) -> list[Frame]:
-        """Asterisk takes audio again."""
-        self._full = False
-        kept, self._kept = self._kept, []
-        return kept
 
     def _parting(self, event: events.Closing) -> list[Frame]:
         return [self._command("HANGUP")]

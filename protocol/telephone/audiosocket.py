@@ -82,6 +82,8 @@ class AudioSocketArrival:
 
 
 class AudioSocketCodec(WholeFrames):
+    most_ms = 100.0  # it keeps nothing
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         sound = chosen_sound({"coding": "l16", **choices})
         super().__init__(at_rate(PROFILE, choices), sound, now_ms)

@@ -63,6 +63,8 @@ class FreeswitchArrival:
 
 
 class FreeswitchCodec(WholeFrames):
+    most_ms = 5_000.0  # how much it keeps depends on the build
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         sound = chosen_sound({"coding": "l16", **choices}, RATE_HZ)
         super().__init__(at_rate(PROFILE, choices), sound, now_ms)

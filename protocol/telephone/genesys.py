@@ -83,6 +83,8 @@ class GenesysArrival:
 
 
 class GenesysCodec(LineCodec):
+    most_ms = 3_000.0  # how much it keeps is not known, and many messages at once are refused
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         super().__init__(at_rate(PROFILE, choices), chosen_sound(choices), now_ms)
         self._id = choices.get("stream", "")
@@ -185,7 +187,8 @@ class GenesysCodec(LineCodec):
 
     def _answer(self) -> list[Frame]:
         answers, self._answers = self._answers, []
-        return [self._message(kind, parameters) for kind, parameters in answers]
+        told = [self._message(kind, parameters) for kind, parameters in answers]
+        return [*told, *super()._answer()]
 
     def _parting(self, event: events.Closing) -> list[Frame]:
         if self._closed:

@@ -54,6 +54,8 @@ class JambonzArrival:
 
 
 class JambonzCodec(LineCodec):
+    most_ms = 1_500.0  # its ring holds 2 s
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         super().__init__(at_rate(PROFILE, choices), chosen_sound(choices), now_ms)
 

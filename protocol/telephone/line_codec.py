@@ -6,12 +6,14 @@ in pieces of FRAME_MS, with marks between them, so that it is known what the per
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...audio import dtmf
 from .. import events
 from ..codes import Breach, Violation
-from ..commands import Audio, Command, Digit, Remark, StartListening
+from ..commands import Audio, Command, Digit, Ping, Remark, StartListening
 from ..dialect import Frame, NowMs, Profile
 from . import line_frames
 from .heard import EVERY_MS, Playback
@@ -20,9 +22,19 @@ from .sound import Sound
 
 KEYS = "0123456789*#ABCD"
 
+KEPT_FRAMES = 30_000
+"""What is kept of what the service has no room for: ten minutes."""
+
 
 class LineCodec:
-    """Of one line. A service's codec has `read`, and of the others what it says another way."""
+    """Of one line. A service's codec has `read`, and of the others what it says another way.
+
+    Replies leave at the pace of their playback, but tones and announcements leave at once. What the
+    service has no room for is kept here, and let out as the line's time goes on.
+    """
+
+    most_ms: float = math.inf
+    """How much sound the service keeps before it loses some."""
 
     def __init__(
         self, profile: Profile, sound: Sound, now_ms: NowMs, every_ms: float = EVERY_MS
@@ -33,6 +45,10 @@ class LineCodec:
         self._clock = LineClock()
         self._playback = Playback(every_ms)
         self._started = False
+        self._kept: deque[tuple[Frame, float]] = deque()
+        """What is not sent yet, each with its milliseconds of sound."""
+        self._full_until_ms = 0.0
+        """When all that was sent will have been played, by our clock."""
 
     # In
 
@@ -49,7 +65,7 @@ class LineCodec:
     def _ours(self, frame: str) -> Sequence[Command]:
         ms = line_frames.quiet_ms_of(frame)
         if ms and self._started:
-            return (Audio(self._silence(self._clock.quiet(ms))),)
+            return (Audio(self._silence(self._clock.quiet(ms))), *self._more())
         command = line_frames.command_of(frame)
         return (command,) if command is not None else ()
 
@@ -73,10 +89,14 @@ class LineCodec:
             pcm16 = self._silence(missing_ms) + pcm16
         elif late_ms:
             pcm16 = pcm16[round(late_ms * self._sound.rate_hz / 1000) * 2 :]
-        commands: list[Command] = [Audio(pcm16)] if pcm16 else []
+        commands: list[Command] = [Audio(pcm16), *self._more()] if pcm16 else []
         if self._clock.jumps != jumps:
             commands.insert(0, Remark(breach=Breach.SEQUENCE_JUMP))
         return commands
+
+    def _more(self) -> Sequence[Command]:
+        """Asks for what is kept, once there is room: it is let out as the answer to a Ping."""
+        return (Ping(),) if self._kept and self._room(self._kept[0][1]) else ()
 
     def _silence(self, ms: float) -> bytes:
         return bytes(round(ms * self._sound.rate_hz / 1000) * 2)
@@ -138,8 +158,9 @@ class LineCodec:
         return False
 
     def _answer(self) -> list[Frame]:
-        """What a message asked for that was taken for a Ping."""
-        return []
+        """What was asked for by a Ping."""
+        kept, self._kept = self._kept, deque()
+        return self._paced(kept)
 
     def _parting(self, event: events.Closing) -> list[Frame]:
         """The call is ended by us."""
@@ -156,14 +177,37 @@ class LineCodec:
             yield piece, self._sound.ms_of(len(piece))
 
     def _spoken(self, event: events.ReplyAudio) -> list[Frame]:
-        frames: list[Frame] = []
+        return self._paced(self._timed(event))
+
+    def _timed(self, event: events.ReplyAudio) -> Iterator[tuple[Frame, float]]:
         for piece, ms in self._pieces(event):
-            frames.append(self._piece(piece))
-            frames += self._named(self._playback.sent(event, ms))
-        return frames
+            yield self._piece(piece), ms
+            for mark in self._named(self._playback.sent(event, ms)):
+                yield mark, 0.0
 
     def _phrase_done(self) -> list[Frame]:
-        return self._named(self._playback.mark())
+        return self._paced((mark, 0.0) for mark in self._named(self._playback.mark()))
+
+    def _room(self, ms: float) -> bool:
+        """Whether the service has room for so much sound."""
+        ahead_ms = self._full_until_ms - self._now_ms()
+        # It is never further ahead than that, unless the clock was set back.
+        return ahead_ms + ms <= self.most_ms or ahead_ms > self.most_ms
+
+    def _paced(self, frames: Iterable[tuple[Frame, float]]) -> list[Frame]:
+        """Those of these that leave now; the others are kept, behind what is kept already."""
+        leaving: list[Frame] = []
+        now_ms = self._now_ms()
+        for frame, ms in frames:
+            if self._kept or not self._room(ms):
+                if len(self._kept) < KEPT_FRAMES:
+                    self._kept.append((frame, ms))
+                continue
+            if self._full_until_ms - now_ms > self.most_ms:
+                self._full_until_ms = now_ms
+            self._full_until_ms = max(self._full_until_ms, now_ms) + ms
+            leaving.append(frame)
+        return leaving
 
     def _named(self, name: str) -> list[Frame]:
         return self._mark(name) if name else []
@@ -177,6 +221,8 @@ class LineCodec:
     def _cleared(self) -> list[Frame]:
         if not self._playback.unplayed:
             return []  # nothing has left since it was cleared
+        self._kept.clear()
+        self._full_until_ms = 0.0
         name = self._playback.clear()
         return [*self._clear(), *(self._named(name) if self._clear_told_by_mark() else [])]
 
@@ -215,15 +261,17 @@ class WholeFrames(LineCodec):
         return piece + self._sound.silence * (lacking // self._sound.sample_bytes)
 
     def _phrase_done(self) -> list[Frame]:
-        return [*self._last_piece(), *super()._phrase_done()]
+        return [*self._paced(self._last_piece()), *super()._phrase_done()]
 
-    def _last_piece(self) -> list[Frame]:
+    def _last_piece(self) -> Iterator[tuple[Frame, float]]:
         """What is left of the phrase."""
         rest, of, self._rest, self._rest_of = self._rest, self._rest_of, b"", None
-        if not rest or of is None:
-            return []
-        name = self._playback.sent(of, self._sound.ms_of(len(rest)))
-        return [self._piece(self._filled(rest)), *self._named(name)]
+        if rest and of is not None:
+            ms = self._sound.ms_of(len(rest))
+            name = self._playback.sent(of, ms)
+            yield self._piece(self._filled(rest)), ms
+            for mark in self._named(name):
+                yield mark, 0.0
 
     def _cleared(self) -> list[Frame]:
         self._rest, self._rest_of = b"", None

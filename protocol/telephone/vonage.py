@@ -49,6 +49,8 @@ class VonageArrival:
 
 
 class VonageCodec(WholeFrames):
+    most_ms = 15_000.0  # it keeps 1024 messages, 20 s
+
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
         super().__init__(at_rate(PROFILE, choices), chosen_sound(choices), now_ms)
 

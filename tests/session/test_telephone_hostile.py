@@ -13,7 +13,7 @@ from parley.agent import TextHeard
 from parley.protocol.dialect import Frame
 from parley.testing.carrier import wire_of
 from support.calls import CallInMemory, calling, loud
-from support.line_words import WORD_MS, Script, WordVoice, until_heard, words_heard
+from support.line_words import RATE_HZ, WORD_MS, Script, WordVoice, until_heard, words_heard
 
 SERVICES = ("vonage", "asterisk", "jambonz", "freeswitch", "genesys", "audiosocket")
 
@@ -172,3 +172,22 @@ async def test_media_before_the_start(autojump_clock: object) -> None:
         await until_heard(call)
         assert breaches(call) == 2
     assert voice.words[:4] == ANSWER.split()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_what_the_service_has_no_room_for_waits(service: str, autojump_clock: object) -> None:
+    """A long announcement leaves at once, but no service keeps half a minute of it."""
+    voice = WordVoice()
+    script = Script(hears=["hello there"], answers=[ANSWER])
+    async with calling(service, script.engines(voice)) as call:
+        carrier, rate_hz = call.carrier, call.carrier.wire.sound.rate_hz
+        await trio.sleep(1)
+        speech = await voice.speak(" ".join(["word"] * 40))
+        await call.session.play(speech.pcm16 * 3, RATE_HZ)
+        while not carrier.ear.heard or carrier.ear.playing:
+            await trio.sleep(0.1)
+        heard = b"".join(pcm16 for _, pcm16 in carrier.ear.heard)
+        assert words_heard(heard, rate_hz) == [*range(40)] * 3
+        assert len(carrier.ear.stretches()) == 1, "without a gap"
+        assert carrier.ear.lost_ms == 0
+        assert carrier.complaints == []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from parley.protocol import events
-from parley.protocol.dialect import Codec
+from parley.protocol.dialect import Codec, Frame
 from parley.protocol.telephone.dialects import TELEPHONE_DIALECTS
 from parley.testing.carrier import Call, Wire, wire_of
 from parley.testing.carrier.wire import Complaint, Give, Order, Wish
@@ -42,9 +42,17 @@ class Line:
             self.tells(events.SessionOpened(session_id="s"))
 
     def tells(self, *told: events.Outbound) -> list[Wish]:
-        """What the service understands of these."""
-        frames = [frame for one in told for frame in self.codec.encode(one)]
+        """What the service understands of these, and of what it has room for later."""
+        frames = []
+        for one in told:
+            frames += self.codec.encode(one)
+            while self.wire.name == "audiosocket" and (more := self._later()):
+                frames += more
         return [wish for frame in frames for wish in self.wire.read(frame)]
+
+    def _later(self) -> list[Frame]:
+        self.now_ms += 20
+        return self.codec.encode(events.Pong())
 
     def audio(self, ms: int, *, turn: int = 1, generation: int = 0) -> events.ReplyAudio:
         rate_hz = self.wire.sound.rate_hz

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -19,6 +20,9 @@ from parley.embedding import OwnEngines
 from parley.engines.room import open_engine_room
 from parley.protocol.close_codes import ABNORMAL, NORMAL
 from parley.protocol.telephone.audiosocket import AUDIO, HANG_UP, KEY, UUID, frame_of
+from parley.recording.compare import first_difference
+from parley.recording.mcap_file import read_recording
+from parley.recording.recorded import replay_recording
 from parley.server.telephone.audiosocket import CLOSE_LIMIT_S, AudioSocketTransport
 from parley.server.tree import Server, open_listeners
 from parley.testing import (
@@ -29,6 +33,7 @@ from parley.testing import (
 )
 from parley.testing.carrier import Carrier, wire_of
 from parley.transport import PeerGone
+from support.calls import loud
 
 WHO = frame_of(UUID, uuid.UUID(int=7).bytes)
 SOUND = frame_of(AUDIO, bytes(320))
@@ -194,6 +199,19 @@ async def test_a_call_over_the_port_hears_the_greeting() -> None:
         assert carrier.complaints == []
         while server.status().sessions:
             await trio.sleep(0.02)
+
+
+async def test_a_call_is_recorded_and_replayed(tmp_path: Path) -> None:
+    async with serving(stream_record_dir=str(tmp_path)) as (_, port), dialled(port) as carrier:
+        carrier.says(loud(600))
+        carrier.presses("5#")
+        await trio.sleep(2.5)
+    (path,) = tmp_path.rglob("*.mcap")
+    recording = read_recording(path)
+    assert recording.header.dialect == "audiosocket"
+    replayed = await replay_recording(recording)
+    assert replayed.diverged is None
+    assert first_difference(recording.entries, replayed.out) is None
 
 
 async def test_calls_are_counted_among_the_connections() -> None:
