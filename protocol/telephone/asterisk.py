@@ -131,7 +131,10 @@ class AsteriskCodec(WholeFrames):
     def _spoken(self, event: events.ReplyAudio) -> list[Frame]:
         frames: list[Frame] = []
         if self._paused is not None and event.turn not in (0, self._paused[0]):
-            frames += self._released()  # that reply is over
+            # That reply is over, and what Asterisk still has of it is not to be heard.
+            frames += [self._command("FLUSH_MEDIA"), *self._released()]
+            self._queued.clear()
+            self._buffering = False
         return [*frames, *super()._spoken(event)]
 
     def _timed(self, event: events.ReplyAudio) -> Iterator[tuple[Frame, float]]:

@@ -232,7 +232,7 @@ COUGHS: Sequence[tuple[str, float, float]] = [
 async def test_after_a_cough_the_reply_goes_on_and_no_word_is_lost_or_said_twice(
     service: str, delay_ms: float, jitter_ms: float, autojump_clock: object
 ) -> None:
-    for seed in range(max(3, EXAMPLES // 3)):
+    for seed in (*range(max(3, EXAMPLES // 3)), 13):  # which is just before the end of the reply
         voice = WordVoice()
         script = Script(hears=["hello there", ""], answers=[NUMBERS])
         network = Network(delay_ms=delay_ms, jitter_ms=jitter_ms, seed=seed)

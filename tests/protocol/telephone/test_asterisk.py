@@ -136,7 +136,7 @@ def test_another_reply_is_not_begun_in_a_pause() -> None:
     line = line_of()
     line.tells(line.audio(100), events.ReplyHeld())
     assert orders(line.tells(line.audio(60))) == [], "it was on its way"
-    assert orders(line.tells(line.audio(60, turn=2))) == ["continue"]
+    assert orders(line.tells(line.audio(60, turn=2))) == ["clear", "continue"]
 
 
 def test_while_asterisk_takes_nothing_it_is_kept() -> None:
