@@ -68,6 +68,7 @@ COUNTS = {
     "noises": "utterances over a reply whose words are those that recognizers make of noises",
     "false_alarms": "sounds during a reply that did not last",
     "utterances_cancelled": "utterances cancelled by their client",
+    "line_sounds": "sounds of a telephone line that were taken for speech and left out",
     "silent_phrases": "phrases for which the synthesizer had no sound",
     "slow_voices": "sessions whose voice took longer than its audio lasts",
     "backpressure_changes": "times that thinning of partials began or ended",

@@ -41,6 +41,7 @@ from ..protocol.effects import (
     ConductorFailed,
     DeleteItem,
     End,
+    FindOutWhoAnswers,
     Forget,
     ForgetItems,
     Interrupt,
@@ -279,6 +280,9 @@ class ConductedCall:
                 conducting.muted = effect.muted
             case CollectDigits():
                 self._collect(effect.collecting)
+            case FindOutWhoAnswers():
+                language = self.turns.current_language.now
+                self.machines.who_answers.listen(current_time(), language)
             case SendDigits():
                 await self.outbox.send(DigitsTold(digits=effect.digits))
             case End() | Transfer():

@@ -92,6 +92,7 @@ from .messages import (
     SpeechOver,
     SpeechResumed,
     TextTyped,
+    ToneHeard,
     ToolsCalled,
     TurnOver,
     UtteranceFailed,
@@ -251,6 +252,8 @@ class Dialogue:
         await self._let_out()
         now_s = current_time()
         self.turns.gate.set_open(self.machines.gate_open(now_s))
+        for news in self.machines.who_answers.news(now_s):
+            self._line_news(news)
         if keys := self.machines.pressed(now_s):
             await self._typed(as_words(keys))
         silent = self.listening and self.machines.at_rest and not self.machines.muted
@@ -297,10 +300,12 @@ class Dialogue:
                 floor.long(report.number, now_s)
             case SpeechOver():
                 floor.over(report.number, now_s)
+                self.machines.who_answers.speech_ended(report.last_sample_s or now_s)
             case SpeechDropped():
                 await self._dropped(report.number)
             case WordsHeard():
                 meaning = floor.words(report.number, report.text, report.spoken_ms, now_s)
+                self.machines.who_answers.heard(report.text, now_s)
                 if meaning is Meaning.WORDS and self.turns.live is not None:
                     await self._spoken_over(self.turns.live, report.text, final=False)
             case UtteranceForeseen():
@@ -326,9 +331,10 @@ class Dialogue:
                 self._playback_told(report)
             case KeyPressed():
                 self._pressed(report.digit)
+            case ToneHeard():
+                self.machines.who_answers.tone(report.tone, now_s)
             case LineReported():
-                self.log.info("line", news=report.news)
-                self.conducted.tell(LineNews(session_id=self.session_id, news=report.news))
+                self._line_news(report.news)
             case EndRequested():
                 await self._end()
             case HearingCancelled():
@@ -384,6 +390,7 @@ class Dialogue:
     def _speech_began(self, report: SpeechBegan) -> None:
         self.speech_heard.ring()
         live, now_s = self.turns.live is not None, current_time()
+        self.machines.who_answers.speech_began(now_s)
         self._after_ms = report.after_ms
         self._heard_s = self.turns.live.ledger.heard_s(now_s) if self.turns.live else 0.0
         during_reply = live and not self.machines.expects_words
@@ -394,7 +401,8 @@ class Dialogue:
             self._go(Trigger.SPEECH)
 
     async def _dropped(self, number: int) -> None:
-        """The client cancelled what was being said."""
+        """The client cancelled what was being said, or it was a sound of the line."""
+        self.machines.who_answers.no_speech()
         spoken = self.machines.floor.is_open(number)
         self.machines.floor.dropped(number)
         await self._quiet_again(spoken)
@@ -411,6 +419,7 @@ class Dialogue:
             await self._heard_by_hand(report)
             return
         floor, text = self.machines.floor, report.transcript.text
+        self.machines.who_answers.heard(text, current_time())
         unsure, language = floor.is_unsure(report.number), self._judged_in(report)
         meaning = floor.heard(
             report.number, text, report.transcript.confidence, begun=self._reply_has_begun
@@ -591,6 +600,10 @@ class Dialogue:
         self.machines.floor.unanswered.append(text)
         self.machines.more_wanted = False
         await self._answer()
+
+    def _line_news(self, news: str) -> None:
+        self.log.info("line", news=news)
+        self.conducted.tell(LineNews(session_id=self.session_id, news=news))
 
     def _pressed(self, digit: str) -> None:
         self.telemetry.count("digits")

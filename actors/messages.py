@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import trio
 
+from ..audio.line_tone import LineTone
 from ..conversation.spoken import HearingTuned, Marker, SoundGiven
 from ..conversation.text.phrases import Phrase
 from ..engines.asr.interface import Transcript
@@ -113,9 +114,11 @@ class SpeechLong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechOver:
-    """The person stopped speaking, or the sound did not last. Its words are still to come."""
+    """The person stopped speaking, or the sound did not last. Its words are still to come.
+    `last_sample_s`: when the last sample of it came; None where that is not known."""
 
     number: int
+    last_sample_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +236,13 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneHeard:
+    """A tone on the telephone line is over, one that is no key's."""
+
+    tone: LineTone
+
+
+@dataclass(frozen=True, slots=True)
 class LineReported:
     """What is known of the other end of the line."""
 
@@ -309,6 +319,7 @@ Report: TypeAlias = (
     | PlaybackTold
     | KeyPressed
     | LineReported
+    | ToneHeard
     | EndRequested
     | DrainRequested
     | ReplyAudible

@@ -18,6 +18,7 @@ from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
 from ..conversation.hearing import HearingState
+from ..conversation.line_hearing import LineHearing
 from ..conversation.patience import UNFINISHED, Patience
 from ..conversation.spoken import (
     AudioCleared,
@@ -53,6 +54,7 @@ from .messages import (
     SpeechDropped,
     SpeechLong,
     SpeechOver,
+    ToneHeard,
     UtteranceGiven,
 )
 from .outbox import Outbox
@@ -90,6 +92,8 @@ class VADActor:
     """Of an utterance whose end the client tells; 0: any."""
     muted: Callable[[], bool] = lambda: False
     """Whether nobody is heard now: what comes counts as silence."""
+    line: LineHearing | None = None
+    """Tells tones and hold music from speech; None where no telephone line is heard."""
 
     async def run(self) -> None:
         self._tune_detector()
@@ -166,6 +170,10 @@ class VADActor:
         while len(self.state.unframed) >= frame_bytes:
             await self._frame(bytes(self.state.unframed[:frame_bytes]))
         await self._pass_on()
+        if self.line is not None and self.line.tones.told:
+            for tone in self.line.take_told(self._audio_ms):
+                if not tone.key:
+                    await self.reports.send(ToneHeard(tone))
 
     async def _shed(self, sound: Sound) -> None:
         """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""
@@ -205,8 +213,8 @@ class VADActor:
         if state.by_hand:
             await self._frame_by_hand(frame)
             return
-        voiced = state.attempt_frame() and self.detector.is_speech(frame)
         inside = self.endpointer.in_utterance
+        voiced = state.attempt_frame() and self._is_speech(frame, inside)
         edge = self.endpointer.push(voiced, guarded=not inside and self.reply_live())
         keep_before = (self.pad_ms + self._onset_ms) * BYTES_PER_MS
         state.frame_judged(frame, keep_before=keep_before)
@@ -231,6 +239,9 @@ class VADActor:
                 )
             case Edge.FALSE_ALARM:
                 await self._end(too_long=False, unsure=True)
+            case Edge.PAUSE if self._only_lines:
+                self.endpointer.reset()
+                await self._end(too_long=False)
             case Edge.PAUSE:
                 self.state.unfinished = False
                 await self._pass_on()
@@ -252,6 +263,15 @@ class VADActor:
                 await self._end(too_long=True)
             case None:
                 pass
+
+    def _is_speech(self, frame: bytes, inside: bool) -> bool:
+        voiced = self.detector.is_speech(frame)
+        return voiced if self.line is None else self.line.speech(frame, voiced, inside=inside)
+
+    @property
+    def _only_lines(self) -> bool:
+        """Whether what is heard is a sound of the telephone line, and nobody speaks."""
+        return self.line is not None and self.line.only_lines
 
     @property
     def _onset_ms(self) -> int:
@@ -316,6 +336,9 @@ class VADActor:
     ) -> None:
         """`unsure`: it was too short for certain speech. Its words will say what it was. `by_hand`:
         the client wanted it to end."""
+        if self._only_lines and not by_hand:
+            await self._drop("line_sounds")
+            return
         await self._pass_on()
         await self.spoken.send(
             UtteranceEnded(
@@ -330,6 +353,7 @@ class VADActor:
             )
         )
         self.state.open = False
+        self._new_sound()
         if not unsure:
             self.state.spoke_until_ms = self.state.voiced_ms
             self.patience.ended(max(0, self.state.voiced_ms - self.state.began_ms))
@@ -337,14 +361,20 @@ class VADActor:
         if self.state.by_hand:
             await self.outbox.send(BufferCommitted(utterance=number, audio_ms=self._audio_ms))
             return
-        await self.reports.send(SpeechOver(number=number))
+        last_s = self.state.last_sample_s
+        await self.reports.send(SpeechOver(number=number, last_sample_s=last_s))
         await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number))
 
-    async def _drop(self) -> None:
+    def _new_sound(self) -> None:
+        if self.line is not None:
+            self.line.forget()
+
+    async def _drop(self, counter: str = "utterances_cancelled") -> None:
         self.state.pending.clear()
+        self._new_sound()
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
         self.state.open = False
-        self.telemetry.count("utterances_cancelled")
+        self.telemetry.count(counter)
         if self.state.by_hand:
             return
         number = self.state.utterance
@@ -433,6 +463,8 @@ class VADActor:
         await self._quiet()
         self.endpointer.reset()
         self.detector.reset()
+        if self.line is not None:
+            self.line.reset()
 
     def _take_last_piece(self) -> None:
         """It is shorter than a frame, but it may hold the end of a word."""

@@ -68,7 +68,10 @@ class Agent(Generic[State]):
         settings: Mapping[str, object] | None = None,
         spoken_style: str = SPOKEN_STYLE,
         model: bool = True,
+        voicemail: str | None = None,
     ) -> None:
+        """`voicemail` is left on an answering machine that takes a call which was made, behind its
+        beep; "" hangs up there, and None leaves all of it to code."""
         if name and not _NAME.fullmatch(name):
             raise BadAgent(f"{name!r} is no name for an agent: letters, digits, _ and -")
         self.name = name
@@ -80,6 +83,7 @@ class Agent(Generic[State]):
         self.voice = voice
         self.spoken_style = spoken_style
         self.model = model
+        self.voicemail = voicemail
         self.tools: list[Tool] = []
         self.mcp_servers: list[McpServer] = []
         self.code: Code | None = None

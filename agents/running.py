@@ -27,6 +27,7 @@ from ..protocol.effects import (
     AnyEffect,
     Conduct,
     ConductorFailed,
+    FindOutWhoAnswers,
     ForgetItems,
     OfferedTool,
     OfferTools,
@@ -40,8 +41,11 @@ from .agent import Agent, Words
 from .call import Call
 from .tool import Tool
 from .tool_runs import ToolRun
+from .voicemail import leave_message
 
 EFFECTS_WAITING = 64
+DIRECTION, OUTBOUND = "direction", "outbound"
+"""The parameter of a call that Parley made, and its value."""
 """What an agent's code may do ahead of the session. Whoever does more waits."""
 
 TAKE_ON_S = 10.0
@@ -163,6 +167,10 @@ class RunningAgent:
         if self._tools_changed is not None:
             self.start(functools.partial(self._follow_tools, self._tools_changed))
         self.begun.set()
+        if self._caller.parameters.get(DIRECTION) == OUTBOUND:
+            await self._do(FindOutWhoAnswers())
+            if agent.voicemail is not None:
+                self.start(functools.partial(leave_message, self._the_call, agent.voicemail))
         await self._run_code()
 
     async def _run_code(self) -> None:

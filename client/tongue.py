@@ -11,10 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..audio.g711 import RATE_HZ as LINE_HZ
 from ..protocol import io_speech, newspeech, prompt_voice
 from ..protocol.dialect import Frame
 from ..protocol.realtime.profile import PROFILE as REALTIME
 from ..protocol.realtime.session_config import PCM_RATE_HZ
+from ..protocol.telephone.names import TELEPHONE
 
 _START: Mapping[str, dict[str, Any]] = {
     prompt_voice.PROFILE.name: {"type": "start", "sample_rate": prompt_voice.DEFAULT_RATE_HZ},
@@ -36,6 +38,7 @@ _RATES_HZ: Mapping[str, int] = {
     io_speech.PROFILE.name: io_speech.RATE_HZ,
     newspeech.PROFILE.name: newspeech.RATE_HZ,
     REALTIME.name: PCM_RATE_HZ,
+    **dict.fromkeys(TELEPHONE, LINE_HZ),  # its clients are carriers; see testing.carrier
 }
 
 

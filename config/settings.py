@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import PrivateAttr, SecretStr
 
 from ..conversation.languages import languages_of
+from ..protocol.telephone.names import TELEPHONE
 from .kinds import (
     OwnVadEngine,
     VadEngine,
@@ -42,6 +43,11 @@ from .slices import (
 )
 from .telephone_kinds import services_of
 from .variables import Variables
+
+TELEPHONE_THRESHOLD = 0.3
+"""From which probability on Silero's verdict on the sound of a telephone is speech. It is less sure
+there: at 0.5 it hears 83 % of what it hears of the same speech in wide band, at 0.3 it hears 93 %
+and takes 2 % of the pauses for speech."""
 
 
 class Settings(Variables):
@@ -126,10 +132,22 @@ class Settings(Variables):
             ceiling_ms=self.stream_turn_ceiling_ms,
         )
 
-    def hearing_for(self, dialect: str) -> Hearing:
-        """The slice for a dialect by its profile's name."""
+    def hearing_for(self, dialect: str, *, telephone: bool = False) -> Hearing:
+        """The slice for a dialect by its profile's name. `telephone`: what its profile says."""
+        if telephone or dialect in TELEPHONE:
+            return self.hearing_telephone
         own = {"io-speech": self.hearing_io_speech, "newspeech": self.hearing_newspeech}
         return own.get(dialect, self.hearing)
+
+    @property
+    def hearing_telephone(self) -> Hearing:
+        """Hearing on a telephone line. STREAM_VAD_THRESHOLD counts where somebody has set it."""
+        chosen = "stream_vad_threshold" in self.model_fields_set
+        return replace(
+            self.hearing,
+            threshold=self.stream_vad_threshold if chosen else TELEPHONE_THRESHOLD,
+            narrow_band=True,
+        )
 
     @property
     def hearing_io_speech(self) -> Hearing:

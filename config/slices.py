@@ -48,6 +48,8 @@ class Hearing:
     pause_ms: int
     floor_ms: int
     ceiling_ms: int
+    narrow_band: bool = False
+    """Whether it is the sound of a telephone, in which there is nothing above 4 kHz."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

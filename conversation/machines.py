@@ -23,6 +23,7 @@ from .floor import CLOSE_S, Floor
 from .later import Later
 from .reply import Reply
 from .silent_caller import SilentCaller
+from .who_answers import WhoAnswers
 
 AtSound: TypeAlias = Literal["wait", "pause", "clear"]
 
@@ -53,6 +54,7 @@ class Machines(Generic[Exit]):
     later: Later = field(default_factory=Later)
     conducting: Conducting = field(default_factory=Conducting)
     silence: SilentCaller = field(default_factory=SilentCaller)
+    who_answers: WhoAnswers = field(default_factory=WhoAnswers)
     digits: PressedDigits = field(default_factory=PressedDigits)
     more_wanted: bool = False
     """What was said last wants more: it is not answered before more is said."""
@@ -119,9 +121,16 @@ class Machines(Generic[Exit]):
         answer_s = self.conducting.answer_due_s
         if not self.reply.live:
             if not (self.at_rest and self.ending.may_begin):
-                return self.digits.due_s
+                return min(self.digits.due_s, self.who_answers.deadline_s)
             results_s = self.results_until_s if self.results_until_s > now_s + CLOSE_S else math.inf
-            return min(self.later.due_s, self.silence.due_s, answer_s, results_s, self.digits.due_s)
+            return min(
+                self.later.due_s,
+                self.silence.due_s,
+                answer_s,
+                results_s,
+                self.digits.due_s,
+                self.who_answers.deadline_s,
+            )
         asked_s = self._asked_until_s(now_s)
         told_s = self.cleared_until_s if self.cleared_until_s > now_s + CLOSE_S else math.inf
         return min(
@@ -131,6 +140,7 @@ class Machines(Generic[Exit]):
             asked_s,
             told_s,
             self.digits.due_s,
+            self.who_answers.deadline_s,
         )
 
     @property

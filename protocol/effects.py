@@ -238,6 +238,10 @@ class CollectDigits(Effect, frozen=True, kw_only=True, tag="collect_digits"):
     collecting: bool
 
 
+class FindOutWhoAnswers(Effect, frozen=True, kw_only=True, tag="who_answers"):
+    """Somebody took a call that was made: tell whether it is a person or a machine."""
+
+
 class SendDigits(Effect, frozen=True, kw_only=True, tag="send_digits"):
     """Press keys for the other side: of "0123456789*#ABCD" and "w", half a second of waiting."""
 
@@ -293,6 +297,7 @@ AnyEffect: TypeAlias = (
     | Mute
     | CollectDigits
     | SendDigits
+    | FindOutWhoAnswers
     | End
     | Transfer
     | ConductorFailed

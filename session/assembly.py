@@ -48,6 +48,7 @@ from ..conversation.events import AudioHeard, SessionEvent
 from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
+from ..conversation.line_hearing import LineHearing
 from ..conversation.machines import Machines
 from ..conversation.pace import VoicePace
 from ..conversation.patience import Patience, Waits, Weights
@@ -134,7 +135,9 @@ class Assembly:
         self._timings = timings
         self._spawn_turn = spawn_turn
         self._observers = observers
-        self._hearing_settings = settings.hearing_for(dialect.profile.name)
+        self._hearing_settings = settings.hearing_for(
+            dialect.profile.name, telephone=dialect.profile.telephone
+        )
         self._info = SessionInfo(
             session_id=session_id, dialect=dialect.profile.name, hearing=self._hearing_settings
         )
@@ -305,7 +308,13 @@ class Assembly:
             pauses=self.pauses,
             patience=self.patience,
             muted=lambda: self.machines.muted,
+            line=self._line_hearing(),
         ).run()
+
+    def _line_hearing(self) -> LineHearing | None:
+        who_answers = self.machines.who_answers
+        telephone = self._dialect.profile.telephone
+        return LineHearing(watches=lambda: who_answers.listening) if telephone else None
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
         """What decides where speech begins and ends, as the client wishes it."""

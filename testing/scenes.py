@@ -21,7 +21,7 @@ from ..protocol.io_speech import DIALECT as IO_SPEECH
 from ..protocol.newspeech import DIALECT as NEWSPEECH
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from ..protocol.realtime.dialect import DIALECT as REALTIME
-from . import peers
+from . import peers, phone_peers
 from . import scene_agents as agents
 from .scene import Action, Say, Scene, Send, Wait
 
@@ -229,6 +229,23 @@ KEPT = (
         words=_CALLED,
         agent=agents.shop(greeting="Flower shop, hello!"),
         replies=(("Let me see. ", agents.HOURS), (agents.CLOCK,), ("From nine.",)),
+    ),
+    replace(
+        _KEPT,
+        name="telephone-interrupted",
+        dialect=phone_peers.line_of("twilio"),
+        peer=phone_peers.calls_and_interrupts,
+        words=("is it raining", "stop it please"),
+        reply=(0.1, "It will be dry until noon, ", "and then it will rain for the whole day."),
+    ),
+    replace(
+        _KEPT,
+        name="telephone-agent",
+        dialect=phone_peers.line_of("plivo"),
+        peer=phone_peers.calls_on_a_silent_line,
+        words=("are you open", "when then"),
+        agent=agents.shop(greeting="Flower shop, hello!"),
+        replies=(("Let me see. ", agents.HOURS), ("From nine ", "to six.")),
     ),
     replace(_KEPT, name="drain", peer=peers.is_drained),
     replace(

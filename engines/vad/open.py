@@ -23,7 +23,7 @@ from .webrtc import WebRtcDetector
 DETECTORS: dict[str, Callable[[Hearing], Detector]] = {
     "webrtc": lambda hearing: WebRtcDetector(hearing.vad_aggressiveness),
     "energy": lambda hearing: EnergyDetector(hearing.energy_threshold),
-    "silero": lambda hearing: SileroDetector(hearing.threshold),
+    "silero": lambda hearing: SileroDetector(hearing.threshold, narrow_band=hearing.narrow_band),
     "newspeech": lambda hearing: NewSpeechDetector(hearing.sensitivity),
 }
 

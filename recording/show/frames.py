@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...audio.wav import NotAWav, parse_wav
+from ...protocol.codes import Violation
 from ...protocol.realtime.session_config import PCM_RATE_HZ
+from ...protocol.telephone.sound import Sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,26 @@ class ResponseOver:
 Told: TypeAlias = (
     ResponseOver | PartialTold | FinalTold | AudioTold | CutTold | ErrorTold | InfoTold
 )
+
+
+CLEARINGS = ("clear", "clearAudio", "killAudio", "FLUSH_MEDIA", "PAUSE_MEDIA")
+"""Words by which telephone services throw away, or stop, what they have to play."""
+
+
+def told_on_a_line(frame: str | bytes, sound: Sound) -> Told | None:
+    """What a telephone service was told. Words are not told there."""
+    if isinstance(frame, bytes):
+        return AudioTold(sound.heard(frame), sound.rate_hz)
+    media = _PAYLOAD.search(frame)
+    if media is not None:
+        try:
+            return AudioTold(sound.heard(base64.b64decode(media[1])), sound.rate_hz)
+        except (ValueError, Violation):
+            return None
+    return CutTold(cancelled=False) if any(word in frame for word in CLEARINGS) else None
+
+
+_PAYLOAD = re.compile(r'"payload": ?"([^"]*)"')
 
 
 def told(frame: str | bytes, reply_rate_hz: int | None) -> Told | None:

@@ -12,6 +12,7 @@ from ...protocol import commands
 from ...protocol.codes import Violation
 from ...protocol.dialect import Codec, Dialect
 from ...protocol.dialects import DIALECTS
+from ...protocol.telephone.sound import CODINGS, RATES_HZ, Sound
 from ..tape import Entry, Recording, words_of
 from .conducted import Conducted
 from .frames import (
@@ -22,7 +23,9 @@ from .frames import (
     InfoTold,
     PartialTold,
     ResponseOver,
+    Told,
     told,
+    told_on_a_line,
 )
 from .hearing import Hearing
 from .latencies import SILENT, latencies_ms
@@ -67,9 +70,13 @@ class UnknownDialect(Exception):
 def timeline_of(recording: Recording) -> Timeline:
     """Raises UnknownDialect."""
     dialect = _dialect(recording.header.dialect)
+    line = _line(recording) if dialect.profile.telephone else None
+    if line is not None:
+        dialect = dialect.with_choices({**line.choices})
     reader = _Reader(
         dialect=dialect,
         codec=dialect.new_codec(lambda: 0),
+        line=line,
         has_text=recording.header.has_text,
         replies=Replies(
             by_letters=recording.header.settings.get("stream_phrases", "tokens") == "tokens"
@@ -81,12 +88,26 @@ def timeline_of(recording: Recording) -> Timeline:
     return reader.timeline(recording)
 
 
+def _text_of(entry: Entry) -> str:
+    """Of a final transcript."""
+    transcript = entry.data.get("transcript")
+    return str(transcript.get("text") or "") if isinstance(transcript, dict) else ""
+
+
 def _dialect(name: str) -> Dialect:
     for dialect in DIALECTS:
         if name == dialect.profile.name or name in dialect.paths:
             return dialect
     known = ", ".join(dialect.profile.name for dialect in DIALECTS)
     raise UnknownDialect(f"the recording is of the dialect {name[:40]!r}; known: {known}")
+
+
+def _line(recording: Recording) -> Sound:
+    """As the call's start said; µ-law where it says something else than there is."""
+    chosen = recording.header.choices
+    coding = next((one for one in CODINGS if one == chosen.get("coding")), CODINGS[0])
+    rate = str(chosen.get("rate", ""))
+    return Sound(coding, int(rate) if rate in map(str, RATES_HZ) else RATES_HZ[0])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +117,8 @@ class _Reader:
     hearing: Hearing
     replies: Replies = field(default_factory=Replies)
     late: LateAudio = field(default_factory=LateAudio)
+    line: Sound | None = None
+    """The sound of a telephone line, on which no words are told; None: it is none."""
     has_text: bool = True
     """Where there is none, empty words are words that were left out."""
     marks: list[Mark] = field(default_factory=list)
@@ -135,6 +158,8 @@ class _Reader:
                 if not self._stumbled:
                     self.hearing.begun(entry.at_s)
                 self._stumbled = False
+            case "asr.finish" if self.line is not None:
+                self._told(entry, FinalTold(_text_of(entry)))
             case "effect":
                 self._add(self.conducted.effect(entry))
             case "llm.reply":
@@ -354,7 +379,15 @@ class _Reader:
 
     def _from_server(self, entry: Entry) -> None:
         frame: Any = entry.data.get("text") if entry.audio is None else entry.audio
-        message = told(frame, self.dialect.profile.reply_rate_hz) if frame else None
+        if not frame:
+            return
+        if self.line is not None:
+            message = told_on_a_line(frame, self.line)
+        else:
+            message = told(frame, self.dialect.profile.reply_rate_hz)
+        self._told(entry, message)
+
+    def _told(self, entry: Entry, message: Told | None) -> None:
         match message:
             case PartialTold():
                 self.hearing.partial(

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from ...agents.registry import Agents, UnknownAgent
+from ...agents.running import DIRECTION, OUTBOUND
 from ...config import Telephone
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
@@ -172,7 +173,7 @@ class Outbound:
             to=to,
             from_=from_,
             agent=wanted.agent.strip(),
-            parameters=_checked_parameters(wanted.parameters),
+            parameters={**_checked_parameters(wanted.parameters), DIRECTION: OUTBOUND},
             detect_machine=wanted.detect_machine,
         )
 

@@ -30,8 +30,11 @@ from parley.actors.messages import (
 )
 from parley.actors.vad import VADActor
 from parley.audio.pcm import BYTES_PER_MS
+from parley.client.noises import noise
+from parley.client.recording import resampled
 from parley.conversation.endpointer import Endpointer, EndpointerSettings
 from parley.conversation.hearing import HearingState
+from parley.conversation.line_hearing import LineHearing
 from parley.conversation.spoken import (
     HearingCancelled,
     Marker,
@@ -47,6 +50,8 @@ from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.events import Info, SpeechEnded, SpeechStarted
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
+from parley.testing.line_sounds import line_sound
+from parley.testing.telephone_line import as_heard
 from support.channels import drain, open_outbox
 
 Clock = trio.testing.MockClock
@@ -705,3 +710,67 @@ async def test_a_restart_in_the_middle_of_a_sound_lets_the_reply_go_on(
     await ear.hear(*sounds(silence(200) + speech(60), [320]))
     await ear.hear(sound(silence(100)))
     assert drain(ear.reports) == [SoundHeard(), SoundPassed()]
+
+
+def on_a_line(ear: Ear, inbox: trio.MemoryReceiveChannel[Heard]) -> VADActor:
+    actor = ear.actor(inbox)
+    actor.line = LineHearing()
+    return actor
+
+
+async def heard_on_a_line(*messages: Heard, reply_live: bool = False) -> Ear:
+    ear = Ear(reply_live=lambda: reply_live)
+    send, inbox = trio.open_memory_channel[Heard](len(messages))
+    for message in messages:
+        send.send_nowait(message)
+    send.close()
+    await on_a_line(ear, inbox).run()
+    return ear
+
+
+def line(name: str) -> bytes:
+    return as_heard(line_sound(name))
+
+
+async def test_a_tone_of_a_telephone_line_begins_no_utterance(autojump_clock: Clock) -> None:
+    # What it takes to know a tone, 60 ms and a look's length, is shorter than an onset.
+    pcm16 = silence(500) + line("beep 1000 Hz") + line("pin") + silence(1000)
+    ear = await heard_on_a_line(*sounds(pcm16, [1600]))
+    assert drain(ear.spoken) == []
+    assert drain(ear.reports) == []
+
+
+async def test_hold_music_is_dropped_at_its_first_pause(autojump_clock: Clock) -> None:
+    pcm16 = silence(500) + line("hold music, chords") + silence(1000)
+    ear = await heard_on_a_line(*sounds(pcm16, [1600]))
+    told = drain(ear.spoken)
+    assert isinstance(told[0], UtteranceBegan)
+    assert isinstance(told[-1], UtteranceDropped)
+    assert [kind for kind in kinds(told) if kind is UtteranceEnded] == []
+    assert drain(ear.reports)[-1] == SpeechDropped(number=1)
+    ended = drain(ear.out)[-1]
+    assert isinstance(ended, SpeechEnded)
+    assert ended.dropped
+    assert ear.counted("parley_line_sounds_total 1.0")
+    assert ear.counted("parley_utterances_cancelled_total 0.0")
+
+
+async def test_music_that_the_microphone_leaves_is_dropped(autojump_clock: Clock) -> None:
+    ear = await heard_on_a_line(sound(line("hold music, chords")), MicrophoneClosed())
+    assert kinds(drain(ear.spoken))[-2:] == [UtteranceDropped, MicrophoneClosed]
+
+
+async def test_speech_on_a_line_is_an_utterance_with_tones_around_it(autojump_clock: Clock) -> None:
+    spoken = resampled(noise("ah"), 24_000, 16_000) * 4
+    pcm16 = silence(300) + line("key 5") + spoken + silence(200) + line("pin") + silence(1000)
+    ear = await heard_on_a_line(*sounds(pcm16, [1600]))
+    told = drain(ear.spoken)
+    assert kinds(told)[0] is UtteranceBegan
+    assert kinds(told)[-1] is UtteranceEnded
+    assert ear.counted("parley_line_sounds_total 0.0")
+
+
+async def test_without_a_line_a_tone_is_what_the_detector_says(autojump_clock: Clock) -> None:
+    ear = Ear()
+    await ear.hear(*sounds(silence(300) + line("beep 1000 Hz") + silence(1000), [1600]))
+    assert kinds(drain(ear.spoken))[-1] is UtteranceEnded

@@ -20,6 +20,7 @@ from parley.config.kinds import (
     default_text,
     without_credentials,
 )
+from parley.protocol.telephone.names import TELEPHONE
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-very-secret-0123456789"
@@ -768,6 +769,17 @@ def test_stream_and_engine_choose_a_detector_or_have_that_of_the_others() -> Non
     assert chosen.hearing_for("io-speech").vad_engine == "auto"
 
 
+def test_a_telephone_is_heard_in_a_narrow_band_and_with_less_certainty() -> None:
+    settings = load({"STREAM_VAD_SILENCE_MS": "600"})
+    for dialect in TELEPHONE:
+        heard = settings.hearing_for(dialect)
+        assert (heard.narrow_band, heard.threshold, heard.silence_ms) == (True, 0.3, 600)
+    assert settings.hearing_for("prompt-voice", telephone=True) == settings.hearing_telephone
+    assert not settings.hearing_for("prompt-voice").narrow_band
+    chosen = load({"STREAM_VAD_THRESHOLD": "0.5"})
+    assert chosen.hearing_telephone.threshold == 0.5
+
+
 SLICE_VARIABLES = {
     "hearing.vad_engine": ("STREAM_VAD_ENGINE", "energy"),
     "hearing.vad_aggressiveness": ("STREAM_VAD_AGGRESSIVENESS", 3),
@@ -971,6 +983,7 @@ def test_a_variable_reaches_its_place_in_a_slice(path: str) -> None:
 def test_every_variable_is_in_a_slice_and_every_slice_field_has_a_variable() -> None:
     named = {f"{part}.{f.name}" for part in SLICES for f in dataclasses.fields(slice_of(part))}
     shared = {path for path in named if path.startswith(("hearing_io_", "hearing_newspeech."))}
+    shared |= {"hearing.narrow_band"}  # which follows from the dialect
     assert named - shared == set(SLICE_VARIABLES) - shared
     assert {variable.lower() for variable, _ in SLICE_VARIABLES.values()} == set(FIELDS)
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parley.audio.g711 import Law
 from parley.audio.wav import read_wav
 from parley.config import Settings
 from parley.engines.failures import EngineUnavailable
 from parley.engines.vad import silero
 from parley.engines.vad.open import DETECTORS
 from parley.engines.vad.silero import FRAME_SAMPLES, SileroDetector, model_path, shared_session
+from parley.testing.telephone_line import as_heard, through_line
 
 RECORDING = Path(__file__).parents[2] / "examples/audio/2-umbrella.wav"
 FRAME = 2 * FRAME_SAMPLES
@@ -157,3 +159,26 @@ def test_a_broken_model_is_told_with_its_path_and_found_whole_later(
         with pytest.raises(EngineUnavailable, match=r"broken\.onnx cannot be loaded"):
             SileroDetector()
     SileroDetector()
+
+
+@pytest.mark.parametrize("law", ["ulaw", "alaw"])
+def test_in_a_narrow_band_it_hears_more_of_a_telephone(law: Law) -> None:
+    line = as_heard(through_line(read_wav(RECORDING).pcm16, law=law, noise_db=None))
+    pieces = [line[at : at + FRAME] for at in range(0, len(line) - FRAME + 1, FRAME)]
+    shares = []
+    for detector in (SileroDetector(), SileroDetector(0.3, narrow_band=True)):
+        verdicts = [detector.is_speech(frame) for frame in pieces]
+        assert not any(verdicts[: 240 // FRAME_MS])
+        assert not any(verdicts[-800 // FRAME_MS :])
+        spoken = verdicts[400 // FRAME_MS : -1200 // FRAME_MS]
+        shares.append(sum(spoken) / len(spoken))
+    assert shares[1] > shares[0]
+    assert shares[1] > 0.9
+
+
+def test_the_settings_say_which_band_it_is() -> None:
+    settings = Settings.defaults()
+    for dialect, narrow in (("twilio", True), ("prompt-voice", False)):
+        detector = DETECTORS["silero"](settings.hearing_for(dialect))
+        one = detector.is_speech(frames()[20])
+        assert one == SileroDetector(0.5, narrow_band=narrow).is_speech(frames()[20])

@@ -44,8 +44,13 @@ replies that are text alone."""
 
 @pytest.mark.parametrize(
     "scene",
-    # Audio from outside is taken for the reply's: in this dialect the frames look the same.
-    [scene for scene in SCENES.values() if scene.name != "broadcast-newspeech"],
+    # Audio from outside is taken for the reply's: in this dialect the frames look the same. And a
+    # telephone service is told of a cut before it is known to be one.
+    [
+        scene
+        for scene in SCENES.values()
+        if scene.name != "broadcast-newspeech" and not scene.dialect.profile.telephone
+    ],
     ids=lambda scene: scene.name,
 )
 async def test_what_was_heard_is_what_the_session_remembered(
@@ -314,3 +319,11 @@ def test_an_empty_recording_is_short_and_empty() -> None:
 def test_a_dialect_that_nobody_speaks_is_an_error() -> None:
     with pytest.raises(UnknownDialect, match="klingon"):
         timeline_of(recording_of([], PROMPT_VOICE, dialect="klingon"))
+
+
+async def test_a_call_is_shown_with_its_words_and_its_cuts(autojump_clock: Clock) -> None:
+    timeline = timeline_of((await perform(SCENES["telephone-interrupted"])).recording())
+    said = [utterance.text for utterance in timeline.utterances if utterance.text]
+    assert said == ["is it raining", "stop it please"]
+    assert timeline.turns[0].text.startswith("It will be dry until noon, and then")
+    assert timeline.turns[0].outcome is Outcome.INTERRUPTED

@@ -11,20 +11,21 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import trio
 from trio.testing import MockClock
 
 from parley.agent import Agent
 from parley.agent import Call as AgentsCall
-from parley.conversation.events import CallEnding, DigitPressed
+from parley.conversation.events import CallEnding, DigitPressed, LineNews
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.testing.carrier import Call, Network
 from parley.testing.carrier.json_wire import JSON_WIRES
 from parley.testing.models import ScriptedModel, calls
-from support.calls import CallInMemory, Spoken, calling, loud
+from support.calls import CallInMemory, Spoken, calling, hush, loud
 
 EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "10"))
 """Interruptions per service."""
@@ -272,3 +273,57 @@ async def test_the_reply_is_heard_to_its_end_before_the_call_ends(
         (one,) = call.carrier.ear.stretches()
         assert voice.heard(one.pcm16) == NUMBERS.split()
         assert [e for e in call.events if isinstance(e, CallEnding)]
+
+
+def tone(hertz: float, ms: int) -> bytes:
+    at_s = np.arange(8 * ms) / 8000
+    pcm16: bytes = np.rint(8_000 * np.sin(2 * np.pi * hertz * at_s)).astype("<i2").tobytes()
+    return pcm16
+
+
+OUTBOUND = Call(parameters={"direction": "outbound", "name": "Ada"})
+
+
+async def test_a_message_is_left_behind_the_beep(autojump_clock: MockClock) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us {{name}}.")
+    engines, voice = engines_of("this is the mailbox please leave a message after the tone")
+    async with calling("twilio", engines, agent=agent, call=OUTBOUND) as call:
+        call.carrier.says(loud(7000) + hush(900) + tone(1000, 400) + hush(1500))
+        await call.carrier.ended.wait()
+        assert [e.news for e in call.events if isinstance(e, LineNews)] == ["machine", "beep"]
+        (message,) = call.carrier.ear.stretches()
+        assert voice.heard(message.pcm16) == ["Call", "us", "Ada."]
+        assert message.tick >= (7000 + 900 + 400) // 20, "nothing was said to the greeting"
+
+
+async def test_a_person_is_talked_to(autojump_clock: MockClock) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us back.")
+    engines, voice = engines_of("hello", says=("Good morning.",))
+    async with calling("twilio", engines, agent=agent, call=OUTBOUND) as call:
+        call.carrier.says(loud(600) + hush(1500))
+        await until_playing(call)
+        await until_quiet(call)
+        await trio.sleep(3)
+        assert [e.news for e in call.events if isinstance(e, LineNews)] == ["human"]
+    heard = b"".join(one.pcm16 for one in call.carrier.ear.stretches())
+    assert voice.heard(heard) == ["Good", "morning."]
+
+
+async def test_on_a_machine_an_empty_voicemail_hangs_up(autojump_clock: MockClock) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="")
+    engines, _ = engines_of("please leave a message after the tone")
+    async with calling("twilio", engines, agent=agent, call=OUTBOUND) as call:
+        call.carrier.says(loud(9000))
+        await call.carrier.ended.wait()
+        assert call.carrier.ear.heard == []
+
+
+async def test_nobody_looks_for_a_machine_where_the_person_called(
+    autojump_clock: MockClock,
+) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us back.")
+    engines, _ = engines_of("please leave a message after the tone", says=("Yes.",))
+    async with calling("twilio", engines, agent=agent) as call:
+        call.carrier.says(loud(7000) + hush(1500))
+        await until_playing(call)
+        assert [e for e in call.events if isinstance(e, LineNews)] == []
