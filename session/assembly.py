@@ -248,6 +248,7 @@ class Assembly:
             sentence=self._sentence,
             final_on_stop=self._dialect.profile.final_on_stop,
             completes_on_stop=self._dialect.profile.completes_on_stop,
+            hurries=not self._dialect.profile.telephone,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
             current_language=self.current_language,
