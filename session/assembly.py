@@ -314,8 +314,11 @@ class Assembly:
 
     def _line_hearing(self) -> LineHearing | None:
         who_answers = self.machines.who_answers
-        telephone = self._dialect.profile.telephone
-        return LineHearing(watches=lambda: who_answers.listening) if telephone else None
+        if not self._dialect.profile.telephone:
+            return None
+        line = LineHearing(watches=lambda: who_answers.listening)
+        who_answers.tone_now = lambda: line.tone_now
+        return line
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
         """What decides where speech begins and ends, as the client wishes it."""
