@@ -283,6 +283,7 @@ class Assembly:
             outbox=self.outbox,
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
+            log=self._log,
             watch_audio=self._watch_audio if self._watchers else None,
             state=self.receiving,
         ).run()
