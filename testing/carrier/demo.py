@@ -7,9 +7,10 @@ side of it the caller and the other Parley; nothing of it is real but the server
 
 from __future__ import annotations
 
+import functools
 import json
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -65,15 +66,21 @@ class _Call:
 
 
 async def demo_telephone(
-    folder: Path, out_dir: Path, service: str = "twilio", console: Console | None = None
+    folder: Path,
+    out_dir: Path,
+    service: str = "twilio",
+    console: Console | None = None,
+    command: Callable[[int], Sequence[str]] | None = None,
 ) -> int:
-    """Returns 0; 1 where something got no reply; 2 where there was no call."""
+    """`command` is that of another server than `parley serve`, for a port. Returns 0; 1 where
+    something got no reply; 2 where there was no call."""
     console = console or Console()
+    served = command or functools.partial(_command, out_dir)
     call = _Call()
     try:
         recordings = _prepared(folder, out_dir)
         console.print("starting a server ...")
-        async with server_process(out_dir / LOG, lambda port: _command(port, out_dir)) as server:
+        async with server_process(out_dir / LOG, served) as server:
             address = f"ws://127.0.0.1:{server.port}/telephone/{service}"
             console.print(f"a call of {service} to {address}", markup=False)
             async with carrier_socket(address) as socket, trio.open_nursery() as nursery:
@@ -98,7 +105,7 @@ def _prepared(folder: Path, out_dir: Path) -> list[Recording]:
     return recordings
 
 
-def _command(port: int, out_dir: Path) -> list[str]:
+def _command(out_dir: Path, port: int) -> list[str]:
     return [*parley_serve(port), "--config", str(out_dir / "telephone.toml")]
 
 
