@@ -228,7 +228,12 @@ async def test_a_digit_before_any_word_is_answered(autojump_clock: MockClock) ->
 
 @pytest.mark.parametrize(
     ("minutes", "drift_ppm"),
-    [(4, 3_000), pytest.param(60, 200, marks=pytest.mark.slow)],
+    [
+        (4, 3_000),
+        pytest.param(
+            *(60, 200), marks=pytest.mark.skipif(EXAMPLES < 100, reason="PARLEY_EXAMPLES=100")
+        ),
+    ],
 )
 async def test_a_slow_clock_and_a_gap(
     minutes: int, drift_ppm: float, autojump_clock: MockClock
