@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 import trio
 
 from ..conversation.caller import Caller
+from ..conversation.digits import pressing_s
 from ..conversation.events import Answered, SayOver, SessionEvent
 from ..protocol.effects import (
     AddItem,
@@ -208,10 +209,12 @@ class Call(Generic[State]):
 
     async def send_digits(self, keys: str) -> None:
         """Press keys for the other side, as for a menu: "0" to "9", "*", "#", "A" to "D"; "w" waits
-        half a second. Raises ValueError for others."""
+        half a second. Comes back when they were pressed: what is said meanwhile is heard behind
+        them, and late. Raises ValueError for others."""
         if not set(keys.upper()) <= set("0123456789*#ABCDW"):
             raise ValueError(f"{keys[:40]!r}: a telephone has the keys 0 to 9, *, #, A to D")
         await self._do(SendDigits(digits=keys))
+        await trio.sleep(pressing_s(keys))
 
     # The conversation
 

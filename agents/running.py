@@ -44,9 +44,10 @@ from .tool_runs import ToolRun
 from .voicemail import leave_message
 
 EFFECTS_WAITING = 64
+"""What an agent's code may do ahead of the session. Whoever does more waits."""
+
 DIRECTION, OUTBOUND = "direction", "outbound"
 """The parameter of a call that Parley made, and its value."""
-"""What an agent's code may do ahead of the session. Whoever does more waits."""
 
 TAKE_ON_S = 10.0
 """How long an agent's functions may take over instructions and greeting: the caller waits."""

@@ -12,6 +12,9 @@ from ..protocol.effects import Conduct
 if TYPE_CHECKING:
     from .call import Call
 
+MACHINE, BEEP = "machine", "beep"
+"""News of the line. Some services tell of a machine by its beep alone."""
+
 BEEP_S = 30.0
 """From the moment at which it is known to be a machine. Some do not beep: the message is left all
 the same."""
@@ -21,7 +24,8 @@ async def leave_message(call: Call[Any], text: str) -> None:
     """Wait until a machine is there, say nothing to its greeting, leave the message behind its
     beep, and end the call. An empty text ends it at once."""
     async with call.events() as events:
-        if not await _told(events, "machine"):
+        known_by = await _told(events, MACHINE, BEEP)
+        if not known_by:
             return
         # Nobody answers what a machine says.
         await call._do(Conduct(name=call.agent.name, model=False))
@@ -29,16 +33,15 @@ async def leave_message(call: Call[Any], text: str) -> None:
         if not text:
             await call.end(at_once=True, reason="an answering machine took the call")
             return
-        with trio.move_on_after(BEEP_S):
-            await _told(events, "beep")
+        if known_by != BEEP:
+            with trio.move_on_after(BEEP_S):
+                await _told(events, BEEP)
         await call.end(call.filled(text), reason="a message was left on an answering machine")
 
 
-async def _told(events: trio.MemoryReceiveChannel[SessionEvent], news: str) -> bool:
-    """False where the call is over before that."""
+async def _told(events: trio.MemoryReceiveChannel[SessionEvent], *news: str) -> str:
+    """The first of these that is told; empty where the call is over before that."""
     async for event in events:
-        if isinstance(event, LineNews) and event.news == news:
-            return True
-        if isinstance(event, LineNews) and news == "machine" and event.news == "beep":
-            return True
-    return False
+        if isinstance(event, LineNews) and event.news in news:
+            return event.news
+    return ""

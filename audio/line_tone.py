@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-ROWS_HZ = (697.0, 770.0, 852.0, 941.0)
-COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
-KEYS = ("123A", "456B", "789C", "*0#D")
-"""Row by row. Source: ITU-T Q.23."""
+from .dtmf import COLUMNS_HZ, KEYS, ROWS_HZ
 
 OFF = 0.02
 """A key's frequencies may be off by so much. ITU-T Q.24 wants 1.5 % taken and 3.5 % left."""

@@ -5,13 +5,15 @@ Its output goes to a file, so a server that does not come up can be read afterwa
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import trio
 
@@ -54,9 +56,12 @@ class ServerProcess:
 
 @asynccontextmanager
 async def server_process(
-    log: Path, command: Callable[[int], Sequence[str]] = parley_serve
+    log: Path,
+    command: Callable[[int], Sequence[str]] = parley_serve,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[ServerProcess]:
     """Runs a server for the block; SIGTERM at its end, and ServerFailed unless it exits with 0.
+    `environ` is what its environment has beside ours.
 
     Raises ServerFailed also where the server is not ready within READY_S.
     """
@@ -64,7 +69,11 @@ async def server_process(
     failure: Exception | None = None
     with log.open("wb") as output:
         process = await trio.lowlevel.open_process(
-            list(command(port)), stdin=None, stdout=output, stderr=output
+            list(command(port)),
+            stdin=None,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environ},
         )
     server = ServerProcess(port, log, process)
     try:

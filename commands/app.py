@@ -170,15 +170,19 @@ def demo(
         bool, typer.Option("--telephone", help="As a telephone call, from a simulated carrier.")
     ] = False,
     service: Annotated[
-        str, typer.Option(help="With --telephone: which service's protocol is spoken.")
-    ] = "twilio",
+        str | None,
+        typer.Option(help="With --telephone: which service's protocol is spoken; else twilio's."),
+    ] = None,
 ) -> None:
     """Try it: start a server on a free port, play recordings to it, show answers and latencies."""
     if telephone:
         from ..client.demo import EXAMPLES
         from ..testing.carrier.demo import demo_telephone
 
-        raise typer.Exit(trio.run(demo_telephone, folder or EXAMPLES, out, service))
+        chosen = (service or "twilio").strip().lower()
+        raise typer.Exit(trio.run(demo_telephone, folder or EXAMPLES, out, chosen))
+    if service is not None:
+        fail("--service goes with --telephone", USAGE)
     from ..client.demo import EXAMPLES
     from ..client.demo import demo as hold_demo
 

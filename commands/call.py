@@ -71,6 +71,8 @@ def call(
     try:
         settings = load_settings()
         parameters = dict(_parameter(given) for given in parameter or ())
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError(f"--url {url!r} is refused; write it as http://127.0.0.1:8084")
     except (SettingsError, ValueError) as problem:
         _fail(str(problem), USAGE)
     token = settings.telephone.token
@@ -97,6 +99,8 @@ async def _call(url: str, token: str, wanted: Mapping[str, object], wait: bool) 
     async with httpx2.AsyncClient(headers=headers, timeout=ASK_S) as client:
         made = await _ask(client, "POST", f"{url.rstrip('/')}/telephone/calls", wanted)
         call_id = str(made.get("call_id", ""))
+        if not call_id:
+            _fail(f"what answers at {url} is not Parley: it told no call")
         print(f"{made.get('service', 'the service')} makes call {call_id}", flush=True)
         if wait:
             await _follow(client, f"{url.rstrip('/')}/telephone/calls/{call_id}")

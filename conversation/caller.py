@@ -16,14 +16,15 @@ def _nothing() -> Mapping[str, Any]:
 class Caller:
     """`query` are the parameters of the address, `headers` those of the request by their names in
     lower case, `parameters` what a telephone service tells of its call, `claims` what the caller's
-    token says. All but `dialect` may be empty. What a caller tells of itself proves nothing."""
+    token says. All but `dialect` may be empty. What a caller tells of itself proves nothing.
+    `headers` may hold a password, so they are not shown where a caller is printed."""
 
     session_id: str = ""
     dialect: str = ""
     path: str = ""
     peer: str = ""
     query: Mapping[str, str] = field(default_factory=_nothing)
-    headers: Mapping[str, str] = field(default_factory=_nothing)
+    headers: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameters: Mapping[str, str] = field(default_factory=_nothing)
     claims: Mapping[str, Any] = field(default_factory=_nothing)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..audio.dtmf import tones_ms
+
 PAUSE_S = 2.0
 """So long after a key there is no further one, and what was pressed is whole."""
 
@@ -36,6 +38,11 @@ class PressedDigits:
         """What was pressed, and nothing of it is kept."""
         keys, self.keys, self.due_s = self.keys, "", math.inf
         return keys
+
+
+def pressing_s(keys: str) -> float:
+    """How long it takes to press these keys for the other side, pauses among them."""
+    return tones_ms(keys) / 1000
 
 
 def as_words(keys: str) -> str:

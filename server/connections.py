@@ -425,7 +425,7 @@ def _caller(head: Head, peer: str) -> Caller:
     """Who calls over a socket, as far as the request says."""
     names = {name.decode("latin-1") for name, _ in head.headers}
     return Caller(
-        path=head.path,
+        path=head.shown_path,
         peer=peer,
         query=head.query,
         headers={name: head.header(name) or "" for name in names},

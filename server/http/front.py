@@ -190,7 +190,7 @@ class Front:
             if not writer.begun:
                 return self._failed(head, error)
             if not isinstance(error, PeerGone):
-                self.log.warning("answer_cut", path=head.path, error=repr(error))
+                self.log.warning("answer_cut", path=head.shown_path, error=repr(error))
             reset_on_close(request.socket)  # by HTTP/1.0 a plain close would be its end
             raise PeerGone(reason="the answer could not be made to its end") from None
         return None
@@ -201,7 +201,7 @@ class Front:
             raise error
         if isinstance(error, BadRequest):
             return refusal(head, error)
-        self.log.error("handler_failed", path=head.path, exc_info=error)
+        self.log.error("handler_failed", path=head.shown_path, exc_info=error)
         return refusal(head, BadRequest(500, "internal error"))
 
     def _handler(self, head: Head) -> HttpHandler | None:
@@ -236,7 +236,7 @@ class Front:
         )
 
     def _log(self, head: Head, status: int) -> None:
-        self.log.debug("http", method=head.method, path=head.path, status=status)
+        self.log.debug("http", method=head.method, path=head.shown_path, status=status)
 
 
 def _below(path: str) -> str:

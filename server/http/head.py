@@ -30,6 +30,8 @@ RECEIVE_BYTES = 4096
 MESSAGE_LIMIT = 120
 """Characters of what h11 says, which may quote the whole line that it did not like."""
 
+_PROOF = re.compile(r"/(key|call)-[^/]+")
+"""A token, or a ticket: see telephone/tickets.py."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
@@ -78,6 +80,11 @@ class Head:
     is_websocket: bool
     raw: bytes
     head_size: int
+
+    @property
+    def shown_path(self) -> str:
+        """The path for logs and for agents, without what lets a telephone's stream in."""
+        return _PROOF.sub(r"/\1-…", self.path)
 
     @property
     def surplus(self) -> bytes:

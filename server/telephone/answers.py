@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -34,7 +34,7 @@ class Places:
     stream: str
     status: str
     user: str = ""
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 Answering = Callable[[CallIn, Places], Response]

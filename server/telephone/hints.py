@@ -23,8 +23,11 @@ password = …
 tls_enabled = {tls}
 
 ; extensions.conf: Asterisk 20.18, 22.8 or 23.2, or newer
+; FILTER: whoever calls may choose the number that is shown, and it must not become a part of Dial
 exten => 100,1,Answer()
- same => n,Dial(WebSocket/parley/c(slin16)f(json)v(caller=${{CALLERID(num)}},called=${{EXTEN}}))
+ same => n,Set(CALLER=${{FILTER(+0-9,${{CALLERID(num)}})}})
+ same => n,Set(CALLED=${{FILTER(+0-9,${{EXTEN}})}})
+ same => n,Dial(WebSocket/parley/c(slin16)f(json)v(caller=${{CALLER}},called=${{CALLED}}))
  same => n,Hangup()
 """
 

@@ -88,7 +88,7 @@ class Outbound:
 
     def told(self, news: CallStatus) -> None:
         """What a service tells of a call. Only calls that were made here are remembered."""
-        state = self._calls.get(news.call_id)
+        state = self._calls.get(news.call_id) or self._calls.get(news.request_id)
         if state is None or state.over:
             return
         if news.status and not news.status.startswith("stream-"):
@@ -180,8 +180,9 @@ class Outbound:
 
 def _checked_parameters(given: dict[str, Any]) -> dict[str, str]:
     """Raises BadRequest (400) for what would not arrive."""
-    if len(given) > PARAMETERS_MAX:
-        raise BadRequest(400, f"a call may have {PARAMETERS_MAX} parameters")
+    most = PARAMETERS_MAX - 1  # one is that we call
+    if len(given.keys() - {DIRECTION}) > most:
+        raise BadRequest(400, f"a call that is made may have {most} parameters")
     for name, value in given.items():
         plain = name.isascii() and name.replace("_", "").isalnum() and name[:1].islower()
         if not plain or len(name) > NAME_CHARS or len(value) > VALUE_CHARS:

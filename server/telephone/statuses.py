@@ -23,10 +23,12 @@ ANSWERED_BY = ("human", "machine", "machine-ready", "fax", "unknown")
 
 
 class CallStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of news. `detail` is the service's own word."""
+    """One piece of news. `detail` is the service's own word, `request_id` what it called a call
+    when it was asked to make it, where it has another id for that."""
 
     service: str
     call_id: str
+    request_id: str = ""
     status: str = ""
     answered_by: str = ""
     detail: str = ""
@@ -134,6 +136,7 @@ def _plivo(service: str, asked: Asked) -> CallStatus:
     return CallStatus(
         service=service,
         call_id=_first(fields, "CallUUID", "RequestUUID"),
+        request_id=fields.get("RequestUUID", ""),
         status=status,
         answered_by=answered_by,
         detail=detail,

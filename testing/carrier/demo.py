@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import secrets
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from ...client.wire import Unreachable
 from .carrier import Carrier, Network
 from .ear import TICK_MS
 from .over_socket import carrier_socket
-from .wire import wire_of
+from .wire import NoWire, wire_of
 
 LOG = "server.log"
 
@@ -76,20 +77,29 @@ async def demo_telephone(
     something got no reply; 2 where there was no call."""
     console = console or Console()
     served = command or functools.partial(_command, out_dir)
-    call = _Call()
+    call, token = _Call(), secrets.token_hex(16)
     try:
+        wire = wire_of(service)
         recordings = _prepared(folder, out_dir)
         console.print("starting a server ...")
-        async with server_process(out_dir / LOG, served) as server:
+        async with server_process(
+            out_dir / LOG,
+            served,
+            {"PARLEY_TELEPHONE_STREAM_TOKEN": token},  # lets it in, whatever your settings ask for
+        ) as server:
             address = f"ws://127.0.0.1:{server.port}/telephone/{service}"
             console.print(f"a call of {service} to {address}", markup=False)
-            async with carrier_socket(address) as socket, trio.open_nursery() as nursery:
-                carrier = Carrier(socket, wire_of(service), NETWORK)
+            async with (
+                carrier_socket(f"{address}/key-{token}") as socket,
+                trio.open_nursery() as nursery,
+            ):
+                carrier = Carrier(socket, wire, NETWORK)
                 nursery.start_soon(carrier.run)
                 await _hold(carrier, recordings, call, console)
                 nursery.cancel_scope.cancel()
-    except (Unreachable, NotAWav, ServerFailed, LookupError, ValueError, OSError) as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
+    except (Unreachable, NotAWav, ServerFailed, NoWire, OSError) as error:
+        told = str(error).replace(f"/key-{token}", "")
+        console.print(told, style="red", markup=False, soft_wrap=True)
         return 2
     _report(carrier, call, out_dir, console)
     return 0 if all(said.first_sound_ms is not None for said in call.said) else 1
@@ -170,10 +180,12 @@ async def _until_sound(carrier: Carrier, said: _Said, begins: int, ends: int) ->
 
 
 def _sounds(recording: Recording) -> tuple[int, int]:
-    """From which tick of a recording to which there is a voice in it."""
+    """From which tick of a recording to which there is a voice in it; silence is all of it."""
     samples = np.abs(np.frombuffer(recording.pcm16, dtype="<i2").astype(np.int32))
-    loud = np.flatnonzero(samples > QUIET * samples.max())
+    loud = np.flatnonzero(samples > QUIET * samples.max(initial=0))
     per_tick = HEARING_RATE_HZ * TICK_MS // 1000
+    if not loud.size:
+        return 0, samples.size // per_tick  # nobody speaks in it
     return int(loud[0]) // per_tick, int(loud[-1]) // per_tick
 
 
@@ -193,7 +205,7 @@ def _report(carrier: Carrier, call: _Call, out_dir: Path, console: Console) -> N
             heard[number] if number < len(heard) else "",
             replies[number] if number < len(replies) else "",
             "-" if said.first_sound_ms is None else f"{said.first_sound_ms:.0f}",
-            f"{said.reply_ms / 1000:.1f}",
+            f"{said.reply_ms / 1000:.1f}" if said.reply_ms else "-",
             str(said.gaps),
         )
     console.print(table)

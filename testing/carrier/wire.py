@@ -101,8 +101,12 @@ class Wire(Protocol):
         ...
 
 
+class NoWire(LookupError):
+    """There is no simulated service of this name. The message says which there are."""
+
+
 def wire_of(service: str, call: Call | None = None) -> Wire:
-    """The wire of a service. Raises LookupError where it has none."""
+    """The wire of a service. Raises NoWire where it has none."""
     from .asterisk_wires import AsteriskWire, AudioSocketWire
     from .binary_wires import FreeswitchWire, JambonzWire, VonageWire
     from .genesys_wire import GenesysWire
@@ -121,4 +125,5 @@ def wire_of(service: str, call: Call | None = None) -> Wire:
     }
     if service in others:
         return others[service](made)
-    raise LookupError(f"there is no simulated {service!r}")
+    known = ", ".join((*JSON_WIRES, *others))
+    raise NoWire(f"there is no simulated {service[:40]!r}; there are {known}")

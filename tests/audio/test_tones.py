@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from parley.audio import dtmf
 from parley.audio.line_tone import LineTone, key_of
 from parley.audio.tones import Tones
 from parley.client.noises import noise
@@ -135,3 +136,17 @@ def test_a_key_takes_two_lines_that_are_about_as_strong() -> None:
     assert key_of((697, 1209), 0.05) == ""
     assert key_of((697,), 0.0) == ""
     assert key_of((697, 2000), 1.0) == ""
+
+
+@pytest.mark.parametrize("keys", ["", "1", "1w2W#", "0123456789*#abcdABCD"])
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_keys_take_as_long_as_is_said(keys: str, rate_hz: int) -> None:
+    assert len(dtmf.tones(keys, rate_hz)) == dtmf.tones_ms(keys) * rate_hz // 1000 * 2
+
+
+def test_keys_that_are_sent_are_heard() -> None:
+    row_by_row = "".join(dtmf.KEYS)
+    assert [key_of(dtmf.hertz_of(key), 1.0) for key in row_by_row] == list(row_by_row)
+    assert dtmf.hertz_of("1") == (697, 1209)
+    assert dtmf.hertz_of("D") == (941, 1633)
+    assert dtmf.hertz_of("0") == (941, 1336)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import parley.client.demo
 import parley.client.talk
 import parley.commands.doctor
 import parley.server.process
+import parley.testing.carrier.demo
 from parley import __version__
 from parley.__main__ import main
 from parley.client.demo import EXAMPLES
@@ -269,6 +271,39 @@ def test_demo_hands_on_its_folders(command: Command, monkeypatch: pytest.MonkeyP
     assert command("demo", "mine", "--out", "there").exit_code == 1
     assert calls == [(EXAMPLES, Path("demo-out")), (Path("mine"), Path("there"))]
     assert (EXAMPLES / "words.txt").is_file()
+
+
+def test_a_telephone_demo_is_of_a_service_that_is_simulated(command: Command) -> None:
+    began_s = time.monotonic()
+    result = command("demo", "--telephone", "--service", "pigeon")
+    assert result.exit_code == 2
+    assert "there is no simulated 'pigeon'; there are twilio, " in result.stdout
+    assert not Path("demo-out").exists(), "no server was started for it"
+    assert time.monotonic() - began_s < 5
+    assert command("demo", "--service", "twilio").exit_code == 2
+
+
+@pytest.mark.parametrize(("given", "called"), [(None, "twilio"), (" Plivo", "plivo")])
+def test_a_telephone_demo_is_told_the_service(
+    command: Command, monkeypatch: pytest.MonkeyPatch, given: str | None, called: str
+) -> None:
+    calls: list[object] = []
+
+    async def demo(folder: Path, out: Path, service: str) -> int:
+        calls.append((folder, out, service))
+        return 0
+
+    monkeypatch.setattr(parley.testing.carrier.demo, "demo_telephone", demo)
+    assert command("demo", "--telephone", *(["--service", given] if given else [])).exit_code == 0
+    assert calls == [(EXAMPLES, Path("demo-out"), called)]
+
+
+def test_in_a_silent_recording_nobody_speaks() -> None:
+    from parley.client.recording import Recording
+    from parley.testing.carrier.demo import _sounds
+
+    assert _sounds(Recording(name="silence", pcm16=bytes(640 * 10))) == (0, 10)
+    assert _sounds(Recording(name="nothing", pcm16=b"")) == (0, 0)
 
 
 # doctor

@@ -129,6 +129,20 @@ def test_who_does_not_wait_is_told_the_id(command: Command, parley: FakeParley) 
     assert len(parley.seen) == 1
 
 
+def test_what_answers_and_is_not_parley_made_no_call(command: Command, parley: FakeParley) -> None:
+    parley.answers = [(201, {"sid": "CA9"})]
+    result = command("+4930123", "--url", parley.url)
+    assert result.exit_code == 1
+    assert "is not Parley" in result.stderr
+
+
+def test_an_address_has_its_scheme(command: Command, parley: FakeParley) -> None:
+    result = command("+4930123", "--url", parley.url.removeprefix("http://"))
+    assert result.exit_code == 2
+    assert "write it as http://" in result.stderr
+    assert parley.seen == []
+
+
 def test_a_service_that_tells_nothing_is_named(
     command: Command, parley: FakeParley, monkeypatch: pytest.MonkeyPatch
 ) -> None:

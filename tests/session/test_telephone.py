@@ -18,10 +18,12 @@ from trio.testing import MockClock
 
 from parley.agent import Agent
 from parley.agent import Call as AgentsCall
+from parley.audio.dtmf import tones_ms
 from parley.conversation.events import CallEnding, DigitPressed, LineNews
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.kit import Engines
 from parley.engines.vad.scripted import ScriptedDetector
+from parley.protocol.telephone import line_frames
 from parley.testing.carrier import Call, Network
 from parley.testing.carrier.json_wire import JSON_WIRES
 from parley.testing.models import ScriptedModel, calls
@@ -286,6 +288,26 @@ def tone(hertz: float, ms: int) -> bytes:
     return pcm16
 
 
+@pytest.mark.parametrize("says", ["", "Goodbye then."])
+async def test_keys_that_are_sent_are_played_before_the_call_ends(
+    says: str, autojump_clock: MockClock
+) -> None:
+    agent: Agent[None] = Agent("You are the desk.", name="desk", greeting="")
+
+    async def press(call: AgentsCall[None]) -> None:
+        await call.send_digits("1w2")
+        await call.end(says)
+
+    agent.on_call(press)
+    engines, voice = engines_of()
+    async with calling("twilio", engines, agent=agent, network=Network(delay_ms=50)) as call:
+        await call.carrier.ended.wait()
+        heard = b"".join(one.pcm16 for one in call.carrier.ear.stretches())
+    tones = tones_ms("1w2") * 16
+    assert len(heard) >= tones - 80 * 16, "but for the pause behind the last key"
+    assert voice.heard(heard[tones:]) == says.split()
+
+
 OUTBOUND = Call(parameters={"direction": "outbound", "name": "Ada"})
 
 
@@ -299,6 +321,19 @@ async def test_a_message_is_left_behind_the_beep(autojump_clock: MockClock) -> N
         (message,) = call.carrier.ear.stretches()
         assert voice.heard(message.pcm16) == ["Call", "us", "Ada."]
         assert message.tick >= (7000 + 900 + 400) // 20, "nothing was said to the greeting"
+
+
+async def test_a_beep_is_all_that_some_services_tell(autojump_clock: MockClock) -> None:
+    """Twilio tells of a machine when its greeting is over: no other beep is waited for."""
+    agent: Agent[None] = Agent("You are the desk.", name="desk", voicemail="Call us {{name}}.")
+    engines, voice = engines_of("good day")
+    async with calling("twilio", engines, agent=agent, call=OUTBOUND) as call:
+        call.carrier.says(loud(3000))
+        await trio.sleep(3.1)
+        call.carrier._send(line_frames.told("beep"))
+        with trio.fail_after(5):
+            await call.carrier.ended.wait()
+        assert voice.words[-3:] == ["Call", "us", "Ada."]
 
 
 async def test_a_person_is_talked_to(autojump_clock: MockClock) -> None:

@@ -21,6 +21,14 @@ def get(target: str, *headers: str, version: str = "1.1") -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
+def test_what_lets_a_stream_in_is_not_shown() -> None:
+    place = "/telephone/twilio/sales"
+    assert parse(get(f"{place}/key-t0ken-of-one-s-own")).shown_path == f"{place}/key-…"
+    assert parse(get(f"{place}/%6bey-t0ken?x=1")).shown_path == f"{place}/key-…"
+    assert parse(get(f"{place}/call-0011-2233")).shown_path == f"{place}/call-…"
+    assert parse(get("/monkey-business/calls")).shown_path == "/monkey-business/calls"
+
+
 def test_a_plain_request_is_taken_apart() -> None:
     head = parse(get("/a/b?x=1&y=&x=2", "X-Thing: One", "X-Thing: two") + b"surplus")
     assert (head.method, head.path, head.target) == ("GET", "/a/b", "/a/b?x=1&y=&x=2")

@@ -230,3 +230,13 @@ def test_an_id_can_stand_in_a_path_only_if_it_means_nothing_there() -> None:
     assert is_call_id("v3:2EC-70CT_EjlUq3tDM0")
     for text in ("", "..", "a/b", "a?b", "a%2fb", "a b", "-a", "a" * 201, "ä"):
         assert not is_call_id(text)
+
+
+def test_what_a_caller_shows_is_no_part_of_a_dialplan() -> None:
+    """In Asterisk a number that is put into Dial as it came could end its option, or dial."""
+    lines = answer(CallIn(service="asterisk", **CALL), PLACES).body.decode().splitlines()
+    (dial,) = [line for line in lines if "Dial(" in line]
+    assert "CALLERID" not in dial
+    assert "EXTEN" not in dial
+    assert " same => n,Set(CALLER=${FILTER(+0-9,${CALLERID(num)})})" in lines
+    assert " same => n,Set(CALLED=${FILTER(+0-9,${EXTEN})})" in lines

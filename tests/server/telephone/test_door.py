@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from parley.config import TELEPHONE_SERVICES
 from parley.protocol.call_start import CallStart
+from parley.server.telephone.answers import Places
 from parley.server.telephone.control import CarrierRefused
 from parley.server.telephone.outbound import REMEMBERED, CallState
 from parley.server.telephone.statuses import CallStatus
@@ -141,6 +142,20 @@ async def test_jambonz_is_told_the_password_that_it_has_to_show() -> None:
     assert verb["wsAuth"] == {"username": "parley", "password": "pw"}
     assert verb["url"] == "wss://voice.example.org/telephone/jambonz"
     assert (await server.ask("POST", "/telephone/jambonz/answer", {}, body)).status == 403
+
+
+async def test_no_log_has_what_lets_somebody_in() -> None:
+    token = "t0ken-of-one-s-own"
+    server = door(**TWILIO, parley_telephone_stream_token=token, parley_telephone_password="pw1234")
+    with capture_logs() as logs:
+        for target in (f"{ANSWER}/key-{token}", f"/telephone/jambonz/answer/key-{token}"):
+            assert (await server.ask("POST", target)).status == 200
+        assert (await server.upgrade(f"/telephone/twilio/key-{token}")).status == 101
+        assert (await server.upgrade(f"/telephone/twilio/x/y/key-{token}")).status == 404
+    assert logs
+    assert token not in repr(logs)
+    assert "pw1234" not in repr(logs)
+    assert "pw1234" not in repr(Places(stream="", status="", password="pw1234"))
 
 
 async def test_plivo_is_told_whom_to_dial() -> None:
@@ -310,6 +325,31 @@ async def test_a_call_is_made_and_followed() -> None:
         assert (ended["status"], ended["over"]) == ("ended", True)
 
 
+async def test_as_many_parameters_as_may_be_given_arrive() -> None:
+    async with api(**CALLING) as (service, server):
+        given = {f"a{number}": "x" for number in range(19)}
+        made = await make(server, {"to": "+4930123", "parameters": given})
+        assert made.status == 202
+        url = parse_qs(service.requests[0].raw.decode())["Url"][0]
+        stream = stream_of(await answered(server, url.removeprefix(PUBLIC)))
+        assert parameters(stream) == {
+            **given,
+            "direction": "outbound",
+            "caller": FORM["From"],
+            "called": FORM["To"],
+        }
+
+
+async def test_plivo_may_call_a_call_otherwise_than_when_it_was_asked_for_it() -> None:
+    server = door(parley_public_url=PUBLIC, parley_telephone_open="plivo", **CALLING)
+    server.door._outbound._remember(CallState(call_id="asked-for", service="plivo"))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"CallUUID=other&RequestUUID=asked-for&Event=Ring&CallStatus=ringing"
+    await server.ask("POST", "/telephone/plivo/status", form, body)
+    state = await server.ask("GET", "/telephone/calls/asked-for", TOKEN)
+    assert state.json["status"] == "ringing"
+
+
 @pytest.mark.parametrize(
     ("value", "status", "words"),
     [
@@ -324,7 +364,7 @@ async def test_a_call_is_made_and_followed() -> None:
         ({"to": "+4930123", "service": "plivo"}, 503, "PARLEY_PLIVO_AUTH_ID"),
         ({"to": "+4930123", "parameters": {"From": "x"}}, 400, "parameter"),
         ({"to": "+4930123", "parameters": {"a": "x" * 401}}, 400, "parameter"),
-        ({"to": "+4930123", "parameters": {f"a{n}": "x" for n in range(21)}}, 400, "20"),
+        ({"to": "+4930123", "parameters": {f"a{n}": "x" for n in range(20)}}, 400, "19"),
         ({"to": "+4930123", "parameters": {"a": 1}}, 400, "str"),
         (b"x" * 40_000, 413, "bytes"),
     ],
