@@ -80,6 +80,8 @@ async def demo_telephone(
     call, token = _Call(), secrets.token_hex(16)
     try:
         wire = wire_of(service)
+        if service == "audiosocket":
+            raise NoWire("AudioSocket comes over TCP, and this demo over a WebSocket: try asterisk")
         recordings = _prepared(folder, out_dir)
         console.print("starting a server ...")
         async with server_process(
@@ -140,8 +142,9 @@ async def _hold(
     await trio.sleep(0.4)
     begins = carrier.ear.ticks + _sounds(recordings[0])[0]
     await _say(carrier, recordings[0], call)
-    cleared = [tick for tick in carrier.ear.cleared if tick >= begins]
-    call.silent_ms = (cleared[0] - begins) * TICK_MS if cleared else None
+    silenced = [tick for tick, what in carrier.tick_of_orders if what in ("clear", "pause")]
+    after = [tick for tick in silenced if tick >= begins]
+    call.silent_ms = (after[0] - begins) * TICK_MS if after else None
     carrier.hangs_up()
     with trio.move_on_after(5):
         await carrier.ended.wait()

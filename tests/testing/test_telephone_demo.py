@@ -42,7 +42,11 @@ async def test_a_call_is_held_and_both_of_its_sides_are_kept(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("service", "folder", "words"),
-    [("nobody", EXAMPLES, "nobody"), ("twilio", Path("no-such-folder"), "no-such-folder")],
+    [
+        ("audiosocket", EXAMPLES, "over TCP"),
+        ("nobody", EXAMPLES, "nobody"),
+        ("twilio", Path("no-such-folder"), "no-such-folder"),
+    ],
 )
 async def test_what_cannot_be_is_one_line(
     service: str, folder: Path, words: str, tmp_path: Path
