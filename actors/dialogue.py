@@ -142,6 +142,9 @@ class Dialogue:
     """What is said to them, where that is to ask."""
     take_back_s: float = 1.0
     """An answer of which less was heard when the person went on is taken back."""
+    hurries: bool = True
+    """Whether the rest of a reply is sent at once when the server stops, without its pace. A call
+    on a telephone would end before it was heard."""
     completes_on_stop: bool = False
     """Whether the client is told when everything that was said before a stop has been answered."""
     log_latency: bool = True
@@ -899,13 +902,14 @@ class Dialogue:
         if self.turns.live is not None:
             await self.interrupt(self.turns.live)
         await self.turns.drop_early()
-        await self.close(close_codes.NORMAL, "the client ended the session")
+        await self.close(close_codes.NORMAL, close_codes.ENDED_BY_CLIENT)
 
     async def _drain(self) -> None:
         self.machines.ending.drain()
         self.machines.floor.unanswered.clear()
         await self.turns.drop_early()
-        self.turns.gate.hurried.set()
+        if self.hurries:
+            self.turns.gate.hurried.set()
         await self.outbox.send(Info(message="the server is shutting down"))
         if self.turns.live is None:
             await self.conducted.close_if_draining()

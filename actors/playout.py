@@ -107,8 +107,17 @@ class Playout:
         # The reply is over when it has been heard: until then it can be interrupted. A client that
         # plays late may say so while we wait.
         ledger = self.record.ledger
-        while current_time() < ledger.over_s and not self.gate.hurried.is_set():
+        while self._unheard and not self.gate.hurried.is_set():
             await self._until(ledger.over_s)
+            if ledger.paused:
+                await self.gate.wait_open()
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether something of what was sent is still to be heard. A client that has paused hears
+        it when it goes on, which is when the gate opens."""
+        ledger = self.record.ledger
+        return current_time() < ledger.over_s or (ledger.paused and not self.gate.is_open)
 
     def _take(self, phrase: SpokenPhrase) -> PhraseSound:
         sound = PhraseSound(phrase, self.rate_hz)

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never, cast
 
+import structlog
+
 from ..audio.doubling import Doubler
 from ..audio.g711 import RATE_HZ as LINE_HZ
 from ..audio.pcm import HEARING_RATE_HZ
@@ -112,6 +114,7 @@ class Receiver:
     outbox: Outbox
     idle_s: float
     telemetry: Telemetry
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
     watch_audio: Callable[[bytes], None] | None = None
     """Told of the audio that is passed on, where somebody watches."""
     state: ReceivingState = field(default_factory=ReceivingState)
@@ -325,6 +328,8 @@ class Receiver:
         """What is left out, once in a session."""
         if not self.state.ignored_told:
             self.state.ignored_told = True
+            if self.codec.profile.telephone:  # a service reads no complaint: the log has it
+                self.log.warning("line_breach", reason=what)
             await self.outbox.send(Info(message=what))
 
 

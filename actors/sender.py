@@ -36,6 +36,10 @@ class Sender:
     async def run(self) -> None:
         async for event in self.inbox:
             if isinstance(event, Closing):
+                # A telephone service may want to be told that the call ends.
+                last = self.codec.encode(event) if self.codec.profile.telephone else []
+                if last:
+                    await self._write(last)
                 await self.transport.close(event.code, event.reason)
                 return
             if not self.gate.passes(event):

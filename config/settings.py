@@ -303,6 +303,7 @@ class Settings(Variables):
             host=self.parley_host,
             port=self.parley_port,
             engine_port=self.parley_engine_port,
+            audiosocket_port=self.parley_audiosocket_port,
             max_connections=self.ws_max_connections,
             ping_interval_s=self.ws_ping_interval,
             ping_timeout_s=self.ws_ping_timeout,

@@ -225,6 +225,7 @@ class Serving:
     host: str
     port: int
     engine_port: int
+    audiosocket_port: int
     max_connections: int
     ping_interval_s: float
     ping_timeout_s: float

@@ -73,6 +73,13 @@ class Variables(BaseSettings):
         description="A second TCP port that speaks the protocol of /engine at any path; "
         "NewSpeech's clients expect 8765; 0 opens none.",
     )
+    parley_audiosocket_port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A TCP port that takes calls from Asterisk's AudioSocket, for the first agent; "
+        "whoever reaches it can call; 0 opens none.",
+    )
     ws_max_connections: Whole = Field(
         default=100, ge=1, le=100_000, description="Connections served at once; more are refused."
     )

@@ -239,6 +239,11 @@ class Ledger:
         return max(self._due_s, now_s) + self._queued_s if self._queued else self._due_s
 
     @property
+    def paused(self) -> bool:
+        """Whether the client has stopped playing, and has something left to play."""
+        return self._paused_s < self.over_s
+
+    @property
     def over_s(self) -> float:
         """When the client will have played all that has left, by what it told last."""
         return self._due_s + self._late_s

@@ -26,7 +26,7 @@ STAYING_BRIEFLY = 0.35
 """The mean of a sound without a whole block. People's had 0.22 at the most."""
 BRIEF_MS = 90
 """What is shorter is not judged by that: a line must have been there for 100 ms to have stayed."""
-EDGES_MS = 200
+EDGES_MS = 240
 """A key and not more than this beside it, which is not more than the key either, are the key and
 its edges. So a key that is pressed while somebody says a word takes nothing of the word."""
 

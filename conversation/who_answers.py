@@ -7,6 +7,7 @@ remembers what was told. Plain: no task, no clock.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ..audio.line_tone import LineTone
 from .answering_machine import Answered, AnsweringMachine
@@ -25,6 +26,8 @@ class WhoAnswers:
     """Of one session. Before `listen` it hears nothing."""
 
     def __init__(self) -> None:
+        self.tone_now: Callable[[], bool] = lambda: False
+        """Whether a tone is heard that is not over: a busy tone is no beep."""
         self._machine: AnsweringMachine | None = None
         self._began_s = 0.0
         self._told = Answered.UNKNOWN
@@ -76,7 +79,7 @@ class WhoAnswers:
         machine = self._machine
         if machine is None:
             return []
-        machine.passed(self._ms(now_s))
+        machine.passed(self._ms(now_s), tone_now=self.tone_now())
         found = []
         if machine.answered is not self._told:
             self._told = machine.answered

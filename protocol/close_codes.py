@@ -8,3 +8,6 @@ ABNORMAL = 1006
 """Never sent: the connection was lost without a close frame."""
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+
+ENDED_BY_CLIENT = "the client ended the session"
+"""The reason where the peer said goodbye, or hung up."""

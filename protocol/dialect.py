@@ -126,6 +126,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Header fields, in lower case, that choose an option of this name, too."""
     subprotocol: str = ""
     """What the server says that it speaks, where the client offers it."""
+    told_by_query: bool = False
+    """Whether what somebody tells of a call stands in the query of its address."""
     chosen: Choices = NO_CHOICES
     profile_of: Callable[[Profile, Choices], Profile] | None = None
     """What the profile is by what was chosen; None: it does not depend on it."""

@@ -22,7 +22,7 @@ import argparse
 import functools
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -289,7 +289,7 @@ async def print_people(folder: Path, noise_db: float) -> None:
     keys, key = pcm16_of(dialled("471#", 0.12, 0.12)), pcm16_of(dialled("5", 0.15, 0.0))
     beep, music = line_sound("beep 1000 Hz"), line_sound("hold music, strings")
     gap = bytes(g711.RATE_HZ // 5 * 2)
-    cases = {
+    cases: dict[str, Callable[[bytes], bytes]] = {
         "nothing": lambda spoken: spoken,
         "keys before": lambda spoken: keys + gap + spoken,
         "keys behind": lambda spoken: spoken + gap + keys,

@@ -25,18 +25,21 @@ from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
 from ..protocol import close_codes
 from ..protocol.dialect import BadChoice, Dialect
+from ..protocol.telephone.audiosocket import DIALECT as AUDIOSOCKET
 from ..session.life import Session
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
-from ..transport import MemoryTransport, Transport, memory_pair
+from ..transport import MemoryTransport, PeerGone, Transport, memory_pair
 from .connection import Connection, current_connection
 from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
+from .http.wire import drop
 from .session_opener import SessionOpener
 from .telephone.arriving import CallRefused, arrived
+from .telephone.audiosocket import AudioSocketTransport
 from .telephone.door import TelephoneDoor, agent_of
 from .telephone.live_calls import LiveCall, LiveCalls
 from .telephone.tickets import ROOT
@@ -86,7 +89,8 @@ class Connections:
         self._fronts: list[Front] = []
         self._names: dict[str, str] = {}  # a session's id to its connection's name
         self._accepted = 0
-        self._in_memory: set[str] = set()  # names of connections, from their admission on
+        # Names of connections that are no front's, from their admission on.
+        self._without_front: set[str] = set()
 
     def child(self) -> Child:
         return Child(
@@ -158,7 +162,7 @@ class Connections:
         if dialect.arrival is not None:
             await self._take_call(
                 transport,
-                dialect,
+                _as_chosen(dialect, head),
                 (keepalive,),
                 settings=self._wished(head),
                 caller=_caller(head, transport.peer),
@@ -201,6 +205,24 @@ class Connections:
         except BadWish as problem:
             raise BadUpgrade(400, str(problem)) from None
 
+    async def take_audiosocket(self, stream: trio.SocketStream) -> None:
+        """Serve one connection of Asterisk's AudioSocket, which is a call."""
+        transport = AudioSocketTransport(stream)
+        name = current_connection().name
+        try:
+            if (refusal := self._refusal()) is not None:
+                self._log.warning("call_refused", dialect="audiosocket", reason=refusal)
+                return
+            self._without_front.add(name)
+            await self._take_call(transport, AUDIOSOCKET, caller=Caller(peer=transport.peer))
+        except PeerGone:
+            pass
+        except Exception as error:
+            self._log.error("connection_failed", peer=transport.peer, exc_info=error)
+        finally:
+            self._without_front.discard(name)
+            await drop(stream)
+
     # Memory
 
     async def connect(
@@ -227,11 +249,11 @@ class Connections:
             self._in_memory_session, server_end, dialect, settings, caller, agent
         )
         child, connection = self._child(serve)
-        self._in_memory.add(connection.name)
+        self._without_front.add(connection.name)
         try:
             await self._supervisor.start_child(child)
         except BaseException as error:
-            self._in_memory.discard(connection.name)
+            self._without_front.discard(connection.name)
             if isinstance(error, SupervisorStopped):
                 raise SessionRefused("the server is not running") from None
             raise
@@ -253,7 +275,7 @@ class Connections:
             await transport.close(close_codes.INTERNAL_ERROR, "internal error")
         finally:
             transport.abort()
-            self._in_memory.discard(current_connection().name)
+            self._without_front.discard(current_connection().name)
 
     # Both
 
@@ -263,7 +285,7 @@ class Connections:
         if self.stopping:
             self._telemetry.refused("stopping")
             return "the server is shutting down"
-        if sum(front.websockets for front in self._fronts) + len(self._in_memory) >= limit:
+        if sum(front.websockets for front in self._fronts) + len(self._without_front) >= limit:
             self._telemetry.refused("full")
             return f"all {limit} connections are taken; try again later"
         return None

@@ -65,6 +65,11 @@ async def _serve(
         if serving.engine_port
         else []
     )
+    audiosocket_listeners = (
+        await _bind(serving.host, serving.audiosocket_port, "PARLEY_AUDIOSOCKET_PORT")
+        if serving.audiosocket_port
+        else []
+    )
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
@@ -78,6 +83,7 @@ async def _serve(
                 "listening",
                 url=f"ws://{serving.host}:{port}/ws",
                 engine_port=serving.engine_port or None,
+                audiosocket_port=serving.audiosocket_port or None,
                 engines=room.chosen,
                 agents=agents.names or None,
             )
@@ -85,7 +91,11 @@ async def _serve(
                 nursery.start_soon(task, agents, port)
             if settings.observing.log_format == "auto":
                 nursery.start_soon(_tell_people, settings, room, port)
-            await server.run(listeners, engine_listeners=engine_listeners)
+            await server.run(
+                listeners,
+                engine_listeners=engine_listeners,
+                audiosocket_listeners=audiosocket_listeners,
+            )
             stopped = True
             nursery.cancel_scope.cancel()
     return 0 if stopped else FORCED

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import errno
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import structlog
 import trio
@@ -37,7 +37,7 @@ from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
 from .connections import Connections
-from .http.front import ANY_PATH, Front
+from .http.front import ANY_PATH
 from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
@@ -51,6 +51,9 @@ WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
 
 PORTS = range(65_536)
+
+Handler: TypeAlias = Callable[[trio.SocketStream], Awaitable[object]]
+"""What serves one connection of a listener, to its end."""
 
 
 class PortInUse(Exception):
@@ -135,14 +138,16 @@ class Server:
         listeners: Sequence[trio.SocketListener],
         *,
         engine_listeners: Sequence[trio.SocketListener] = (),
+        audiosocket_listeners: Sequence[trio.SocketListener] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until stopped; `engine_listeners` speak dialect C at any path.
+        """Serve until stopped; `engine_listeners` speak dialect C at any path, and
+        `audiosocket_listeners` take calls from Asterisk's AudioSocket.
 
         Raises GaveUp where a part of the tree cannot be kept alive.
         """
         async with AsyncExitStack() as stack:
-            for listener in (*listeners, *engine_listeners):
+            for listener in (*listeners, *engine_listeners, *audiosocket_listeners):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
@@ -156,8 +161,13 @@ class Server:
                         for name, run in self._agents.mcp.tasks().items()
                     ),
                     self._connections.child(),
-                    *self._listener("listener", self._front, listeners),
-                    *self._listener("engine-listener", self._engine_front, engine_listeners),
+                    *self._listener("listener", self._front.handle, listeners),
+                    *self._listener("engine-listener", self._engine_front.handle, engine_listeners),
+                    *self._listener(
+                        "audiosocket-listener",
+                        self._connections.take_audiosocket,
+                        audiosocket_listeners,
+                    ),
                 ),
                 observers=(self._observe,),
             )
@@ -172,16 +182,16 @@ class Server:
             self._tree.stop()
 
     def _listener(
-        self, name: str, front: Front, listeners: Sequence[trio.SocketListener]
+        self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]
     ) -> Sequence[Child]:
         if not listeners:
             return ()
-        return (Child(name, run=functools.partial(self._listen, front, listeners)),)
+        return (Child(name, run=functools.partial(self._listen, handle, listeners)),)
 
-    async def _listen(self, front: Front, listeners: Sequence[trio.SocketListener]) -> None:
+    async def _listen(self, handle: Handler, listeners: Sequence[trio.SocketListener]) -> None:
         # Every connection is a supervised child; of a nursery only `start_soon` is used.
         nursery = cast("trio.Nursery", self._connections)
-        await trio.serve_listeners(front.handle, list(listeners), handler_nursery=nursery)
+        await trio.serve_listeners(handle, list(listeners), handler_nursery=nursery)
 
     # For embedders
 

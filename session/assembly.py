@@ -248,6 +248,7 @@ class Assembly:
             sentence=self._sentence,
             final_on_stop=self._dialect.profile.final_on_stop,
             completes_on_stop=self._dialect.profile.completes_on_stop,
+            hurries=not self._dialect.profile.telephone,
             log_latency=settings.observing.log_latency,
             log_transcripts=settings.observing.log_transcripts,
             current_language=self.current_language,
@@ -282,6 +283,7 @@ class Assembly:
             outbox=self.outbox,
             idle_s=self._settings.serving.idle_timeout_s,
             telemetry=self._telemetry,
+            log=self._log,
             watch_audio=self._watch_audio if self._watchers else None,
             state=self.receiving,
         ).run()
@@ -313,8 +315,11 @@ class Assembly:
 
     def _line_hearing(self) -> LineHearing | None:
         who_answers = self.machines.who_answers
-        telephone = self._dialect.profile.telephone
-        return LineHearing(watches=lambda: who_answers.listening) if telephone else None
+        if not self._dialect.profile.telephone:
+            return None
+        line = LineHearing(watches=lambda: who_answers.listening)
+        who_answers.tone_now = lambda: line.tone_now
+        return line
 
     def _tuned(self, frame_ms: int, tuning: TuneHearing) -> tuple[EndpointerSettings, int]:
         """What decides where speech begins and ends, as the client wishes it."""

@@ -25,6 +25,8 @@ LONG_STRIDE = 1 if STRIDE == 1 else 61 * STRIDE + 1
 at the same place."""
 AGENT_STRIDE = 1 if STRIDE == 1 else 183 * STRIDE + 1
 """Of scenes with an agent, which are many, and alike but for what the agent does."""
+PHONE_STRIDE = 1 if STRIDE == 1 else 732 * STRIDE + 1
+"""Of telephone calls, which have a carrier with a clock of its own, and so ten times the steps."""
 STRIDES = {
     ("drained-in-a-reply", "alone"): 1,
     ("left-in-a-reply", "alone"): STRIDE,
@@ -73,6 +75,8 @@ class Attempted:
 async def test_at_every_step_of_a_scene(scene: Scene, how: str, autojump_clock: Clock) -> None:
     attempted = Attempted(scene, recorded=how == "recorded")
     otherwise = LONG_STRIDE if scene.agent is None else AGENT_STRIDE
+    if scene.dialect.profile.telephone:
+        otherwise = PHONE_STRIDE
     stride = STRIDES.get((scene.name, how), otherwise)
     steps = 0
     tasks_before = trio.lowlevel.current_statistics().tasks_living

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-from types import MappingProxyType
 
 from ..dialect import Dialect
+from . import asterisk, audiosocket, freeswitch, genesys, jambonz, vonage
 from .json_services import JSON_SERVICES
 from .media_json import JsonArrival, JsonCodec, JsonService
-from .profile import at_rate
-from .sound import CODINGS, RATES_HZ
-
-SOUND_OPTIONS = MappingProxyType({"coding": CODINGS, "rate": tuple(map(str, RATES_HZ))})
-"""What the start of a call says of its sound: a session's dialect is chosen by it."""
+from .profile import SOUND_OPTIONS, at_rate
 
 
 def _json(service: JsonService) -> Dialect:
@@ -27,4 +23,12 @@ def _json(service: JsonService) -> Dialect:
     )
 
 
-TELEPHONE_DIALECTS: tuple[Dialect, ...] = tuple(_json(service) for service in JSON_SERVICES)
+TELEPHONE_DIALECTS: tuple[Dialect, ...] = (
+    *(_json(service) for service in JSON_SERVICES),
+    vonage.DIALECT,
+    asterisk.DIALECT,
+    jambonz.DIALECT,
+    freeswitch.DIALECT,
+    genesys.DIALECT,
+    audiosocket.DIALECT,
+)

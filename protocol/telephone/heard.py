@@ -45,11 +45,13 @@ class _Reached:
 
 @dataclass(slots=True)
 class _Clearing:
-    """A part that was thrown away, until it is known how much of it had been played."""
+    """A part that was thrown away, until it is known how much of it had been played. `before` had
+    come back before we asked for it, and was surely played."""
 
     part: Part
     sent_ms: float
-    reached: list[_Reached]
+    before: list[_Reached]
+    reached: list[_Reached] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,9 +70,9 @@ class Playback:
     unplayed: bool = False
     """Whether audio was sent since the last clearing."""
 
-    def sent(self, event: ReplyAudio, ms: float, *, ends: bool = False) -> str:
+    def sent(self, event: ReplyAudio, ms: float, *, marked: bool = True) -> str:
         """So much of a reply was sent. Gives the name of the mark that is to follow; empty: none.
-        `ends`: it is the last of a phrase."""
+        `marked` False: none."""
         self.unplayed = True
         if not event.turn:
             return ""  # it is no reply's
@@ -78,7 +80,7 @@ class Playback:
             self._begin((event.turn, event.generation))
         self.sent_ms += ms
         due = self._marked_ms < 0 or self.sent_ms - self._marked_ms >= self.every_ms
-        return self.mark() if due or ends else ""
+        return self.mark() if due and marked else ""
 
     def mark(self) -> str:
         """The name of a mark behind what was sent; empty where there is one already, or too many
@@ -131,7 +133,7 @@ class Playback:
             return []
         # Those that came back in the same moment came because of the clearing.
         thrown: list[_Reached] = []
-        played: list[_Reached] = []
+        played = list(clearing.before)
         for mark in clearing.reached:
             together = mark.line_ms >= line_ms and mark.now_ms >= now_ms - TOGETHER_MS
             (thrown if together else played).append(mark)

@@ -58,6 +58,9 @@ class LineClock:
             self._base_ms = at_ms or 0.0
             self._first_ms = now_ms
         self._newest_ms = now_ms
+        if at_ms is None:
+            # Nothing says whether the line was silent or the network stood still.
+            self._line_ms += self._quiet_ms
         gap_ms = 0.0 if at_ms is None else at_ms - self._base_ms - self._line_ms
         if gap_ms > MAX_GAP_MS or gap_ms < -MAX_BACK_MS:
             self.jumps += 1

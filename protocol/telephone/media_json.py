@@ -13,18 +13,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from ...audio import dtmf
 from .. import events
 from ..call_start import CallStart, parameters_of, words
 from ..codes import Breach, Violation
-from ..commands import Audio, Command, Digit, EndSession, Remark, StartListening
+from ..commands import Command, EndSession, LineTold
 from ..dialect import NO_CHOICES, Choices, Frame, NowMs, Profile
 from ..jsontext import as_json
-from . import line_frames
-from .heard import EVERY_MS, Playback
-from .line_clock import InOrder, LineClock
+from .heard import EVERY_MS
+from .line_clock import InOrder
+from .line_codec import LineCodec
 from .profile import at_rate
-from .sound import Coding, Sound, sound_of
+from .sound import chosen_sound, sound_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +93,6 @@ _decode = msgspec.json.Decoder(_Message).decode
 _decode_any = msgspec.json.Decoder().decode
 
 _base64 = binascii.b2a_base64
-
-MAX_DIGITS = "0123456789*#ABCD"
 
 
 def message_of(frame: Frame) -> _Message:
@@ -174,20 +171,15 @@ class _Way:
     ids: dict[str, str] = field(default_factory=dict)
 
 
-class JsonCodec:
+class JsonCodec(LineCodec):
     """One line of such a service. `choices` say the format of its sound and the stream's id."""
 
     def __init__(self, service: JsonService, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
-        self.profile = at_rate(service.profile, choices)
+        profile = at_rate(service.profile, choices)
+        super().__init__(profile, chosen_sound(choices), now_ms, service.mark_every_ms)
         self._service = service
-        self._now_ms = now_ms
-        coding: Coding = choices.get("coding", "ulaw")  # type: ignore[assignment]
-        self._sound = Sound(coding, self.profile.reply_rate_hz or 8000)
         self._stream = choices.get("stream", "")
-        self._clock = LineClock()
         self._order = None if service.ordered else InOrder()
-        self._playback = Playback(service.mark_every_ms)
-        self._started = False
         self._way = self._spelled()
 
     def _spelled(self) -> _Way:
@@ -209,10 +201,7 @@ class JsonCodec:
 
     # In
 
-    def decode(self, frame: Frame) -> Sequence[Command]:
-        """Raises Violation for what is not of the service."""
-        if isinstance(frame, str) and frame.startswith(line_frames.PREFIX):
-            return self._ours(frame)
+    def read(self, frame: Frame) -> Sequence[Command]:
         message = message_of(frame)
         service = self._service
         if message.event == "media":
@@ -221,49 +210,31 @@ class JsonCodec:
             self._check_stream(message)
             return self._media(message.media)
         if message.event == "start":
-            return self._start(message)
-        if message.event in ("connected", "error"):
+            return self._start()
+        if message.event == "connected":
             return ()
+        if message.event == "error":
+            return (LineTold(f"error: {_what_is_wrong(frame)}"),)
         if message.event == "stop":
             return (EndSession(),)
         self._check_stream(message)
-        now_ms = self._now_ms()
-        line_ms = self._clock.now_ms(now_ms)
         if message.event == service.mark_in:
             name = message.mark.name if message.mark is not None else message.name
-            return self._playback.back(name, line_ms, now_ms)
+            return self._mark_came(name)
         if service.cleared_in and message.event == service.cleared_in:
-            return self._playback.cleared(line_ms, now_ms)
+            return self._clearing_came()
         if message.event == "dtmf" and message.dtmf is not None:
-            digit = message.dtmf.digit.upper()
-            if len(digit) != 1 or digit not in MAX_DIGITS:
-                raise Violation(Breach.INVALID_FIELD, f"dtmf: {digit[:20]!r} is no key")
-            return (Digit(digit),)
+            return self._key(message.dtmf.digit)
         raise Violation(Breach.UNKNOWN_TYPE, f"unknown event {message.event[:40]!r}")
-
-    def _ours(self, frame: str) -> Sequence[Command]:
-        ms = line_frames.quiet_ms_of(frame)
-        if ms and self._started:
-            return (Audio(self._silence(self._clock.quiet(ms))),)
-        command = line_frames.command_of(frame)
-        return (command,) if command is not None else ()
 
     def _check_stream(self, message: _Message) -> None:
         told = getattr(message, self._service.id_field)
         if told is not None and self._stream and told != self._stream:
             raise Violation(Breach.INVALID_FIELD, f"this is the line {self._stream[:40]!r} alone")
 
-    def _start(self, message: _Message) -> Sequence[Command]:
-        if self._started:
-            raise Violation(Breach.INVALID_FIELD, "the call has started already")
-        self._started = True
-        return (StartListening(rate_hz=self._sound.rate_hz),)
-
     def _media(self, media: _Media) -> Sequence[Command]:
         if media.track not in ("inbound", "inbound_track"):
             return ()  # our own voice
-        if len(media.payload) > self.profile.max_audio_bytes:
-            raise Violation(Breach.OVERSIZED_FRAME, f"media: {len(media.payload)} bytes")
         if not media.payload:
             raise Violation(Breach.INVALID_AUDIO, "media: no payload")
         at_ms = _number(media.timestamp)
@@ -277,65 +248,33 @@ class JsonCodec:
             commands += self._heard(data, its_ms)
         return commands
 
-    def _heard(self, data: bytes, at_ms: float | None) -> Sequence[Command]:
-        pcm16 = self._sound.heard(data)
-        jumps = self._clock.jumps
-        missing_ms, late_ms = self._clock.place(self._sound.ms_of(len(data)), at_ms, self._now_ms())
-        if missing_ms:
-            pcm16 = self._silence(missing_ms) + pcm16
-        elif late_ms:
-            pcm16 = pcm16[round(late_ms * self._sound.rate_hz / 1000) * 2 :]
-        commands: list[Command] = [Audio(pcm16)] if pcm16 else []
-        if self._clock.jumps != jumps:
-            commands.insert(0, Remark(breach=Breach.SEQUENCE_JUMP))
-        return commands
-
-    def _silence(self, ms: float) -> bytes:
-        return bytes(round(ms * self._sound.rate_hz / 1000) * 2)
-
     # Out
 
-    def encode(self, event: events.Outbound) -> list[Frame]:
-        match event:
-            case events.ReplyAudio():
-                return self._spoken(event)
-            case events.PhraseDone():
-                return self._marked(self._playback.mark())
-            case events.ReplyHeld() | events.BargeIn():
-                return self._cleared()
-            case events.DigitsTold():
-                return self._digits(event)
-        return []
+    def _piece(self, data: bytes) -> Frame:
+        payload = _base64(data, newline=False).decode()
+        return f"{self._way.before}{payload}{self._way.after}"
 
-    def _spoken(self, event: events.ReplyAudio) -> list[Frame]:
-        sound, way = self._sound, self._way
-        data, step = sound.spoken(event.pcm16), sound.frame_bytes
-        frames: list[Frame] = []
-        for start in range(0, len(data), step):
-            piece = data[start : start + step]
-            payload = _base64(piece, newline=False).decode()
-            frames.append(f"{way.before}{payload}{way.after}")
-            if name := self._playback.sent(event, sound.ms_of(len(piece))):
-                frames.append(f"{way.mark_before}{name}{way.mark_after}")
-        return frames
+    def _mark(self, name: str) -> list[Frame]:
+        return [f"{self._way.mark_before}{name}{self._way.mark_after}"]
 
-    def _marked(self, name: str) -> list[Frame]:
-        return [f"{self._way.mark_before}{name}{self._way.mark_after}"] if name else []
+    def _clear(self) -> list[Frame]:
+        return [self._way.clear]
 
-    def _cleared(self) -> list[Frame]:
-        if not self._playback.unplayed:
-            return []  # nothing has left since it was cleared
-        name = self._playback.clear()
-        cleared: list[Frame] = [self._way.clear]
-        return cleared if self._service.cleared_in else [*cleared, *self._marked(name)]
+    def _clear_told_by_mark(self) -> bool:
+        return not self._service.cleared_in
 
     def _digits(self, event: events.DigitsTold) -> list[Frame]:
         if self._service.digits_out:
             told = {"event": self._service.digits_out, **self._way.ids, "dtmf": event.digits}
             return [as_json(told)]
-        pcm16 = dtmf.tones(event.digits, self._sound.rate_hz)
-        tones = events.ReplyAudio(seq=0, pcm16=pcm16, rate_hz=self._sound.rate_hz)
-        return self._spoken(tones)
+        return super()._digits(event)
+
+
+def _what_is_wrong(frame: Frame) -> str:
+    """What a service says about something that we sent."""
+    payload = _at(_decode_any(frame), ("payload",))
+    told = [words(_at(payload, (name,))) for name in ("code", "title", "detail")]
+    return " ".join(filter(None, told))[:200] or "it says nothing more"
 
 
 def _number(value: str | float | None) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import msgspec
 
 from ..codes import Breach
 from ..dialect import Choices, Profile
-from .sound import FRAME_MS, RATES_HZ
+from .sound import CODINGS, RATES_HZ
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A piece of 20 ms is 400 bytes, of 100 ms as L16 6 KB."""
@@ -18,6 +20,10 @@ PIECE_MS = 100
 
 LEAD_MS = 300
 """What the carrier has left to play when the network hiccups. An interruption wastes it."""
+
+
+SOUND_OPTIONS = MappingProxyType({"coding": CODINGS, "rate": tuple(map(str, RATES_HZ))})
+"""What the start of a call says of its sound: a session's dialect is chosen by it."""
 
 
 def telephone_profile(name: str, **different: object) -> Profile:
@@ -46,9 +52,7 @@ def telephone_profile(name: str, **different: object) -> Profile:
 
 
 def at_rate(profile: Profile, choices: Choices) -> Profile:
-    """A service's profile on a line of the rate that was chosen."""
-    rate_hz = int(choices.get("rate", str(RATES_HZ[0])))
+    """A service's profile on a line of the rate that was chosen, or the one that it has by
+    itself."""
+    rate_hz = int(choices.get("rate") or profile.reply_rate_hz or RATES_HZ[0])
     return msgspec.structs.replace(profile, reply_rate_hz=rate_hz)
-
-
-__all__ = ["FRAME_MS", "at_rate", "telephone_profile"]

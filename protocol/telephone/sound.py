@@ -6,6 +6,7 @@ order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 import msgspec
@@ -94,6 +95,13 @@ def swapped(data: bytes) -> bytes:
     """16-bit samples in the other byte order."""
     other: bytes = np.frombuffer(data, dtype="<u2").byteswap().tobytes()
     return other
+
+
+def chosen_sound(choices: Mapping[str, str], rate_hz: int | None = None) -> Sound:
+    """The sound of a line whose dialect was chosen by these, see Sound.choices; `rate_hz` where
+    they do not say it."""
+    coding = cast("Coding", choices.get("coding", CODINGS[0]))
+    return Sound(coding, int(choices.get("rate") or rate_hz or RATES_HZ[0]))
 
 
 def sound_of(coding: object, rate_hz: object, *, big_endian: bool = False) -> Sound:

@@ -50,10 +50,10 @@ async def arrived(
     line = Line(transport, dialect.arrival(), idle_s=settings.serving.idle_timeout_s)
     try:
         start = await line.arrive()
-        chosen = dialect.with_choices(start.choices)
+        chosen = dialect.with_choices({**dialect.chosen, **start.choices})
     except (NoCall, Violation, BadChoice) as problem:
         raise CallRefused(str(problem)) from None
-    told = start.told
+    told = {**(caller.query if dialect.told_by_query else {}), **start.told}
     structlog.get_logger().info(
         "call_arrived", service=start.service, call_id=start.call_id, peer=transport.peer
     )

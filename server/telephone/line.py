@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from ...protocol.call_start import CallStart
-from ...protocol.close_codes import NORMAL
+from ...protocol.close_codes import ENDED_BY_CLIENT, NORMAL
 from ...protocol.dialect import Arrival, Frame
 from ...protocol.telephone import line_frames
 from ...transport import PeerGone, SendsMany, Transport
@@ -41,7 +41,7 @@ class NoCall(Exception):
 
 
 class Line:
-    """A `Transport`. `parting` is done at the end of the session, before the socket closes."""
+    """A `Transport`. `parting` is done when our side ends the call, before the socket closes."""
 
     def __init__(self, inner: Transport, arrival: Arrival, *, idle_s: float = 0.0) -> None:
         """`idle_s`: a line on which nothing comes for so long is given up; 0: it is not."""
@@ -100,7 +100,8 @@ class Line:
             await self._inner.send(frame)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        if self.parting is not None and not self._parted:
+        over = reason == ENDED_BY_CLIENT
+        if self.parting is not None and not self._parted and not over:
             self._parted = True
             with trio.move_on_after(PARTING_S):
                 await self.parting()

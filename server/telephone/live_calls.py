@@ -44,20 +44,20 @@ class LiveCall:
             self._ending = event
 
     async def part(self) -> None:
-        """Put the caller through, or hang up, where it was our side that ended the call. The line
-        may be all there is: then closing it is the end."""
+        """Put the caller through, or hang up: a call may outlive its stream. The line may be all
+        there is: then closing it is the end."""
         ending = self._ending
-        if ending is None or self._control is None:
+        if self._control is None:
             return
         try:
-            if ending.transfer:
+            if ending is not None and ending.transfer:
                 await self._control.transfer(self.start, ending.transfer)
                 self._log.info("call_transferred")
             else:
                 await self._control.hang_up(self.start)
         except CarrierRefused as problem:
             self._telemetry.count("call_controls_failed")
-            what = "transfer" if ending.transfer else "hang-up"
+            what = "transfer" if ending is not None and ending.transfer else "hang-up"
             self._log.warning("call_control_failed", what=what, reason=str(problem))
 
 

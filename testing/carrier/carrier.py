@@ -170,6 +170,7 @@ class Carrier:
             match wish:
                 case Give(data):
                     ear.give(wire.sound.heard(data))
+                    self._send(*wire.after(ear))
                 case Mark(name):
                     self._send(*wire.marks(ear.mark(name), cleared=False))
                 case Complaint(why):
@@ -191,6 +192,8 @@ class Carrier:
                 ear.paused = True
             case "continue":
                 ear.paused = False
+            case "status":
+                self._send(*wire.status(ear))
             case "hang up":
                 self.ended.set()
 
@@ -215,7 +218,9 @@ class Carrier:
                     wire.sound_in(whole, at_ms)
                 else:
                     frame = wire.sound_in(whole, at_ms)
-                    if kept is not None:
+                    if frame is None:
+                        pass
+                    elif kept is not None:
                         self._send(frame, kept)
                         kept = None
                     elif chance.random() < network.shuffle:
@@ -225,3 +230,4 @@ class Carrier:
             reached = self.ear.tick()
             if reached:
                 self._send(*wire.marks(reached, cleared=False))
+            self._send(*wire.after(self.ear))

@@ -7,10 +7,11 @@ side of it the caller and the other Parley; nothing of it is real but the server
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -66,18 +67,26 @@ class _Call:
 
 
 async def demo_telephone(
-    folder: Path, out_dir: Path, service: str = "twilio", console: Console | None = None
+    folder: Path,
+    out_dir: Path,
+    service: str = "twilio",
+    console: Console | None = None,
+    command: Callable[[int], Sequence[str]] | None = None,
 ) -> int:
-    """Returns 0; 1 where something got no reply; 2 where there was no call."""
+    """`command` is that of another server than `parley serve`, for a port. Returns 0; 1 where
+    something got no reply; 2 where there was no call."""
     console = console or Console()
+    served = command or functools.partial(_command, out_dir)
     call, token = _Call(), secrets.token_hex(16)
     try:
         wire = wire_of(service)
+        if service == "audiosocket":
+            raise NoWire("AudioSocket comes over TCP, and this demo over a WebSocket: try asterisk")
         recordings = _prepared(folder, out_dir)
         console.print("starting a server ...")
         async with server_process(
             out_dir / LOG,
-            lambda port: _command(port, out_dir),
+            served,
             {"PARLEY_TELEPHONE_STREAM_TOKEN": token},  # lets it in, whatever your settings ask for
         ) as server:
             address = f"ws://127.0.0.1:{server.port}/telephone/{service}"
@@ -108,7 +117,7 @@ def _prepared(folder: Path, out_dir: Path) -> list[Recording]:
     return recordings
 
 
-def _command(port: int, out_dir: Path) -> list[str]:
+def _command(out_dir: Path, port: int) -> list[str]:
     return [*parley_serve(port), "--config", str(out_dir / "telephone.toml")]
 
 
@@ -133,8 +142,9 @@ async def _hold(
     await trio.sleep(0.4)
     begins = carrier.ear.ticks + _sounds(recordings[0])[0]
     await _say(carrier, recordings[0], call)
-    cleared = [tick for tick in carrier.ear.cleared if tick >= begins]
-    call.silent_ms = (cleared[0] - begins) * TICK_MS if cleared else None
+    silenced = [tick for tick, what in carrier.tick_of_orders if what in ("clear", "pause")]
+    after = [tick for tick in silenced if tick >= begins]
+    call.silent_ms = (after[0] - begins) * TICK_MS if after else None
     carrier.hangs_up()
     with trio.move_on_after(5):
         await carrier.ended.wait()

@@ -50,6 +50,10 @@ class Ear:
     def playing(self) -> bool:
         return any(isinstance(item, bytes) for item in self._queue)
 
+    @property
+    def waiting_pieces(self) -> int:
+        return sum(isinstance(item, bytes) for item in self._queue)
+
     def give(self, pcm16: bytes) -> None:
         """Sound to be played behind what waits."""
         if self.whole_frames:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...protocol.dialect import Frame
 from ...protocol.telephone.sound import Sound
+from .quiet_wire import QuietWire
 from .wire import Call, Complaint, Give, Mark, Order, Wish
 
 JSON_WIRES = ("twilio", "signalwire", "telnyx", "plivo", "exotel")
@@ -20,9 +21,7 @@ ULAW = Sound("ulaw", 8_000)
 LINEAR = Sound("l16", 8_000)
 
 
-class JsonWire:
-    whole_frames = False
-
+class JsonWire(QuietWire):
     def __init__(self, service: str, call: Call, sound: Sound | None = None) -> None:
         self.name = service
         self.sound = sound or (LINEAR if service == "exotel" else ULAW)

@@ -3,12 +3,13 @@ of what we send."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from ...protocol.dialect import Frame
 from ...protocol.telephone.sound import Sound
+from .ear import Ear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,8 @@ class Wire(Protocol):
         """The first messages of a call."""
         ...
 
-    def sound_in(self, data: bytes, at_ms: int) -> Frame:
-        """The caller's sound, of this moment of the call."""
+    def sound_in(self, data: bytes, at_ms: int) -> Frame | None:
+        """The caller's sound, of this moment of the call; None: it is not sent yet."""
         ...
 
     def digit(self, key: str) -> Sequence[Frame]: ...
@@ -81,6 +82,14 @@ class Wire(Protocol):
 
     def clearing(self) -> Sequence[Frame]:
         """What answers a clearing beside its marks."""
+        ...
+
+    def status(self, ear: Ear) -> Sequence[Frame]:
+        """What answers the question how much waits."""
+        ...
+
+    def after(self, ear: Ear) -> Sequence[Frame]:
+        """What it says of itself after sound was given to it, and after each tick."""
         ...
 
     def goodbye(self) -> Sequence[Frame]:
@@ -98,8 +107,23 @@ class NoWire(LookupError):
 
 def wire_of(service: str, call: Call | None = None) -> Wire:
     """The wire of a service. Raises NoWire where it has none."""
+    from .asterisk_wires import AsteriskWire, AudioSocketWire
+    from .binary_wires import FreeswitchWire, JambonzWire, VonageWire
+    from .genesys_wire import GenesysWire
     from .json_wire import JSON_WIRES, JsonWire
 
+    made = call or Call()
     if service in JSON_WIRES:
-        return JsonWire(service, call or Call())
-    raise NoWire(f"there is no simulated {service[:40]!r}; there are {', '.join(JSON_WIRES)}")
+        return JsonWire(service, made)
+    others: dict[str, Callable[[Call], Wire]] = {
+        "asterisk": AsteriskWire,
+        "audiosocket": AudioSocketWire,
+        "freeswitch": FreeswitchWire,
+        "genesys": GenesysWire,
+        "jambonz": JambonzWire,
+        "vonage": VonageWire,
+    }
+    if service in others:
+        return others[service](made)
+    known = ", ".join((*JSON_WIRES, *others))
+    raise NoWire(f"there is no simulated {service[:40]!r}; there are {known}")

@@ -173,6 +173,6 @@ async def test_a_recording_that_was_changed_diverges_and_says_where(autojump_clo
 
 
 def test_there_are_dialects_to_record() -> None:
-    assert {scene.dialect.profile.name for scene in SCENES.values()} == {
-        dialect.profile.name for dialect in DIALECTS if not dialect.profile.telephone
-    }
+    recorded = {scene.dialect.profile.name for scene in SCENES.values()}
+    assert recorded >= {d.profile.name for d in DIALECTS if not d.profile.telephone}
+    assert {"twilio", "plivo"} <= recorded

@@ -230,7 +230,12 @@ async def test_a_digit_before_any_word_is_answered(autojump_clock: MockClock) ->
 
 @pytest.mark.parametrize(
     ("minutes", "drift_ppm"),
-    [(4, 3_000), pytest.param(60, 200, marks=pytest.mark.slow)],
+    [
+        (4, 3_000),
+        pytest.param(
+            *(60, 200), marks=pytest.mark.skipif(EXAMPLES < 100, reason="PARLEY_EXAMPLES=100")
+        ),
+    ],
 )
 async def test_a_slow_clock_and_a_gap(
     minutes: int, drift_ppm: float, autojump_clock: MockClock
@@ -375,3 +380,16 @@ async def test_nobody_looks_for_a_machine_where_the_person_called(
         call.carrier.says(loud(7000) + hush(1500))
         await until_playing(call)
         assert [e for e in call.events if isinstance(e, LineNews)] == []
+
+
+async def test_a_server_that_stops_lets_the_caller_hear_the_reply(
+    autojump_clock: MockClock,
+) -> None:
+    engines, voice = engines_of("hello there", says=("One two three four five six.",))
+    async with calling("twilio", engines, network=Network(delay_ms=60)) as call:
+        call.carrier.says(loud(800))
+        await until_playing(call, 0.3)
+        call.session.drain()
+        await call.carrier.ended.wait()
+        (one,) = call.carrier.ear.stretches()
+        assert voice.heard(one.pcm16) == ["One", "two", "three", "four", "five", "six."]

@@ -101,7 +101,9 @@ async def test_minutes_of_audio_in_a_moment(autojump_clock: MockClock) -> None:
         wire = call.carrier.wire
         quiet = wire.sound.spoken(bytes(320))
         for number in range(6_000):
-            await call.carrier.transport.send(wire.sound_in(quiet, 20 * number))
+            frame = wire.sound_in(quiet, 20 * number)
+            assert frame is not None
+            await call.carrier.transport.send(frame)
         await trio.sleep(5)
         await is_answered(call)
         assert call.count("holds") == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from parley.protocol.telephone.dialects import TELEPHONE_DIALECTS
 from parley.server.telephone.line import Line
 from parley.session.life import Session
 from parley.telemetry import Telemetry
-from parley.testing.carrier import Call, Carrier, Network, wire_of
+from parley.testing.carrier import Call, Carrier, Network, Wire, wire_of
 from parley.transport import memory_pair
 
 
@@ -56,11 +56,13 @@ async def calling(
     network: Network | None = None,
     settings: Settings | None = None,
     agent: Agent[Any] | None = None,
+    wire: Wire | None = None,
+    choices: Mapping[str, str] | None = None,
 ) -> AsyncIterator[CallInMemory]:
-    """A call of this service, to its end or the block's."""
-    dialect = dialect_of(service)
+    """A call of this service, to its end or the block's. `choices`: of the address."""
+    dialect = dialect_of(service).with_choices(choices or {})
     server_end, client_end = memory_pair(10_000)
-    carrier = Carrier(client_end, wire_of(service, call), network or Network())
+    carrier = Carrier(client_end, wire or wire_of(service, call), network or Network())
     events: list[SessionEvent] = []
     telemetry = Telemetry()
     async with plain_nursery() as nursery:
@@ -78,7 +80,7 @@ async def calling(
             conductor = agents.running(agent, who, engines.responder)
         session = Session(
             transport=line,
-            dialect=dialect.with_choices(start.choices),
+            dialect=dialect.with_choices({**dialect.chosen, **start.choices}),
             engines=engines,
             settings=settings,
             telemetry=telemetry,

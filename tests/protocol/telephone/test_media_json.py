@@ -279,3 +279,13 @@ def test_a_stream_id_that_would_break_the_json_is_spelled_out() -> None:
     codec = dialect.with_choices({"stream": 'a"b\\c'}).new_codec(lambda: 0)
     for frame in codec.encode(spoken()):
         assert json.loads(frame)["streamSid"] == 'a"b\\c'
+
+
+def test_what_a_service_finds_wrong_is_told() -> None:
+    line = _Line("telnyx")
+    payload = {"code": 100004, "title": "malformed_frame", "detail": "no payload"}
+    frame = json.dumps({"event": "error", "stream_id": Call().stream_id, "payload": payload})
+    assert line.codec.decode(frame) == (LineTold("error: 100004 malformed_frame no payload"),)
+    for odd in ({}, {"payload": None}, {"payload": [1]}):
+        (told,) = line.codec.decode(json.dumps({"event": "error", **odd}))
+        assert told == LineTold("error: it says nothing more")
