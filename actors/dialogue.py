@@ -92,7 +92,6 @@ from .messages import (
     SpeechOver,
     SpeechResumed,
     TextTyped,
-    ToneBegan,
     ToneHeard,
     ToolsCalled,
     TurnOver,
@@ -335,8 +334,6 @@ class Dialogue:
                 self._playback_told(report)
             case KeyPressed():
                 self._pressed(report.digit)
-            case ToneBegan():
-                self.machines.who_answers.tone_began(now_s)
             case ToneHeard():
                 self.machines.who_answers.tone(report.tone, now_s)
             case LineReported():

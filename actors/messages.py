@@ -236,12 +236,6 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class ToneBegan:
-    """A tone began on the telephone line. Told where a machine's beep is waited for: a second tone
-    says that the one before was none."""
-
-
-@dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A tone on the telephone line is over, one that is no key's."""
 
@@ -325,7 +319,6 @@ Report: TypeAlias = (
     | PlaybackTold
     | KeyPressed
     | LineReported
-    | ToneBegan
     | ToneHeard
     | EndRequested
     | DrainRequested

@@ -54,7 +54,6 @@ from .messages import (
     SpeechDropped,
     SpeechLong,
     SpeechOver,
-    ToneBegan,
     ToneHeard,
     UtteranceGiven,
 )
@@ -171,16 +170,10 @@ class VADActor:
         while len(self.state.unframed) >= frame_bytes:
             await self._frame(bytes(self.state.unframed[:frame_bytes]))
         await self._pass_on()
-        if self.line is not None:
-            await self._tell_tones(self.line)
-
-    async def _tell_tones(self, line: LineHearing) -> None:
-        if line.tones.told:
-            for tone in line.take_told(self._audio_ms):
+        if self.line is not None and self.line.tones.told:
+            for tone in self.line.take_told(self._audio_ms):
                 if not tone.key:
                     await self.reports.send(ToneHeard(tone))
-        if line.take_began():
-            await self.reports.send(ToneBegan())
 
     async def _shed(self, sound: Sound) -> None:
         """Drop audio that waited too long; the clock goes on, the gap is counted and told once."""

@@ -42,7 +42,6 @@ class LineHearing:
     watches: Callable[[], bool] = lambda: False
     """Whether tones are looked for also where no detector hears anything: a machine's beep."""
     _missed: bool = False
-    _tone_before: bool = False
     _block: float = 0.0
     """The sum over the block that is being filled, in ms."""
     _block_ms: int = 0
@@ -85,11 +84,6 @@ class LineHearing:
     def tone_now(self) -> bool:
         """Whether a tone is heard that is not over."""
         return self.tones.only_tone
-
-    def take_began(self) -> bool:
-        """Whether a tone began since the last call, where somebody waits for a beep."""
-        before, self._tone_before = self._tone_before, self.tone_now
-        return self.tone_now and not before and self.watches()
 
     @property
     def only_lines(self) -> bool:

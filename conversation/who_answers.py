@@ -58,10 +58,6 @@ class WhoAnswers:
         if self._machine is not None:
             self._machine.heard(text, self._ms(now_s))
 
-    def tone_began(self, now_s: float) -> None:
-        if self._machine is not None:
-            self._machine.passed(self._ms(now_s), tone_now=True)
-
     def tone(self, tone: LineTone, now_s: float) -> None:
         """A tone is over, which is told as soon as it is known."""
         if self._machine is not None:
