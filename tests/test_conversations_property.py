@@ -849,8 +849,10 @@ class _Run:
             return
         number = before[-1]
         first_s, audio_s = math.inf, 0.0
+        # What a link has taken while its client reads nothing has left, and counts as heard.
+        taken_s = cut_s + sum(a.seconds for a in self.script.actions if isinstance(a, Stall))
         for at, message in self.client.received:
-            if began[number] <= at <= cut_s:
+            if began[number] <= at <= taken_s:
                 seconds = _audio_s(self.script.dialect, message)
                 if seconds is not None:
                     first_s = min(first_s, at)
