@@ -26,7 +26,7 @@ SPEAKS = """
 import sys
 from parley.engines.tts import pyttsx3_worker as worker
 worker.load({})
-sys.stdout.buffer.write(worker.speak(sys.argv[1], sys.argv[2])[0])
+sys.stdout.buffer.write(worker.speak(sys.argv[1], sys.argv[2]).pcm16)
 """
 SAID = [
     ("en-us", "Please turn the light in the living room off.", "en"),
