@@ -47,6 +47,8 @@ class ReplayStream(trio.abc.Stream):
         self._receiving: trio.CancelScope | None = None
         self._unfinished_bytes = 0
         self._gathered: bytearray | None = None
+        self._gathered_close = False
+        self._turn = trio.Lock()
         self.heard_at = trio.current_time()
         """When bytes last came."""
         self.listening_since: float | None = None
@@ -132,16 +134,32 @@ class ReplayStream(trio.abc.Stream):
     async def send_gathered(self) -> None:
         """Send what was kept, as one piece."""
         data, self._gathered = self._gathered, None
+        closing, self._gathered_close = self._gathered_close, False
         if data:
             await self.send_all(data)
+        self.close_sent |= closing
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
             raise trio.ClosedResourceError
         if self._gathered is not None:
             self._gathered += data
+            self._gathered_close |= data[0] == _CLOSE_FRAME
             await trio.lowlevel.checkpoint_if_cancelled()
             return
+        # The library's own lock knows nothing of what was gathered.
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            await self._send(data)
+        finally:
+            self._turn.release()
+
+    async def _send(self, data: bytes | bytearray | memoryview) -> None:
+        if self.closed or self.torn:
+            raise trio.ClosedResourceError
         self.sending_since = trio.current_time()
         try:
             await self._stream.send_all(data)
