@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ..client.server_process import ServerProcess, server_process
+from ..nurseries import plain_nursery
 from ..wallclock import utc_now
 from .burden import burden_of
 from .phone_line import PhoneLine
@@ -70,9 +72,10 @@ async def _one_load(
         bar = progress.add_task(f"{count} calls", total=plan.seconds)
         empty = burden_of(server.pid)
         lines: list[PhoneLine] = []
-        async with trio.open_nursery() as nursery:
+        async with AsyncExitStack() as stack, plain_nursery() as nursery:
             for number in range(count):
                 stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+                await stack.enter_async_context(stream)
                 line = PhoneLine(stream, number)
                 await line.open(f"127.0.0.1:{server.port}", "/telephone/twilio")
                 nursery.start_soon(line.speak)

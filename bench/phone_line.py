@@ -117,7 +117,10 @@ class PhoneLine:
             now_s = trio.current_time()
             if self.counting:
                 self.late_s.append(now_s - due_s)
-            await self._stream.send_all(self._frames(now_s))
+            try:
+                await self._stream.send_all(self._frames(now_s))
+            except trio.BrokenResourceError:
+                raise ConnectionError("the server hung up") from None
 
     def _frames(self, now_s: float) -> bytes:
         speaks = self._speaks_from <= self._chunk < self._speaks_from + 100
@@ -138,7 +141,10 @@ class PhoneLine:
         while True:
             for message in self._messages():
                 self._heard(message, trio.current_time())
-            data = await self._stream.receive_some(65_536)
+            try:
+                data = await self._stream.receive_some(65_536)
+            except trio.BrokenResourceError:
+                data = b""
             if not data:
                 raise ConnectionError("the server hung up")
             self._left += data
