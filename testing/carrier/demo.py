@@ -92,7 +92,7 @@ async def demo_telephone(
             address = f"ws://127.0.0.1:{server.port}/telephone/{service}"
             console.print(f"a call of {service} to {address}", markup=False)
             async with (
-                carrier_socket(f"{address}/key-{token}") as socket,
+                carrier_socket(address if command else f"{address}/key-{token}") as socket,
                 trio.open_nursery() as nursery,
             ):
                 carrier = Carrier(socket, wire, NETWORK)
