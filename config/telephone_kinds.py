@@ -11,21 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from ..protocol.telephone.names import OVER_WEBSOCKETS
 from .kinds import Rule
 
-TELEPHONE_SERVICES = (
-    "twilio",
-    "telnyx",
-    "plivo",
-    "exotel",
-    "signalwire",
-    "vonage",
-    "asterisk",
-    "jambonz",
-    "freeswitch",
-    "genesys",
-)
-"""The services that bring calls over a WebSocket, as their paths below /telephone name them."""
+TELEPHONE_SERVICES = OVER_WEBSOCKETS
 
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 """A telephone number with its country's code (ITU-T E.164)."""

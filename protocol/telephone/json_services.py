@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .media_json import JsonService
 from .profile import telephone_profile
 
@@ -18,18 +20,7 @@ TWILIO = JsonService(
     rate_path=("start", "mediaFormat", "sampleRate"),
 )
 
-SIGNALWIRE = JsonService(
-    name="signalwire",
-    profile=telephone_profile("signalwire"),
-    id_field="twilio_id",
-    id_out="streamSid",
-    id_path=("start", "streamSid"),
-    call_path=("start", "callSid"),
-    account_path=("start", "accountSid"),
-    parameters_path=("start", "customParameters"),
-    coding_path=("start", "mediaFormat", "encoding"),
-    rate_path=("start", "mediaFormat", "sampleRate"),
-)
+SIGNALWIRE = replace(TWILIO, name="signalwire", profile=telephone_profile("signalwire"))
 
 TELNYX = JsonService(
     name="telnyx",

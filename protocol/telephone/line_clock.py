@@ -1,7 +1,7 @@
 """The carrier's time: what comes over a line is put where the carrier says that it was said.
 
 Packets are lost on the way, some lines send nothing while nobody speaks, and a network that stalls
-gives back everything at once. The place of a piece is told by its timestamp, or else by its
+gives back everything at once. The place of a piece is told by its timestamp, its turn by its
 number; what is missing is silence, and what comes behind its place was missing already.
 
 The line's time is also the measure of what was played: a mark that comes back stands among pieces
@@ -9,8 +9,6 @@ whose times are known, however late all of them arrive.
 """
 
 from __future__ import annotations
-
-from .sound import FRAME_MS
 
 SLACK_MS = 15.0
 """Timestamps may be rounded by so much: more is a gap."""
@@ -113,7 +111,3 @@ class InOrder:
             ready.append(piece)
             self._next += 1
         return ready
-
-    def ms(self, number: int) -> float:
-        """Where a piece belongs by its number alone."""
-        return float(number * FRAME_MS)

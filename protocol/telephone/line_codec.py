@@ -7,6 +7,7 @@ in pieces of FRAME_MS, with marks between them, so that it is known what the per
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -26,7 +27,7 @@ KEPT_FRAMES = 30_000
 """What is kept of what the service has no room for: ten minutes."""
 
 
-class LineCodec:
+class LineCodec(ABC):
     """Of one line. A service's codec has `read`, and of the others what it says another way.
 
     Replies leave at the pace of their playback, but tones and announcements leave at once. What the
@@ -58,9 +59,10 @@ class LineCodec:
             return self._ours(frame)
         return self.read(frame)
 
+    @abstractmethod
     def read(self, frame: Frame) -> Sequence[Command]:
         """A message of the service."""
-        raise NotImplementedError
+        ...
 
     def _ours(self, frame: str) -> Sequence[Command]:
         ms = line_frames.quiet_ms_of(frame)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-TELEPHONE = frozenset(
-    {
-        "twilio",
-        "telnyx",
-        "plivo",
-        "exotel",
-        "signalwire",
-        "vonage",
-        "asterisk",
-        "jambonz",
-        "freeswitch",
-        "genesys",
-        "audiosocket",
-    }
+OVER_WEBSOCKETS = (
+    "twilio",
+    "telnyx",
+    "plivo",
+    "exotel",
+    "signalwire",
+    "vonage",
+    "asterisk",
+    "jambonz",
+    "freeswitch",
+    "genesys",
 )
+"""Those whose services bring calls over a WebSocket, as their paths below /telephone name them."""
+
+TELEPHONE = frozenset((*OVER_WEBSOCKETS, "audiosocket"))
