@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test test-browser check demo doctor models clean
+.PHONY: run test test-browser fuzz chaos soak check demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
@@ -27,6 +27,11 @@ test: $(VENV)/.installed-dev models
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[browser]'
 	$(BIN)/python -m pytest tests/browser
+
+# Strangers, faults and time: each runs for minutes and ends with a table of what it measured.
+# `make test` has a short form of all three. Loopback only.
+fuzz chaos soak: $(VENV)/.installed-dev models
+	$(BIN)/python -m pytest tests/hostile/$@ --full -p no:cacheprovider
 
 check: $(VENV)/.installed-dev $(TYPING)/parley
 	$(BIN)/ruff check .

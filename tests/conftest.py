@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.figures import Figures
 from support.memory import give_memory_back
 from support.real_models import MODELS_DIR  # before the next lines: where the real ones are
 
@@ -31,6 +32,42 @@ def _memory() -> Iterator[None]:
     """What the tests of a file have freed is not kept for those of the next."""
     yield
     give_memory_back()
+
+
+FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run the hostile tests as long as `make soak`, `make chaos` and `make fuzz` do",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = Figures()
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether a hostile test is to run at its full length, and not in the short form that the
+    suite has."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Where a test tells what it measured; a table of it ends the run."""
+    return request.config.stash[FIGURES]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    found = terminalreporter.config.stash[FIGURES]
+    if found.rows:
+        terminalreporter.section("what was measured")
+        for line in found.lines():
+            terminalreporter.write_line(line)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
