@@ -124,7 +124,7 @@ class Connections:
         return front
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """What `trio.serve_listeners` needs of a nursery: a connection that was accepted."""
+        """Serve a connection that was accepted, as a child of its own."""
         self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])
 
     def _paths(self, place: str) -> Iterator[tuple[str, str]]:

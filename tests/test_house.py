@@ -34,7 +34,8 @@ OUTSIDE = (
         "parley.recording",
         "parley.engines",
         "parley.client",
-        "parley.server.logs",
+        "parley.server.output",
+        "parley.server.line_writer",
         "parley.commands.app",
     ),
     *("parley.wallclock", "parley.bench"),
@@ -163,8 +164,9 @@ ROOMS = {
     "audio": (),
     "protocol": ("audio",),
     "conversation": ("protocol", "audio"),
-    "config": ("conversation", "audio", "protocol"),
+    "config": ("addresses", "conversation", "audio", "protocol"),
     "engines": (
+        "addresses",
         "conversation",
         "protocol",
         "audio",
@@ -188,6 +190,7 @@ ROOMS = {
     ),
     "server": (
         *(
+            "addresses",
             "agents",
             "session",
             "recording",

@@ -14,6 +14,8 @@ from contextlib import suppress
 import trio
 from wsproto.frame_protocol import FrameProtocol
 
+from ...addresses import place_of
+
 LINGER_LIMIT_S = 2.0
 """How long a peer that is still sending is read to its end, so that our last words reach it:
 closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
@@ -229,5 +231,5 @@ def peer_name(stream: trio.abc.Stream) -> str:
             host, port = stream.socket.getpeername()[:2]
         except (OSError, ValueError):
             return "unknown"
-        return f"{host}:{port}"
+        return place_of(host, port)
     return "stream"
