@@ -72,9 +72,13 @@ def die_with_parent() -> None:
     it watches the *thread* that started this process, and that one ends after seconds.)
     """
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    pipe = parent.sentinel
+    if parent is not None:
+        die_when_closed(parent.sentinel)
+
+
+def die_when_closed(pipe: int) -> None:
+    """Let the kernel end this process when the other end of this pipe closes; see above. Nothing
+    may ever be written to it."""
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
