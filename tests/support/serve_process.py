@@ -63,6 +63,7 @@ async def serving(
     shell: str = 'exec "$@"',
     options: Mapping[str, Any] = MappingProxyType({}),
     ready: bool = True,
+    environ: Mapping[str, str] = MappingProxyType({}),
     **variables: str,
 ) -> AsyncIterator[ServeProcess]:
     """A ready server in its own process; it is killed at the end if it still runs.
@@ -83,7 +84,7 @@ async def serving(
             process = await trio.lowlevel.open_process(
                 ["/bin/sh", "-c", shell, "sh", *command],
                 cwd=folder,
-                env=environment(**(quick | variables)),
+                env=environment(**(quick | dict(environ) | variables)),
                 **{"stdout": output, "stderr": output, **options},
             )
         try:

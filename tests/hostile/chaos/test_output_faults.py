@@ -45,10 +45,13 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 @asynccontextmanager
-async def loud(folder: Path, write_end: int | None, **how: object) -> AsyncIterator[ServeProcess]:
+async def loud(
+    folder: Path, write_end: int | None = None, shell: str = 'exec "$@"', **variables: str
+) -> AsyncIterator[ServeProcess]:
     """A server that logs each request, to a pipe; its end here is closed once it runs."""
     options = {} if write_end is None else {"stdout": write_end, "stderr": write_end}
-    async with serving(folder, options=options, STREAM_LOG_LEVEL="debug", **RULES, **how) as served:
+    environ = {**RULES, "STREAM_LOG_LEVEL": "debug", **variables}
+    async with serving(folder, shell=shell, options=options, environ=environ) as served:
         if write_end is not None:
             os.close(write_end)
         yield served
@@ -122,7 +125,7 @@ async def test_a_log_whose_reader_is_gone_costs_lines(tmp_path: Path) -> None:
 
 async def test_a_server_without_output_serves(tmp_path: Path) -> None:
     closed = 'exec "$@" <&- >&- 2>&-'
-    async with loud(tmp_path, None, shell=closed) as served:
+    async with loud(tmp_path, shell=closed) as served:
         await sessions_work(served)
         assert await dropped(served) == 0, "nothing was lost of what nobody wanted"
         standard = [os.readlink(f"/proc/{served.process.pid}/fd/{fd}") for fd in range(3)]
@@ -133,14 +136,14 @@ async def test_a_server_without_output_serves(tmp_path: Path) -> None:
 
 async def test_a_log_on_a_full_disk_costs_lines(tmp_path: Path) -> None:
     full_disk = 'exec "$@" > /dev/full 2>&1'
-    async with loud(tmp_path, None, shell=full_disk, PARLEY_NO_SUCH="1") as served:
+    async with loud(tmp_path, shell=full_disk, PARLEY_NO_SUCH="1") as served:
         await sessions_work(served)
         assert await dropped(served) > 0
         await ends_well(served)
 
 
 async def test_the_last_words_come_in_order_and_whole(tmp_path: Path) -> None:
-    async with loud(tmp_path, None) as served:
+    async with loud(tmp_path) as served:
         for _ in range(50):
             await ask(served, "/health")
         await ends_well(served)
