@@ -30,10 +30,10 @@ def url_of(scheme: str, host: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this is the machine itself, judged by the name alone: any other name, whatever it
-    begins or ends with, may lead anywhere."""
+    """Whether this can only be the machine itself, judged by the name alone (RFC 6761 gives all of
+    .localhost to it). A name that merely begins like one may lead anywhere."""
     host = without_brackets(host).lower()
-    if host == "localhost":
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         address = ip_address(host.partition("%")[0])

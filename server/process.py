@@ -20,6 +20,9 @@ from ..engines.kit import OwnEngines
 from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
 from . import banner
 from .accepting import make_room_for
+from .access.binding import Exposed, check_binding
+from .access.tokens import BadTokens
+from .http.tls import BadCertificate
 from .logs import configure_logging
 from .output import dropped_lines_to, queued_output
 from .signals import Reload, watch_signals
@@ -35,7 +38,7 @@ Beside: TypeAlias = Callable[[Agents, int], Awaitable[None]]
 
 
 class CannotListen(Exception):
-    """The address cannot be bound; the message says which and why, in one line."""
+    """The address cannot be bound, or must not be; the message says which and why, in one line."""
 
 
 def serve_until_signalled(
@@ -49,7 +52,11 @@ def serve_until_signalled(
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
     agents that cannot be served together. What runs `beside` is given the agents and the port, and
-    ends with the server. `on_reload` is called at SIGHUP."""
+    ends with the server. `on_reload` is called at SIGHUP, behind what the server loads again."""
+    try:
+        check_binding(settings)
+    except Exposed as problem:
+        raise CannotListen(str(problem)) from None
     answering = Agents(agents, settings)
     with queued_output():
         configure_logging(settings.observing)
@@ -76,16 +83,31 @@ async def _serve(
         if serving.audiosocket_port
         else []
     )
+    admin_listeners = (
+        await _bind(
+            settings.admitting.admin_host, settings.admitting.admin_port, "PARLEY_ADMIN_PORT"
+        )
+        if settings.admitting.admin_port
+        else []
+    )
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
         make_room_for(serving.max_connections, len(room.lanes))
-        server = Server(settings, room, agents=agents, watchers=watchers)
+        try:
+            server = Server(settings, room, agents=agents, watchers=watchers)
+        except (BadTokens, BadCertificate) as problem:
+            raise CannotListen(str(problem)) from None
         dropped_lines_to(functools.partial(server.telemetry.count, "log_lines_dropped"))
         log = structlog.get_logger()
         stopped = False
         async with trio.open_nursery() as nursery:
-            await nursery.start(watch_signals, server.stop, nursery.cancel_scope.cancel, on_reload)
+            await nursery.start(
+                watch_signals,
+                server.stop,
+                nursery.cancel_scope.cancel,
+                (server.reload, *on_reload),
+            )
             port = listeners[0].socket.getsockname()[1]
             log.info(
                 "listening",
@@ -103,6 +125,7 @@ async def _serve(
                 listeners,
                 engine_listeners=engine_listeners,
                 audiosocket_listeners=audiosocket_listeners,
+                admin_listeners=admin_listeners,
             )
             stopped = True
             nursery.cancel_scope.cancel()

@@ -36,7 +36,17 @@ def test_brackets_are_a_urls_and_not_the_addresss() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "::1", "[::1]", "::ffff:127.0.0.1"]
+    "host",
+    [
+        "localhost",
+        "LOCALHOST",
+        "page.localhost",
+        "127.0.0.1",
+        "127.8.9.1",
+        "::1",
+        "[::1]",
+        "::ffff:127.0.0.1",
+    ],
 )
 def test_this_machine(host: str) -> None:
     assert is_loopback(host)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -21,6 +20,7 @@ from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
+from ..http.hosts import host_name
 from ..http.upgrade import BadUpgrade
 from .asked import Asked, NotSigned
 from .genesys import AGE_S, SKEW_S, genesys
@@ -213,7 +213,7 @@ class Gate:
         return (
             self._telephone.public_url is None
             and is_loopback(self._telephone.host)
-            and is_loopback(urlsplit(f"//{head.header('host') or ''}").hostname or "")
+            and is_loopback(host_name(head.header("host") or ""))
             and head.header("origin") is None
             and not any(head.header(name) for name in _FORWARDED)
         )
