@@ -176,7 +176,8 @@ class RunningServer:
         _dialect_at(path)
         if not self.port:
             raise ValueError("this server has no socket: open it with a port, 0 for a free one")
-        return f"{url_of('ws', self.host, self.port)}{path}"
+        scheme = "ws" if self._server.certificates is None else "wss"
+        return f"{url_of(scheme, self.host, self.port)}{path}"
 
     def status(self) -> ServerStatus:
         """Running, ready, clients, limits, and each session."""

@@ -161,7 +161,8 @@ def _parameter(given: str) -> tuple[str, str]:
 
 
 def _url(settings: Settings) -> str:
-    return url_of("http", settings.serving.host, settings.serving.port)
+    scheme = "http" if settings.admitting.tls_cert is None else "https"
+    return url_of(scheme, settings.serving.host, settings.serving.port)
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:

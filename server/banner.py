@@ -24,11 +24,13 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     host = settings.serving.host
     everywhere = host in EVERYWHERE
     described = room.who()
-    lines = [f"Parley is ready: open {url_of('http', host, port)}/ and press Talk.", ""]
+    secure = "" if settings.admitting.tls_cert is None else "s"
+    page = url_of(f"http{secure}", host, port)
+    lines = [f"Parley is ready: open {page}/ and press Talk.", ""]
     lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
     lines += [_line("better", advice) for advice in room.how_better()]
-    lines.append(_line("clients", f"{url_of('ws', host, port)}/ws, /stream and /engine"))
-    if everywhere:
+    lines.append(_line("clients", f"{url_of(f'ws{secure}', host, port)}/ws, /stream and /engine"))
+    if everywhere and settings.admitting.insecure:
         lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))
     lines.append(_line("stop", "Ctrl-C; replies may finish, a second Ctrl-C stops at once"))
     return lines

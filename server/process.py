@@ -109,9 +109,10 @@ async def _serve(
                 (server.reload, *on_reload),
             )
             port = listeners[0].socket.getsockname()[1]
+            scheme = "ws" if server.certificates is None else "wss"
             log.info(
                 "listening",
-                url=f"{url_of('ws', serving.host, port)}/ws",
+                url=f"{url_of(scheme, serving.host, port)}/ws",
                 engine_port=serving.engine_port or None,
                 audiosocket_port=serving.audiosocket_port or None,
                 engines=room.chosen,

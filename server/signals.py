@@ -64,7 +64,7 @@ def reload(on_reload: Sequence[Reload]) -> None:
             failed = True
             log.error("not_reloaded", error=f"{type(error).__name__}: {error}")
     if not failed:
-        log.info("reloaded" if on_reload else "nothing_to_reload")
+        log.info("reloaded")
 
 
 def _terminals() -> list[int]:

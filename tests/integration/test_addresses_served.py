@@ -37,7 +37,8 @@ async def url_told(served: ServeProcess) -> str:
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("host", ["::", "[::1]", "::1"])
 async def test_the_url_in_the_log_can_be_opened(host: str, tmp_path: Path) -> None:
-    async with serving(tmp_path, environ=RULES, ready=False, PARLEY_HOST=host) as served:
+    reachable = RULES | {"PARLEY_INSECURE": "1"}
+    async with serving(tmp_path, environ=reachable, ready=False, PARLEY_HOST=host) as served:
         url = await url_told(served)
         assert url == f"ws://[::1]:{served.port}/ws"
         async with open_client(url) as client:

@@ -55,7 +55,7 @@ async def test_it_says_where_to_go_who_is_there_and_how_to_stop() -> None:
     [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],
 )
 async def test_an_address_that_one_can_open_is_shown(host: str, shown: str) -> None:
-    told = await lines(parley_host=host)
+    told = await lines(parley_host=host, parley_insecure=True)
     assert told[0] == f"Parley is ready: open http://{shown}:8084/ and press Talk."
     assert bool(value(told, "note")) == (host in ("0.0.0.0", "::"))
 

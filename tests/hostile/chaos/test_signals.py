@@ -133,7 +133,7 @@ async def test_a_hangup_loads_again_and_ends_nothing(tmp_path: Path) -> None:
         await client.utter(WEATHER)
         await client.wait_for("tts_complete", count=2)
         assert client.closed is None
-        assert "nothing_to_reload" in [event["event"] for event in events(served)]
+        assert "reloaded" in [event["event"] for event in events(served)]
         served.process.terminate()
         assert await served.process.wait() == 0
 
