@@ -14,12 +14,13 @@ from dataclasses import replace
 import structlog
 import trio
 
+from ...addresses import is_loopback
 from ...config import Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
-from ..http.hosts import host_name, is_loopback
+from ..http.hosts import host_name
 from .addresses import client_address, counted_as
 from .credentials import CHALLENGE, credentials_of
 from .doors import Door, door_of
