@@ -131,7 +131,7 @@ class SpeechMaking:
         """A phrase's sound. The turn of a voice that works here is not held while it is sent."""
         limit_s = self._speaking.timeout_s
         if not isinstance(voice, Streams):
-            async with self._places.turns:
+            async with self._places.turn():
                 with self._calls.call("tts", limit_s, "the synthesis of a phrase"):
                     speech = await voice.speak(phrase)
             yield speech
