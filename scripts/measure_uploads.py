@@ -14,6 +14,7 @@ what HTTP answered, and how long the server's processes were busy after the last
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -74,9 +75,11 @@ async def ask(port: int, whole: bytes, gone_after_s: float | None) -> str:
     answer = b""
     with trio.move_on_after(gone_after_s if gone_after_s is not None else LIMIT_S):
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            await stream.send_all(whole)
-            while more := await stream.receive_some(65_536):
-                answer += more
+            with contextlib.suppress(trio.BrokenResourceError):  # refused before it was sent
+                await stream.send_all(whole)
+            with contextlib.suppress(trio.BrokenResourceError):
+                while more := await stream.receive_some(65_536):
+                    answer += more
         return answer.split(b" ")[1].decode() if answer else "no answer"
     return "gone"
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import tempfile
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from ..recording.recordings import Recordings
 from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
+from ..wallclock import unix_ms
 from .connections import Connections
 from .http.front import ANY_PATH
 from .http.places import Places
@@ -46,6 +48,7 @@ from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
+from .v1.uploads import remove_left_behind
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -173,6 +176,9 @@ class Server:
             )
             if self._connections.stopping:
                 return
+            folder, now_s = Path(tempfile.gettempdir()), unix_ms() / 1000
+            if removed := await trio.to_thread.run_sync(remove_left_behind, folder, now_s):
+                self._log.info("left_behind_uploads_removed", files=removed)
             await self._tree.run(task_status=task_status)
 
     def stop(self) -> None:

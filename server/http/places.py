@@ -17,6 +17,10 @@ from .head import BadRequest
 REQUESTS_MAX = 16
 """Requests at once, those included that are still sending: 160 MiB of bodies at the very most."""
 
+RECORDINGS_MAX = 12
+"""Of these, requests that send a recording: they take longest, and others find a place beside them.
+"""
+
 AT_ONCE = 4
 """Requests that use engines at once; the others wait their turn, so that sessions get theirs."""
 
@@ -31,6 +35,7 @@ RETRY_AFTER_S = 5
 class Places:
     def __init__(self) -> None:
         self._taken = 0
+        self._recordings_taken = 0
         self._turns = trio.Semaphore(AT_ONCE)
         self._recordings = trio.Semaphore(RECORDINGS_AT_ONCE)
 
@@ -39,16 +44,19 @@ class Places:
         return self._taken >= REQUESTS_MAX
 
     @contextmanager
-    def taken(self, *, status: int = 503) -> Iterator[None]:
-        """A place for one request. Raises BadRequest with `status` where there is none."""
-        if self.full:
+    def taken(self, *, status: int = 503, recording: bool = False) -> Iterator[None]:
+        """A place for one request, which may send a recording. Raises BadRequest with `status`
+        where there is none."""
+        if self.full or (recording and self._recordings_taken >= RECORDINGS_MAX):
             told = (("Retry-After", str(RETRY_AFTER_S)),)
             raise BadRequest(status, "too many requests at once; try again later", told)
         self._taken += 1
+        self._recordings_taken += recording
         try:
             yield
         finally:
             self._taken -= 1
+            self._recordings_taken -= recording
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

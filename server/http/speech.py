@@ -67,6 +67,8 @@ ENGINES_LIMIT_S = 120.0
 """A whole request's time, once its body is here: for its turn, and for all engines together."""
 
 WAV_MIME = "audio/wav"
+TEXT_PATH = "/speech/tts"
+"""The one route that takes no recording."""
 Asked: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
 
 
@@ -107,7 +109,7 @@ class SpeechEndpoints:
     def routes(self) -> dict[tuple[str, str], HttpHandler]:
         return {
             ("POST", "/speech/stt"): self.stt,
-            ("POST", "/speech/tts"): self.tts,
+            ("POST", TEXT_PATH): self.tts,
             ("POST", "/transcribe"): self.transcribe,
             ("POST", "/api/voice"): self.voice,
         }
@@ -162,7 +164,7 @@ class SpeechEndpoints:
                 return await answer(head, body)
 
         try:
-            with self._places.taken():
+            with self._places.taken(recording=head.path != TEXT_PATH):
                 body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
                 event_id = event_id_of(traced_by, body)
                 found = await while_connected(stream, answered)

@@ -78,7 +78,7 @@ class Transcriptions:
 
     async def _serve(self, head: Head, stream: trio.abc.Stream, *, translation: bool) -> Answer:
         async with AsyncExitStack() as stack:
-            stack.enter_context(self._places.taken(status=429))
+            stack.enter_context(self._places.taken(status=429, recording=True))
             upload = await stack.enter_async_context(
                 received(
                     stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,14 @@ from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.energy import EnergyDetector
 from parley.server.http.engine_calls import EngineCalls
-from parley.server.http.places import AT_ONCE, RECORDINGS_AT_ONCE, Places
+from parley.server.http.head import BadRequest
+from parley.server.http.places import (
+    AT_ONCE,
+    RECORDINGS_AT_ONCE,
+    RECORDINGS_MAX,
+    REQUESTS_MAX,
+    Places,
+)
 from parley.server.http.recordings_heard import BUSY_PAUSE_S, RecordingsHeard, windows_of
 from parley.telemetry import Telemetry
 
@@ -97,6 +105,21 @@ async def test_recordings_share_two_turns_and_give_way(autojump_clock: Any) -> N
                     await trio.lowlevel.checkpoint()
     assert (Patient.most, Patient.gave_way) == (RECORDINGS_AT_ONCE, True)
     assert not gives_way()
+
+
+def test_recordings_leave_places_for_others() -> None:
+    places = Places()
+    with ExitStack() as stack:
+        for _ in range(RECORDINGS_MAX):
+            stack.enter_context(places.taken(recording=True))
+        with pytest.raises(BadRequest, match="too many requests at once"):
+            stack.enter_context(places.taken(recording=True))
+        for _ in range(REQUESTS_MAX - RECORDINGS_MAX):
+            stack.enter_context(places.taken())
+        with pytest.raises(BadRequest, match="too many requests at once"):
+            stack.enter_context(places.taken())
+    stack.enter_context(places.taken(recording=True))
+    stack.close()
 
 
 async def test_a_recording_that_was_begun_waits_for_a_place(autojump_clock: Any) -> None:
