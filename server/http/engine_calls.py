@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import trio
+
 from ...audio.pcm import HEARING_RATE_HZ
 from ...engines.asr.interface import Transcriber, Transcript
-from ...engines.deadline import engine_deadline
+from ...engines.deadline import CLOSE_LIMIT_S, engine_deadline
 from ...engines.failures import EngineFailure
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio
 from ...telemetry import Telemetry
@@ -49,4 +51,5 @@ class EngineCalls:
             with self.call("asr", limit_s, "the final decode"):
                 return await transcriber.finish()
         finally:
-            await transcriber.abandon()
+            with trio.move_on_after(CLOSE_LIMIT_S):
+                await transcriber.abandon()

@@ -23,7 +23,7 @@ import trio
 from ...config import Settings
 from ...conversation.items import Items
 from ...conversation.writing import LLMDeadlines, Writing
-from ...engines.deadline import engine_deadline
+from ...engines.deadline import closing_in_time, engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
 from ...engines.kit import Engines
 from ...engines.lanes.lane import Lane
@@ -217,8 +217,9 @@ class SpeechEndpoints:
                     "llm", writing.limit_s, "the language model", writing.overrun
                 ):
                     if parts is None:
+                        reply = responder.reply(memory.request(transcript))
                         parts = await stack.enter_async_context(
-                            responder.reply(memory.request(transcript))
+                            closing_in_time(reply, "the language model")
                         )
                     part = await anext(parts, None)
                     if part is None:
