@@ -1,5 +1,5 @@
-"""Engines that fail at random, in every way that engines fail. What goes wrong is a seed's affair,
-and the time is Trio's: under a virtual clock a run with the same seed is the same run."""
+"""Engines that fail at random, in every way that engines fail. The time is Trio's. A seed says what
+goes wrong, but not whom it hits: tasks of one moment run in any order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FAILURES: tuple[Callable[[], EngineFailure], ...] = (
 )
 """Without EngineUnavailable: where the recognizer cannot be loaded at all, a session is ended."""
 
-GARBAGE = ("\x00\x07\ufffd\u200b", "�" * 300, "{}[]<|im_end|>", "<think>", "…", "a" * 5000)
+GARBAGE = ("\x00\x07\ufffd\u200b", "�" * 300, "{}[]<|im_end|>", "<think>", "…", "a" * 300)
 
 
 @dataclass
