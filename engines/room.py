@@ -97,6 +97,11 @@ class EngineRoom:
         """
         return [f"{kind}: {error or 'loading'}" for kind, error in self._not_ready().items()]
 
+    @property
+    def own_kinds(self) -> frozenset[str]:
+        """Those of which the embedder brings the engine."""
+        return frozenset(kind for kind, name in self.chosen.items() if name == "own")
+
     def standings(self) -> list[Standing]:
         """How each lane stands, those included that no conversation waits for."""
         return [lane.standing for lane in self.lanes]

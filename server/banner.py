@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..config import Settings
 from ..engines.room import EngineRoom
+from .start_checks import start_problems
 
 EVERYWHERE = ("0.0.0.0", "::")
 WIDTH = 9
@@ -28,6 +29,8 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     lines = [f"Parley is ready: open http://{shown}:{port}/ and press Talk.", ""]
     lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
     lines += [_line("better", advice) for advice in room.how_better()]
+    problems = start_problems(settings, room.own_kinds)
+    lines += [_line("cannot", problem.line()) for problem in problems]
     lines.append(_line("clients", f"ws://{shown}:{port}/ws, /stream and /engine"))
     if everywhere:
         lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))
