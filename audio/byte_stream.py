@@ -2,8 +2,9 @@
 
 A chunk of odd length ends in the middle of a sample, and the next one begins with the other half.
 Or it was cut short, and the next one begins with a whole sample. Both exist, and taken the wrong
-way all that follows is noise; so the sound decides: neighbours among its samples are like each
-other if the bytes are paired as they were meant, and are not if they are paired the other way.
+way all that follows is noise; so the sound decides. Paired as they were meant, neighbours among the
+samples are like each other, and quiet sound is quiet; paired the other way neither is so. While
+neither is plain, chunks of even length are taken to begin with a whole sample.
 """
 
 from __future__ import annotations
@@ -18,26 +19,33 @@ LEAST_BYTES = 64
 PLAIN = 0.6
 """Correlation of neighbours above which a pairing is right, if the other's is below RELATED."""
 
+LOUDER = 20.0
+"""So many times as loud is the wrong pairing of quiet sound, of which one byte in two is nearly
+always the same."""
+
 
 class ByteStream:
     """`push` gives whole samples; half a sample at the end is kept until its other half comes."""
 
     def __init__(self) -> None:
         self._half = b""
-        self._sure = False
-        """Whether it was decided that the half belongs to what follows it."""
+        """What belongs before the next chunk; in doubt, what may belong there."""
+        self._doubtful = False
 
     def push(self, data: bytes) -> bytes:
-        if self._half:
-            if not self._sure and len(data) >= LEAST_BYTES:
-                self._decide(data)
-            data = self._half + data
-        if len(data) % 2 == 0:
-            self._half, self._sure = b"", False
+        if not self._half:
+            return self._cut(data)
+        if not data:
+            return b""
+        joins = self._joins(data) if self._doubtful else True
+        if joins is None and len(data) % 2 == 0:
+            self._half = data[-1:]
             return data
-        self._sure = self._sure and bool(self._half)
-        self._half = data[-1:]
-        return data[:-1]
+        if joins is not False:
+            self._doubtful = joins is None
+            return self._cut(self._half + data)
+        self._half, self._doubtful = b"", False
+        return self._cut(data)
 
     @property
     def is_within_sample(self) -> bool:
@@ -46,15 +54,29 @@ class ByteStream:
 
     def forget(self) -> None:
         """What comes next is another stream."""
-        self._half, self._sure = b"", False
+        self._half, self._doubtful = b"", False
 
-    def _decide(self, data: bytes) -> None:
-        joined, apart = _related(self._half + data), _related(data)
-        if apart > PLAIN and joined < RELATED:
-            self._half = b""
-        elif joined > PLAIN and apart < RELATED:
-            self._sure = True
+    def _cut(self, data: bytes) -> bytes:
+        whole = len(data) // 2 * 2
+        if whole < len(data) and not self._half:
+            self._doubtful = True
+        self._half = data[whole:]
+        return data[:whole]
+
+    def _joins(self, data: bytes) -> bool | None:
+        """Whether the half belongs to this; None: it cannot be seen."""
+        if len(data) < LEAST_BYTES:
+            return None
+        joined, apart = _seen(self._half + data), _seen(data)
+        for one, other, answer in ((joined, apart, True), (apart, joined, False)):
+            if one[0] > PLAIN and other[0] < RELATED:
+                return answer
+            if one[1] * LOUDER < other[1]:
+                return answer
+        return None
 
 
-def _related(data: bytes) -> float:
-    return correlation(np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float64))
+def _seen(data: bytes) -> tuple[float, float]:
+    """How alike neighbours are, and how loud it is."""
+    samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float64)
+    return correlation(samples), float(np.sqrt(np.square(samples).mean()))

@@ -181,3 +181,30 @@ def test_a_chunk_that_was_cut_short_costs_its_last_sample_and_no_more(lost_at: i
     behind = SPEECH[lost_at + 1 :]
     heard += b"".join(stream.push(behind[i : i + 640]) for i in range(0, len(behind), 640))
     assert heard[-60_000:] == SPEECH[-60_000:]
+
+
+@pytest.mark.parametrize("lost", [b"\x07", b"\x07\x01\x02"])
+def test_where_nothing_can_be_seen_the_next_chunk_begins_with_a_whole_sample(lost: bytes) -> None:
+    same = b"\x10\x27" * 320
+    stream = ByteStream()
+    assert stream.push(lost) == lost[:-1]
+    assert [stream.push(same) for _ in range(3)] == [same] * 3
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.0005])
+def test_chunks_of_which_one_alone_is_odd_are_one_stream_all_the_same(gain: float) -> None:
+    noise = np.random.default_rng(2).normal(0, 2, len(SAMPLES))
+    data = (SAMPLES * gain + noise).astype("<i2").tobytes()
+    stream = ByteStream()
+    heard = stream.push(data[:6401])
+    heard += b"".join(stream.push(data[i : i + 640]) for i in range(6401, len(data), 640))
+    assert heard in (data, data[:-1], data[: len(heard)])
+    assert len(heard) >= len(data) - 2
+
+
+def test_what_is_in_doubt_over_silence_is_decided_when_there_is_sound() -> None:
+    stream = ByteStream()
+    data = bytes(20_001) + SPEECH[1:]
+    heard = stream.push(data[:9_601])
+    heard += b"".join(stream.push(data[i : i + 640]) for i in range(9_601, len(data), 640))
+    assert heard[-60_000:] == SPEECH[-60_000:]
