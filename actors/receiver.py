@@ -172,18 +172,20 @@ class Receiver:
             if self.state.refused and isinstance(frame, bytes):
                 await self._behind_refused()  # it would be wrong whatever it is
             else:
-                self._start_refused(frame, violation)
+                await self._start_refused(frame, violation)
                 self.state.closing = await self._answer(violation)
 
-    def _start_refused(self, frame: Frame, violation: Violation) -> None:
+    async def _start_refused(self, frame: Frame, violation: Violation) -> None:
         """Where audio needs a start, any message before the first good one may have been meant as
-        one; later only what says so."""
+        one; later only what says so. An open microphone closes: what follows is other audio."""
         profile, state = self.codec.profile, self.state
         if not profile.needs_start or profile.telephone:
             return
         maybe = not state.started and isinstance(frame, str)
         if violation.of_start or maybe:
             state.refused, state.refused_told = True, False
+            if state.open:
+                await self._stop()
 
     async def _behind_refused(self) -> None:
         self._left_out(True, "audio_behind_refused_start")

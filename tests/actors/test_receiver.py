@@ -469,12 +469,18 @@ async def test_audio_behind_a_start_that_was_refused_is_left_out_with_one_info(
 async def test_the_same_behind_a_refused_start_while_the_microphone_is_open(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """The audio behind it is of the rate that was refused, and would be heard at the other."""
+    """The audio behind it is of the rate that was refused, and would be heard at the other. What
+    was said before it is finalized, since nothing comes any more that could end it."""
     ear = Ear()
-    await ear.run_with(START, b"\1\0", BAD_START, b"\7\0", b"\7\0", STOP, START, b"\2\0")
+    await ear.run_with(START, b"\1\0", BAD_START, b"\7\0", b"\7\0", START, b"\2\0")
     assert [type(m) for m in drain(ear.out)] == [Failure, Info]
-    sounds = [m.pcm16 for m in drain(ear.heard) if isinstance(m, Sound)]
-    assert sounds == [b"\1\0", b"\2\0"]
+    heard = drain(ear.heard)
+    assert [m.pcm16 for m in heard if isinstance(m, Sound)] == [b"\1\0", b"\2\0"]
+    assert [type(m) for m in heard if isinstance(m, Marker)] == [
+        MicrophoneOpened,
+        MicrophoneClosed,
+        MicrophoneOpened,
+    ]
 
 
 async def test_a_message_that_is_wrong_while_the_microphone_is_open_leaves_the_hearing_alone(
