@@ -192,7 +192,7 @@ class Access:
     def _handshake(self, meters: list[Meter]) -> None:
         now_s = trio.current_time()
         for meter in meters:
-            if (wait_s := meter.handshakes.wait_s(now_s)) > 0:
+            if (wait_s := meter.handshakes.wait_s(now_s, 1)) > 0:
                 raise too_many(f"{meter.name} asks too often", wait_s)
             meter.handshakes.take(1, now_s)
 
@@ -216,7 +216,6 @@ class Access:
         self._log.info(
             "access_refused",
             door=door.value,
-            path=head.shown_path,
             peer=peer,
             status=problem.status,
         )

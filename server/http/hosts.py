@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 
@@ -20,5 +20,7 @@ def is_loopback(host: str) -> bool:
     lead anywhere."""
     host = host.strip("[]").lower()
     with suppress(ValueError):
-        return ip_address(host).is_loopback
+        found = ip_address(host)
+        mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+        return (mapped or found).is_loopback
     return host == "localhost" or host.endswith(".localhost")
