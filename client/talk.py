@@ -91,7 +91,7 @@ async def talk(
     errors = errors or Console(stderr=True)
     end: End = RealtimeEnd() if realtime else PromptVoiceEnd()
     try:
-        if notice := await recording_notice(url, end.path):
+        if notice := await recording_notice(url, end.path, token=token, ca=ca):
             console.print(notice, style="bold", markup=False)
         pace = Pace(
             rate_hz=end.rate_hz, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
