@@ -116,3 +116,15 @@ def test_a_token_for_another_door_is_told_so(locked: Served, tokens: dict[str, s
         tab.until("told.some(e => e.type === 'refused') || told.some(e => e.type === 'offline')")
         tab.until(f"{ASKED}")
         assert "not for this" in tab.page.inner_text("#token-why")
+
+
+def test_a_call_that_is_recorded_says_so_to_everybody(server: Served) -> None:
+    with browsing(server.url) as tab:
+        assert tab.page.inner_text("#recorded") == ""
+        types(tab)
+        tab.until("document.getElementById('recorded').textContent.includes('is being recorded')")
+        assert tab.page.get_attribute("#recorded", "role") == "status"
+        assert tab.page.is_visible("#recorded")
+        tab.page.evaluate("document.activeElement.blur()")
+        tab.page.click("#end")
+        tab.until("document.getElementById('recorded').textContent === ''")
