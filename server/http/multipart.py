@@ -7,6 +7,7 @@ Whatever is wrong is a BadBody (400, 413, 415).
 
 from __future__ import annotations
 
+import re
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -23,9 +24,17 @@ PART_HEAD_LIMIT_BYTES = 4096
 
 NO_HEADERS = "a part of the form has no proper headers"
 UNFINISHED = "the form ends before its last boundary"
+LONGER_BOUNDARY = "a boundary of the form is longer than the content type says"
 
 BOUNDARY_MAX = 70
 """RFC 2046, 5.1.1."""
+
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;"]*))', re.IGNORECASE)
+"""RFC 2046 wants quotes around one with any of `/ = : ? @ ,` in it. Many clients leave them out,
+and nothing else can be meant: without quotes it goes up to the next semicolon."""
+_ESCAPED = re.compile(r"\\(.)")
+
+LINE_ENDS = "the lines of a form end with CR and LF; here they end with LF alone"
 
 
 def is_form_data(content_type: str) -> bool:
@@ -45,12 +54,19 @@ def form_field(content_type: str, body: bytes, name: str) -> bytes:
 
 def boundary_of(content_type: str) -> bytes:
     """What stands between a form's parts. Raises BadBody (400, 415)."""
-    head = _headers(f"Content-Type: {content_type}")
-    if head.get_content_type() != FORM_DATA:
+    if not is_form_data(content_type):
         raise BadBody(415, f"the body must be {FORM_DATA}")
-    boundary = head.get_boundary("")
-    if not 0 < len(boundary) <= BOUNDARY_MAX or not boundary.isascii():
+    named = _BOUNDARY.search(content_type)
+    if named is None:
         raise BadBody(400, f"the content type {FORM_DATA} must name its boundary")
+    quoted, bare = named.groups()
+    boundary = bare.rstrip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
+    if not boundary:
+        raise BadBody(400, f"the content type {FORM_DATA} must name its boundary")
+    if len(boundary) > BOUNDARY_MAX:
+        raise BadBody(400, f"a boundary has {BOUNDARY_MAX} characters at most")
+    if not boundary.isascii() or not boundary.isprintable():
+        raise BadBody(400, "a boundary consists of letters, digits and signs of ASCII")
     return boundary.encode("ascii")
 
 
@@ -66,11 +82,18 @@ def _parts(body: bytes, boundary: bytes) -> list[bytes]:
             return parts
         padding, line_end, part = piece.partition(b"\r\n")
         if padding.strip(b" \t") or not line_end:
-            raise BadBody(400, "the form ends before its last boundary")
+            raise BadBody(400, not_a_boundary_line(padding))
         parts.append(part)
     if len(parts) > PARTS_MAX:
         raise BadBody(413, f"the form may have {PARTS_MAX} parts")
-    raise BadBody(400, "the form ends before its last boundary")
+    raise BadBody(400, UNFINISHED)
+
+
+def not_a_boundary_line(rest: bytes) -> str:
+    """What is wrong with a boundary's line, of which this is the rest, or more than it."""
+    if rest.lstrip(b" \t").startswith(b"\n"):
+        return LINE_ENDS
+    return UNFINISHED if not rest.strip(b" \t\r") else LONGER_BOUNDARY
 
 
 def part_names(top: bytes) -> tuple[str | None, str | None]:
