@@ -194,6 +194,12 @@ def _web(dialect: Dialect) -> Target:
 
 # Telephone lines
 
+KEPT = {
+    # A NUL in the stream's id stood where the codec cut its own messages in two.
+    "plivo": [b'{"event":"start","start":{"streamId":"\\u0000a"}}'],
+    "exotel": [b'{"event":"start","start":{"stream_sid":"a\\u0000"}}'],
+}
+
 CALL = Call(parameters={"agent": "sales", "order": "42"})
 
 
@@ -216,7 +222,7 @@ def _line(dialect: Dialect) -> Callable[[bytes], None]:
                 try:
                     chosen = dialect.with_choices({**dialect.chosen, **start.choices})
                 except BadChoice as problem:
-                    assert len(str(problem)) <= MESSAGE_CHARS  # noqa: PT017
+                    assert len(str(problem)) <= MESSAGE_CHARS
                     return
                 break
 
@@ -249,6 +255,7 @@ def _telephone(dialect: Dialect) -> Target:
         run=_line(dialect),
         seeds=[joined(frames), joined(hello), *(joined([frame]) for frame in frames)],
         words=(*NEEDLES, b'"event":"media"', b'"event":"start"', b"parley:"),
+        kept=KEPT.get(dialect.profile.name, ()),
     )
 
 
