@@ -74,7 +74,7 @@ def transcription(data: bytes) -> None:
         has_file=bool(pairs),
     )
     for translation in (False, True):
-        _refused(lambda: transcription_request(upload, translation=translation))  # noqa: B023
+        _refused(lambda: transcription_request(upload, translation=translation))
 
 
 _BODIES = (

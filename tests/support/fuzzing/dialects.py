@@ -7,9 +7,9 @@ must be frames that a peer can read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
+import msgspec
 import numpy as np
 
 from parley.protocol import commands, events
@@ -91,7 +91,7 @@ def _said(codec: Codec, event: events.Outbound) -> None:
     for frame in codec.encode(event):
         if isinstance(frame, str):
             frame.encode()
-            assert not frame.startswith("{") or isinstance(json.loads(frame), dict)
+            assert not frame.startswith("{") or isinstance(msgspec.json.decode(frame), dict)
 
 
 # The three first, and Realtime
@@ -189,6 +189,7 @@ def _web(dialect: Dialect) -> Target:
         run=_decoder(dialect),
         seeds=[joined(frames), *(joined([frame]) for frame in frames)],
         words=NEEDLES,
+        max_bytes=2048,
     )
 
 
@@ -255,6 +256,7 @@ def _telephone(dialect: Dialect) -> Target:
         run=_line(dialect),
         seeds=[joined(frames), joined(hello), *(joined([frame]) for frame in frames)],
         words=(*NEEDLES, b'"event":"media"', b'"event":"start"', b"parley:"),
+        max_bytes=2048,
         kept=KEPT.get(dialect.profile.name, ()),
     )
 
