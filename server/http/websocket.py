@@ -116,6 +116,7 @@ class WebSocketTransport:
         if self._reader_ended.is_set() or self._farewell is not None or self._connection.closed:
             return
         self._farewell = (code, reason)
+        self._wire.parting = True
         try:
             with trio.move_on_after(CLOSE_LIMIT_S) as scope:
                 self._until_end.append(scope)

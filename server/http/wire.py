@@ -62,6 +62,14 @@ class ReplayStream(trio.abc.Stream):
         self.torn = False
         """A frame was left half written: nothing more may be sent."""
         self.close_sent = False
+        self.parting = False
+        """Our side closes, and waits for the peer's close frame."""
+
+    @property
+    def _read_to_its_end(self) -> bool:
+        """Whether nothing is to be read any more. The library reads on after it has closed by
+        itself (1009), and a peer that sends nothing then would hold the connection for ever."""
+        return self.closed or (self.close_sent and not self.parting)
 
     def release(self) -> None:
         self._released.set()
@@ -115,14 +123,14 @@ class ReplayStream(trio.abc.Stream):
         with trio.CancelScope() as self._receiving:
             self.listening_since = trio.current_time()
             try:
-                if not self.closed:
+                if not self._read_to_its_end:
                     data = bytes(await self._stream.receive_some(max_bytes))
             except trio.BrokenResourceError:
                 self.lost = True
                 raise
             finally:
                 self.listening_since = None
-        if self.closed:
+        if self._read_to_its_end:
             raise trio.ClosedResourceError
         self.lost = not data
         return data
@@ -137,7 +145,13 @@ class ReplayStream(trio.abc.Stream):
         closing, self._gathered_close = self._gathered_close, False
         if data:
             await self.send_all(data)
-        self.close_sent |= closing
+        if closing:
+            self._closed_by_us()
+
+    def _closed_by_us(self) -> None:
+        self.close_sent = True
+        if self._receiving is not None and self._read_to_its_end:
+            self._receiving.cancel()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
@@ -169,7 +183,7 @@ class ReplayStream(trio.abc.Stream):
         finally:
             self.sending_since = None
         if data[0] == _CLOSE_FRAME:
-            self.close_sent = True
+            self._closed_by_us()
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

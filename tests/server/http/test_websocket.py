@@ -508,3 +508,29 @@ async def test_a_handshake_that_nobody_reads_is_given_five_seconds(
         async with open_websocket(server, parsed(request()), max_message_bytes=MAX):
             raise AssertionError("never entered")
     assert trio.current_time() == 5
+
+
+async def test_a_silent_peer_that_sent_too_much_does_not_hold_its_connection(
+    autojump_clock: MockClock,
+) -> None:
+    """The library goes on reading behind its own close frame; such a peer was kept for ever."""
+    with trio.fail_after(10):
+        async with conversation() as (transport, raw):
+            await raw.send(frame(BINARY, bytes(MAX + 1)))
+            assert (await gone(transport)).code == 1009
+            assert await raw.read_close() == 1009
+            assert await raw.read_all() == b""
+
+
+async def test_the_same_where_the_goodbye_left_with_other_frames(
+    autojump_clock: MockClock,
+) -> None:
+    with trio.fail_after(10):
+        async with conversation() as (transport, raw):
+            wire = transport._wire
+            wire.gather()
+            await raw.send(frame(BINARY, bytes(MAX + 1)))
+            await wait_all_tasks_blocked()
+            await wire.send_gathered()
+            assert (await gone(transport)).code == 1009
+            assert await raw.read_close() == 1009
