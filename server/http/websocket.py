@@ -219,6 +219,8 @@ class WebSocketTransport:
     async def _part(self) -> None:
         """After the reader's end: say why, where the library did not, and let the peer read it."""
         wire = self._wire
+        if not wire.lost:
+            await wire.until_sent()
         if wire.lost or wire.flooded or wire.sending_since is not None or self._said_goodbye():
             return
         if not wire.close_sent and not wire.torn and self._opened:

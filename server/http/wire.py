@@ -17,6 +17,9 @@ from wsproto.frame_protocol import FrameProtocol
 LINGER_LIMIT_S = 2.0
 """How long a peer that is still sending is read to its end, so that our last words reach it:
 closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
+SENT_LIMIT_S = 0.1
+"""How long a frame may still be on its way when the connection ends: into a socket that has room it
+takes none."""
 SEND_BUFFER_BYTES = 64 * 1024
 """About a second of base64 reply audio: an interruption must not wait behind more than that in
 the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
@@ -170,6 +173,12 @@ class ReplayStream(trio.abc.Stream):
             await self._send(data)
         finally:
             self._turn.release()
+
+    async def until_sent(self) -> None:
+        """Wait while a frame is on its way into the socket, for SENT_LIMIT_S at most."""
+        with trio.move_on_after(SENT_LIMIT_S):
+            async with self._turn:
+                pass
 
     async def _send(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
