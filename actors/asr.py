@@ -22,6 +22,7 @@ from ..conversation.utterance import Failed, UtteranceInHand
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.spending import Unit, spent
 from ..engines.turn.interface import HEARD_S, Pause, TurnEndEngine
 from ..protocol.codes import Code
 from ..protocol.events import Info, Partial
@@ -382,6 +383,7 @@ class ASRActor:
                 by_hand=ended.by_hand,
             )
         )
+        spent(Unit.AUDIO, transcript.audio_ms / 1000)  # its words are answered still
 
     async def _mind_the_pace(self, rtf: float) -> None:
         """Advise a smaller model, once each time that this one begins to be too slow."""
