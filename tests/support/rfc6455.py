@@ -315,8 +315,8 @@ def _masks() -> Iterator[Case]:
         data = frame(opcode, close_payload(NORMAL), masked=False)
         yield _case("mask", f"{name} without one", [data], closed(BREACH))
     begun = frame(TEXT, b"a", fin=False)
-    data = [begun, frame(CONTINUATION, b"b", masked=False)]
-    yield _case("mask", "the second fragment without one", data, closed(BREACH))
+    second = [begun, frame(CONTINUATION, b"b", masked=False)]
+    yield _case("mask", "the second fragment without one", second, closed(BREACH))
     for mask in (bytes(4), b"\xff" * 4, b"\0\0\0\1", b"\x80\0\0\0", b"abcd"):
         for opcode, payload in ((TEXT, "hé €".encode()), (BINARY, bytes(range(9)))):
             pieces = [masked(opcode, payload, mask)]

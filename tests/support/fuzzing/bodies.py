@@ -140,7 +140,7 @@ def signed(data: bytes) -> None:
             return
         asked = Asked.of(head, head.surplus)
         url = "https://voice.example.org/base"
-        for check in (
+        checks: Sequence[Callable[[], str]] = (
             lambda: signatures.twilio(asked, public_url=url, auth_token="k", shared_key="s"),
             lambda: signatures.signalwire(asked, public_url=url, signing_key="k"),
             lambda: signatures.plivo(asked, public_url=url, auth_token="k"),
@@ -148,7 +148,8 @@ def signed(data: bytes) -> None:
             lambda: tokens.telnyx_stream(asked, token="k" * 30),
             lambda: tokens.telnyx_webhook(asked, public_key=_KEY, now_s=NOW_S),
             lambda: tokens.basic(asked, user="parley", password="k" * 30),
-        ):
+        )
+        for check in checks:
             try:
                 check()
             except NotSigned as why:
