@@ -23,8 +23,9 @@ from .kinds import (
     may_hold_credentials,
     without_credentials,
 )
+from .service_links import service_links
 from .settings import Settings
-from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
+from .sources import Entry, NoFile, Unreadable, from_dotenv, from_mapping, from_toml
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 """Names the TOML file. Read from the environment and .env only."""
@@ -131,17 +132,23 @@ def load_settings(
     """Read every source once and return the validated settings.
 
     Highest first: `overrides` (names in any case; None means not given), `environ` (the real
-    environment unless given), `env_file` (need not exist; None for no such file), the TOML file
-    (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given, but
-    for texts that may be empty.
+    environment unless given), `env_file` (need not exist, or be a file; None for none), the TOML
+    file (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given,
+    but for texts that may be empty.
 
     Raises SettingsError with every problem at once.
     """
     environ = os.environ if environ is None else environ
     gathering = _Gathering()
+    links = service_links(environ)
+    environ = {name: value for name, value in environ.items() if name not in links.names}
+    if (warning := links.warning(frozenset(_FIELDS))) is not None:
+        gathering.warnings.append(warning)
     dotenv_entries: list[Entry] = []
     try:
         dotenv_entries = from_dotenv(env_file) if env_file is not None else []
+    except NoFile as error:
+        gathering.warnings.append(f"{error}; it is passed over")
     except Unreadable as error:
         gathering.problems.append(str(error))
     named_toml = _named_toml(environ, dotenv_entries)

@@ -19,9 +19,10 @@ import trio
 import trio_parallel
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
-from .life import WorkerLife
+from .life import WorkerLife, end_at_exit, ended
 from .queue import DEATHS, LOADS, QUEUE_MAX, QUICK_DEATH_S, Backoff, Job, JobQueue
 from .worker import WorkerReplaced, warm, work
+from .worker_output import place
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -203,6 +204,7 @@ class Lane:
         """Once per worker, and before anybody hears of it: who then begins anew, with the present
         generation, gets the next worker."""
         if self.pid is not None:
+            ended(self.pid)
             self.ready, self.pid = False, None
             self.generation += 1
             quick = trio.current_time() - self._loaded_s < QUICK_DEATH_S
@@ -214,8 +216,9 @@ class Lane:
         try:
             with trio.move_on_after(LOAD_LIMIT_S):
                 self.pid = await context.run_sync(
-                    warm, self._init, kill_on_cancel=True, limiter=self._limiter
+                    warm, self._init, place(), kill_on_cancel=True, limiter=self._limiter
                 )
+                end_at_exit(self.pid)
                 self.ready, self.load_error = True, None
                 self._loaded_s = trio.current_time()
                 return True

@@ -15,6 +15,8 @@ from contextlib import suppress
 import trio
 from wsproto.frame_protocol import FrameProtocol
 
+from ...addresses import place_of
+
 LINGER_LIMIT_S = 2.0
 """How long a peer that is still sending is read to its end, so that our last words reach it:
 closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
@@ -318,7 +320,7 @@ def peer_name(stream: trio.abc.Stream) -> str:
         host, port = below.socket.getpeername()[:2]
     except (OSError, ValueError):
         return "unknown"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place_of(host, port)
 
 
 def peer_host(stream: trio.abc.Stream) -> str:
