@@ -32,6 +32,7 @@ from .slices import (
     Fallback,
     Framing,
     Hearing,
+    Load,
     Observing,
     Recording,
     Serving,
@@ -313,6 +314,14 @@ class Settings(Variables):
             cors_origins=origins_of(self.stream_cors_origins),
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
+        )
+
+    @property
+    def load(self) -> Load:
+        return Load(
+            loop_lag_ms=self.stream_max_loop_lag_ms,
+            lane_wait_ms=self.stream_max_lane_wait_ms,
+            talking_share=self.stream_max_talking_share,
         )
 
     @property

@@ -54,6 +54,8 @@ class Job:
     others alike, and gives a list of values."""
     alike: Hashable = None
     """Late jobs with the same `fn` and an equal `alike` may be done together; None: alone."""
+    queued_s: float = 0.0
+    """When it came."""
     ended: trio.Event = field(default_factory=trio.Event)
     value: Any = None
     failure: EngineFailure | None = None
@@ -73,6 +75,12 @@ class JobQueue:
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._others)
+
+    @property
+    def oldest_s(self) -> float | None:
+        """When the job that has waited longest came; None where none waits."""
+        first = [jobs[0].queued_s for jobs in (self._urgent, self._others) if jobs]
+        return min(first, default=None)
 
     def put(self, job: Job) -> None:
         (self._urgent if job.urgent else self._others).append(job)
