@@ -16,7 +16,7 @@ from ipaddress import IPv6Address, ip_address
 import trio
 
 from ...transport import PeerGone
-from .wire import peer_name, reset_on_close
+from .wire import peer_host, reset_on_close
 
 WAITING_MAX = 512
 """At once, of all addresses: as many as may be kept between requests, and half of the descriptors
@@ -79,7 +79,7 @@ class WaitingRoom:
 
 def address_of(stream: trio.abc.Stream) -> str:
     """The peer's address; of IPv6 the network."""
-    host = peer_name(stream).rpartition(":")[0]
+    host = peer_host(stream)
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -21,7 +21,7 @@ PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 @pytest.fixture(autouse=True)
 def _addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream in memory comes from the address that was written on it."""
-    monkeypatch.setattr(module, "peer_name", lambda stream: f"{getattr(stream, 'host', '')}:1")
+    monkeypatch.setattr(module, "peer_host", lambda stream: getattr(stream, "host", ""))
 
 
 def from_host(host: str) -> trio.abc.Stream:
