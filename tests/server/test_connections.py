@@ -286,7 +286,7 @@ async def test_leaving_connect_hangs_up_and_waits_for_the_sessions_end(
 
 async def asked(server: RunningServer, path: str) -> tuple[int, str]:
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
-        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
         await stream.send_all(head.encode())
         data = b"".join([part async for part in stream])
     return int(data.split(b" ")[1]), data.partition(b"\r\n\r\n")[2].decode()
