@@ -17,11 +17,15 @@ from wsproto.utilities import LocalProtocolError
 
 from .wire import ReplayStream
 
-LOOK_S = 10.0
+LOOK_S = 5.0
 """How often it is asked whether what was sent is read. With a ping's ten seconds it is noticed in
-twenty that a peer reads nothing, and in thirty where ten kilobytes are unread."""
+fifteen that a peer reads nothing, and in twenty-five however much is unread."""
 LEAST_READ_BYTES_PER_S = 1000
 """Who reads slower than that reads nothing: transcripts alone are some hundred bytes a second."""
+BEHIND_S = 10.0
+"""Beyond a ping's time: who is further behind hears and sees what was long ago."""
+AGAIN_S = 1.0
+"""For a ping behind one of which the answer may lie unread on our own side."""
 
 READING_PING = 1 << 31
 """The numbers of pings that ask whether the peer reads begin here."""
@@ -46,16 +50,22 @@ class Pulse:
 
     async def until_unread(self) -> None:
         read_bytes = 0
+        limit_s: float | None = None
         for number in itertools.count(READING_PING):
-            await trio.sleep(LOOK_S)
+            if limit_s is None:
+                await trio.sleep(LOOK_S)
             sent_bytes = self._wire.message_bytes
             if sent_bytes == read_bytes:
                 continue
-            slowest_s = (sent_bytes - read_bytes) / LEAST_READ_BYTES_PER_S
-            if await self._answered(number, self._timeout_s + slowest_s):
-                read_bytes = sent_bytes
+            if limit_s is None:
+                slowest_s = min((sent_bytes - read_bytes) / LEAST_READ_BYTES_PER_S, BEHIND_S)
+                limit_s = self._timeout_s + slowest_s
+            if await self._answered(number, limit_s):
+                read_bytes, limit_s = sent_bytes, None
             elif self._can_judge():
                 return
+            else:
+                limit_s = AGAIN_S
 
     def _can_judge(self) -> bool:
         """Not where a frame stands before the ping, which is the sender's affair; and not while

@@ -14,7 +14,7 @@ from .request_stream import RequestStream
 
 RECEIVE_BYTES = 32 * 1024
 """Of a body at once: an upload of 100 MB is 3,000 reads."""
-SLOW_S = 8.0
+SLOW_S = 7.0
 """A body that is read whole may stand still so long in all,"""
 LEAST_BYTES_PER_S = 2000
 """and is no slower than that on the whole: who drips would hold a place. A hundredth of what the

@@ -15,9 +15,11 @@ import pytest
 import trio
 
 from parley.bench.burden import burden_of
+from parley.bench.lines import numbered_line
+from parley.bench.tongues import TONGUES
 from support.figures import Figures
 from support.talkers import attacked, instant_server
-from support.ws_client import BINARY, TEXT, RawClient, frame, request
+from support.ws_client import TEXT, RawClient, frame, request
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +60,13 @@ async def test_who_reads_nothing_is_closed_within_thirty_seconds(
         assert each_mb < MB_EACH
 
 
+PATH = "/v1/realtime?intent=transcription"
+FINAL = b"conversation.item.input_audio_transcription.completed"
+PARTIAL = b"conversation.item.input_audio_transcription.delta"
+
+
 class Slow:
-    """Reads a kilobyte a second of what it is told on /ws, in typing only."""
+    """Reads a kilobyte a second of what it is told in a session that transcribes."""
 
     BYTES_PER_S = 1000
 
@@ -76,44 +83,37 @@ class Slow:
             elif opcode == TEXT:
                 self.told.append(payload)
 
+    def count(self, kind: bytes) -> int:
+        return sum(kind in one for one in self.told)
+
 
 async def test_who_reads_a_kilobyte_a_second_gets_every_third_partial_and_every_final(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
-    """It talks without a pause that would be answered: utterances are ended by `stop`, and each
-    reply is cancelled, since no reply's audio fits through such a line."""
-    from parley.bench.instant import FRAME_NUMBERS, sample_of
-
-    utterances = 12 if full else 3
-    loud = [
-        sample_of(number).to_bytes(2, "little") * 1600
-        for number in (7, *range(FRAME_NUMBERS, FRAME_NUMBERS + 24))
-    ]
+    """It wants words alone: no reply's audio fits through such a line."""
+    utterances = 12 if full else 2
+    line = numbered_line(7, 20, rate_hz=24_000, frame_ms=100)
+    quiet = [bytes(4800)] * 40
+    tongue = TONGUES["realtime"]()
     async with instant_server(tmp_path) as server, trio.open_nursery() as nursery:
         stream = await trio.open_tcp_stream("127.0.0.1", server.port)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow = Slow(stream)
-        await slow.raw.send(request("/ws"))
+        await slow.raw.send(request(PATH))
         await slow.raw.read_until(b"\r\n\r\n")
         nursery.start_soon(slow.read)
         for _ in range(utterances):
-            await slow.raw.send(frame(TEXT, b'{"type":"start","sample_rate":16000}'))
-            for pcm16 in loud:
-                await slow.raw.send(frame(BINARY, pcm16))
+            for pcm16 in (*line.frames, *quiet):
+                await slow.raw.send(frame(TEXT, str(tongue.audio(pcm16)).encode()))
                 await trio.sleep(0.1)
-            await slow.raw.send(frame(TEXT, b'{"type":"stop"}'))
-            await trio.sleep(0.2)
-            await slow.raw.send(frame(TEXT, b'{"type":"cancel"}'))
         with trio.move_on_after(60):
-            while kinds(slow.told, "final_transcript") < utterances:
+            while slow.count(FINAL) < utterances:
                 await trio.sleep(0.2)
         nursery.cancel_scope.cancel()
-    partials, finals = kinds(slow.told, "partial_transcript"), kinds(slow.told, "final_transcript")
+    await trio.aclose_forcefully(stream)
+    partials, finals = slow.count(PARTIAL), slow.count(FINAL)
+    frames = len(line.frames) * utterances
     figures.tell("1 kB/s: finals", f"{finals} of {utterances}", "all")
-    figures.tell("1 kB/s: partials", f"{partials} of {24 * utterances} frames", "a third")
+    figures.tell("1 kB/s: partials", f"{partials} of {frames} frames", "a third")
     assert finals == utterances
-    assert partials >= 24 * utterances / 3 - utterances
-
-
-def kinds(told: list[bytes], kind: str) -> int:
-    return sum(f'"type":"{kind}"'.encode() in one.replace(b" ", b"") for one in told)
+    assert partials >= frames / 3

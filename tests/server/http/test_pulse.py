@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -48,13 +49,14 @@ async def read_slowly(raw: RawClient, bytes_per_s: float, pongs: Callable[[], bo
         pass
 
 
+@pytest.mark.parametrize("size", [10, 1000, 5000, 50_000])
 async def test_who_talks_and_reads_nothing_is_closed_within_thirty_seconds(
-    autojump_clock: MockClock,
+    size: int, autojump_clock: MockClock
 ) -> None:
     async with conversation() as (transport, raw), trio.open_nursery() as nursery:
         nursery.start_soon(talk, raw)
         nursery.start_soon(transport.keep_alive, 30, TIMEOUT_S)
-        await transport.send("a transcript")
+        nursery.start_soon(tell, transport, size, 1.0)
         end = await gone(transport)
         assert (end.code, end.reason) == (1006, "the peer reads nothing")
         assert trio.current_time() <= 30
@@ -67,7 +69,7 @@ async def test_who_reads_a_kilobyte_a_second_is_kept(autojump_clock: MockClock) 
         nursery.start_soon(gone, transport)
         nursery.start_soon(read_slowly, raw, 1.1 * LEAST_READ_BYTES_PER_S, lambda: True)
         nursery.start_soon(transport.keep_alive, 30, TIMEOUT_S)
-        await transport.send("x" * 40_000)  # as much as the kernel may hold
+        await transport.send("x" * 20_000)  # all at once
         nursery.start_soon(tell, transport, 300, 1.0)
         await trio.sleep(600)
         assert not transport._reader_ended.is_set()
