@@ -37,6 +37,7 @@ from .slices import (
     Fallback,
     Framing,
     Hearing,
+    Load,
     Observing,
     Recording,
     Serving,
@@ -317,6 +318,14 @@ class Settings(Variables):
             send_stall_s=self.stream_send_stall_s,
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
+        )
+
+    @property
+    def load(self) -> Load:
+        return Load(
+            loop_lag_ms=self.stream_max_loop_lag_ms,
+            lane_wait_ms=self.stream_max_lane_wait_ms,
+            talking_share=self.stream_max_talking_share,
         )
 
     @property

@@ -64,6 +64,11 @@ class EngineRoom:
         return how_better(self.settings, self.engines)
 
     @property
+    def waited_for(self) -> tuple[Lane, ...]:
+        """The lanes that conversations wait for."""
+        return tuple(lane for lane in self.lanes if lane is not self.media_lane)
+
+    @property
     def voice_setting(self) -> VoiceSetting | None:
         """What names the voice of the engine that speaks; None where it has one voice only."""
         if not isinstance(self.engines.synthesizer, ManyVoices):

@@ -1,7 +1,7 @@
 """What a server tells of itself: typed for embedders, over HTTP for load balancers and people.
 
 GET /health, /healthz         it runs
-GET /ready, /readyz           it can talk, or what it waits for (503)
+GET /ready, /readyz           it can talk and lets somebody in, or why not (503)
 GET /metrics                  for Prometheus
 GET /sessions                 a line per session
 GET /api/stream_config        the settings, without secrets
@@ -28,6 +28,7 @@ from .http.front import ANY_PATH, HttpHandler
 from .http.head import Head
 from .http.places import RETRY_AFTER_S
 from .http.responses import Response, error_response, json_response, text_response
+from .load.watch import LoadWatch
 
 SERVICE = "parley"
 """The name that `/health` tells."""
@@ -78,6 +79,10 @@ class ServerStatus:
     """Whether the engines can talk."""
     waiting_for: tuple[str, ...]
     """Which engines cannot yet, and why where that is known; empty when ready."""
+    accepting: bool
+    """Whether another session would be let in."""
+    refusing: str | None
+    """Why not: stopping, full, loop_lag, lane_backlog or talkers."""
     clients: int
     limits: Limits
     sessions: tuple[SessionStatus, ...]
@@ -97,7 +102,9 @@ class Status:
         recordings: Recordings,
         telemetry: Telemetry,
         agents: Agents,
+        load: LoadWatch,
     ) -> None:
+        self._load = load
         self._settings = settings
         self._room = room
         self._agents = agents
@@ -127,11 +134,13 @@ class Status:
 
     def of_server(self, *, running: bool) -> ServerStatus:
         serving, missing = self._settings.serving, self._room.not_ready()
-        sessions = self.of_sessions()
+        sessions, refusal = self.of_sessions(), self._connections.refusal_now()
         return ServerStatus(
             running=running,
             ready=not missing,
             waiting_for=tuple(missing),
+            accepting=refusal is None,
+            refusing=refusal.reason if refusal else None,
             clients=len(sessions),
             limits=Limits(
                 max_connections=serving.max_connections,
@@ -201,6 +210,27 @@ class Status:
                 "asr_places", "How many the recognizers can keep up with", lambda: admission.places
             )
             gauge("asr_rtf", "Work per second of speech, newest utterances", lambda: admission.rtf)
+        load, connections = self._load, self._connections
+        gauge(
+            "loop_lag_seconds",
+            "How late the event loop wakes, p90 of five seconds",
+            lambda: load.lag_s.p90,
+        )
+        gauge(
+            "lane_wait_seconds",
+            "How long work waits for a worker process, p90 of five seconds",
+            lambda: load.lane_wait_s.p90,
+        )
+        gauge(
+            "asr_talking_mean",
+            "Utterances being transcribed, mean of five seconds",
+            lambda: load.talking.mean,
+        )
+        gauge(
+            "accepting",
+            "1 while another session would be let in",
+            lambda: connections.refusal_now() is None,
+        )
 
     # HTTP
 
@@ -218,6 +248,7 @@ class Status:
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
         missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
+        refusal = self._connections.refusal_now()
         body = {
             "ok": not missing,
             "ready": not missing,
@@ -233,8 +264,10 @@ class Status:
                 for lane in self._room.standings()
                 if lane.state is not LaneState.READY
             ],
+            "accepting": refusal is None,
+            **({"reason": refusal.reason} if refusal else {}),
         }
-        return json_response(body, status=503 if missing else 200)
+        return json_response(body, status=503 if missing or refusal else 200)
 
     async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
         return text_response(self._telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)

@@ -2,6 +2,7 @@
 
     server                one_for_one, permanent children
     ├─ lanes              worker processes that hold blocking engines
+    ├─ load               measures how busy the server is
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
@@ -51,6 +52,8 @@ from .http.site import site
 from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
 from .late_callers import LateCallers
+from .load.admission import SessionAdmission
+from .load.watch import LoadWatch
 from .session_opener import SessionOpener
 from .start_checks import start_problems
 from .status import ServerStatus, Status
@@ -123,11 +126,14 @@ class Server:
         opener = SessionOpener(
             settings, room, self._recordings, self.telemetry, watchers, self._agents
         )
+        self._load = LoadWatch(room.waited_for, room.admission)
+        admission = SessionAdmission(settings.serving.max_connections, settings.load, self._load)
         self._connections = Connections(
             settings,
             room,
             opener,
             self.telemetry,
+            admission,
             observers=observers,
             agents=self._agents,
             door=self.telephone,
@@ -136,7 +142,13 @@ class Server:
             certificates=self.certificates,
         )
         self._status = Status(
-            settings, room, self._connections, self._recordings, self.telemetry, self._agents
+            settings,
+            room,
+            self._connections,
+            self._recordings,
+            self.telemetry,
+            self._agents,
+            self._load,
         )
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
@@ -183,6 +195,7 @@ class Server:
                 "server",
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
+                    Child("load", run=self._load.run),
                     *self._recordings.children(),
                     *(
                         Child(name, run=run, shutdown_s=STOP_S)

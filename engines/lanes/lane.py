@@ -132,6 +132,12 @@ class Lane:
         )
 
     @property
+    def waiting_s(self) -> float:
+        """How long the oldest of the jobs that wait has waited."""
+        oldest_s = self._queue.oldest_s
+        return 0.0 if oldest_s is None else trio.current_time() - oldest_s
+
+    @property
     def refusal(self) -> str | None:
         """Why a call would be refused now; None where it would be served, if only after others or
         by the next worker."""
@@ -203,7 +209,8 @@ class Lane:
             raise EngineUnavailable(f"{self.name}: {self.refusal}")
         if job.generation not in (None, self.generation):
             raise LaneLost(f"{self.name}: the worker that held this is gone")
-        job.deadline = min(job.deadline, trio.current_time() + JOB_LIMIT_S)
+        job.queued_s = trio.current_time()
+        job.deadline = min(job.deadline, job.queued_s + JOB_LIMIT_S)
         self._queue.put(job)
         self._idle.cancel()
         return job

@@ -77,6 +77,8 @@ class Job:
     others alike, and gives a list of values."""
     alike: Hashable = None
     """Late jobs with the same `fn` and an equal `alike` may be done together; None: alone."""
+    queued_s: float = 0.0
+    """When it came."""
     ended: trio.Event = field(default_factory=trio.Event)
     value: Any = None
     failure: EngineFailure | None = None
@@ -107,6 +109,14 @@ class JobQueue:
             return len(self._waiting[rank]) >= QUEUE_MAX
         return self.live >= QUEUE_MAX
 
+    @property
+    def oldest_s(self) -> float | None:
+        """When the job that has waited longest came, of those that do not give way; None where none
+        waits."""
+        ranks = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
+        first = [jobs[0].queued_s for jobs in ranks if jobs]
+        return min(first, default=None)
+
     def put(self, job: Job) -> None:
         self._waiting[job.rank].append(job)
 
@@ -128,6 +138,8 @@ class JobQueue:
     def take(self, which: Callable[[Job], bool]) -> list[Job]:
         """Remove and return those that `which` chooses, in the order of their turn."""
         taken = [job for jobs in self._waiting.values() for job in jobs if which(job)]
-        for rank, jobs in self._waiting.items():
-            self._waiting[rank] = deque(job for job in jobs if job not in taken)
+        for jobs in self._waiting.values():
+            kept = [job for job in jobs if job not in taken]
+            jobs.clear()
+            jobs.extend(kept)
         return taken

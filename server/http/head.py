@@ -18,8 +18,9 @@ import trio
 
 from ...transport import PeerGone
 
-HEAD_LIMIT_S = 10.0
-"""A head arrives in one packet; ten seconds let a bad radio link retransmit, and no one linger."""
+HEAD_LIMIT_S = 7.0
+"""A head arrives in one packet; seven seconds let a bad radio link retransmit, and no one linger.
+With the time that a peer has to read why it is closed (wire.LINGER_LIMIT_S) it is under ten."""
 HEAD_LIMIT_BYTES = 16 * 1024
 """Twice what browsers and proxies send at their worst (cookies); what a peer may make us hold."""
 HOST_LIMIT_BYTES = 255 + len(":65535")

@@ -26,6 +26,11 @@ takes none."""
 SEND_BUFFER_BYTES = 64 * 1024
 """About a second of base64 reply audio: an interruption must not wait behind more than that in
 the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
+KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 20, 5, 3
+"""When a peer of which nothing comes is asked whether its machine is there: it may have gone
+without a word, and who waits for an answer sends nothing either."""
+UNACKNOWLEDGED_S = 60
+"""How long what was sent may wait for its acknowledgement, and for room at the peer."""
 CLOSING_LIMIT_S = 0.2
 """How long we wait for the peer's close_notify behind our own; many send none."""
 FLOOD_LIMIT_BYTES = 256 * 1024
@@ -33,6 +38,7 @@ FLOOD_LIMIT_BYTES = 256 * 1024
 alone need days for it; a flood of pings or of empty fragments, which the library keeps in a
 list without bound, ends here."""
 _RECEIVE_BYTES = 16 * 1024
+_CONTROL = 0x08
 _CLOSE_FRAME = 0x88
 """First byte of a close frame: FIN and opcode 8. The library writes one frame per `send_all`."""
 
@@ -75,6 +81,8 @@ class ReplayStream(trio.abc.Stream):
         """Since when the library has waited for bytes; None while it is busy with a message."""
         self.sending_since: float | None = None
         """Since when a frame has been on its way into the socket; None if none is."""
+        self.message_bytes = 0
+        """Of messages that were sent, not of control frames."""
         self.closed = False
         self.lost = False
         """The peer's end was seen, or the connection broke."""
@@ -219,6 +227,8 @@ class ReplayStream(trio.abc.Stream):
             self.sending_since = None
         if data[0] == _CLOSE_FRAME:
             self._closed_by_us()
+        if not data[0] & _CONTROL:
+            self.message_bytes += len(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -297,12 +307,24 @@ def reset_on_close(stream: trio.abc.Stream) -> None:
             below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def tune(stream: trio.abc.Stream) -> None:
-    """Small frames leave at once, and the kernel holds little."""
+def tune(stream: trio.abc.AsyncResource) -> None:
+    """Small frames leave at once, the kernel holds little, and a machine that is gone is found."""
     if (below := socket_of(stream)) is not None:
         with suppress(OSError):  # not TCP, or reset already, which the next read will tell
             below.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             below.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE.items():
+                if (option := getattr(socket, name, None)) is not None:  # not every system's
+                    below.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+    "TCP_KEEPINTVL": KEEPALIVE_EVERY_S,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_S * 1000,
+}
 
 
 def socket_of(stream: trio.abc.AsyncResource) -> trio.SocketStream | None:

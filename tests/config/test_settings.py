@@ -45,6 +45,7 @@ SLICES = (
     "recording",
     "telephone",
     "carriers",
+    "load",
 )
 FIELDS = Settings.model_fields
 CHOICES = {
@@ -939,6 +940,9 @@ SLICE_VARIABLES = {
     "address_limits.requests_per_hour": ("PARLEY_ADDRESS_REQUESTS", 8),
     "serving.upload_mb": ("STREAM_UPLOAD_MB", 49),
     "serving.upload_s": ("STREAM_UPLOAD_S", 50.0),
+    "load.loop_lag_ms": ("STREAM_MAX_LOOP_LAG_MS", 1054),
+    "load.lane_wait_ms": ("STREAM_MAX_LANE_WAIT_MS", 1055),
+    "load.talking_share": ("STREAM_MAX_TALKING_SHARE", 0.56),
     "framing.rate_hz": ("AUDIO_SAMPLE_RATE", 48_000),
     "framing.channels": ("AUDIO_CHANNELS", 1),
     "framing.chunk_ms": ("AUDIO_CHUNK_MS", 52),
