@@ -365,7 +365,6 @@ class ASRActor:
                 transcript = await self.transcriber.finish()
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
-        spent(Unit.AUDIO, transcript.audio_ms / 1000)
         self.telemetry.stage("final", current_time() - asked_s)
         for reason, times in transcript.doubts.items():
             self.telemetry.doubted(reason, times)
@@ -384,6 +383,7 @@ class ASRActor:
                 by_hand=ended.by_hand,
             )
         )
+        spent(Unit.AUDIO, transcript.audio_ms / 1000)  # its words are answered still
 
     async def _mind_the_pace(self, rtf: float) -> None:
         """Advise a smaller model, once each time that this one begins to be too slow."""

@@ -155,6 +155,13 @@ def talk(
             "ws://127.0.0.1:8084/v1/realtime."
         ),
     ] = None,
+    token: Annotated[
+        str, typer.Option(help="The token that the server asks for.", envvar="PARLEY_TOKEN")
+    ] = "",
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="Certificates (PEM) to trust beside the system's.", metavar="FILE"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Also write the replies here: a folder, or NAME.wav for one recording."),
@@ -179,6 +186,8 @@ def talk(
         files or [],
         mic=mic,
         realtime=realtime,
+        token=token,
+        ca=ca,
         out=out,
         aloud=not quiet,
         speed=speed,

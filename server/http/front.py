@@ -305,7 +305,10 @@ class Front:
         )
 
     def _log(self, head: Head, status: int) -> None:
-        self.log.debug("http", method=head.method, path=head.shown_path, status=status)
+        """A path that nothing is served at may hold anything, also what proves who asks."""
+        known = self._handler(head) or self._websocket_route(head.path)
+        path = head.shown_path if known is not None else "unknown"
+        self.log.debug("http", method=head.method, path=path, status=status)
 
 
 def _below(path: str) -> str:
