@@ -84,7 +84,7 @@ class _Gathering:
         for entry in entries:
             name = entry.name.upper()
             if name in seen:
-                self.problems.append(f"{name}: given more than once (from {entry.origin})")
+                self.problems.append(f"{_named(name)}: given more than once (from {entry.origin})")
             elif name in _FIELDS:
                 self._take(name, entry)
             else:
@@ -105,7 +105,7 @@ class _Gathering:
 
     def _warn_unknown(self, entry: Entry) -> None:
         """Report a name, never its value, which may be a secret."""
-        name = entry.name if entry.name.isprintable() else ascii(entry.name)
+        name = _named(entry.name)
         if name.upper() == CONFIG_VARIABLE:
             hint = "; only the environment and .env can name the TOML file"
         elif isinstance(entry.value, Mapping):
@@ -114,6 +114,12 @@ class _Gathering:
             close = meant(name, _FIELDS)
             hint = f"; did you mean {close}?" if close else ""
         self.warnings.append(f"{name}: no such setting (from {entry.origin}){hint}")
+
+
+def _named(name: str) -> str:
+    """A name that somebody else chose, in a message."""
+    shown = name if name.isprintable() else ascii(name)
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."
 
 
 def load_settings(

@@ -72,7 +72,7 @@ def from_toml(path: Path) -> list[Entry]:
         raise Unreadable(f"{path}: there is no such file") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number without end
         raise Unreadable(f"{path}: not valid TOML: {error}") from None
     return list(from_mapping(values, str(path)))
 

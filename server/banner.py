@@ -11,6 +11,7 @@ from .. import __version__
 from ..addresses import EVERYWHERE, url_of
 from ..config import Settings
 from ..engines.room import EngineRoom
+from .start_checks import start_problems
 
 WIDTH = 9
 
@@ -29,6 +30,8 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     lines = [f"Parley is ready: open {page}/ and press Talk.", ""]
     lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
     lines += [_line("better", advice) for advice in room.how_better()]
+    problems = start_problems(settings, room.own_kinds)
+    lines += [_line("cannot", problem.line()) for problem in problems]
     lines.append(_line("clients", f"{url_of(f'ws{secure}', host, port)}/ws, /stream and /engine"))
     if everywhere and settings.admitting.insecure:
         lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))

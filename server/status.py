@@ -19,6 +19,7 @@ import trio
 from .. import __version__
 from ..agents.registry import Agents
 from ..config import Settings
+from ..engines.lanes.standing import LaneState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
 from ..telemetry import Telemetry
@@ -163,6 +164,37 @@ class Status:
             "Worker processes that are ready",
             lambda: sum(lane.ready for lane in lanes),
         )
+        by_lane = self._telemetry.gauges
+        by_lane(
+            "lane_up",
+            "Whether the worker of a lane is ready",
+            "lane",
+            lambda: {lane.name: float(lane.ready) for lane in lanes},
+        )
+        by_lane(
+            "lane_deaths",
+            "Workers that a lane has lost",
+            "lane",
+            lambda: {lane.name: lane.deaths for lane in lanes},
+        )
+        by_lane(
+            "lane_failures_in_a_row",
+            "Deaths soon after the beginning and failed loads, for which a lane pauses",
+            "lane",
+            lambda: {lane.name: lane.standing.failures for lane in lanes},
+        )
+        by_lane(
+            "lane_pause_seconds",
+            "How long a lane still pauses before its next worker",
+            "lane",
+            lambda: {lane.name: lane.standing.pause_s for lane in lanes},
+        )
+        by_lane(
+            "lane_waiting",
+            "Jobs that wait in a lane",
+            "lane",
+            lambda: {lane.name: lane.standing.waiting for lane in lanes},
+        )
         if (admission := self._room.admission) is not None:
             gauge("asr_talking", "Utterances being transcribed now", lambda: admission.talking)
             gauge(
@@ -186,7 +218,22 @@ class Status:
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
         missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
-        body = {"ok": not missing, "ready": not missing, "waiting_for": missing}
+        body = {
+            "ok": not missing,
+            "ready": not missing,
+            "waiting_for": missing,
+            "lanes_down": [
+                {
+                    "lane": lane.lane,
+                    "state": lane.state,
+                    "why": lane.why,
+                    "deaths": lane.deaths,
+                    "again_in_s": round(lane.pause_s, 1),
+                }
+                for lane in self._room.standings()
+                if lane.state is not LaneState.READY
+            ],
+        }
         return json_response(body, status=503 if missing else 200)
 
     async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
