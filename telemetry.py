@@ -85,6 +85,7 @@ COUNTS = {
     "call_statuses": "what services told of calls: that they ring, were answered, are over",
     "call_controls_failed": "requests to services that were refused: to end a call, to transfer it",
     "observer_failures": "observers that raised",
+    "log_lines_dropped": "lines of the log that nobody read in time, or that could not be written",
     "recordings": "recordings begun",
     "recordings_failed": "recordings that ended early because of the disk",
     "recording_gaps": "entries that recordings lack because the disk was too slow",

@@ -33,6 +33,7 @@ from .piece_speaker import PieceSpeaker
 from .realtime import RealtimeEnd
 from .recording import load_recording, reply_wav, resampled
 from .report import Row, row_of, table_of
+from .told_settings import recording_notice
 from .utterance import Heard, Utterance
 from .wire import Unreachable, Wire, open_wire
 
@@ -90,6 +91,8 @@ async def talk(
     errors = errors or Console(stderr=True)
     end: End = RealtimeEnd() if realtime else PromptVoiceEnd()
     try:
+        if notice := await recording_notice(url, end.path, token=token, ca=ca):
+            console.print(notice, style="bold", markup=False)
         pace = Pace(
             rate_hz=end.rate_hz, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )

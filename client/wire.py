@@ -98,7 +98,7 @@ async def open_wire(
     """
     opened = False
     failure: Exception | None = None
-    stream = await _connect(url, ca)
+    stream = await connected(url, ca)
     try:
         async with trio.open_nursery() as nursery:
             try:
@@ -127,7 +127,7 @@ async def open_wire(
         raise failure
 
 
-async def _connect(url: str, ca: Path | None) -> trio.abc.Stream:
+async def connected(url: str, ca: Path | None) -> trio.abc.Stream:
     parts = _parts(url)
     try:
         with trio.fail_after(CONNECT_S):

@@ -26,10 +26,13 @@ from ..telemetry import Telemetry
 from .connections import Connections
 from .http.front import ANY_PATH, HttpHandler
 from .http.head import Head
+from .http.places import RETRY_AFTER_S
 from .http.responses import Response, error_response, json_response, text_response
 
 SERVICE = "parley"
 """The name that `/health` tells."""
+
+STOPPING = "the server is shutting down"
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -115,6 +118,12 @@ class Status:
             ("GET", "/api/stream_config"): self._stream_config,
             ("GET", f"/recordings/{ANY_PATH}"): self._fetch_recording,
         }
+
+    def late(
+        self, routes: Mapping[tuple[str, str], HttpHandler]
+    ) -> dict[tuple[str, str], HttpHandler]:
+        """These routes while the server stops: those about itself go on, the others refuse."""
+        return {**dict.fromkeys(routes, _refuse_late), **self.routes}
 
     def of_server(self, *, running: bool) -> ServerStatus:
         serving, missing = self._settings.serving, self._room.not_ready()
@@ -208,7 +217,7 @@ class Status:
         )
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
-        missing = self._room.not_ready()
+        missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
         body = {
             "ok": not missing,
             "ready": not missing,
@@ -258,3 +267,7 @@ class Status:
             "Cache-Control": "no-store",
         }
         return Response(200, headers, found)
+
+
+async def _refuse_late(head: Head, stream: trio.abc.Stream) -> Response:
+    return error_response(503, STOPPING, {"Retry-After": str(RETRY_AFTER_S)})

@@ -22,10 +22,11 @@ import trio_parallel
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from .giving_way import gives_way
-from .life import WorkerLife
+from .life import WorkerLife, end_at_exit, ended
 from .queue import DEATHS, LOADS, QUICK_DEATH_S, Backoff, Chance, Job, JobQueue, Rank
 from .standing import LaneState, Standing
 from .worker import WorkerReplaced, warm, work
+from .worker_output import place
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -280,6 +281,7 @@ class Lane:
         """Once per worker, and before anybody hears of it: who then begins anew, with the present
         generation, gets the next worker."""
         if self.pid is not None:
+            ended(self.pid)
             self.ready, self.pid = False, None
             self.generation += 1
             self.deaths += 1
@@ -290,8 +292,9 @@ class Lane:
         try:
             with trio.move_on_after(LOAD_LIMIT_S):
                 self.pid = await context.run_sync(
-                    warm, self._init, kill_on_cancel=True, limiter=self._limiter
+                    warm, self._init, place(), kill_on_cancel=True, limiter=self._limiter
                 )
+                end_at_exit(self.pid)
                 self.ready, self.load_error = True, None
                 self._lost, self._told_error, self._failed_loads = None, None, 0
                 self._began_s = trio.current_time()

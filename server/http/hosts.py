@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 
@@ -13,14 +12,3 @@ def host_name(authority: str) -> str:
     with suppress(ValueError):
         return (urlsplit(f"//{authority}").hostname or "").removesuffix(".")
     return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address can only be this machine. A name that merely begins like one may
-    lead anywhere."""
-    host = host.strip("[]").lower()
-    with suppress(ValueError):
-        found = ip_address(host)
-        mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-        return (mapped or found).is_loopback
-    return host == "localhost" or host.endswith(".localhost")

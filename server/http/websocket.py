@@ -126,6 +126,7 @@ class WebSocketTransport:
         if self._reader_ended.is_set() or self._farewell is not None or self._connection.closed:
             return
         self._farewell = (code, reason)
+        self._wire.parting = True
         try:
             with trio.move_on_after(CLOSE_LIMIT_S) as scope:
                 self._until_end.append(scope)
@@ -228,6 +229,8 @@ class WebSocketTransport:
     async def _part(self) -> None:
         """After the reader's end: say why, where the library did not, and let the peer read it."""
         wire = self._wire
+        if not wire.lost:
+            await wire.until_sent()
         if wire.lost or wire.flooded or wire.sending_since is not None or self._said_goodbye():
             return
         if not wire.close_sent and not wire.torn and self._opened:
