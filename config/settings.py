@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import PrivateAttr, SecretStr
 
+from ..addresses import is_loopback
 from ..conversation.languages import languages_of
 from ..protocol.telephone.names import TELEPHONE
 from .kinds import (
@@ -383,7 +384,7 @@ class Settings(Variables):
     def _record_on_request(self) -> bool:
         if self.stream_record_on_request != "auto":
             return self.stream_record_on_request == "on"
-        return self.parley_host in ("localhost", "::1") or self.parley_host.startswith("127.")
+        return is_loopback(self.parley_host)
 
     @property
     def recording(self) -> Recording:

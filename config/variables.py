@@ -16,6 +16,7 @@ from .kinds import (
     Blank,
     Characters,
     Days,
+    Host,
     Hosts,
     Language,
     Languages,
@@ -61,7 +62,7 @@ class Variables(BaseSettings):
     )
 
     # Serving
-    parley_host: str = Field(
+    parley_host: Host = Field(
         default="127.0.0.1",
         min_length=1,
         description="Address to listen on; 0.0.0.0 for every interface.",

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 import structlog
 import trio
 
+from ..addresses import is_loopback
 from ..agents.registry import Agents, UnknownAgent
 from ..audio.pcm import check_pcm16
 from ..childspec import Observer
@@ -38,7 +39,6 @@ from .connection import Connection, current_connection
 from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
-from .http.hosts import is_loopback
 from .http.tls import Certificates
 from .http.upgrade import BadUpgrade
 from .http.waiting_room import WaitingRoom
@@ -150,7 +150,7 @@ class Connections:
         return front
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """What `trio.serve_listeners` needs of a nursery: a connection that was accepted."""
+        """Serve a connection that was accepted, as a child of its own."""
         self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])
 
     def _paths(self, place: str) -> Iterator[tuple[str, str]]:

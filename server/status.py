@@ -19,17 +19,21 @@ import trio
 from .. import __version__
 from ..agents.registry import Agents
 from ..config import Settings
+from ..engines.lanes.standing import LaneState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
 from ..telemetry import Telemetry
 from .connections import Connections
 from .http.front import ANY_PATH, HttpHandler
 from .http.head import Head
+from .http.places import RETRY_AFTER_S
 from .http.responses import Response, error_response, json_response, text_response
 from .load.watch import LoadWatch
 
 SERVICE = "parley"
 """The name that `/health` tells."""
+
+STOPPING = "the server is shutting down"
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -122,6 +126,12 @@ class Status:
             ("GET", f"/recordings/{ANY_PATH}"): self._fetch_recording,
         }
 
+    def late(
+        self, routes: Mapping[tuple[str, str], HttpHandler]
+    ) -> dict[tuple[str, str], HttpHandler]:
+        """These routes while the server stops: those about itself go on, the others refuse."""
+        return {**dict.fromkeys(routes, _refuse_late), **self.routes}
+
     def of_server(self, *, running: bool) -> ServerStatus:
         serving, missing = self._settings.serving, self._room.not_ready()
         sessions, refusal = self.of_sessions(), self._connections.refusal_now()
@@ -162,6 +172,37 @@ class Status:
             "lanes_ready",
             "Worker processes that are ready",
             lambda: sum(lane.ready for lane in lanes),
+        )
+        by_lane = self._telemetry.gauges
+        by_lane(
+            "lane_up",
+            "Whether the worker of a lane is ready",
+            "lane",
+            lambda: {lane.name: float(lane.ready) for lane in lanes},
+        )
+        by_lane(
+            "lane_deaths",
+            "Workers that a lane has lost",
+            "lane",
+            lambda: {lane.name: lane.deaths for lane in lanes},
+        )
+        by_lane(
+            "lane_failures_in_a_row",
+            "Deaths soon after the beginning and failed loads, for which a lane pauses",
+            "lane",
+            lambda: {lane.name: lane.standing.failures for lane in lanes},
+        )
+        by_lane(
+            "lane_pause_seconds",
+            "How long a lane still pauses before its next worker",
+            "lane",
+            lambda: {lane.name: lane.standing.pause_s for lane in lanes},
+        )
+        by_lane(
+            "lane_waiting",
+            "Jobs that wait in a lane",
+            "lane",
+            lambda: {lane.name: lane.standing.waiting for lane in lanes},
         )
         if (admission := self._room.admission) is not None:
             gauge("asr_talking", "Utterances being transcribed now", lambda: admission.talking)
@@ -206,13 +247,25 @@ class Status:
         )
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
-        missing, refusal = self._room.not_ready(), self._connections.refusal_now()
+        missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
+        refusal = self._connections.refusal_now()
         body = {
             "ok": not missing,
             "ready": not missing,
             "waiting_for": missing,
             "accepting": refusal is None,
             **({"reason": refusal.reason} if refusal else {}),
+            "lanes_down": [
+                {
+                    "lane": lane.lane,
+                    "state": lane.state,
+                    "why": lane.why,
+                    "deaths": lane.deaths,
+                    "again_in_s": round(lane.pause_s, 1),
+                }
+                for lane in self._room.standings()
+                if lane.state is not LaneState.READY
+            ],
         }
         return json_response(body, status=503 if missing or refusal else 200)
 
@@ -247,3 +300,7 @@ class Status:
             "Cache-Control": "no-store",
         }
         return Response(200, headers, found)
+
+
+async def _refuse_late(head: Head, stream: trio.abc.Stream) -> Response:
+    return error_response(503, STOPPING, {"Retry-After": str(RETRY_AFTER_S)})

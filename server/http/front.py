@@ -20,10 +20,11 @@ import structlog
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from ...addresses import is_loopback
 from ...transport import PeerGone
 from .cors import Cors
 from .head import RECEIVE_BYTES, BadRequest, Head, read_head
-from .hosts import host_name, is_loopback
+from .hosts import host_name
 from .refusals import refusal
 from .request_stream import RequestStream, while_connected
 from .responses import Response, StreamedResponse, Writer, render, respond
@@ -321,7 +322,10 @@ class Front:
         raise PeerGone(reason="no further request")
 
     def _log(self, head: Head, status: int) -> None:
-        self.log.debug("http", method=head.method, path=head.shown_path, status=status)
+        """A path that nothing is served at may hold anything, also what proves who asks."""
+        known = self._handler(head) or self._websocket_route(head.path)
+        path = head.shown_path if known is not None else "unknown"
+        self.log.debug("http", method=head.method, path=path, status=status)
 
 
 def _below(path: str) -> str:

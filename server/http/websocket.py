@@ -127,6 +127,7 @@ class WebSocketTransport:
         if self._reader_ended.is_set() or self._farewell is not None or self._connection.closed:
             return
         self._farewell = (code, reason)
+        self._wire.parting = True
         try:
             with trio.move_on_after(CLOSE_LIMIT_S) as scope:
                 self._until_end.append(scope)
@@ -231,13 +232,11 @@ class WebSocketTransport:
     async def _part(self) -> None:
         """After the reader's end: say why, where the library did not, and let the peer read it."""
         wire = self._wire
-        if (
-            self._aborted
-            or wire.lost
-            or wire.flooded
-            or wire.sending_since is not None
-            or self._said_goodbye()
-        ):
+        if not wire.lost and not self._aborted:
+            await wire.until_sent()
+        if self._aborted or wire.lost or wire.flooded or self._said_goodbye():
+            return
+        if wire.sending_since is not None:
             return
         if not wire.close_sent and not wire.torn and self._opened:
             closed = self._connection.closed

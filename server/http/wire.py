@@ -15,9 +15,14 @@ from contextlib import suppress
 import trio
 from wsproto.frame_protocol import FrameProtocol
 
+from ...addresses import place_of
+
 LINGER_LIMIT_S = 2.0
 """How long a peer that is still sending is read to its end, so that our last words reach it:
 closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
+SENT_LIMIT_S = 0.1
+"""How long a frame may still be on its way when the connection ends: into a socket that has room it
+takes none."""
 SEND_BUFFER_BYTES = 64 * 1024
 """About a second of base64 reply audio: an interruption must not wait behind more than that in
 the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
@@ -85,6 +90,14 @@ class ReplayStream(trio.abc.Stream):
         self.torn = False
         """A frame was left half written: nothing more may be sent."""
         self.close_sent = False
+        self.parting = False
+        """Our side closes, and waits for the peer's close frame."""
+
+    @property
+    def _read_to_its_end(self) -> bool:
+        """Whether nothing is to be read any more. The library reads on after it has closed by
+        itself (1009), and a peer that sends nothing then would hold the connection for ever."""
+        return self.closed or (self.close_sent and not self.parting)
 
     def release(self) -> None:
         self._released.set()
@@ -147,14 +160,14 @@ class ReplayStream(trio.abc.Stream):
         with trio.CancelScope() as self._receiving:
             self.listening_since = trio.current_time()
             try:
-                if not self.closed:
+                if not self._read_to_its_end:
                     data = bytes(await self._stream.receive_some(max_bytes))
             except trio.BrokenResourceError:
                 self.lost = True
                 raise
             finally:
                 self.listening_since = None
-        if self.closed:
+        if self._read_to_its_end:
             raise trio.ClosedResourceError
         self.lost = not data
         return data
@@ -169,7 +182,13 @@ class ReplayStream(trio.abc.Stream):
         closing, self._gathered_close = self._gathered_close, False
         if data:
             await self.send_all(data)
-        self.close_sent |= closing
+        if closing:
+            self._closed_by_us()
+
+    def _closed_by_us(self) -> None:
+        self.close_sent = True
+        if self._receiving is not None and self._read_to_its_end:
+            self._receiving.cancel()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
@@ -189,6 +208,12 @@ class ReplayStream(trio.abc.Stream):
         finally:
             self._turn.release()
 
+    async def until_sent(self) -> None:
+        """Wait while a frame is on its way into the socket, for SENT_LIMIT_S at most."""
+        with trio.move_on_after(SENT_LIMIT_S):
+            async with self._turn:
+                pass
+
     async def _send(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
             raise trio.ClosedResourceError
@@ -201,7 +226,7 @@ class ReplayStream(trio.abc.Stream):
         finally:
             self.sending_since = None
         if data[0] == _CLOSE_FRAME:
-            self.close_sent = True
+            self._closed_by_us()
         if not data[0] & _CONTROL:
             self.message_bytes += len(data)
 
@@ -317,7 +342,7 @@ def peer_name(stream: trio.abc.Stream) -> str:
         host, port = below.socket.getpeername()[:2]
     except (OSError, ValueError):
         return "unknown"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place_of(host, port)
 
 
 def peer_host(stream: trio.abc.Stream) -> str:

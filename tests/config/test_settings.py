@@ -528,8 +528,16 @@ def test_a_missing_toml_file_is_reported_with_the_variable_that_named_it(tmp_pat
     assert str(refused(toml_file=path)) == f"{path}: there is no such file"
 
 
-def test_a_directory_in_place_of_a_file_is_reported(tmp_path: Path) -> None:
-    assert len(refused(env_file=tmp_path, toml_file=tmp_path).problems) == 2
+def test_a_directory_in_place_of_the_toml_file_is_reported(tmp_path: Path) -> None:
+    assert "it is a folder" in str(refused(toml_file=tmp_path))
+
+
+def test_a_directory_in_place_of_the_dotenv_is_told_and_passed_over(tmp_path: Path) -> None:
+    """A container's mount of a file that was not there makes a folder."""
+    settings = load_settings(env_file=tmp_path, environ={"PARLEY_PORT": "9"})
+    (warning,) = settings.warnings
+    assert str(tmp_path) in warning and "it is a folder" in warning and "passed over" in warning
+    assert settings.serving.port == 9
 
 
 def test_toml_that_is_no_text_is_reported(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.server import banner
+from parley.server.tree import Server
 
 NOTHING_PULLED = "/nowhere/models"
 
@@ -51,10 +52,10 @@ async def test_it_says_where_to_go_who_is_there_and_how_to_stop() -> None:
 
 @pytest.mark.parametrize(
     ("host", "shown"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],
 )
 async def test_an_address_that_one_can_open_is_shown(host: str, shown: str) -> None:
-    told = await lines(parley_host=host)
+    told = await lines(parley_host=host, parley_insecure=True)
     assert told[0] == f"Parley is ready: open http://{shown}:8084/ and press Talk."
     assert bool(value(told, "note")) == (host in ("0.0.0.0", "::"))
 
@@ -106,11 +107,12 @@ async def test_the_process_tells_people_on_stdout_when_it_can_talk(
     from parley.server import process
 
     opened = await room()
+    server = Server(opened.settings, opened)
     waits: list[dict[str, str | None]] = [{"asr": None}, {"tts": "no voice"}, {"tts": None}, {}]
     monkeypatch.setattr(EngineRoom, "_not_ready", lambda self: waits[0])
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(process._tell_people, opened.settings, opened, 8084)
+            nursery.start_soon(process._tell_people, opened.settings, opened, server, 8084)
             while len(waits) > 1:
                 await trio.sleep(0.12)
                 waits.pop(0)

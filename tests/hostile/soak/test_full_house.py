@@ -78,9 +78,9 @@ class House:
                 else:
                     self.inside += 1
                     self.callers.append(caller)
-                    return await trio.sleep_forever()
+                    await trio.sleep_forever()
             if not again:
-                return None
+                return
             await trio.sleep(AGAIN_S)
 
 
