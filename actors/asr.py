@@ -156,8 +156,8 @@ class ASRActor:
     async def _void_what_was_foreseen(self) -> None:
         utterance = self.utterance
         if utterance.foreseen and not utterance.pause:
-            utterance.foreseen = False
             await self.reports.send(SpeechResumed(number=utterance.number))
+            utterance.foreseen = False
 
     async def _begin(self) -> None:
         utterance = self.utterance
@@ -356,8 +356,8 @@ class ASRActor:
     async def _finish(self, ended: UtteranceEnded) -> None:
         utterance = self.utterance
         if not utterance.finalizing_told and not ended.unsure:
-            utterance.finalizing_told = True
             await self.reports.send(UtteranceFinalizing(utterance.number))
+            utterance.finalizing_told = True
         asked_s = current_time()
         if utterance.audio:
             with engine_deadline(self.timeout_s, "the final decode"):
