@@ -53,7 +53,7 @@ class ASRActor:
     reports: SendsItems[Report]
     outbox: Outbox
     transcriber: Transcriber
-    utterance: UtteranceInHand
+    utterance: UtteranceInHand[Transcript]
     timeout_s: float
     partial_interval_s: float
     partial_min_gap_s: float
@@ -101,7 +101,7 @@ class ASRActor:
     async def _resume(self) -> None:
         """Go on with what an incarnation before this one had in hand when it crashed."""
         utterance = self.utterance
-        if utterance.present:
+        if utterance.present and utterance.final is None:
             utterance.feed_again()
             if utterance.spent and not utterance.given_up and not utterance.dropped:
                 self._give_up(EngineFailure("the recognizer crashed twice on this utterance"))
@@ -139,7 +139,7 @@ class ASRActor:
         utterance = self.utterance
         while True:
             await self._void_what_was_foreseen()
-            if not utterance.dropped:
+            if not utterance.dropped and utterance.final is None:
                 await self._begin()
                 if not await self._feed() and not utterance.complete and not utterance.pause:
                     await self._ask()
@@ -358,16 +358,7 @@ class ASRActor:
         if not utterance.finalizing_told and not ended.unsure:
             await self.reports.send(UtteranceFinalizing(utterance.number))
             utterance.finalizing_told = True
-        asked_s = current_time()
-        if utterance.audio:
-            with engine_deadline(self.timeout_s, "the final decode"):
-                transcript = await self.transcriber.finish()
-        else:
-            transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
-        self.telemetry.stage("final", current_time() - asked_s)
-        for reason, times in transcript.doubts.items():
-            self.telemetry.doubted(reason, times)
-        await self._mind_the_pace(transcript.rtf)
+        transcript = utterance.final or await self._final()
         await self.reports.send(
             UtteranceHeard(
                 number=utterance.number,
@@ -382,6 +373,21 @@ class ASRActor:
                 by_hand=ended.by_hand,
             )
         )
+
+    async def _final(self) -> Transcript:
+        """The final decode. Its result is in hand until the dialogue has it."""
+        utterance, asked_s = self.utterance, current_time()
+        if utterance.audio:
+            with engine_deadline(self.timeout_s, "the final decode"):
+                transcript = await self.transcriber.finish()
+        else:
+            transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
+        utterance.final = transcript
+        self.telemetry.stage("final", current_time() - asked_s)
+        for reason, times in transcript.doubts.items():
+            self.telemetry.doubted(reason, times)
+        await self._mind_the_pace(transcript.rtf)
+        return transcript
 
     async def _mind_the_pace(self, rtf: float) -> None:
         """Advise a smaller model, once each time that this one begins to be too slow."""
