@@ -79,6 +79,7 @@ from .protocol.codes import Code
 from .protocol.dialect import Dialect
 from .protocol.dialects import DIALECTS
 from .protocol.states import State
+from .server.access.binding import check_binding
 from .server.connections import SessionRefused
 from .server.status import Limits, ServerStatus, SessionStatus
 from .server.tree import PortInUse, Server, open_listeners
@@ -270,7 +271,8 @@ async def open_server(
     Leaving the block stops it gracefully: replies finish within STREAM_DRAIN_S. Where the block
     raises, everything ends at once, and what it raised comes out as it is.
 
-    Raises ValueError for arguments that cannot be meant (BadAgent is one), PortInUse,
+    Raises ValueError for arguments that cannot be meant (BadAgent is one; so is a `host` that
+    others reach without a token, see docs/ACCESS.md), PortInUse,
     EngineUnavailable for engines that cannot work, and RuntimeError where a script forgot its
     `if __name__ == "__main__":`.
     """
@@ -278,6 +280,9 @@ async def open_server(
     _check_settings(settings)
     _check_arguments(host, own, watchers)
     settings = settings or Settings.defaults()
+    if port is not None:
+        settings = settings.model_copy(update={"parley_host": host})
+        check_binding(settings)
     async with AsyncExitStack() as opened:
         listeners = [] if port is None else await open_listeners(host, port)
         for listener in listeners:

@@ -22,6 +22,7 @@ from ..conversation.utterance import Failed, UtteranceInHand
 from ..engines.asr.interface import Hypothesis, Transcriber, Transcript
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineBusy, EngineFailure, EngineTimeout, EngineUnavailable
+from ..engines.spending import Unit, spent
 from ..engines.turn.interface import HEARD_S, Pause, TurnEndEngine
 from ..protocol.codes import Code
 from ..protocol.events import Info, Partial
@@ -383,6 +384,7 @@ class ASRActor:
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
         utterance.final = transcript
+        spent(Unit.AUDIO, transcript.audio_ms / 1000)
         self.telemetry.stage("final", current_time() - asked_s)
         for reason, times in transcript.doubts.items():
             self.telemetry.doubted(reason, times)

@@ -107,6 +107,8 @@ from .reply_exit import HeldEvent, ReplyExit
 from .tool_desk import ToolDesk
 from .turns import Turns
 
+USED_UP = "what this client may use is used up for now: the connection closes, try again later"
+
 
 def final_id(session_id: str, number: int) -> str:
     """Makes the id of a final transcript from the session's id and its number: a UUID that is the
@@ -368,7 +370,7 @@ class Dialogue:
             case TurnOver():
                 await self._turn_over(report)
             case DrainRequested():
-                await self._drain()
+                await self._drain(used_up=report.used_up)
             case _:
                 assert_never(report)
 
@@ -901,13 +903,19 @@ class Dialogue:
         await self.turns.drop_early()
         await self.close(close_codes.NORMAL, close_codes.ENDED_BY_CLIENT)
 
-    async def _drain(self) -> None:
-        self.machines.ending.drain()
+    async def _drain(self, *, used_up: bool) -> None:
+        ending = self.machines.ending
+        if used_up:
+            ending.leave(close_codes.POLICY_VIOLATION, "rate_limit")
+        ending.drain()
         self.machines.floor.unanswered.clear()
         await self.turns.drop_early()
         if self.hurries:
             self.turns.gate.hurried.set()
-        await self.outbox.send(Info(message="the server is shutting down"))
+        if used_up:
+            await self.outbox.send(Failure.of(Code.RATE_LIMIT, USED_UP))
+        else:
+            await self.outbox.send(Info(message="the server is shutting down"))
         if self.turns.live is None:
             await self.conducted.close_if_draining()
 

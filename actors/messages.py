@@ -256,7 +256,10 @@ class EndRequested:
 
 @dataclass(frozen=True, slots=True)
 class DrainRequested:
-    """The server stops: let the reply finish, then close."""
+    """The server stops, or the client has `used_up` what it may use: let the reply finish, then
+    close."""
+
+    used_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from ..conversation.text.phrases import Phrase
 from ..conversation.text.speakable import pronounceable
 from ..engines.deadline import engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, Unsayable
+from ..engines.spending import Unit, spent
 from ..engines.tts.interface import Speech, Streams, Synthesizer
 from ..protocol.codes import Code
 from ..protocol.events import Failure, Info, Outbound
@@ -106,6 +107,7 @@ class TTSActor:
             if speech.pcm16:
                 await self.speech.send(SpokenPhrase(phrase=phrase, speech=speech))
                 self.attempts.put_down()  # a crash from here on must not say it again
+        spent(Unit.CHARACTERS, len(phrase.spoken))
         self.telemetry.stage("speak", took_s)
         if not made_s:
             self._no_sound(phrase)

@@ -23,6 +23,7 @@ from .dev import dev
 from .models import models_app
 from .replay import replay
 from .show import show
+from .tokens import tokens_app
 from .try_agent import try_agent
 from .voices import voices_app
 
@@ -88,10 +89,33 @@ def serve(
             metavar="MODULE:AGENT",
         ),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", help="Serve https and wss with this certificate chain (PEM)."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="Its private key (PEM).")
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Ask nobody for a token where others reach the server: something in front does.",
+        ),
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Start the server. Ctrl-C lets replies finish; a second Ctrl-C stops at once."""
-    settings = _settings({"parley_host": host, "parley_port": port}, config)
+    settings = _settings(
+        {
+            "parley_host": host,
+            "parley_port": port,
+            "parley_tls_cert": None if tls_cert is None else str(tls_cert),
+            "parley_tls_key": None if tls_key is None else str(tls_key),
+            "parley_insecure": insecure or None,
+        },
+        config,
+    )
     from ..agents.loading import load_agents
     from ..agents.problems import BadAgent
     from ..server.process import CannotListen, serve_until_signalled
@@ -202,6 +226,7 @@ def doctor(config: ConfigFile = None) -> None:
 
 app.add_typer(models_app)
 app.add_typer(voices_app)
+app.add_typer(tokens_app)
 app.command()(call)
 app.command()(config)
 app.command()(replay)

@@ -8,11 +8,13 @@ wishes over them, for one session.
 from __future__ import annotations
 
 from .kinds import Phrases
+from .limits import Limits
 from .load import SettingsError, load_settings
 from .mcp_servers import McpServer, mcp_server
 from .settings import Settings
 from .slices import (
     Acting,
+    Admitting,
     Answering,
     Backpressure,
     Carriers,
@@ -35,6 +37,7 @@ __all__ = [
     "E164",
     "TELEPHONE_SERVICES",
     "Acting",
+    "Admitting",
     "Answering",
     "Backpressure",
     "BadWish",
@@ -42,6 +45,7 @@ __all__ = [
     "Fallback",
     "Framing",
     "Hearing",
+    "Limits",
     "McpServer",
     "Observing",
     "Phrases",

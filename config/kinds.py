@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ TtsEngine: TypeAlias = Literal["auto", "pyttsx3", "piper", "kokoro", "openai"]
 Phrases: TypeAlias = Literal["auto", "sentences", "short", "tokens"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
+Network: TypeAlias = IPv4Network | IPv6Network
 Permission: TypeAlias = Literal["auto", "on", "off"]
 
 SAMPLE_RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -110,6 +112,13 @@ def _check_key(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_own_token(value: SecretStr | None) -> SecretStr | None:
+    """Refuse one that can be guessed, or that no header can carry."""
+    if value is not None and len(value.get_secret_value()) < SECRET_CHARS:
+        raise ValueError("too short")
+    return _check_key(value)
+
+
 def _check_tables(value: str | None) -> str | None:
     """A file that adds to what is known of languages can be read, and is right."""
     if value is not None:
@@ -166,6 +175,32 @@ def origins_of(listed: str | None) -> tuple[str, ...]:
         ):
             raise ValueError(f"{origin!r} is no origin: write https://page.example.org")
     return origins
+
+
+def hosts_of(listed: str | None) -> tuple[str, ...]:
+    """The names in a list with commas, in lower case. Raises ValueError."""
+    hosts = tuple(host.lower() for host in map(str.strip, (listed or "").split(",")) if host)
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+            raise ValueError(f"{host!r} is no name: write voice.example.org, without a port")
+    return hosts
+
+
+def _check_hosts(listed: str | None) -> str | None:
+    hosts_of(listed)
+    return listed
+
+
+def networks_of(listed: str | None) -> tuple[Network, ...]:
+    """The addresses and networks in a list with commas. Raises ValueError."""
+    return tuple(
+        ip_network(one, strict=False) for one in map(str.strip, (listed or "").split(",")) if one
+    )
+
+
+def _check_networks(listed: str | None) -> str | None:
+    networks_of(listed)
+    return listed
 
 
 def _check_origins(listed: str | None) -> str | None:
@@ -232,6 +267,24 @@ Voices: TypeAlias = Annotated[
     str | None,
     AfterValidator(_check_voices),
     Rule("pairs with commas between them: de=/voices/thorsten.onnx,fr=fr-fr"),
+]
+
+Hosts: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_hosts),
+    Rule("names with commas between them: voice.example.org,voice.local"),
+]
+Networks: TypeAlias = Annotated[
+    str | None,
+    AfterValidator(_check_networks),
+    Rule("addresses or networks with commas between them: 127.0.0.1,10.0.0.0/8"),
+]
+SECRET_CHARS = 16
+"""A token of fewer characters can be guessed."""
+OwnToken: TypeAlias = Annotated[
+    SecretStr | None,
+    AfterValidator(_check_own_token),
+    Rule(f"at least {SECRET_CHARS} printable ASCII characters without spaces"),
 ]
 
 VadEngineChoice: TypeAlias = Annotated[VadEngine, _FOLDED]

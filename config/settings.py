@@ -17,15 +17,19 @@ from ..protocol.telephone.names import TELEPHONE
 from .kinds import (
     OwnVadEngine,
     VadEngine,
+    hosts_of,
     is_secret,
     may_hold_credentials,
+    networks_of,
     origins_of,
     voices_of,
     without_credentials,
 )
+from .limits import Limits
 from .mcp_servers import mcp_servers_of
 from .slices import (
     Acting,
+    Admitting,
     Answering,
     Backpressure,
     Carriers,
@@ -310,9 +314,36 @@ class Settings(Variables):
             idle_timeout_s=self.ws_idle_timeout,
             drain_s=self.stream_drain_s,
             send_stall_s=self.stream_send_stall_s,
-            cors_origins=origins_of(self.stream_cors_origins),
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
+        )
+
+    @property
+    def admitting(self) -> Admitting:
+        return Admitting(
+            host=self.parley_host,
+            insecure=self.parley_insecure,
+            token=self.parley_token,
+            tokens_file=self.parley_tokens_file,
+            admin_token=self.parley_admin_token,
+            admin_host=self.parley_admin_host,
+            admin_port=self.parley_admin_port,
+            hosts=hosts_of(self.parley_hosts),
+            pages=origins_of(self.stream_cors_origins),
+            proxies=networks_of(self.parley_trusted_proxies),
+            tls_cert=self.parley_tls_cert,
+            tls_key=self.parley_tls_key,
+        )
+
+    @property
+    def address_limits(self) -> Limits:
+        return Limits(
+            sessions=self.parley_address_sessions,
+            handshakes_per_s=self.parley_address_handshakes,
+            bytes_per_s=self.parley_address_bytes,
+            audio_s_per_hour=self.parley_address_audio_s,
+            characters_per_hour=self.parley_address_characters,
+            requests_per_hour=self.parley_address_requests,
         )
 
     @property

@@ -15,6 +15,7 @@ from .kinds import (
     AsrEngine,
     LogFormat,
     LogLevel,
+    Network,
     Phrases,
     TtsEngine,
     TurnEngine,
@@ -218,9 +219,8 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Sockets, admission, keep-alive and shutdown. `idle_timeout_s` 0 means never;
-    `cors_origins` are in lower case, or `*`; `upload_mb` and `upload_s` bound a recording that is
-    transcribed over HTTP."""
+    """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never; `upload_mb` and
+    `upload_s` bound a recording that is transcribed over HTTP."""
 
     host: str
     port: int
@@ -232,9 +232,28 @@ class Serving:
     idle_timeout_s: float
     drain_s: float
     send_stall_s: float
-    cors_origins: tuple[str, ...]
     upload_mb: int
     upload_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitting:
+    """Who is let in: see server/access. `hosts` are names in lower case, `pages` origins in lower
+    case, or `*`; `proxies` are believed when they tell who asks. `host` and `admin_host` are what
+    the server listens on."""
+
+    host: str
+    insecure: bool
+    token: SecretStr | None = field(repr=False)
+    tokens_file: str | None
+    admin_token: SecretStr | None = field(repr=False)
+    admin_host: str
+    admin_port: int
+    hosts: tuple[str, ...]
+    pages: tuple[str, ...]
+    proxies: tuple[Network, ...]
+    tls_cert: str | None
+    tls_key: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

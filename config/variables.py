@@ -16,6 +16,7 @@ from .kinds import (
     Blank,
     Characters,
     Days,
+    Hosts,
     Language,
     Languages,
     LlmEngineChoice,
@@ -23,8 +24,10 @@ from .kinds import (
     LogLevelChoice,
     Megabytes,
     Milliseconds,
+    Networks,
     Number,
     Origins,
+    OwnToken,
     OwnVadEngineChoice,
     PermissionChoice,
     PhrasesChoice,
@@ -103,7 +106,90 @@ class Variables(BaseSettings):
     )
     stream_cors_origins: Origins = Field(
         default=None,
-        description="Web pages of which other origins may use the HTTP routes; unset: none.",
+        description="Web pages of which other origins may use the server, over HTTP and "
+        "WebSockets; unset: its own page alone.",
+    )
+    parley_insecure: bool = Field(
+        default=False,
+        description="Whether to listen on an address that others reach without asking anybody for "
+        "a token: where something in front lets people in.",
+    )
+    parley_token: OwnToken = Field(
+        default=None, description="The token that everybody has to bring; see docs/ACCESS.md."
+    )
+    parley_tokens_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of hashed tokens, each with limits and claims; `parley tokens new` "
+        "writes it.",
+    )
+    parley_admin_token: OwnToken = Field(
+        default=None,
+        description="The token for /metrics, /sessions and /telephone; unset: only this machine.",
+    )
+    parley_admin_port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A port of its own for these; 0 opens none.",
+    )
+    parley_admin_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address of that port."
+    )
+    parley_hosts: Hosts = Field(
+        default=None,
+        description="Names under which the server may be asked, beside localhost and addresses; "
+        "unset: with tokens, any.",
+    )
+    parley_trusted_proxies: Networks = Field(
+        default=None,
+        description="Proxies that are believed when X-Forwarded-For says who asks; unset: none.",
+    )
+    parley_tls_cert: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Certificate chain to serve https and wss with, a PEM file.",
+    )
+    parley_tls_key: str | None = Field(
+        default=None, min_length=1, description="Its private key, a PEM file."
+    )
+    parley_address_sessions: Whole = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="Conversations that one address may have at once, this machine aside; 0: any "
+        "number.",
+    )
+    parley_address_handshakes: Number = Field(
+        default=20,
+        ge=0,
+        le=10_000,
+        description="Requests and connections per second of one address; 0: any number.",
+    )
+    parley_address_bytes: Whole = Field(
+        default=2_000_000,
+        ge=0,
+        le=1_000_000_000,
+        description="Bytes per second that are read of one address; who sends more waits; 0: any "
+        "number.",
+    )
+    parley_address_audio_s: Seconds = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="Seconds of speech per hour that are transcribed for one address; 0: any.",
+    )
+    parley_address_characters: Characters = Field(
+        default=0,
+        ge=0,
+        le=1_000_000_000,
+        description="Characters per hour that are spoken for one address; 0: any number.",
+    )
+    parley_address_requests: Whole = Field(
+        default=0,
+        ge=0,
+        le=1_000_000_000,
+        description="Requests per hour to services with a price for one address; 0: any number.",
     )
     stream_upload_mb: Megabytes = Field(
         default=200,

@@ -23,9 +23,10 @@ class Code(Enum):
     BACKPRESSURE = "BACKPRESSURE"
     UNSUPPORTED_SAMPLE_RATE = "UNSUPPORTED_SAMPLE_RATE"
     MODEL_LOAD_FAIL = "MODEL_LOAD_FAIL"
+    RATE_LIMIT = "RATE_LIMIT"
 
 
-FATAL = frozenset({Code.PROTOCOL_VIOLATION, Code.INTERNAL, Code.MODEL_LOAD_FAIL})
+FATAL = frozenset({Code.PROTOCOL_VIOLATION, Code.INTERNAL, Code.MODEL_LOAD_FAIL, Code.RATE_LIMIT})
 """Codes after which the session ends, unless a dialect forgives the one violation at hand."""
 
 

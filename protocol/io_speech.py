@@ -265,7 +265,7 @@ class IoSpeechCodec:
             return []
         if event.breach is not None:
             code = _BREACHES.get(event.breach, "invalid_message")
-        elif event.code is Code.BACKPRESSURE:
+        elif event.code in (Code.BACKPRESSURE, Code.RATE_LIMIT):
             code = "rate_limit"
         else:
             code = "audio_processing_error" if event.code in _AUDIO_CODES else "internal_error"

@@ -376,6 +376,8 @@ async def replay(
         nursery.start_soon(until_over)
         if any(entry.kind == "drain" for entry in entries):
             session.drain()  # the wish is let in when the recording says
+        if any(entry.kind == "limit" for entry in entries):
+            session.end_at_limit()
         for entry in entries:
             if entry.kind == "play":  # and so is this
                 session.queue_audio(entry.audio or b"", entry.data["rate_hz"])

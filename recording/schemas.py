@@ -34,6 +34,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "closed": {"code": "integer", "reason": "string"},
     "deadline": {},
     "drain": {},
+    "limit": {},
     "play": {"rate_hz": "integer"},
     "detector": {"speech": "string"},
     "asr.begin": _FAILURE,

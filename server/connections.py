@@ -30,13 +30,19 @@ from ..session.life import Session
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, PeerGone, Transport, memory_pair
+from .access.access import Access
+from .access.credentials import SECRET_HEADERS, TICKET
+from .access.guest import NOBODY, Guest, current_guest
+from .access.tokens import TokenRing
 from .connection import Connection, current_connection
 from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
+from .http.hosts import is_loopback
+from .http.tls import Certificates
 from .http.upgrade import BadUpgrade
 from .http.websocket import WebSocketTransport
-from .http.wire import drop
+from .http.wire import drop, peer_host
 from .session_opener import SessionOpener
 from .telephone.arriving import CallRefused, arrived
 from .telephone.audiosocket import AudioSocketTransport
@@ -73,12 +79,17 @@ class Connections:
         agents: Agents | None = None,
         door: TelephoneDoor | None = None,
         live_calls: LiveCalls | None = None,
+        access: Access | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        """`door` None: no telephone service is let in."""
+        """`door` None: no telephone service is let in; `access` None: nobody is asked who they
+        are."""
         self.stopping = False
         self._agents = agents
         self.sessions: dict[str, Session] = {}
         self._door = door
+        self._access = access
+        self._certificates = certificates
         self._live_calls = live_calls or LiveCalls()
         self._settings = settings
         self._room = room
@@ -88,6 +99,7 @@ class Connections:
         self._supervisor = Supervisor("connections", observers=observers)
         self._fronts: list[Front] = []
         self._names: dict[str, str] = {}  # a session's id to its connection's name
+        self._guests: dict[str, Guest] = {}
         self._accepted = 0
         # Names of connections that are no front's, from their admission on.
         self._without_front: set[str] = set()
@@ -107,8 +119,13 @@ class Connections:
         self,
         routes: Mapping[tuple[str, str], HttpHandler],
         dialects: Mapping[str, Dialect],
+        *,
+        private: bool = False,
     ) -> Front:
-        """A door for sockets: HTTP by `routes`, and WebSockets by their paths' dialects."""
+        """A door for sockets: HTTP by `routes`, and WebSockets by their paths' dialects. `private`:
+        only who may look after the server reaches it; on this machine that takes no TLS."""
+        here = private and is_loopback(self._settings.admitting.admin_host)
+        certificates = None if here else self._certificates
         front = Front(
             routes=routes,
             websocket_routes={
@@ -117,7 +134,10 @@ class Connections:
                 for path, agent in self._paths(place)
             },
             admit=self._refusal,
-            cors=Cors(self._settings.serving.cors_origins),
+            cors=Cors(self._settings.admitting.pages),
+            doorman=self._access,
+            private=private,
+            certificates=certificates,
             log=self._log,
         )
         self._fronts.append(front)
@@ -214,6 +234,8 @@ class Connections:
                 self._log.warning("call_refused", dialect="audiosocket", reason=refusal)
                 return
             self._without_front.add(name)
+            if self._access is not None:
+                self._access.let_in_call(peer_host(stream))
             await self._take_call(transport, AUDIOSOCKET, caller=Caller(peer=transport.peer))
         except PeerGone:
             pass
@@ -331,12 +353,16 @@ class Connections:
         ) as session:
             connection = current_connection()
             connection.session = session
+            guest = current_guest()
+            if guest is not NOBODY:
+                guest.on_exhausted = lambda unit: session.end_at_limit()
             self.sessions[session.id] = session
             self._names[session.id] = connection.name
+            self._guests[session.id] = guest
             try:
                 await session.run()
             finally:
-                del self.sessions[session.id], self._names[session.id]
+                del self.sessions[session.id], self._names[session.id], self._guests[session.id]
 
     async def _take_call(
         self,
@@ -380,6 +406,14 @@ class Connections:
                 watchers=(live.told,),
             )
 
+    def tokens_changed(self, ring: TokenRing) -> None:
+        """End the conversations of tokens that are none any more."""
+        for session in list(self.sessions.values()):
+            guest = self._guests[session.id]
+            if guest.token is not None and ring.named(guest.token.name) is None:
+                self._log.info("token_revoked", session_id=session.id, token=guest.token.name)
+                session.drain()
+
     # What an embedder may do to sessions
 
     async def close_session(self, session_id: str) -> None:
@@ -422,11 +456,16 @@ def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
 
 
 def _caller(head: Head, peer: str) -> Caller:
-    """Who calls over a socket, as far as the request says."""
+    """Who calls over a socket, as far as the request and the token say."""
+    guest = current_guest()
     names = {name.decode("latin-1") for name, _ in head.headers}
+    query = {name: value for name, value in head.query.items() if name != TICKET}
+    if guest.token is not None:  # what proved it is nobody's business any more
+        names -= set(SECRET_HEADERS)
     return Caller(
         path=head.shown_path,
         peer=peer,
-        query=head.query,
+        query=query,
         headers={name: head.header(name) or "" for name in names},
+        claims=guest.claims,
     )

@@ -19,6 +19,9 @@ from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
 from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
 from . import banner
+from .access.binding import Exposed, check_binding
+from .access.tokens import BadTokens
+from .http.tls import BadCertificate
 from .logs import configure_logging
 from .tree import PortInUse, Server, open_listeners
 
@@ -32,7 +35,7 @@ Beside: TypeAlias = Callable[[Agents, int], Awaitable[None]]
 
 
 class CannotListen(Exception):
-    """The address cannot be bound; the message says which and why, in one line."""
+    """The address cannot be bound, or must not be; the message says which and why, in one line."""
 
 
 def serve_until_signalled(
@@ -46,6 +49,10 @@ def serve_until_signalled(
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
     agents that cannot be served together. What runs `beside` is given the agents and the port, and
     ends with the server."""
+    try:
+        check_binding(settings)
+    except Exposed as problem:
+        raise CannotListen(str(problem)) from None
     answering = Agents(agents, settings)
     configure_logging(settings.observing)
     return trio.run(_serve, settings, own, answering, watchers, beside)
@@ -70,10 +77,20 @@ async def _serve(
         if serving.audiosocket_port
         else []
     )
+    admin_listeners = (
+        await _bind(
+            settings.admitting.admin_host, settings.admitting.admin_port, "PARLEY_ADMIN_PORT"
+        )
+        if settings.admitting.admin_port
+        else []
+    )
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
-        server = Server(settings, room, agents=agents, watchers=watchers)
+        try:
+            server = Server(settings, room, agents=agents, watchers=watchers)
+        except (BadTokens, BadCertificate) as problem:
+            raise CannotListen(str(problem)) from None
         log = structlog.get_logger()
         stopped = False
         async with trio.open_nursery() as nursery:
@@ -95,6 +112,7 @@ async def _serve(
                 listeners,
                 engine_listeners=engine_listeners,
                 audiosocket_listeners=audiosocket_listeners,
+                admin_listeners=admin_listeners,
             )
             stopped = True
             nursery.cancel_scope.cancel()

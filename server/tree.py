@@ -4,6 +4,7 @@
     ├─ lanes              worker processes that hold blocking engines
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
+    ├─ tokens             reads the file of tokens again when it has changed
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
 
@@ -36,11 +37,14 @@ from ..recording.recordings import Recordings
 from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
+from .access.access import Access
+from .access.endpoint import TicketEndpoint
 from .connections import Connections
 from .http.front import ANY_PATH
 from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
+from .http.tls import BadCertificate, Certificates
 from .session_opener import SessionOpener
 from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
@@ -97,6 +101,13 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
+        self.access = Access(settings, self.telemetry)
+        admitting = settings.admitting
+        self.certificates = (
+            Certificates(admitting.tls_cert, admitting.tls_key)
+            if admitting.tls_cert is not None and admitting.tls_key is not None
+            else None
+        )
         live_calls = LiveCalls()
         self.telephone = TelephoneDoor(
             settings, self.telemetry, self._agents, on_status=live_calls.told
@@ -113,6 +124,8 @@ class Server:
             agents=self._agents,
             door=self.telephone,
             live_calls=live_calls,
+            access=self.access,
+            certificates=self.certificates,
         )
         self._status = Status(
             settings, room, self._connections, self._recordings, self.telemetry, self._agents
@@ -126,11 +139,13 @@ class Server:
             **speech.routes,
             **openai,
             **self.telephone.routes,
+            **TicketEndpoint(self.access).routes,
         }
         self._front = self._connections.front(
             routes, {path: dialect for dialect in dialects for path in dialect.paths}
         )
         self._engine_front = self._connections.front(routes, {ANY_PATH: newspeech.DIALECT})
+        self._admin_front = self._connections.front(self._status.routes, {}, private=True)
         self._tree: Supervisor | None = None
 
     async def run(
@@ -139,15 +154,20 @@ class Server:
         *,
         engine_listeners: Sequence[trio.SocketListener] = (),
         audiosocket_listeners: Sequence[trio.SocketListener] = (),
+        admin_listeners: Sequence[trio.SocketListener] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until stopped; `engine_listeners` speak dialect C at any path, and
-        `audiosocket_listeners` take calls from Asterisk's AudioSocket.
+        """Serve until stopped; `engine_listeners` speak dialect C at any path,
+        `audiosocket_listeners` take calls from Asterisk's AudioSocket, and `admin_listeners` serve
+        what is for administration.
 
         Raises GaveUp where a part of the tree cannot be kept alive.
         """
         async with AsyncExitStack() as stack:
-            for listener in (*listeners, *engine_listeners, *audiosocket_listeners):
+            for listener in (
+                *(*listeners, *engine_listeners),
+                *(*audiosocket_listeners, *admin_listeners),
+            ):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
@@ -168,6 +188,8 @@ class Server:
                         self._connections.take_audiosocket,
                         audiosocket_listeners,
                     ),
+                    *self._listener("admin-listener", self._admin_front.handle, admin_listeners),
+                    *self._token_reader(),
                 ),
                 observers=(self._observe,),
             )
@@ -180,6 +202,24 @@ class Server:
         self._connections.stopping = True
         if self._tree is not None:
             self._tree.stop()
+
+    def reload(self) -> None:
+        """Read certificate and tokens again; what cannot be read goes on as it was, and the log
+        says so."""
+        self.access.keyring.look(at_once=True)
+        if self.certificates is not None:
+            try:
+                self.certificates.reload()
+                self._log.info("certificate_read")
+            except BadCertificate as problem:
+                self._log.error("certificate_unusable", problem=str(problem))
+
+    def _token_reader(self) -> Sequence[Child]:
+        keyring = self.access.keyring
+        if not keyring.has_file:
+            return ()
+        keyring.on_read = self._connections.tokens_changed
+        return (Child("tokens", run=keyring.keep_looking),)
 
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]

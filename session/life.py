@@ -118,6 +118,7 @@ class Session:
         self._opened_s = trio.current_time()
         self._timings = Timings(turnstile.now_s if turnstile else self._opened_s)
         self._drain = trio.Event()
+        self._used_up = False
         self._broken: BaseException | None = None
         self._observers: tuple[Observer, ...] = (self._observe,)
         self.parts = Assembly(
@@ -218,8 +219,8 @@ class Session:
 
     async def _run_drain(self) -> None:
         await self._drain.wait()
-        await admit("drain")
-        await self.parts.reports.send(DrainRequested())
+        await admit("limit" if self._used_up else "drain")
+        await self.parts.reports.send(DrainRequested(used_up=self._used_up))
 
     # Turns
 
@@ -291,6 +292,12 @@ class Session:
 
     def drain(self) -> None:
         """Ask it to end: the peer is told, the reply finishes, the connection closes with 1001."""
+        self._drain.set()
+
+    def end_at_limit(self) -> None:
+        """Its client has used up what it may use: it is told so, the reply finishes, and the
+        connection closes with 1008."""
+        self._used_up = not self._drain.is_set()
         self._drain.set()
 
     async def _say_internal(self) -> None:

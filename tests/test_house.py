@@ -266,7 +266,7 @@ def test_actors_know_only_the_interfaces_of_engines() -> None:
             f"parley.engines.{kind}.interface"
             for kind in ("agent", "asr", "llm", "tts", "turn", "vad")
         ),
-        *("parley.engines.failures", "parley.engines.deadline"),
+        *("parley.engines.failures", "parley.engines.deadline", "parley.engines.spending"),
     }
 
 

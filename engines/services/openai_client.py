@@ -11,13 +11,20 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUnreachable
+from ..spending import Unit, spent
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
 from .retry_after import wanted_s
 from .warmth import Warmer
@@ -144,6 +151,8 @@ class Client:
     hosted: bool
     """Whether this is OpenAI itself, which asks for names that others may not know."""
     warmer: Warmer = field(repr=False)
+    paid: bool = True
+    """Whether its requests are counted: it is not on this machine."""
 
     @asynccontextmanager
     async def stream(
@@ -166,6 +175,8 @@ class Client:
         async with AsyncExitStack() as stack:
             self.warmer.idle.left()
             asked: Request | None = request
+            if self.paid:
+                spent(Unit.REQUESTS, 1)
             while asked is not None:
                 try:
                     response = await stack.enter_async_context(asked)
@@ -205,6 +216,13 @@ class Client:
             except HTTPError as error:
                 raise self.blame.for_error(error) from None
         return content_type, bytes(body)
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this machine."""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _was_hung_up_on(error: Exception) -> bool:
@@ -263,7 +281,9 @@ async def open_client(
         blame = Blame(model=model, place=place, key=key, names=names)
         touch = functools.partial(_touch, http, f"{str(url).rstrip('/')}/models", blame)
         warmer = Warmer(touch=touch, place=place)
-        yield Client(sdk=sdk, blame=blame, hosted=hosted, warmer=warmer)
+        yield Client(
+            sdk=sdk, blame=blame, hosted=hosted, warmer=warmer, paid=not _is_here(url.host)
+        )
 
 
 async def _touch(http: httpx2.AsyncClient, url: str, blame: Blame) -> bool:

@@ -10,6 +10,7 @@ from ...engines.asr.interface import Transcriber, Transcript
 from ...engines.deadline import engine_deadline
 from ...engines.failures import EngineFailure
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio
+from ...engines.spending import Unit, spent
 from ...telemetry import Telemetry
 from .head import BadRequest
 
@@ -47,6 +48,8 @@ class EngineCalls:
                 with self.call("asr", limit_s, "decoding a second of audio"):
                     await transcriber.feed(pcm16[start : start + HEARING_RATE_HZ * 2])
             with self.call("asr", limit_s, "the final decode"):
-                return await transcriber.finish()
+                heard = await transcriber.finish()
+            spent(Unit.AUDIO, heard.audio_ms / 1000)
+            return heard
         finally:
             await transcriber.abandon()

@@ -11,8 +11,9 @@ nothing for a while, has had its share, or the two no longer agree on where a re
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 import trio
@@ -21,12 +22,14 @@ from structlog.typing import FilteringBoundLogger
 from ...transport import PeerGone
 from .cors import Cors
 from .head import RECEIVE_BYTES, BadRequest, Head, read_head
+from .hosts import host_name, is_loopback
 from .refusals import refusal
 from .request_stream import RequestStream, while_connected
 from .responses import Response, StreamedResponse, Writer, render, respond
+from .tls import Certificates, NoHandshake
 from .upgrade import check_upgrade
 from .websocket import WebSocketTransport, open_websocket
-from .wire import drop, peer_name, reset_on_close
+from .wire import drop, peer_host, peer_name, reset_on_close
 
 ANY_PATH = "*"
 """The key in `websocket_routes` of what serves every path that has no route of its own."""
@@ -38,6 +41,9 @@ ask again where one was closed meanwhile."""
 REQUESTS_PER_CONNECTION = 1000
 """Then a client opens another one. It bounds what a connection can go wrong by, and costs a
 thousandth."""
+SECURE_S = 86_400
+"""For how long a browser that came by https comes by nothing else: a day, so that one who goes back
+to plain HTTP is not locked out for long."""
 KEPT_CONNECTIONS = 500
 """Kept open at once. Beyond that each answer closes its connection, as descriptors are limited."""
 
@@ -65,6 +71,40 @@ class WebSocketRoute:
     check: Callable[[Head], object] = _no_check
 
 
+class Guest(Protocol):
+    """Whoever was let in."""
+
+    def conversation(self) -> AbstractContextManager[None]:
+        """A place for one WebSocket. Raises BadRequest where there is none."""
+        ...
+
+    def wait_for_bytes(self, count: int) -> float:
+        """So many bytes were read; how many seconds to wait before more are read."""
+        ...
+
+
+class Doorman(Protocol):
+    """Who may ask for what; see server/access."""
+
+    def let_in(self, head: Head, peer: str, *, private: bool = False) -> Guest:
+        """Raises BadRequest for a request that is refused. `peer` is an address without its port;
+        `private`: it came by a listener of its own."""
+        ...
+
+
+class _Anybody:
+    """Where nobody asks."""
+
+    def conversation(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def wait_for_bytes(self, count: int) -> float:
+        return 0.0
+
+
+ANYBODY: Guest = _Anybody()
+
+
 def _admit_all() -> str | None:
     return None
 
@@ -74,9 +114,10 @@ class Front:
     """Routes, and who is let in.
 
     `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there, and
-    so may one of `websocket_routes`; a GET serves HEAD too. `admit` is asked before each upgrade
-    and says None, or why not; it may rest on `websockets`, which counts every upgrade that was let
-    in, from that very moment to its end.
+    so may one of `websocket_routes`; a GET serves HEAD too. The `doorman` is asked first, before
+    anything is done for a request. `admit` is asked before each upgrade and says None, or why not;
+    it may rest on `websockets`, which counts every upgrade that was let in, from that very moment
+    to its end. `private`: only who may look after the server reaches it.
     """
 
     routes: Mapping[tuple[str, str], HttpHandler]
@@ -84,6 +125,9 @@ class Front:
     admit: Callable[[], str | None] = _admit_all
     log: FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger(__name__))
     cors: Cors = field(default_factory=Cors)
+    certificates: Certificates | None = None
+    doorman: Doorman | None = None
+    private: bool = False
     websockets: int = field(default=0, init=False)
     _connections: int = field(default=0, init=False)
 
@@ -91,8 +135,11 @@ class Front:
         """Serve one connection, to its end."""
         self._connections += 1
         try:
-            await self._serve(stream)
-        except* PeerGone:
+            secured = stream
+            if self.certificates is not None:
+                secured = await self.certificates.secure(stream)
+            await self._serve(secured)
+        except* (PeerGone, NoHandshake):
             pass
         except* Exception as group:
             self.log.error("connection_failed", peer=peer_name(stream), exc_info=group)
@@ -121,31 +168,44 @@ class Front:
 
     async def _upgrade(self, stream: trio.abc.Stream, head: Head) -> Response | None:
         """Serve a WebSocket, or say why not."""
+        with ExitStack() as kept:
+            try:
+                guest, route = self._may_open(stream, head)
+                kept.enter_context(guest.conversation())
+            except BadRequest as exc:
+                return refusal(head, exc)
+            self.websockets += 1
+            try:
+                async with open_websocket(
+                    stream,
+                    head,
+                    max_message_bytes=route.max_message_bytes,
+                    subprotocols=route.subprotocols,
+                    log=self.log,
+                    pace=guest.wait_for_bytes,
+                ) as transport:
+                    await route.on_websocket(transport, head)
+            finally:
+                self.websockets -= 1
+        return None
+
+    def _may_open(self, stream: trio.abc.Stream, head: Head) -> tuple[Guest, WebSocketRoute]:
+        """Whose WebSocket it is, and what serves it. Raises BadRequest."""
+        guest = self._let_in(stream, head)
         route = self._websocket_route(head.path) or self.websocket_routes.get(ANY_PATH)
         if route is None:
-            return refusal(head, BadRequest(404, "no WebSocket is served at this path"))
-        try:
-            check_upgrade(head)
-            route.check(head)
-        except BadRequest as exc:
-            return refusal(head, exc)
-        full = self.admit()
-        if full is not None:
-            told = (("Retry-After", str(RETRY_AFTER_S)),)
-            return refusal(head, BadRequest(503, full, told))
-        self.websockets += 1
-        try:
-            async with open_websocket(
-                stream,
-                head,
-                max_message_bytes=route.max_message_bytes,
-                subprotocols=route.subprotocols,
-                log=self.log,
-            ) as transport:
-                await route.on_websocket(transport, head)
-        finally:
-            self.websockets -= 1
-        return None
+            raise BadRequest(404, "no WebSocket is served at this path")
+        check_upgrade(head)
+        route.check(head)
+        if (full := self.admit()) is not None:
+            raise BadRequest(503, full, (("Retry-After", str(RETRY_AFTER_S)),))
+        return guest, route
+
+    def _let_in(self, stream: trio.abc.Stream, head: Head) -> Guest:
+        """Raises BadRequest for whoever may not ask for this."""
+        if self.doorman is None:
+            return ANYBODY
+        return self.doorman.let_in(head, peer_host(stream), private=self.private)
 
     async def _answer(self, request: RequestStream, head: Head, *, may_keep: bool) -> bool:
         """Answer a plain request; whatever the handler does, it is answered. Says whether the
@@ -153,7 +213,7 @@ class Front:
         answer = await self._asked(head, request)
         if isinstance(answer, StreamedResponse):
             keep = may_keep and self._can_keep(head, request)
-            told = StreamedResponse({**self.cors.headers(head), **answer.headers}, answer.write)
+            told = StreamedResponse({**self._headers(head), **answer.headers}, answer.write)
             writer = Writer(request, head, told, keep=keep)
             failed = await self._stream(head, request, writer, told)
             if failed is None:
@@ -161,17 +221,25 @@ class Front:
                 return keep and self._can_keep(head, request)
             answer = failed
         # A handler's own choice of a header wins, and Vary is not its to drop.
-        answer = Response(answer.status, {**self.cors.headers(head), **answer.headers}, answer.body)
+        answer = Response(answer.status, {**self._headers(head), **answer.headers}, answer.body)
         keep = may_keep and self._can_keep(head, request)
         self._log(head, answer.status)
         return await respond(request.socket, head, answer, keep=keep)
 
+    def _headers(self, head: Head) -> dict[str, str]:
+        """What comes on top of every answer's headers."""
+        headers = self.cors.headers(head)
+        if self.certificates is not None and not is_loopback(host_name(head.header("host") or "")):
+            headers["Strict-Transport-Security"] = f"max-age={SECURE_S}"
+        return headers
+
     async def _asked(self, head: Head, request: RequestStream) -> Answer:
         """What the handler answers, or what is answered in its place."""
-        handler = self._handler(head)
-        if handler is None:
-            return self._no_route(head)
         try:
+            request.pace = self._let_in(request.socket, head).wait_for_bytes
+            handler = self._handler(head)
+            if handler is None:
+                return self._no_route(head)
             answer = await handler(head, request)
             if isinstance(answer, Response):
                 render(head, answer)  # an invalid one is the handler's bug, found before it is sent

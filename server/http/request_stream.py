@@ -14,6 +14,7 @@ import trio
 
 from ...transport import PeerGone
 from .head import Head
+from .wire import no_pace
 
 T = TypeVar("T")
 
@@ -28,6 +29,8 @@ class RequestStream(trio.abc.Stream):
     def __init__(self, stream: trio.abc.Stream, head: Head) -> None:
         self.socket = stream
         """The stream below: that of a WebSocket's upgrade."""
+        self.pace: Callable[[int], float] = no_pace
+        """Told of bytes that were read; how many seconds to wait before more are."""
         self.rest: bytes | None = None if has_body(head) else head.surplus
         """What came behind the request's end: the next request's beginning. None while the end was
         not seen; the connection cannot be used again then."""
@@ -54,7 +57,10 @@ class RequestStream(trio.abc.Stream):
         await trio.sleep_forever()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        return bytes(await self.socket.receive_some(max_bytes))
+        data = bytes(await self.socket.receive_some(max_bytes))
+        if (wait_s := self.pace(len(data))) > 0:
+            await trio.sleep(wait_s)
+        return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self.socket.send_all(data)

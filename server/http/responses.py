@@ -43,6 +43,16 @@ Send: TypeAlias = Callable[[bytes], Awaitable[None]]
 """Sends a piece of a body. Raises PeerGone where the peer is gone or takes nothing for a minute."""
 
 
+SAFE = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""Of every answer: it is what it says it is, stands in nobody's frame, tells no other server of its
+address, and is no part of other pages but by CORS."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamedResponse:
     """A 200 whose body is sent while it is made. `write` is given `send` and called once.
@@ -161,7 +171,7 @@ def _connection(head: Head | None) -> h11.Connection:
 def _headers(own: Mapping[str, str], length: Mapping[str, str], *, keep: bool) -> dict[str, str]:
     headers = {
         **length,
-        "x-content-type-options": "nosniff",
+        **SAFE,
         **{name.lower(): value for name, value in own.items()},
     }
     return headers if keep else {**headers, "connection": "close"}

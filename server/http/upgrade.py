@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from .head import BadRequest, Head
 
 VERSION = "13"
+TOKEN_SUBPROTOCOLS = ("openai-insecure-api-key.", "parley-token.")
+"""How a subprotocol begins in which a browser brings a token, since it cannot give a WebSocket a
+header."""
 _KEY_BYTES = 16
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
@@ -33,15 +36,17 @@ class Upgrade:
 
     def select(self, known: Collection[str]) -> str | None:
         """The first offered subprotocol that is known, or else the first that was offered; where
-        some are known, and others were offered, none: an offer may hold a key.
+        some are known, and others were offered, none. One that holds a token is never selected:
+        the answer would repeat it.
 
         A browser that offers and gets none selected fails the connection. Here the path says
         which dialect is spoken, so an unknown offer is no reason to turn a client away.
         """
-        for name in self.offered:
+        offered = [name for name in self.offered if not name.startswith(TOKEN_SUBPROTOCOLS)]
+        for name in offered:
             if name in known:
                 return name
-        return self.offered[0] if self.offered and not known else None
+        return offered[0] if offered and not known else None
 
     def replay(self) -> bytes:
         """A request head that says this and nothing else."""
@@ -53,8 +58,9 @@ class Upgrade:
             f"Sec-WebSocket-Version: {VERSION}",
             f"Sec-WebSocket-Key: {self.key}",
         ]
-        if self.offered:
-            lines.append("Sec-WebSocket-Protocol: " + ", ".join(self.offered))
+        offered = [name for name in self.offered if not name.startswith(TOKEN_SUBPROTOCOLS)]
+        if offered:
+            lines.append("Sec-WebSocket-Protocol: " + ", ".join(offered))
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -22,7 +22,16 @@ from ...protocol.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
 from ...transport import PeerGone
 from .head import Head
 from .upgrade import Upgrade, check_upgrade
-from .wire import ReplayStream, drop, linger, peer_name, reset_on_close, send_close_frame, tune
+from .wire import (
+    ReplayStream,
+    drop,
+    linger,
+    no_pace,
+    peer_name,
+    reset_on_close,
+    send_close_frame,
+    tune,
+)
 
 HANDSHAKE_LIMIT_S = 5.0
 """The request is here already and the response fits into one packet; what takes longer is dead."""
@@ -50,13 +59,14 @@ class WebSocketTransport:
         subprotocol: str | None,
         max_message_bytes: int,
         log: FilteringBoundLogger,
+        pace: Callable[[int], float],
     ) -> None:
         self.peer = peer_name(stream)
         self.subprotocol = subprotocol
         self.last_received = trio.current_time()
         """Trio's time of the last message that `receive` returned; at first, of the opening."""
         self._stream = stream
-        self._wire = ReplayStream(stream, upgrade.replay(), surplus, max_message_bytes)
+        self._wire = ReplayStream(stream, upgrade.replay(), surplus, max_message_bytes, pace)
         self._max_message_bytes = max_message_bytes
         self._log = log
         self._connection: WebSocketConnection  # from the handshake on
@@ -236,12 +246,14 @@ async def open_websocket(
     max_message_bytes: int,
     subprotocols: Collection[str] = (),
     log: FilteringBoundLogger | None = None,
+    pace: Callable[[int], float] = no_pace,
 ) -> AsyncIterator[WebSocketTransport]:
     """Accept the upgrade and give its transport; at the end the stream is closed.
 
     Raises BadUpgrade with the stream untouched, so that it can be answered; PeerGone where the
     peer is lost during the handshake. A body that ends closes with 1000, one that raises with
-    1011, one that is cancelled aborts. `max_message_bytes` counts characters in text.
+    1011, one that is cancelled aborts. `max_message_bytes` counts characters in text; `pace` is
+    ReplayStream's.
     """
     upgrade = check_upgrade(head)
     tune(stream)
@@ -252,6 +264,7 @@ async def open_websocket(
         upgrade.select(subprotocols),
         max_message_bytes,
         log or structlog.get_logger(__name__),
+        pace,
     )
     failure: Exception | None = None
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
@@ -20,6 +21,8 @@ closing with unread bytes makes the kernel send RST, which discards what the pee
 SEND_BUFFER_BYTES = 64 * 1024
 """About a second of base64 reply audio: an interruption must not wait behind more than that in
 the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
+CLOSING_LIMIT_S = 0.2
+"""How long we wait for the peer's close_notify behind our own; many send none."""
 FLOOD_LIMIT_BYTES = 256 * 1024
 """Wire bytes, beyond one whole message, that may come without a message being completed. Pongs
 alone need days for it; a flood of pings or of empty fragments, which the library keeps in a
@@ -29,17 +32,29 @@ _CLOSE_FRAME = 0x88
 """First byte of a close frame: FIN and opcode 8. The library writes one frame per `send_all`."""
 
 
+def no_pace(count: int) -> float:
+    """As fast as it comes."""
+    return 0.0
+
+
 class ReplayStream(trio.abc.Stream):
     """Gives `replay` first, then waits for `release`, then gives `surplus` and the stream.
 
     The wait matters: wsproto drops what reaches it between the head and the 101 response.
+    `pace` is told of bytes that came, and says how many seconds to wait before more are read.
     `aclose` only marks the end and wakes the reader; the socket is let go by its owner.
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, replay: bytes, surplus: bytes, max_message_bytes: int
+        self,
+        stream: trio.abc.Stream,
+        replay: bytes,
+        surplus: bytes,
+        max_message_bytes: int,
+        pace: Callable[[int], float] = no_pace,
     ) -> None:
         self._stream = stream
+        self._pace = pace
         self._replay = replay
         self._surplus = surplus
         self._flood_limit = max_message_bytes + FLOOD_LIMIT_BYTES
@@ -108,7 +123,16 @@ class ReplayStream(trio.abc.Stream):
         if self._unfinished_bytes > self._flood_limit:
             self.flooded = True
             raise trio.BrokenResourceError("too many bytes without a message")
+        if (wait_s := self._pace(len(data))) > 0:
+            await self._wait(wait_s)
         return data
+
+    async def _wait(self, seconds: float) -> None:
+        """Let the peer wait, who has sent more than it may; the connection's end is not missed."""
+        with trio.move_on_after(seconds) as self._receiving:
+            await trio.sleep_forever()
+        if self.closed:
+            raise trio.ClosedResourceError
 
     async def _receive(self, max_bytes: int | None) -> bytes:
         data = b""
@@ -175,6 +199,30 @@ class ReplayStream(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
 
+class PrefixedStream(trio.abc.Stream):
+    """A stream of which the beginning was read already."""
+
+    def __init__(self, transport_stream: trio.abc.Stream, prefix: bytes) -> None:
+        self.transport_stream = transport_stream
+        self._prefix = prefix
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if not self._prefix:
+            return bytes(await self.transport_stream.receive_some(max_bytes))
+        await trio.lowlevel.checkpoint()
+        data, self._prefix = self._prefix[:max_bytes], self._prefix[len(self._prefix[:max_bytes]) :]
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.transport_stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.transport_stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self.transport_stream.aclose()
+
+
 async def send_close_frame(stream: trio.abc.SendStream, code: int) -> None:
     """Tell the peer why, on a stream that the library has left; raises nothing."""
     frame = FrameProtocol(client=False, extensions=[]).close(code)
@@ -189,16 +237,26 @@ async def linger(stream: trio.abc.Stream) -> None:
     Raises nothing. Where another task is inside `send_all` there is nothing to be polite about,
     and the stream is closed at once.
     """
+    below = socket_of(stream) or stream  # TLS forgets it when it says goodbye
     try:
         with trio.move_on_after(LINGER_LIMIT_S):
-            if isinstance(stream, trio.abc.HalfCloseableStream):
-                await stream.send_eof()
-                while await stream.receive_some(_RECEIVE_BYTES):
+            if isinstance(stream, trio.SSLStream):
+                await _say_closing(stream)
+            if isinstance(below, trio.abc.HalfCloseableStream):
+                await below.send_eof()
+                while await below.receive_some(_RECEIVE_BYTES):
                     pass
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
         pass
     finally:
+        await drop(below)
         await drop(stream)
+
+
+async def _say_closing(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+    """TLS's own word that nothing more comes (close_notify), without waiting for the peer's."""
+    with trio.move_on_after(CLOSING_LIMIT_S):
+        await stream.unwrap()
 
 
 async def drop(stream: trio.abc.AsyncResource) -> None:
@@ -209,25 +267,42 @@ async def drop(stream: trio.abc.AsyncResource) -> None:
 
 def reset_on_close(stream: trio.abc.Stream) -> None:
     """Let the coming close discard what the kernel still holds for the peer (RST)."""
-    if isinstance(stream, trio.SocketStream):
+    if (below := socket_of(stream)) is not None:
         with suppress(OSError):  # closed already
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def tune(stream: trio.abc.Stream) -> None:
     """Small frames leave at once, and the kernel holds little."""
-    if isinstance(stream, trio.SocketStream):
+    if (below := socket_of(stream)) is not None:
         with suppress(OSError):  # not TCP, or reset already, which the next read will tell
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            below.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def socket_of(stream: trio.abc.AsyncResource) -> trio.SocketStream | None:
+    """The socket below a stream, be there TLS between or not; None where there is none."""
+    while isinstance(stream, trio.SSLStream | PrefixedStream):
+        stream = stream.transport_stream
+    return stream if isinstance(stream, trio.SocketStream) else None
 
 
 def peer_name(stream: trio.abc.Stream) -> str:
     """`host:port` of the other end, for logs."""
-    if isinstance(stream, trio.SocketStream):
-        try:
-            host, port = stream.socket.getpeername()[:2]
-        except (OSError, ValueError):
-            return "unknown"
-        return f"{host}:{port}"
-    return "stream"
+    if (below := socket_of(stream)) is None:
+        return "stream"
+    try:
+        host, port = below.socket.getpeername()[:2]
+    except (OSError, ValueError):
+        return "unknown"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def peer_host(stream: trio.abc.Stream) -> str:
+    """The other end's address. What is no socket is in this process."""
+    if (below := socket_of(stream)) is None:
+        return "127.0.0.1"
+    try:
+        return str(below.socket.getpeername()[0])
+    except (OSError, ValueError):
+        return "unknown"

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -22,6 +19,7 @@ from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
+from ..http.hosts import host_name, is_loopback
 from ..http.upgrade import BadUpgrade
 from .asked import Asked, NotSigned
 from .genesys import AGE_S, SKEW_S, genesys
@@ -213,8 +211,8 @@ class Gate:
         of another address, no proxy stands between, and no web page asks."""
         return (
             self._telephone.public_url is None
-            and _loopback(self._telephone.host)
-            and _loopback(urlsplit(f"//{head.header('host') or ''}").hostname or "")
+            and is_loopback(self._telephone.host)
+            and is_loopback(host_name(head.header("host") or ""))
             and head.header("origin") is None
             and not any(head.header(name) for name in _FORWARDED)
         )
@@ -227,13 +225,6 @@ class Gate:
 
 def _no_telnyx_token(asked: Asked) -> str:
     raise NotSigned("a stream of Telnyx needs a ticket, or PARLEY_TELNYX_STREAM_TOKEN")
-
-
-def _loopback(host: str) -> bool:
-    """An address of this machine; a name that only begins like one may lead anywhere."""
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host.lower() == "localhost"
 
 
 def _keys(telephone: Telephone, carriers: Carriers) -> list[str]:

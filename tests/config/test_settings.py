@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ SLICES = (
     "fallback",
     "speaking",
     "serving",
+    "admitting",
+    "address_limits",
     "framing",
     "backpressure",
     "observing",
@@ -908,7 +911,24 @@ SLICE_VARIABLES = {
     "serving.idle_timeout_s": ("WS_IDLE_TIMEOUT", 45.0),
     "serving.drain_s": ("STREAM_DRAIN_S", 46.0),
     "serving.send_stall_s": ("STREAM_SEND_STALL_S", 47.0),
-    "serving.cors_origins": ("STREAM_CORS_ORIGINS", "https://page.example.org"),
+    "admitting.host": ("PARLEY_HOST", "::1"),
+    "admitting.insecure": ("PARLEY_INSECURE", True),
+    "admitting.token": ("PARLEY_TOKEN", SecretStr("a-token-of-one's-own")),
+    "admitting.tokens_file": ("PARLEY_TOKENS_FILE", "/srv/tokens.toml"),
+    "admitting.admin_token": ("PARLEY_ADMIN_TOKEN", SecretStr("another-token-of-one")),
+    "admitting.admin_host": ("PARLEY_ADMIN_HOST", "::1"),
+    "admitting.admin_port": ("PARLEY_ADMIN_PORT", 8085),
+    "admitting.hosts": ("PARLEY_HOSTS", "Voice.example.org"),
+    "admitting.pages": ("STREAM_CORS_ORIGINS", "https://page.example.org"),
+    "admitting.proxies": ("PARLEY_TRUSTED_PROXIES", "10.0.0.0/8"),
+    "admitting.tls_cert": ("PARLEY_TLS_CERT", "/srv/cert.pem"),
+    "admitting.tls_key": ("PARLEY_TLS_KEY", "/srv/key.pem"),
+    "address_limits.sessions": ("PARLEY_ADDRESS_SESSIONS", 3),
+    "address_limits.handshakes_per_s": ("PARLEY_ADDRESS_HANDSHAKES", 4.0),
+    "address_limits.bytes_per_s": ("PARLEY_ADDRESS_BYTES", 5),
+    "address_limits.audio_s_per_hour": ("PARLEY_ADDRESS_AUDIO_S", 6.0),
+    "address_limits.characters_per_hour": ("PARLEY_ADDRESS_CHARACTERS", 7),
+    "address_limits.requests_per_hour": ("PARLEY_ADDRESS_REQUESTS", 8),
     "serving.upload_mb": ("STREAM_UPLOAD_MB", 49),
     "serving.upload_s": ("STREAM_UPLOAD_S", 50.0),
     "framing.rate_hz": ("AUDIO_SAMPLE_RATE", 48_000),
@@ -966,6 +986,8 @@ DECIDED = {
     "de, en": ("de", "en"),
     "asterisk, Twilio": ("asterisk", "twilio"),
     "https://page.example.org": ("https://page.example.org",),
+    "Voice.example.org": ("voice.example.org",),
+    "10.0.0.0/8": (ip_network("10.0.0.0/8"),),
     "http://h/73": (McpServer(name="h", url="http://h/73"),),
     "de=de+f2, fr=/v/siwis.onnx": (("de", "de+f2"), ("fr", "/v/siwis.onnx")),
 }

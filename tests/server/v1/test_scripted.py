@@ -512,7 +512,9 @@ async def test_an_asynchronous_client_is_served_on_one_connection() -> None:
 async def test_old_routes_refuse_what_is_no_sound() -> None:
     async with open_desk() as desk:
         body = json.dumps({"audio": base64.b64encode(b"some text " * 99).decode()}).encode()
-        head = f"POST /speech/stt HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST /speech/stt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         answer = await request_http(desk.port, head.encode() + body)
     assert answer.status == 415
     assert Speech(pcm16=b"", rate_hz=1).duration_s == 0

@@ -1,0 +1,103 @@
+"""How much one token, or one address, may use, and how much of that is used. No I/O, no clock.
+
+Everything that is counted by time is a bucket that fills at a steady rate up to a share; what is
+taken may exceed what is there by the last piece, and then nothing more is given until it is full
+again by that much. So an hour's share can be used at once or slowly, and how long somebody has to
+wait is always known.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ...config import Limits
+from ...engines.spending import Unit
+
+HOUR_S = 3600.0
+BURST_S = 2.0
+"""How many seconds of a rate may come at once: a page opens its connections together."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Fills at `rate` a second up to `share`; 0 is no limit."""
+
+    rate: float
+    share: float
+    _level: float = field(init=False)
+    _at_s: float = field(default=-math.inf, init=False)
+
+    def __post_init__(self) -> None:
+        self._level = self.share
+
+    def take(self, amount: float, now_s: float) -> None:
+        """Take it, whether it is there or not."""
+        if self.rate:
+            self._level = self._now(now_s) - amount
+            self._at_s = now_s
+
+    def wait_s(self, now_s: float) -> float:
+        """How long until something is there; 0 where something is."""
+        if not self.rate:
+            return 0.0
+        level = self._now(now_s)
+        return 0.0 if level > 0 else (1e-3 - level) / self.rate
+
+    def is_full(self, now_s: float) -> bool:
+        """Whether it is as if nobody had ever taken anything."""
+        return not self.rate or self._now(now_s) >= self.share
+
+    def _now(self, now_s: float) -> float:
+        if self._at_s == -math.inf:
+            return self._level
+        return min(self.share, self._level + max(0.0, now_s - self._at_s) * self.rate)
+
+
+class Meter:
+    """What one token, or one address, uses. `name` says which, for words and logs."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name = name
+        self.sessions = 0
+        self.limit_by(limits)
+
+    def limit_by(self, limits: Limits) -> None:
+        """From now on. What was used until then is forgotten, but for the sessions there are."""
+        self.limits = limits
+        self.handshakes = _by_second(limits.handshakes_per_s)
+        self.bytes = _by_second(limits.bytes_per_s)
+        self._hourly = {
+            Unit.AUDIO: _by_hour(limits.audio_s_per_hour),
+            Unit.CHARACTERS: _by_hour(limits.characters_per_hour),
+            Unit.REQUESTS: _by_hour(limits.requests_per_hour),
+        }
+
+    def spend(self, unit: Unit, amount: float, now_s: float) -> None:
+        self._hourly[unit].take(amount, now_s)
+
+    def exhausted(self, now_s: float) -> tuple[Unit, float] | None:
+        """What is used up, and in how many seconds there is some again; None where there is."""
+        waits = {unit: bucket.wait_s(now_s) for unit, bucket in self._hourly.items()}
+        unit = max(waits, key=lambda one: waits[one])
+        return (unit, waits[unit]) if waits[unit] > 0 else None
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many sessions as it may have."""
+        return 0 < self.limits.sessions <= self.sessions
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether forgetting it would change nothing."""
+        return self.sessions == 0 and all(
+            bucket.is_full(now_s)
+            for bucket in (self.handshakes, self.bytes, *self._hourly.values())
+        )
+
+
+def _by_second(rate: float) -> Bucket:
+    return Bucket(rate, max(1.0, rate * BURST_S))
+
+
+def _by_hour(share: float) -> Bucket:
+    return Bucket(share / HOUR_S, share)
