@@ -140,7 +140,7 @@ class Playout:
 
     async def _play(self, sound: PhraseSound) -> None:
         """What is left of a phrase."""
-        entry, ledger, reply_exit = sound.entry, self.record.ledger, self.reply_exit
+        entry, reply_exit = sound.entry, self.reply_exit
         # Until then the client may still tell how much of it was heard.
         await self.gate.wait_open()
         if sound.generation != reply_exit.generation:

@@ -101,6 +101,8 @@ class ReceivingState:
     """Whether the peer is being closed: what it sends is read and left out."""
     frame: Attempts[Frame] = field(default_factory=Attempts)
     """The newest frame, until something of it was done."""
+    commands: deque[Command] = field(default_factory=deque)
+    """What the newest frame says, as far as it was not begun yet."""
     on_its_way: deque[Heard] = field(default_factory=deque)
     """What is passed on to the VAD actor, until it has it."""
 
@@ -123,6 +125,8 @@ class Receiver:
         state = self.state
         try:
             await self._pass_on()
+            if state.frame.item is None and not state.closing:
+                await self._obey_all(current_time())
             while not state.closing:
                 frame = state.frame.item
                 if frame is None and (frame := await self._next()) is not None:
@@ -152,11 +156,23 @@ class Receiver:
     async def _frame(self, frame: Frame) -> None:
         received_s = current_time()
         self.state.frame.attempt()
+        self.state.commands.clear()
         try:
-            for command in self.codec.decode(frame):
-                await self._obey(command, received_s)
+            self.state.commands.extend(self.codec.decode(frame))
+        except Violation as violation:
+            self.state.closing = await self._answer(violation)
+        await self._obey_all(received_s)
+
+    async def _obey_all(self, received_s: float) -> None:
+        """All that the frame in hand says. Once something of it was done the frame itself is not
+        taken up again after a crash, but what follows in it is."""
+        commands = self.state.commands
+        try:
+            while commands:
+                await self._obey(commands.popleft(), received_s)
                 self.state.frame.put_down()
         except Violation as violation:
+            commands.clear()
             self.state.closing = await self._answer(violation)
 
     async def _pass_on(self, *messages: Heard) -> None:
@@ -282,8 +298,8 @@ class Receiver:
     async def _open_by_audio(self, pcm16: bytes, received_s: float) -> None:
         (rate_hz,) = self.codec.profile.rates_hz
         if heard := self.state.late.push(pcm16, rate_hz):
+            self.state.commands.appendleft(Audio(pcm16=heard))
             await self._start(StartListening(rate_hz=rate_hz))
-            await self._sound(heard, received_s)
 
     def _left_out(self, some: bool) -> None:
         if some:

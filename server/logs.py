@@ -1,7 +1,8 @@
 """Logging: JSON lines for machines, a readable form on a terminal. To stderr, always.
 
 Whoever logs binds what it belongs to (`session_id`, `turn`); texts of a conversation and keys are
-logged by nobody unless STREAM_LOG_TRANSCRIPTS says so.
+logged by nobody unless STREAM_LOG_TRANSCRIPTS says so. So errors are told without their messages
+(`error_words`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TextIO
 import structlog
 
 from ..config import Observing
+from .error_words import ErrorsTold
 
 
 def configure_logging(settings: Observing, stream: TextIO | None = None) -> None:
@@ -24,16 +26,14 @@ def configure_logging(settings: Observing, stream: TextIO | None = None) -> None
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ErrorsTold(in_words=settings.log_transcripts),
     ]
     renderer: structlog.typing.Processor
     if console:
         renderer = structlog.dev.ConsoleRenderer(
             colors=out.isatty(),
-            # A traceback that is drawn in boxes takes 150 ms, in which nobody is heard.
-            exception_formatter=structlog.dev.plain_traceback,
         )
     else:
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, renderer],

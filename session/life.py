@@ -28,7 +28,7 @@ from typing import Any
 import structlog
 import trio
 
-from ..actors.messages import DrainRequested
+from ..actors.messages import Conducted, DrainRequested
 from ..actors.ranks import Rank
 from ..audio.pcm import check_pcm16
 from ..config import Settings
@@ -44,6 +44,7 @@ from ..engines.llm.interface import Warms
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.dialect import Dialect
+from ..protocol.effects import ConductorFailed
 from ..protocol.events import Failure
 from ..supervisor import (
     AutoShutdown,
@@ -195,7 +196,7 @@ class Session:
     def _conducted(self) -> tuple[Child, ...]:
         if self._conductor is None:
             return ()
-        conduct = functools.partial(self.parts.run_conductor, self._conductor)
+        conduct = functools.partial(self._conduct, self._conductor)
         run = functools.partial(run_ranked, Rank.CONDUCTOR, conduct)
         return (Child("conductor", run=run, restart=Restart.TEMPORARY),)
 
@@ -216,6 +217,15 @@ class Session:
         while True:
             await self.parts.speech_heard.wait()
             await responder.warm()
+
+    async def _conduct(self, conductor: Conductor) -> None:
+        """A crash here is a bug of Parley's, and costs the call: nobody would conduct it."""
+        try:
+            await self.parts.run_conductor(conductor)
+        except Exception:
+            failed = ConductorFailed(message="the agent's task failed inside the server")
+            await self.parts.reports.send(Conducted(effect=failed))
+            raise
 
     async def _run_drain(self) -> None:
         await self._drain.wait()
@@ -302,7 +312,7 @@ class Session:
 
     async def _say_internal(self) -> None:
         """The sender is gone, so this task is now the only one that writes."""
-        self._log.error("session_broken", error=repr(self._broken))
+        self._log.error("session_broken", error=self._broken)
         if self.parts.sender.writing:
             return
         failure = Failure.of(Code.INTERNAL, "the session failed inside the server")
@@ -345,7 +355,7 @@ class Session:
             "actor_crashed",
             supervisor=event.supervisor,
             child=event.child,
-            error=repr(event.error),
+            error=event.error,
         )
         if event.child in ("sender", "dialogue"):
             self._broken = event.error

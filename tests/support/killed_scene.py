@@ -76,7 +76,6 @@ class KilledScene:
         told = [m.get("error", m) for m in self.messages if m.get("type") == "error"]
         return [str(m.get("code")).upper() for m in told if isinstance(m, dict)]
 
-
     @property
     def finals(self) -> list[str]:
         names = {"final_transcript", "transcript"}
@@ -101,8 +100,12 @@ class KilledScene:
         if at is None or not self.killer.done:
             return found
         ends_session = at.actor in SIGNIFICANT | SUPERVISORS
+        if at.actor in CONDUCTOR:
+            return found
+        if reference.performance.client.closed is None:
+            return found  # its client has stopped reading before the end
         found += self._ended_as_a_bug() if ends_session else self._went_on()
-        if not ends_session and at.how != SENT and at.actor not in CONDUCTOR:
+        if not ends_session and at.how != SENT:
             found += self._nothing_lost(reference)
         return found
 
