@@ -175,7 +175,7 @@ class Connections:
         pings = functools.partial(
             transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
         )
-        keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        keepalive = Child("keepalive", run=pings, restart=Restart.TRANSIENT)
         if dialect.arrival is not None:
             agent = agent or agent_of(head)
         agent = agent or head.query.get("agent", "").strip()

@@ -7,9 +7,9 @@
     ├─ vad                permanent
     ├─ receiver           transient, significant: when the peer is gone the session ends
     ├─ conductor          temporary: an agent's code, where there is an agent
-    ├─ drain              temporary: waits for the server's wish to stop
-    ├─ warmer             temporary: readies the language model when speech begins
-    ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
+    ├─ drain              transient: waits for the server's wish to stop
+    ├─ warmer             transient: readies the language model when speech begins
+    ├─ timekeeper, announcer transient: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
 
 Children start from what speaks to the peer to what hears it and stop the other way round, so that
@@ -172,7 +172,7 @@ class Session:
                 Child(
                     "drain",
                     run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
-                    restart=Restart.TEMPORARY,
+                    restart=Restart.TRANSIENT,
                 ),
                 *self._warmer(),
                 *self._orderly(),
@@ -191,7 +191,7 @@ class Session:
         if not isinstance(responder, Warms):
             return ()
         run = functools.partial(self._keep_ready, responder)
-        return (Child("warmer", run=run, restart=Restart.TEMPORARY),)
+        return (Child("warmer", run=run, restart=Restart.TRANSIENT),)
 
     def _conducted(self) -> tuple[Child, ...]:
         if self._conductor is None:
@@ -206,8 +206,8 @@ class Session:
             return ()
         play = functools.partial(run_ranked, Rank.PLAYER, self.parts.announcer.run)
         return (
-            Child("timekeeper", run=self._turnstile.keep_time, restart=Restart.TEMPORARY),
-            Child("announcer", run=play, restart=Restart.TEMPORARY),
+            Child("timekeeper", run=self._turnstile.keep_time, restart=Restart.TRANSIENT),
+            Child("announcer", run=play, restart=Restart.TRANSIENT),
         )
 
     # Children
