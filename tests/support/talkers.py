@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import psutil
 import trio
@@ -81,33 +82,40 @@ async def chaos_server(
 
 @dataclass
 class Talker:
-    """One client who talks for as long as it may; `losses` says how each of its sessions ended."""
+    """One client who talks for as long as it may, in one session after the other."""
 
     number: int
     port: int
     rng: random.Random
     dialect: str
-    notes: Notes = field(default_factory=Notes)
-    losses: list[str] = field(default_factory=list)
-    came_again_s: list[float] = field(default_factory=list)
-    """From the end of a session to the greeting of the next."""
-    stops: bool = False
+    sessions: list[TimedCaller] = field(default_factory=list)
 
     async def run(self) -> None:
-        ended_s: float | None = None
-        while not self.stops:
-            caller = self._caller()
-            await caller.run()
-            if ended_s is not None and caller.notes.ready_s:
-                self.came_again_s.append(trio.current_time() - ended_s - self._lived(caller))
-            self.notes.add(caller.notes)
-            self.losses += caller.notes.failures[-1:]
-            ended_s = trio.current_time()
+        while True:
+            self.sessions.append(self._caller())
+            await self.sessions[-1].run()
+            self.sessions[-1].ended_s = trio.current_time()
 
-    @staticmethod
-    def _lived(caller: Caller) -> float:
-        """How long a session lived behind its greeting."""
-        return trio.current_time() - caller.began_s - caller.notes.ready_s[0]
+    @property
+    def notes(self) -> Notes:
+        notes = Notes()
+        for session in self.sessions:
+            notes.add(session.notes)
+        return notes
+
+    @property
+    def losses(self) -> list[str]:
+        """How each of its sessions ended that did."""
+        return [s.notes.failures[-1] for s in self.sessions if s.ended_s < math.inf]
+
+    @property
+    def came_again_s(self) -> list[float]:
+        """From the end of each session to the greeting of the next."""
+        return [
+            later.began_s - before.ended_s + later.notes.ready_s[0]
+            for before, later in pairwise(self.sessions)
+            if later.notes.ready_s
+        ]
 
     def _caller(self) -> TimedCaller:
         tongue = TONGUES[self.dialect]()
@@ -128,6 +136,7 @@ class Talker:
 @dataclass(slots=True, kw_only=True)
 class TimedCaller(Caller):
     began_s: float = field(default_factory=trio.current_time)
+    ended_s: float = math.inf
 
 
 def unanswered(notes: Notes) -> list[str]:
@@ -140,10 +149,9 @@ def refused(notes: Notes) -> list[str]:
     return [failure for failure in notes.failures if not failure.startswith("no whole reply")]
 
 
-def many_talkers(count: int, port: int, seed: int, **other: Any) -> list[Talker]:
+def many_talkers(count: int, port: int, seed: int) -> list[Talker]:
     """Of all dialects that instant engines can be measured with, by turns."""
     names = list(TONGUES)
     return [
-        Talker(n, port, random.Random(f"{seed}/{n}"), names[n % len(names)], **other)
-        for n in range(count)
+        Talker(n, port, random.Random(f"{seed}/{n}"), names[n % len(names)]) for n in range(count)
     ]

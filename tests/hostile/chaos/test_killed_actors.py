@@ -4,7 +4,7 @@ What is restarted goes on with what it had in hand: nothing is lost, and nothing
 crash of the sender or the dialogue ends the session, with INTERNAL and 1011. Each turn and each
 session has one end, and nothing is left of either. Sessions beside it do not notice.
 
-The short form crashes some sixty points; `--full` all of those of short scenes, and of each scene
+The short form crashes some ninety points; `--full` all of those of short scenes, and of each scene
 of the table as many as are spread over it.
 """
 
@@ -12,18 +12,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import trio
+import trio.testing
 
+from parley.client.in_memory import InMemoryClient
+from parley.embedding import OwnEngines, open_server
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from parley.testing import (
+    ScriptedDetector,
+    ScriptedResponder,
+    ScriptedSynthesizer,
+    ScriptedTranscriber,
+    silence,
+    speech,
+)
 from parley.testing.scene import Say, Scene, Send, Wait
 from parley.testing.scenes import SCENES
+from parley.transport import PeerGone
 from support.figures import Figures
 from support.killed_scene import KilledScene
-from support.killing import Point
+from support.killing import SENDS, WAITS, Killer, Point
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
@@ -41,8 +55,8 @@ SHORTS = [
     replace(SHORT, name=f"short-{dialect.profile.name}", dialect=dialect)
     for dialect in (PROMPT_VOICE, IO_SPEECH, NEWSPEECH)
 ]
-EACH = {False: 2, True: 6}
-"""How many points of each kind of an actor are tried in a scene of the table; by `full`."""
+EACH = 6
+"""How many points of each kind of an actor are tried in a scene of the table."""
 
 
 def spread(points: Sequence[Point], each: int | None) -> list[Point]:
@@ -74,7 +88,7 @@ def crash(scene: Scene, each: int | None, *, recorded: bool = False) -> tuple[in
 
 @pytest.mark.parametrize("scene", SHORTS, ids=[scene.name for scene in SHORTS])
 def test_at_every_point_of_a_short_conversation(scene: Scene, full: bool, figures: Figures) -> None:
-    tried, wrong = crash(scene, None if full else 2)
+    tried, wrong = crash(scene, None if full else 1)
     assert wrong == []
     figures.tell(f"actors crashed at a point of {scene.name}", tried, "0 against the policy")
 
@@ -83,6 +97,72 @@ def test_at_every_point_of_a_short_conversation(scene: Scene, full: bool, figure
 def test_at_points_of_every_scene(scene: Scene, full: bool, figures: Figures) -> None:
     if not full:
         pytest.skip("with --full")
-    tried, wrong = crash(scene, 2 if scene.dialect.profile.telephone else EACH[full])
+    tried, wrong = crash(scene, 2 if scene.dialect.profile.telephone else EACH)
     assert wrong == []
     figures.tell(f"actors crashed at a point of {scene.name}", tried, "0 against the policy")
+
+
+# Sessions beside it
+
+
+NEIGHBOURLY = [
+    Point(actor, how, number)
+    for actor in (
+        "receiver",
+        "vad",
+        "asr",
+        "dialogue",
+        "llm",
+        "phraser",
+        "tts",
+        "playout",
+        "sender",
+    )
+    for how, number in ((WAITS, 2), (SENDS, 3))
+]
+
+
+async def _talks(client: InMemoryClient) -> None:
+    with suppress(PeerGone):
+        await client.start()
+        await client.speak(speech(600) + silence(1300))
+        await client.speak(speech(600) + silence(1300))
+        await trio.sleep(4)
+
+
+async def _beside(point: Point | None) -> tuple[bool, list[object]]:
+    """Two sessions on one server, of which one is hit. Whether it was, and what the other got."""
+    own = OwnEngines(
+        detector=lambda session: ScriptedDetector(),
+        transcriber=lambda session: ScriptedTranscriber(["hello there", "stop that now"]),
+        responder=ScriptedResponder(then=["Fine. ", 0.2, "And you?"]),
+        synthesizer=ScriptedSynthesizer(),
+    )
+    kinds = ("final_transcript", "barge_in", "llm_token", "tts_chunk", "tts_complete")
+    async with (
+        open_server(own=own) as server,
+        server.connect("/ws") as victim,
+        server.connect("/ws") as other,
+    ):
+        info = await victim.wait_for("info")
+        killer = Killer(info["session_id"], point)
+        with killer.watching():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_talks, victim)
+                nursery.start_soon(_talks, other)
+        told = other.of(*kinds)
+        got = [(m["type"], m.get("text"), len(m.get("audio_b64", ""))) for m in told]
+        assert other.closed is None
+        assert server.status().ready
+        return killer.done, [*got, [m["code"] for m in other.of("error")]]
+
+
+def test_other_sessions_of_the_server_do_not_notice(full: bool) -> None:
+    def run(point: Point | None) -> tuple[bool, list[object]]:
+        return trio.run(_beside, point, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    _, undisturbed = run(None)
+    for point in NEIGHBOURLY if full else NEIGHBOURLY[::2]:
+        hit, got = run(point)
+        assert hit, point
+        assert got == undisturbed, point
