@@ -29,5 +29,5 @@ WORKDIR /home/parley
 VOLUME /recordings
 EXPOSE 8084
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PARLEY_PORT'] + '/ready', timeout=4)"]
+    CMD ["python", "-c", "import http.client as h, json, os; c = h.HTTPConnection('127.0.0.1', int(os.environ['PARLEY_PORT']), timeout=4); c.request('GET', '/ready'); raise SystemExit(not json.load(c.getresponse())['ready'])"]
 CMD ["parley", "serve"]

@@ -30,7 +30,12 @@ test-browser: $(VENV)/.installed-dev
 
 # Strangers, faults and time: each runs for minutes and ends with a table of what it measured.
 # `make test` has a short form of all three. Loopback only.
-fuzz chaos soak: $(VENV)/.installed-dev models
+# What `make fuzz` needs beside is atheris; FUZZ_SECONDS bounds each of its targets.
+fuzz: $(VENV)/.installed-dev models
+	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
+	$(BIN)/python -m pytest tests/hostile/fuzz --full -p no:cacheprovider
+
+chaos soak: $(VENV)/.installed-dev models
 	$(BIN)/python -m pytest tests/hostile/$@ --full -p no:cacheprovider
 
 check: $(VENV)/.installed-dev $(TYPING)/parley

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 
 import trio
 
+from .addresses import url_of
 from .agents.agent import Agent
 from .agents.problems import BadAgent
 from .agents.registry import Agents, UnknownAgent
@@ -175,8 +176,8 @@ class RunningServer:
         _dialect_at(path)
         if not self.port:
             raise ValueError("this server has no socket: open it with a port, 0 for a free one")
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}{path}"
+        scheme = "ws" if self._server.certificates is None else "wss"
+        return f"{url_of(scheme, self.host, self.port)}{path}"
 
     def status(self) -> ServerStatus:
         """Running, ready, clients, limits, and each session."""

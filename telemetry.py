@@ -5,13 +5,20 @@ The names are a closed set: a counter that nobody declared is a mistake and rais
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from .engines.failures import EngineFailure
 from .protocol.codes import Breach
 from .protocol.events import TurnTimes
+
+Figures: TypeAlias = Mapping[str, float]
+"""By the value of a label."""
 
 STAGE_BUCKETS_S = (
     0.005,
@@ -78,6 +85,7 @@ COUNTS = {
     "call_statuses": "what services told of calls: that they ring, were answered, are over",
     "call_controls_failed": "requests to services that were refused: to end a call, to transfer it",
     "observer_failures": "observers that raised",
+    "log_lines_dropped": "lines of the log that nobody read in time, or that could not be written",
     "recordings": "recordings begun",
     "recordings_failed": "recordings that ended early because of the disk",
     "recording_gaps": "entries that recordings lack because the disk was too slow",
@@ -169,9 +177,31 @@ class Telemetry:
         """A figure that is read when it is asked for."""
         Gauge(f"parley_{name}", what, registry=self.registry).set_function(read)
 
+    def gauges(self, name: str, what: str, label: str, read: Callable[[], Figures]) -> None:
+        """Several figures of one kind, each under the value of its label, read when they are asked
+        for."""
+        self.registry.register(_Gauges(f"parley_{name}", what, label, read))
+
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauges(Collector):
+    name: str
+    what: str
+    label: str
+    read: Callable[[], Figures]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self.name, self.what, labels=[self.label])
+        for value, figure in self.read().items():
+            family.add_metric([value], figure)
+        yield family
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return [GaugeMetricFamily(self.name, self.what, labels=[self.label])]
 
 
 def _known(name: str, names: dict[str, str]) -> str:

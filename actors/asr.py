@@ -38,7 +38,11 @@ from .messages import (
     WordsHeard,
 )
 from .outbox import Outbox
-from .pauses import Pauses
+from .pauses import ANSWER_LIMIT_S, Pauses
+
+TURN_END_LIMIT_S = 2 * ANSWER_LIMIT_S
+"""The end-of-turn engine is asked no longer: the silence has decided by then, and the final waits
+behind the question."""
 
 SLOW_RTF = 1.5
 SLOW_TIMES = 2
@@ -74,7 +78,7 @@ class ASRActor:
     """Whether the dialogue wants to know at a short silence what will be heard if it is the end."""
 
     async def run(self) -> None:
-        await self.transcriber.abandon()
+        await self._let_go()
         await self._resume()
         while True:
             message: Spoken | None = None
@@ -116,7 +120,7 @@ class ASRActor:
                 break
             except EngineFailure as failure:
                 self.telemetry.engine_failed("asr", failure)
-                await self.transcriber.abandon()
+                await self._let_go()
                 utterance.feed_again()
                 if not failure.retryable or utterance.spent:
                     await turn()  # all that came at this moment is there now
@@ -127,6 +131,14 @@ class ASRActor:
         if utterance.complete:
             utterance.clear()
             await self._pass_marker_on()
+
+    async def _let_go(self) -> None:
+        """Have the recognizer forget the utterance. One that hangs even there costs this time."""
+        try:
+            with engine_deadline(self.timeout_s, "letting go of an utterance"):
+                await self.transcriber.abandon()
+        except EngineFailure as failure:
+            self.telemetry.engine_failed("asr", failure)
 
     async def _pass_marker_on(self) -> None:
         """It is in hand until the dialogue has it."""
@@ -146,7 +158,7 @@ class ASRActor:
                     await self._ask()
                     await self._feed()
             if utterance.dropped:
-                await self.transcriber.abandon()
+                await self._let_go()
             elif utterance.ended is not None:
                 await self._finish(utterance.ended)
             elif utterance.pause and not utterance.pause_judged:
@@ -291,7 +303,7 @@ class ASRActor:
         asked_s = current_time()
         likelihood = NO_OPINION
         try:
-            with engine_deadline(self.timeout_s, "the end of the turn"):
+            with engine_deadline(min(self.timeout_s, TURN_END_LIMIT_S), "the end of the turn"):
                 likelihood = await engine.likelihood(
                     Pause(
                         text=" ".join(filter(None, (self.said_before(), text))),
@@ -374,6 +386,7 @@ class ASRActor:
                 by_hand=ended.by_hand,
             )
         )
+        spent(Unit.AUDIO, transcript.audio_ms / 1000)  # its words are answered still
 
     async def _final(self) -> Transcript:
         """The final decode. Its result is in hand until the dialogue has it."""
@@ -384,7 +397,6 @@ class ASRActor:
         else:
             transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
         utterance.final = transcript
-        spent(Unit.AUDIO, transcript.audio_ms / 1000)
         self.telemetry.stage("final", current_time() - asked_s)
         for reason, times in transcript.doubts.items():
             self.telemetry.doubted(reason, times)

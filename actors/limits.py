@@ -6,6 +6,11 @@ HEARD_CAPACITY = 32
 """Receiver -> VAD, in client frames. At the usual 320 ms a frame it is ten seconds of audio: a
 recognizer that restarts is caught up with, and beyond it TCP pushes back on the peer."""
 
+GIVEN_CAPACITY = 8
+"""Sounds that a client has given and that wait for the end of the utterance that is open, each of a
+minute at most. With the eighth that utterance ends: what is behind them is still to be heard, so
+they cannot be held back."""
+
 SPOKEN_CAPACITY = 16
 """VAD -> ASR, in client frames. Short, because the ASR actor keeps the utterance itself."""
 

@@ -29,7 +29,7 @@ from ..conversation.attempts import Attempts
 from ..conversation.later import Wish
 from ..conversation.record import TurnRecord
 from ..conversation.writing import LLMDeadlines, Writing
-from ..engines.deadline import engine_deadline
+from ..engines.deadline import closing_in_time, engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout
 from ..engines.llm.interface import Alive, Remark, ReplyPart, Responder, last_of, second_of
 from ..protocol.chat import ChatMessage, ToolCall
@@ -182,15 +182,22 @@ class LLMActor:
             parts: AsyncIterator[ReplyPart] | None = None
             wishes: list[Wish] = []
             calls: list[ToolCall] = []
-            pieces = 0
+            pieces, alive = 0, False
             while True:
                 began_s = current_time()
+                if alive:
+                    await trio.lowlevel.checkpoint()  # a stream of signs may never wait
                 with engine_deadline(writing.limit_s, "the language model", writing.overrun):
                     if parts is None:
                         # Opening the request and the first sign of life share one deadline.
-                        parts = await stack.enter_async_context(responder.reply(conversation))
+                        parts = await stack.enter_async_context(
+                            closing_in_time(responder.reply(conversation), "the language model")
+                        )
                     part = await anext(parts, None)
                 writing.waited(current_time() - began_s)
+                if writing.late and not isinstance(part, str | None):
+                    raise EngineTimeout(writing.overrun or "the language model took too long")
+                alive = isinstance(part, Alive)
                 match part:
                     case None:
                         break

@@ -18,9 +18,9 @@ from ..conversation.text.phrases import Phrase
 from ..turnstile import current_time, move_on_after
 from .messages import Aside, EndOfReply, EndOfRound, TextPiece
 
-SLICE_CHARS = 2000
+SLICE_CHARS = 1000
 """A piece that is longer is looked at in slices of this length, so that one of a megabyte does not
-hold up every other session."""
+hold up every other session. The worst that a fuzzer found (digits alone) takes 20 ms."""
 
 
 class Splitter(Protocol):

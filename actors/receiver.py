@@ -11,11 +11,12 @@ frame up again, if nothing of it was done yet. A frame over which it crashed twi
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never, cast
 
+import msgspec
 import structlog
 
 from ..audio.doubling import Doubler
@@ -81,6 +82,12 @@ PIECE_BYTES = 64 * 1024
 """How much of a frame is one message in the channel: two seconds at 16 kHz."""
 
 
+MAX_TOLD = 20
+"""So many errors of one kind are told in a session."""
+
+BEHIND_REFUSED = "the start was refused: audio is left out until the next one"
+
+
 @dataclass(slots=True)
 class ReceivingState:
     """What must survive a restart of the actor. Owned by the session."""
@@ -91,6 +98,12 @@ class ReceivingState:
     """Whether it is open now."""
     cancelled: bool = False
     """Whether the client cancelled since it opened the microphone: its next start begins anew."""
+    refused: bool = False
+    """Whether the newest start was refused: nobody knows what the audio behind it is."""
+    refused_told: bool = False
+    """Whether the client has been told that this audio is left out."""
+    told: Counter[Breach] = field(default_factory=Counter)
+    """How often the client has been told of each breach."""
     ignored_told: bool = False
     """Whether the client has been told, once in the session, that something of it is left out."""
     rate_hz: int = 0
@@ -126,14 +139,16 @@ class Receiver:
         try:
             await self._pass_on()
             if state.frame.item is None and not state.closing:
-                await self._obey_all(current_time())
+                await self._obey_all("", current_time())
             while not state.closing:
                 frame = state.frame.item
                 if frame is None and (frame := await self._next()) is not None:
                     state.frame.take(frame)
                 if frame is None:
                     state.closing = True
-                elif not state.frame.spent:
+                elif state.frame.spent:
+                    state.commands.clear()
+                else:
                     await self._frame(frame)
                 state.frame.put_down()
             # The sender closes behind what it still has to say. Until then keep reading: a peer
@@ -160,10 +175,10 @@ class Receiver:
         try:
             self.state.commands.extend(self.codec.decode(frame))
         except Violation as violation:
-            self.state.closing = await self._answer(violation)
-        await self._obey_all(received_s)
+            await self._refuse(frame, violation)
+        await self._obey_all(frame, received_s)
 
-    async def _obey_all(self, received_s: float) -> None:
+    async def _obey_all(self, frame: Frame, received_s: float) -> None:
         """All that the frame in hand says. Once something of it was done the frame itself is not
         taken up again after a crash, but what follows in it is."""
         commands = self.state.commands
@@ -173,7 +188,32 @@ class Receiver:
                 self.state.frame.put_down()
         except Violation as violation:
             commands.clear()
+            await self._refuse(frame, violation)
+
+    async def _refuse(self, frame: Frame, violation: Violation) -> None:
+        if self.state.refused and isinstance(frame, bytes):
+            await self._behind_refused()  # it would be wrong whatever it is
+        else:
+            await self._start_refused(frame, violation)
             self.state.closing = await self._answer(violation)
+
+    async def _start_refused(self, frame: Frame, violation: Violation) -> None:
+        """Where audio needs a start, any message before the first good one may have been meant as
+        one; later only what says so. An open microphone closes: what follows is other audio."""
+        profile, state = self.codec.profile, self.state
+        if not profile.needs_start or profile.telephone:
+            return
+        maybe = not state.started and isinstance(frame, str)
+        if violation.of_start or maybe:
+            state.refused, state.refused_told = True, False
+            if state.open:
+                await self._stop()
+
+    async def _behind_refused(self) -> None:
+        self._left_out(True, "audio_behind_refused_start")
+        if not self.state.refused_told:
+            self.state.refused_told = True
+            await self.outbox.send(Info(message=BEHIND_REFUSED))
 
     async def _pass_on(self, *messages: Heard) -> None:
         """To the VAD actor. Each is on its way until it is there, so that a crash neither loses nor
@@ -189,7 +229,7 @@ class Receiver:
     async def _obey(self, command: Command, received_s: float) -> None:
         match command:
             case Audio():
-                await self._audio(command.pcm16, received_s)
+                await self._audio(command, received_s)
             case StartListening():
                 await self._start(command)
             case StopListening():
@@ -236,10 +276,8 @@ class Receiver:
 
     async def _start(self, command: StartListening) -> None:
         again = self.state.open and not self.state.cancelled
-        if command.rate_hz != self.state.rate_hz:
-            await self._pass_on(*self._rest())
-            self.state.rate_hz = command.rate_hz
-            self.state.resampler = self._resampler(command.rate_hz)
+        await self._take_rate(command.rate_hz)
+        self.state.refused = False
         self.state.started = self.state.open = True
         self.state.cancelled = False
         self._left_out(self.state.late.leave_out())
@@ -250,6 +288,12 @@ class Receiver:
             await self._pass_on(MicrophoneOpened())
         if again:
             await self.outbox.send(MicrophoneTold(listening=True))
+
+    async def _take_rate(self, rate_hz: int) -> None:
+        if rate_hz != self.state.rate_hz:
+            await self._pass_on(*self._rest())
+            self.state.rate_hz = rate_hz
+            self.state.resampler = self._resampler(rate_hz)
 
     async def _stop(self) -> None:
         self._left_out(self.state.late.stop())
@@ -280,13 +324,17 @@ class Receiver:
         lined = self.codec.profile.telephone and rate_hz == LINE_HZ
         return Doubler() if lined else Resampler(rate_hz)
 
-    async def _audio(self, pcm16: bytes, received_s: float) -> None:
-        if self.state.open:
-            await self._sound(pcm16, received_s)
+    async def _audio(self, audio: Audio, received_s: float) -> None:
+        if self.state.refused:
+            await self._behind_refused()
+        elif self.state.open:
+            if audio.rate_hz:
+                await self._take_rate(audio.rate_hz)
+            await self._sound(audio.pcm16, received_s)
         elif self.codec.profile.needs_start:
             await self._unasked()
         else:
-            await self._open_by_audio(pcm16, received_s)
+            await self._open_by_audio(audio, received_s)
 
     async def _unasked(self) -> None:
         """Audio outside of a start and its stop, where only what is between them counts."""
@@ -295,15 +343,16 @@ class Receiver:
         self._left_out(True)  # a browser's last frames cross the stop on their way
         await self._tell_ignored("audio after stop is left out until a start")
 
-    async def _open_by_audio(self, pcm16: bytes, received_s: float) -> None:
-        (rate_hz,) = self.codec.profile.rates_hz
-        if heard := self.state.late.push(pcm16, rate_hz):
-            self.state.commands.appendleft(Audio(pcm16=heard))
+    async def _open_by_audio(self, audio: Audio, received_s: float) -> None:
+        (usual_hz,) = self.codec.profile.rates_hz
+        rate_hz = audio.rate_hz or usual_hz
+        if heard := self.state.late.push(audio.pcm16, rate_hz):
+            self.state.commands.appendleft(msgspec.structs.replace(audio, pcm16=heard))
             await self._start(StartListening(rate_hz=rate_hz))
 
-    def _left_out(self, some: bool) -> None:
+    def _left_out(self, some: bool, where: str = "audio_after_stop") -> None:
         if some:
-            self.telemetry.dropped("audio_after_stop")
+            self.telemetry.dropped(where)
 
     async def _sound(self, pcm16: bytes, received_s: float) -> None:
         self.telemetry.count("audio_bytes_in", len(pcm16))
@@ -326,6 +375,8 @@ class Receiver:
         if may_ignore and violation.breach in profile.ignored:
             await self._tell_ignored(violation.message)
             return False
+        if not fatal and not await self._may_tell(violation.breach):
+            return False
         await self.outbox.send(
             Failure(
                 code=violation.code,
@@ -339,6 +390,16 @@ class Receiver:
                 Closing(code=close_codes.POLICY_VIOLATION, reason=violation.breach.value)
             )
         return fatal
+
+    async def _may_tell(self, breach: Breach) -> bool:
+        """Whether this one is told. A client that is wrong is so with every frame: a few are help,
+        more are noise that somebody pays for."""
+        self.state.told[breach] += 1
+        if self.state.told[breach] == MAX_TOLD + 1:
+            await self.outbox.send(
+                Info(message=f"more errors of the kind {breach.value}: not told")
+            )
+        return self.state.told[breach] <= MAX_TOLD
 
     async def _tell_ignored(self, what: str) -> None:
         """What is left out, once in a session."""

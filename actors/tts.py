@@ -19,10 +19,10 @@ import structlog
 import trio
 
 from ..conversation.attempts import Attempts
-from ..conversation.pace import VoicePace, longest_s
+from ..conversation.pace import PhraseTime, VoicePace, longest_s
 from ..conversation.text.phrases import Phrase
 from ..conversation.text.speakable import pronounceable
-from ..engines.deadline import engine_deadline
+from ..engines.deadline import closing_in_time, engine_deadline
 from ..engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, Unsayable
 from ..engines.spending import Unit, spent
 from ..engines.tts.interface import Speech, Streams, Synthesizer
@@ -116,35 +116,39 @@ class TTSActor:
 
     async def _stream(self, synthesizer: Streams, phrase: Phrase) -> tuple[float, float]:
         """The seconds of audio that came, and the seconds that were spent on waiting for them."""
-        made_s = took_s = 0.0
-        limit_s = longest_s(phrase.spoken)
+        time, limit_s = PhraseTime(self.phrase_timeout_s), longest_s(phrase.spoken)
         tell, hear = trio.open_memory_channel[Speech](SPEECH_PIECES_CAPACITY)
         with tell:
             async with AsyncExitStack() as stack:
                 pieces: AsyncIterator[Speech] | None = None
                 while True:
                     began_s = current_time()
-                    with engine_deadline(self.phrase_timeout_s, "speaking a phrase"):
+                    with engine_deadline(time.left_s, "speaking a phrase", time.overrun):
                         if pieces is None:
                             stream = synthesizer.stream(phrase.spoken)
-                            pieces = await stack.enter_async_context(stream)
+                            pieces = await stack.enter_async_context(
+                                closing_in_time(stream, "the voice")
+                            )
                         piece = await anext(pieces, None)
-                    took_s += current_time() - began_s
+                    first, sound_s = not time.made_s, piece.duration_s if piece else 0.0
+                    time.came(current_time() - began_s, sound_s)
                     if piece is None:
-                        if made_s:
+                        if time.made_s:
                             self.attempts.put_down()  # it was said, whatever crashes now
-                        return made_s, took_s
+                        return time.made_s, time.waited_s
+                    if time.over:
+                        raise EngineTimeout(time.overrun)
                     if not piece.pcm16:
+                        await trio.lowlevel.checkpoint()
                         continue
-                    first, made_s = not made_s, made_s + piece.duration_s
                     if first:
                         await self.speech.send(SpokenPhrase(phrase=phrase, speech=piece, rest=hear))
                         self.attempts.begun = True
                     else:
                         await tell.send(piece)
-                    if made_s > limit_s:
+                    if time.made_s > limit_s:
                         raise EngineFailure(
-                            f"the voice sent {made_s:.0f} s of audio for "
+                            f"the voice sent {time.made_s:.0f} s of audio for "
                             f"{len(phrase.spoken)} characters, and was cut off",
                             retryable=False,
                         )

@@ -42,7 +42,7 @@ from ..protocol.events import Info, SpeechEnded, SpeechStarted
 from ..protocol.item_events import BufferCommitted
 from ..telemetry import Telemetry
 from ..turnstile import SendsItems, current_time, move_on_after
-from .limits import AUDIO_MAX_AGE_S
+from .limits import AUDIO_MAX_AGE_S, GIVEN_CAPACITY
 from .messages import (
     Heard,
     Report,
@@ -116,6 +116,8 @@ class VADActor:
                     await self._sound(message)
                 case SoundGiven():
                     self.state.given.append(message)
+                    if len(self.state.given) >= GIVEN_CAPACITY and self.state.open:
+                        await self._commit()
                 case _:
                     await self._marker(message)
             await self._give()

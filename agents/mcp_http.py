@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 
+from ..engines.services.http_client import open_http
 from .mcp_pace import MAX_MESSAGE_BYTES, Pace, cost_of
 
 Heard = ReadStream[SessionMessage | Exception]
@@ -28,10 +29,11 @@ READ_S = 300.0
 
 @asynccontextmanager
 async def http_streams(url: str) -> AsyncIterator[tuple[Heard, Written]]:
-    """What a server says, and where to write. Nothing is sent before something is written."""
+    """What a server says, and where to write. Nothing is sent before something is written. Raises
+    BadEnvironment where the environment's proxy or certificates cannot be used."""
     timeout = httpx2.Timeout(CONNECT_S, read=READ_S)
     async with (
-        httpx2.AsyncClient(timeout=timeout, event_hooks={"response": [_bound]}) as client,
+        open_http(url, timeout=timeout, event_hooks={"response": [_bound]}) as client,
         streamable_http_client(
             url,
             http_client=client,

@@ -2,7 +2,8 @@
 standard output. What it says on standard error goes to the log at debug.
 
 Owned by the connection (mcp_connection.py). Whatever ends the exchange raises Lost. At the end of
-the block the process is gone, with all that it started in its own process group. Nothing here is
+the block the process is gone, with all that it started in its own process group; where Parley
+itself is killed, a guard ends that group. Nothing here is
 unbounded: how long a line is, how fast it is read, how much of it is logged, how long it waits.
 """
 
@@ -42,6 +43,11 @@ ERROR_BYTES_PER_S = 1e6
 LOGGED_LINES_PER_S = 10.0
 LOGGED_CHARS = 500
 
+GUARD = 'read -r _; kill -s KILL -- "-$1"'
+"""What a shell does whose standard input ends with us: most servers end by themselves when theirs
+does, but nobody can rely on that. (The kernel's own way, PR_SET_PDEATHSIG, watches the thread that
+started a process, and threads of Trio's come and go.)"""
+
 
 @asynccontextmanager
 async def process_streams(
@@ -69,6 +75,7 @@ async def process_streams(
             nursery.start_soon(server.read, tell)
             nursery.start_soon(server.write, to_write)
             nursery.start_soon(server.log_errors)
+            nursery.start_soon(_guard, process.pid)
             yield heard, written
             nursery.cancel_scope.cancel()
     finally:
@@ -145,6 +152,25 @@ class _Process:
             code = await self._process.wait()
         reason = otherwise if code is None else f"it ended with exit code {code}"
         raise Lost(f"{reason}; it said: {self._last_error}" if self._last_error else reason)
+
+
+async def _guard(group: int) -> None:
+    """Have the group killed if this process dies. Where there is no shell nobody does it."""
+    with suppress(OSError):
+        guard = await trio.lowlevel.open_process(
+            ["/bin/sh", "-c", GUARD, "sh", str(group)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            await guard.wait()
+        finally:
+            guard.kill()
+            with trio.CancelScope(shield=True):
+                await guard.wait()
+                await _pipe(guard.stdin).aclose()
 
 
 def _pipe(stream: Pipe | None) -> Pipe:

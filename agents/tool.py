@@ -26,6 +26,9 @@ NAME_CHARS = 64
 MAX_PROBLEMS = 5
 """Of a wrong call, told to the model."""
 
+PROBLEM_CHARS = 300
+"""Of each. A name that the model invented is in it, however long that is."""
+
 
 class BadCall(Exception):
     """The arguments do not fit. The message is for the model."""
@@ -202,7 +205,7 @@ def _checker(model: type[pydantic.BaseModel]) -> Callable[[Mapping[str, Any]], M
             checked = model.model_validate(given)
         except pydantic.ValidationError as error:
             found = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
-            problems = (f"{_place(one['loc'])}: {one['msg']}" for one in found)
+            problems = (f"{_place(one['loc'])}: {one['msg']}"[:PROBLEM_CHARS] for one in found)
             raise BadCall(f"wrong arguments: {'; '.join(problems)}") from None
         return {str(alias): getattr(checked, attribute) for attribute, alias in names.items()}
 

@@ -14,16 +14,42 @@ import numpy as np
 LOOK_BYTES = 16 * 1024
 """How much of the beginning is needed to be sure."""
 
-READ_HERE = ("wav", "mp3", "mp4", "ogg", "flac", "webm", "aac")
-"""Kinds that can be read, in the words that people are told; mp4 holds m4a."""
+READ_HERE = (
+    *("wav", "mp3", "mp4", "ogg", "flac", "webm", "aac"),
+    *("aiff", "au", "caf", "amr", "wma", "mpeg-ts"),
+)
+"""Kinds that can be read, in the words that people are told; mp4 holds m4a, mov and 3gp."""
+
+_READ = (
+    (b"OggS", "ogg"),
+    (b"fLaC", "flac"),
+    (b"\x1aE\xdf\xa3", "webm"),
+    (b"ID3", "mp3"),
+    (b"ADIF", "aac"),
+    (b".snd", "au"),
+    (b"caff", "caf"),
+    (b"#!AMR", "amr"),
+    (b"riff\x2e\x91\xcf\x11", "wav"),  # Sony's, for sizes of more than 32 bits
+    (b"0&\xb2u\x8ef\xcf\x11", "wma"),
+)
+"""What a file of a kind begins with, where that alone says it."""
 
 _NOT_READ = (
-    (b"FORM", "AIFF"),
-    (b"#!AMR", "AMR"),
-    (b"caff", "CAF"),
-    (b"0&\xb2u", "WMA"),
-    (b".snd", "AU"),
+    (b"RIFX", "a WAV with the bytes of its samples the other way round"),
     (b"MThd", "MIDI"),
+    (b"wvpk", "WavPack"),
+    (b"MAC ", "Monkey's Audio"),
+    (b"MPCK", "Musepack"),
+    (b"MP+", "Musepack"),
+    (b"TTA1", "True Audio"),
+    (b"DSD ", "DSD"),
+    (b"FRM8", "DSD"),
+    (b".RMF", "RealAudio"),
+    (b".ra\xfd", "RealAudio"),
+    (b"FLV\x01", "Flash video"),
+    (b"NIST_1A", "SPHERE"),
+    (b"Creative Voice File", "VOC"),
+    (b"\x00\x00\x01\xba", "an MPEG program stream"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"%PDF", "a PDF"),
@@ -48,6 +74,14 @@ _MP3_KBPS = {
 }
 _ADTS_HEADER_BYTES = 7
 
+_TS_PACKETS = ((0, 188), (4, 192))
+"""Where the first packet of a transport stream has its sync byte, and how far it is to the next."""
+_TS_SYNCS = 4
+_TS_SYNC = 0x47
+
+_EBML_LOOK = 64
+"""How soon WebM says that it is that."""
+
 LOUD_RMS = 0.35
 """Of full scale. What was compressed looks like noise of 0.58; the loudest speech has 0.3."""
 RELATED = 0.3
@@ -63,25 +97,59 @@ class NotSound(Exception):
 def container_of(data: bytes) -> str | None:
     """One of READ_HERE, or None: no header that is known. Raises NotSound for the header of
     something else."""
-    if data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE":
+    if data[:4] in (b"RIFF", b"RF64", b"BW64") and data[8:12] == b"WAVE":
         return "wav"
-    if data[:4] == b"OggS":
-        return "ogg"
-    if data[:4] == b"fLaC":
-        return "flac"
-    if data[:4] == b"\x1aE\xdf\xa3":
-        return "webm"
-    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+    if data[:4] == b"RIFF" and len(data) >= 12:
+        raise NotSound(f"this is AVI, or another RIFF that is no WAV; {readable()}")
+    if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return "mp4"
-    if data[:3] == b"ID3":
-        return "mp3"
+    for beginning, kind in _READ:
+        if data.startswith(beginning):
+            return kind
+    if _is_transport_stream(data):
+        return "mpeg-ts"
     if _follows(data, _mp3_frame_bytes):
         return "mp3"
-    if _follows(data, _adts_frame_bytes):
+    if _follows(data, _adts_frame_bytes) or _follows(data, _loas_frame_bytes):
         return "aac"
     for beginning, name in _NOT_READ:
         if data.startswith(beginning):
             raise NotSound(f"this is {name}; {readable()}")
+    return None
+
+
+def live_file(data: bytes) -> str | None:
+    """The kind of sound file that begins with a chunk of somebody's live sound; None: it is none.
+    As sure as it is cheap: live PCM16 begins like anything, so each kind is known by more than the
+    four bytes that say where to look."""
+    first = data[:4]
+    if first == b"RIFF" and data[8:12] == b"WAVE":
+        return "wav"
+    if first == b"\x1aE\xdf\xa3" and any(n in data[:_EBML_LOOK] for n in (b"webm", b"matroska")):
+        return "WebM"
+    if first == b"OggS" and data[4:5] == b"\0" and data[6:14] == bytes(8):
+        return "Ogg"
+    if first == b"fLaC" and data[5:8] == b"\0\0\x22":
+        return "FLAC"
+    if data[4:8] == b"ftyp" and first[:2] == b"\0\0":
+        return "MP4"
+    if first[:3] == b"ID3" and data[3:5] in (b"\2\0", b"\3\0", b"\4\0") and data[6:7] < b"\x80":
+        return "MP3"
+    if first[:1] == b"\xff":
+        return _live_frames(data)
+    return None
+
+
+def _live_frames(data: bytes) -> str | None:
+    """Of data that consists of two whole frames at least of the same kind, and a third begins."""
+    for kind, frame_bytes in (("MP3", _mp3_frame_bytes), ("AAC", _adts_frame_bytes)):
+        at, frames = 0, 0
+        while at < len(data) and (size := frame_bytes(data[at:])):
+            at, frames = at + size, frames + 1
+        if frames >= 2 and at >= len(data):
+            return kind
     return None
 
 
@@ -105,23 +173,35 @@ def check_pcm16(data: bytes) -> None:
     look = data[: LOOK_BYTES // 2 * 2]
     if len(look) < 200:
         return
-    row = np.frombuffer(look, np.uint8)
-    printable = ((row >= 32) & (row < 127)) | (row == 9) | (row == 10) | (row == 13)
-    if printable.mean() >= TEXT_SHARE:
+    if is_text(look):
         raise NotSound(f"this is text; {readable()}, or PCM16 without a header")
     samples = np.frombuffer(look[: len(look) // 2 * 2], "<i2").astype(np.float64) / 32_768
     rms = float(np.sqrt(np.square(samples).mean()))
-    if rms > LOUD_RMS and _correlation(samples) < RELATED:
+    if rms > LOUD_RMS and abs(correlation(samples)) < RELATED:
         raise NotSound(
             f"this is no sound file that is known, and as PCM16 it would be noise; {readable()}"
         )
 
 
-def _correlation(samples: Any) -> float:
+def is_text(data: bytes) -> bool:
+    """Whether nearly all of it are letters, digits and signs."""
+    row = np.frombuffer(data, np.uint8)
+    printable = ((row >= 32) & (row < 127)) | (row == 9) | (row == 10) | (row == 13)
+    return bool(printable.mean() >= TEXT_SHARE)
+
+
+def correlation(samples: Any) -> float:
     """Of each sample with the next one."""
     one, other = samples[:-1] - samples[:-1].mean(), samples[1:] - samples[1:].mean()
     scale = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
     return float((one * other).sum()) / scale if scale else 1.0
+
+
+def _is_transport_stream(data: bytes) -> bool:
+    return any(
+        data[first : first + step * _TS_SYNCS : step] == bytes([_TS_SYNC]) * _TS_SYNCS
+        for first, step in _TS_PACKETS
+    )
 
 
 def _follows(data: bytes, frame_bytes: Callable[[bytes], int]) -> bool:
@@ -155,3 +235,10 @@ def _adts_frame_bytes(data: bytes) -> int:
         return 0
     size = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
     return size if size > _ADTS_HEADER_BYTES else 0
+
+
+def _loas_frame_bytes(data: bytes) -> int:
+    """The length of the AAC frame (LATM) that begins here behind LOAS' sync word; 0: none does."""
+    if len(data) < 3 or data[0] != 0x56 or data[1] & 0xE0 != 0xE0:
+        return 0
+    return ((data[1] & 0x1F) << 8 | data[2]) + 3

@@ -102,8 +102,10 @@ def _why_unreadable(data: bytes, error: Exception) -> str:
 def _mixed_down(raw: bytes, channels: int) -> bytes:
     import numpy as np
 
+    from .downmix import Downmix
+
     frames = np.frombuffer(raw, dtype="<i2").reshape(-1, channels)
-    mixed: bytes = frames.mean(axis=1).round().astype("<i2").tobytes()
+    mixed: bytes = Downmix().mono(frames).round().astype("<i2").tobytes()
     return mixed
 
 

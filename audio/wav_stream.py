@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from .downmix import Downmix
+
 RATES_HZ = range(8000, 192_001)
 MAX_HEADER_BYTES = 1 << 16
 """What may stand before the sound. A file with pictures in its header is no answer of a voice."""
@@ -52,10 +54,21 @@ class WavStream:
     """Bytes of sound that the header promises and have not come; None: it does not say."""
     _in_data: bool = False
     _over: bool = False
+    _mixer: Downmix | None = None
 
     @property
     def rate_hz(self) -> int | None:
         return None if self._format is None or not self._in_data else self._format.rate_hz
+
+    @property
+    def told(self) -> str:
+        """The format in words; empty before the header was there."""
+        found = self._format
+        if found is None:
+            return ""
+        kind = "float" if found.tag == _FLOAT else "PCM"
+        channels = "1 channel" if found.channels == 1 else f"{found.channels} channels"
+        return f"{kind} of {found.bits} bits, {channels}, {found.rate_hz} Hz"
 
     def feed(self, piece: bytes) -> bytes:
         self._buffer += piece
@@ -145,7 +158,12 @@ class WavStream:
             if 0 < self._left < frame and len(self._buffer) >= self._left:
                 del self._buffer[: self._left]
                 self._left = 0
-        return as_pcm16(raw, self._format.tag == _FLOAT, self._format.bits, self._format.channels)
+        floating, channels = self._format.tag == _FLOAT, self._format.channels
+        if channels > 1 and self._mixer is None:
+            from .downmix import Downmix
+
+            self._mixer = Downmix()
+        return as_pcm16(raw, floating, self._format.bits, channels, self._mixer)
 
     def _past_the_end(self) -> bool:
         """All that the header promised has come. Whether more sound follows all the same."""
@@ -161,8 +179,11 @@ class WavStream:
         return self._in_data and not self._over
 
 
-def as_pcm16(raw: bytes, floating: bool, bits: int, channels: int) -> bytes:
-    """Whole frames as PCM16 mono. What is no number is silence, what is too loud is clipped."""
+def as_pcm16(
+    raw: bytes, floating: bool, bits: int, channels: int, mixer: Downmix | None = None
+) -> bytes:
+    """Whole frames as PCM16 mono. What is no number is silence, what is too loud is clipped.
+    `mixer` is what knows the channels from before; it is needed where there are several."""
     if bits == 16 and channels == 1:
         return raw
     import numpy as np
@@ -180,6 +201,6 @@ def as_pcm16(raw: bytes, floating: bool, bits: int, channels: int) -> bytes:
     else:
         kind, scale = ("<i2", 1.0) if bits == 16 else ("<i4", 65536.0)
         samples = np.frombuffer(raw, dtype=kind).astype(np.float64) / scale
-    mono = samples.reshape(-1, channels).mean(axis=1)
+    mono = mixer.mono(samples.reshape(-1, channels)) if mixer is not None else samples
     clipped: bytes = np.clip(mono.round(), -32768, 32767).astype("<i2").tobytes()
     return clipped

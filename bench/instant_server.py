@@ -21,7 +21,7 @@ MOST_CALLERS = 2000
 def main() -> int:
     settings = Settings.defaults(
         parley_port=int(sys.argv[1]),
-        ws_max_connections=MOST_CALLERS,
+        ws_max_connections=int(os.environ.get("WS_MAX_CONNECTIONS", MOST_CALLERS)),
         stream_log_level="warning",
         stream_log_format="json",
         # As short as it may be: the limit on partials would be measured, not the framework.

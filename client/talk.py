@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import functools
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import trio
 from rich.console import Console
@@ -31,14 +33,17 @@ from .piece_speaker import PieceSpeaker
 from .realtime import RealtimeEnd
 from .recording import load_recording, reply_wav, resampled
 from .report import Row, row_of, table_of
+from .told_settings import recording_notice
 from .utterance import Heard, Utterance
-from .wire import Unreachable, open_wire
+from .wire import Unreachable, Wire, open_wire
 
 OK, UNANSWERED, FAILED = 0, 1, 2
 """Exit codes: every recording was answered; one was not; there was no conversation."""
 
 TOOLS = "tools=told"
 """What dialect A's address asks for: the calls of tools and who answers are shown, too."""
+Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Wire]]
+"""`open_wire`, but for `asks`."""
 HOST = "ws://127.0.0.1:8084"
 
 
@@ -64,6 +69,8 @@ async def talk(
     *,
     mic: bool = False,
     realtime: bool = False,
+    token: str = "",
+    ca: Path | None = None,
     out: Path | None = None,
     aloud: bool = True,
     speed: float = 1.0,
@@ -73,7 +80,7 @@ async def talk(
     errors: Console | None = None,
 ) -> TalkResult:
     """Have a conversation with the server at `url` (ws://HOST:PORT/ws, or with `realtime`, OpenAI's
-    Realtime API, ws://HOST:PORT/v1/realtime).
+    Realtime API, ws://HOST:PORT/v1/realtime). `token` and `ca` are those of `open_wire`.
 
     The recordings follow each other in one session. Replies are played, where `aloud` and where
     there is a loudspeaker, and are written to `out`, where one is named: a folder (NAME.reply.wav),
@@ -84,12 +91,15 @@ async def talk(
     errors = errors or Console(stderr=True)
     end: End = RealtimeEnd() if realtime else PromptVoiceEnd()
     try:
+        if notice := await recording_notice(url, end.path, token=token, ca=ca):
+            console.print(notice, style="bold", markup=False)
         pace = Pace(
             rate_hz=end.rate_hz, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )
+        connect = functools.partial(open_wire, url, token=token, ca=ca)
         if mic:
-            return await _talk_by_microphone(url, end, pace, console)
-        return await _talk_by_recordings(url, end, wavs, out, aloud, pace, console, errors)
+            return await _talk_by_microphone(connect, end, pace, console)
+        return await _talk_by_recordings(connect, end, wavs, out, aloud, pace, console, errors)
     except (
         Unreachable, ClosedEarly, NoGreeting, NotAWav, NoMicrophone, ValueError, OSError
     ) as error:  # fmt: skip
@@ -103,7 +113,7 @@ def _speaker(end: End, *, deaf: bool = False) -> Speaker:
 
 @asynccontextmanager
 async def _conversation(
-    url: str, end: End, pace: Pace, view: LiveView, speaker: Speaker
+    connect: Connect, end: End, pace: Pace, view: LiveView, speaker: Speaker
 ) -> AsyncIterator[Conversation]:
     """Shown and played. What was played of a reply that is cut is told, where that can be said."""
 
@@ -113,7 +123,7 @@ async def _conversation(
 
     asks = "" if isinstance(end, RealtimeEnd) else TOOLS
     async with (
-        open_wire(url, asks=asks) as wire,
+        connect(asks=asks) as wire,
         conversation(wire, pace, listener, end) as talking,
     ):
         if isinstance(speaker, PieceSpeaker):
@@ -122,7 +132,7 @@ async def _conversation(
 
 
 async def _talk_by_recordings(
-    url: str,
+    connect: Connect,
     end: End,
     wavs: Sequence[Path],
     out: Path | None,
@@ -140,7 +150,7 @@ async def _talk_by_recordings(
     with LiveView(console) as view:
         async with (
             _loudspeaker(_speaker(end, deaf=silent is not None), errors) as speaker,
-            _conversation(url, end, pace, view, speaker) as talking,
+            _conversation(connect, end, pace, view, speaker) as talking,
         ):
             for recording in recordings:
                 view.line(f"-- {recording.name}", "dim")
@@ -192,7 +202,9 @@ async def _loudspeaker(speaker: Speaker, errors: Console) -> AsyncIterator[Speak
         raise failure
 
 
-async def _talk_by_microphone(url: str, end: End, pace: Pace, console: Console) -> TalkResult:
+async def _talk_by_microphone(
+    connect: Connect, end: End, pace: Pace, console: Console
+) -> TalkResult:
     speaker = _speaker(end)
     failures: list[NoMicrophone | ClosedEarly] = []
     utterance: Utterance | None = None
@@ -205,7 +217,7 @@ async def _talk_by_microphone(url: str, end: End, pace: Pace, console: Console) 
                 failures.append(error)
                 microphone.stop()
 
-        async with _conversation(url, end, pace, view, speaker) as talking:
+        async with _conversation(connect, end, pace, view, speaker) as talking:
             view.line(f"speak; Ctrl-C ends. {HEADPHONES}", "dim")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(play)

@@ -6,8 +6,10 @@ A connection that cannot be had is Unreachable, one that is over is WireClosed.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -71,21 +73,36 @@ class WebSocketWire:
         return frame
 
 
+REFUSALS = {
+    401: "it asks for a token: give one with --token, or in PARLEY_TOKEN",
+    403: "the token is not for this, or the address is not",
+    404: "nothing is served at this path",
+    421: "it does not answer under this name; its PARLEY_HOSTS has to list it",
+    429: "too much at once; try again in a few seconds",
+    503: "it is full, loading, or shutting down; try again in a few seconds",
+}
+"""What a server means that refuses, by status."""
+
+
 @asynccontextmanager
-async def open_wire(url: str, *, asks: str = "") -> AsyncIterator[WebSocketWire]:
+async def open_wire(
+    url: str, *, asks: str = "", token: str = "", ca: Path | None = None
+) -> AsyncIterator[WebSocketWire]:
     """A connection to `url` (ws:// or wss://), closed on the way out. Raises Unreachable.
 
     `asks` is put before the query of the address, and is not named where something goes wrong.
+    `token` is what the server asks for; `ca` is a PEM file of certificates that are trusted beside
+    those that the system trusts.
     The stream is ours, not trio-websocket's: its own `open_websocket_url` waits for the peer
     after a handshake that timed out, and leaves the socket of a refused one open.
     """
     opened = False
     failure: Exception | None = None
-    stream = await _connect(url)
+    stream = await connected(url, ca)
     try:
         async with trio.open_nursery() as nursery:
             try:
-                connection = await _shake_hands(nursery, _Answer(stream, url), url, asks)
+                connection = await _shake_hands(nursery, _Answer(stream, url), url, asks, token)
                 opened = True
                 try:
                     yield WebSocketWire(connection)
@@ -110,23 +127,49 @@ async def open_wire(url: str, *, asks: str = "") -> AsyncIterator[WebSocketWire]
         raise failure
 
 
-async def _connect(url: str) -> trio.abc.Stream:
+async def connected(url: str, ca: Path | None) -> trio.abc.Stream:
     parts = _parts(url)
     try:
         with trio.fail_after(CONNECT_S):
             if parts.scheme == "wss":
-                return await trio.open_ssl_over_tcp_stream(
-                    parts.hostname or "", parts.port or 443, https_compatible=True
-                )
+                return await _secured(parts.hostname or "", parts.port or 443, ca)
             return await trio.open_tcp_stream(parts.hostname or "", parts.port or 80)
+    except trio.BrokenResourceError as error:
+        raise Unreachable(f"no TLS with {url}: {_why_no_tls(error.__cause__)}") from None
+    except ssl.SSLError as error:
+        raise Unreachable(f"{ca} holds no certificate: {error.reason}") from None
     except OSError as error:
         raise Unreachable(f"no Parley at {url}: start one with `parley serve`") from error
     except trio.TooSlowError:
         raise Unreachable(f"{url} did not answer within {CONNECT_S:.0f} s") from None
 
 
+async def _secured(host: str, port: int, ca: Path | None) -> trio.abc.Stream:
+    """Its certificate is checked: who signed it, until when, and whose name it is."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        context.load_verify_locations(ca)
+    stream = await trio.open_ssl_over_tcp_stream(
+        host, port, https_compatible=True, ssl_context=context
+    )
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+def _why_no_tls(error: BaseException | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return f"it speaks none, or another kind ({error.reason})"
+    return "it hung up; does it serve https and wss?"
+
+
 async def _shake_hands(
-    nursery: trio.Nursery, stream: trio.abc.Stream, url: str, asks: str
+    nursery: trio.Nursery, stream: trio.abc.Stream, url: str, asks: str, token: str
 ) -> WebSocketConnection:
     parts = _parts(url)
     query = "&".join(part for part in (asks, parts.query) if part)
@@ -138,6 +181,7 @@ async def _shake_hands(
                 stream,  # type: ignore[arg-type]  # any Stream will do, its text says
                 parts.netloc,
                 resource,
+                extra_headers=[(b"Authorization", f"Bearer {token}".encode())] if token else None,
                 max_message_size=MAX_MESSAGE_BYTES,
             )
     except trio.TooSlowError:
@@ -171,7 +215,9 @@ class _Answer(trio.abc.Stream):
         if not version.startswith(b"HTTP/1."):
             raise Unreachable(f"{self._url} is no WebSocket server")
         if status != "101":
-            raise Unreachable(f"{self._url} refused the conversation (HTTP {status})")
+            why = REFUSALS.get(int(status), "") if status.isdecimal() else ""
+            told = f": {why}" if why else ""
+            raise Unreachable(f"{self._url} refused the conversation (HTTP {status}){told}")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)

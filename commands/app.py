@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -106,28 +107,33 @@ def serve(
     config: ConfigFile = None,
 ) -> None:
     """Start the server. Ctrl-C lets replies finish; a second Ctrl-C stops at once."""
-    settings = _settings(
-        {
-            "parley_host": host,
-            "parley_port": port,
-            "parley_tls_cert": None if tls_cert is None else str(tls_cert),
-            "parley_tls_key": None if tls_key is None else str(tls_key),
-            "parley_insecure": insecure or None,
-        },
-        config,
-    )
+    from ..server.output import queued_output
+
+    given: dict[str, object] = {
+        "parley_host": host,
+        "parley_port": port,
+        "parley_tls_cert": None if tls_cert is None else str(tls_cert),
+        "parley_tls_key": None if tls_key is None else str(tls_key),
+        "parley_insecure": insecure or None,
+    }
+    with queued_output():  # a broken log, or one that nobody reads, is no reason not to serve
+        code = _serve(agent or (), _settings(given, config))
+    raise typer.Exit(code)
+
+
+def _serve(names: Sequence[str], settings: Settings) -> int:
     from ..agents.loading import load_agents
     from ..agents.problems import BadAgent
+    from ..engines.failures import EngineUnavailable
     from ..server.process import CannotListen, serve_until_signalled
 
     try:
-        agents = [found for where in agent or () for found in load_agents(where)]
-        code = serve_until_signalled(settings, agents=agents)
+        agents = [found for name in names for found in load_agents(name)]
+        return serve_until_signalled(settings, agents=agents)
     except BadAgent as problem:
         fail(str(problem), USAGE)
-    except CannotListen as error:
+    except (CannotListen, EngineUnavailable) as error:
         fail(str(error))
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -148,6 +154,13 @@ def talk(
             help="The server's address; the default is ws://127.0.0.1:8084/ws, with --realtime "
             "ws://127.0.0.1:8084/v1/realtime."
         ),
+    ] = None,
+    token: Annotated[
+        str, typer.Option(help="The token that the server asks for.", envvar="PARLEY_TOKEN")
+    ] = "",
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="Certificates (PEM) to trust beside the system's.", metavar="FILE"),
     ] = None,
     out: Annotated[
         Path | None,
@@ -173,6 +186,8 @@ def talk(
         files or [],
         mic=mic,
         realtime=realtime,
+        token=token,
+        ca=ca,
         out=out,
         aloud=not quiet,
         speed=speed,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import trio
 import typer
 
+from ..addresses import url_of
 from ..config import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -93,10 +94,14 @@ def call(
 
 
 async def _call(url: str, token: str, wanted: Mapping[str, object], wait: bool) -> None:
-    import httpx2
+    from ..engines.services.http_client import BadEnvironment, open_http
 
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=ASK_S) as client:
+    try:
+        open_client = open_http(url, headers=headers, timeout=ASK_S)
+    except BadEnvironment as problem:
+        _fail(str(problem))
+    async with open_client as client:
         made = await _ask(client, "POST", f"{url.rstrip('/')}/telephone/calls", wanted)
         call_id = str(made.get("call_id", ""))
         if not call_id:
@@ -156,7 +161,8 @@ def _parameter(given: str) -> tuple[str, str]:
 
 
 def _url(settings: Settings) -> str:
-    return f"http://127.0.0.1:{settings.serving.port}"
+    scheme = "http" if settings.admitting.tls_cert is None else "https"
+    return url_of(scheme, settings.serving.host, settings.serving.port)
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:

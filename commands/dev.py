@@ -49,6 +49,7 @@ def dev(
     ] = True,
 ) -> None:
     """Serve an agent while you write it: loaded again when a file changes."""
+    from ..engines.failures import EngineUnavailable
     from ..server.process import CannotListen, serve_until_signalled
 
     overrides = {} if port is None else {"parley_port": port}
@@ -68,7 +69,7 @@ def dev(
     except (BadAgent, SettingsError) as problem:
         print(f"parley: {problem}", file=sys.stderr)
         raise typer.Exit(2) from None
-    except CannotListen as problem:
+    except (CannotListen, EngineUnavailable) as problem:
         print(f"parley: {problem}", file=sys.stderr)
         raise typer.Exit(1) from None
     raise typer.Exit(code)

@@ -33,6 +33,7 @@ from ..engines.turn.interface import Pause
 from ..engines.turn.open import TURN_LANE
 from ..engines.vad.open import hearings
 from ..protocol.chat import ChatMessage
+from ..server.start_checks import start_problems
 
 PHRASE = "hello world"
 READY_S = 60.0
@@ -81,8 +82,16 @@ def examine(settings: Settings) -> list[Check]:
             checks.append(
                 Check(name="engines", ok=False, detail=str(error), advice="mend the settings")
             )
-    checks += [_model(settings), _microphone()]
+    checks += [_model(settings), *_start(settings), _microphone()]
     return checks
+
+
+def _start(settings: Settings) -> list[Check]:
+    """What `parley serve` says at its start. Where it is about an engine, more is said above."""
+    return [
+        Check(name=problem.what, ok=False, detail=problem.why, advice=problem.do, needed=False)
+        for problem in start_problems(settings)
+    ]
 
 
 def _python() -> Check:

@@ -19,6 +19,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from ..addresses import without_brackets
 from ..conversation.languages import check_language, languages_of, likely_language
 from ..conversation.text.tables import tables_with
 
@@ -240,6 +241,9 @@ SpeechTables: TypeAlias = Annotated[
     Rule("path of a TOML file as docs/SPEECH.md describes it"),
     Hint(_why_no_tables),
 ]
+
+Host: TypeAlias = Annotated[str, AfterValidator(without_brackets)]
+"""A host or an address to listen on; an IPv6 address may stand in brackets, as it does in URLs."""
 
 Blank: TypeAlias = Annotated[str, _MayBeBlank()]
 """A text that may be empty: given as such it is no default, but nothing."""

@@ -23,8 +23,9 @@ from .kinds import (
     may_hold_credentials,
     without_credentials,
 )
+from .service_links import service_links
 from .settings import Settings
-from .sources import Entry, Unreadable, from_dotenv, from_mapping, from_toml
+from .sources import Entry, NoFile, Unreadable, from_dotenv, from_mapping, from_toml
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 """Names the TOML file. Read from the environment and .env only."""
@@ -83,7 +84,7 @@ class _Gathering:
         for entry in entries:
             name = entry.name.upper()
             if name in seen:
-                self.problems.append(f"{name}: given more than once (from {entry.origin})")
+                self.problems.append(f"{_named(name)}: given more than once (from {entry.origin})")
             elif name in _FIELDS:
                 self._take(name, entry)
             else:
@@ -104,7 +105,7 @@ class _Gathering:
 
     def _warn_unknown(self, entry: Entry) -> None:
         """Report a name, never its value, which may be a secret."""
-        name = entry.name if entry.name.isprintable() else ascii(entry.name)
+        name = _named(entry.name)
         if name.upper() == CONFIG_VARIABLE:
             hint = "; only the environment and .env can name the TOML file"
         elif isinstance(entry.value, Mapping):
@@ -113,6 +114,12 @@ class _Gathering:
             close = meant(name, _FIELDS)
             hint = f"; did you mean {close}?" if close else ""
         self.warnings.append(f"{name}: no such setting (from {entry.origin}){hint}")
+
+
+def _named(name: str) -> str:
+    """A name that somebody else chose, in a message."""
+    shown = name if name.isprintable() else ascii(name)
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."
 
 
 def load_settings(
@@ -125,17 +132,23 @@ def load_settings(
     """Read every source once and return the validated settings.
 
     Highest first: `overrides` (names in any case; None means not given), `environ` (the real
-    environment unless given), `env_file` (need not exist; None for no such file), the TOML file
-    (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given, but
-    for texts that may be empty.
+    environment unless given), `env_file` (need not exist, or be a file; None for none), the TOML
+    file (`toml_file`, else PARLEY_CONFIG; must exist), defaults. Blank values count as not given,
+    but for texts that may be empty.
 
     Raises SettingsError with every problem at once.
     """
     environ = os.environ if environ is None else environ
     gathering = _Gathering()
+    links = service_links(environ)
+    environ = {name: value for name, value in environ.items() if name not in links.names}
+    if (warning := links.warning(frozenset(_FIELDS))) is not None:
+        gathering.warnings.append(warning)
     dotenv_entries: list[Entry] = []
     try:
         dotenv_entries = from_dotenv(env_file) if env_file is not None else []
+    except NoFile as error:
+        gathering.warnings.append(f"{error}; it is passed over")
     except Unreadable as error:
         gathering.problems.append(str(error))
     named_toml = _named_toml(environ, dotenv_entries)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import PrivateAttr, SecretStr
 
+from ..addresses import is_loopback
 from ..conversation.languages import languages_of
 from ..protocol.telephone.names import TELEPHONE
 from .kinds import (
@@ -36,6 +37,7 @@ from .slices import (
     Fallback,
     Framing,
     Hearing,
+    Load,
     Observing,
     Recording,
     Serving,
@@ -319,6 +321,14 @@ class Settings(Variables):
         )
 
     @property
+    def load(self) -> Load:
+        return Load(
+            loop_lag_ms=self.stream_max_loop_lag_ms,
+            lane_wait_ms=self.stream_max_lane_wait_ms,
+            talking_share=self.stream_max_talking_share,
+        )
+
+    @property
     def admitting(self) -> Admitting:
         return Admitting(
             host=self.parley_host,
@@ -374,7 +384,7 @@ class Settings(Variables):
     def _record_on_request(self) -> bool:
         if self.stream_record_on_request != "auto":
             return self.stream_record_on_request == "on"
-        return self.parley_host in ("localhost", "::1") or self.parley_host.startswith("127.")
+        return is_loopback(self.parley_host)
 
     @property
     def recording(self) -> Recording:

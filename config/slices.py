@@ -237,6 +237,17 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """From which load on nobody is let in; 0 turns a limit off. `loop_lag_ms` is how late the event
+    loop may be, `lane_wait_ms` how long jobs may wait for a worker process, and `talking_share`
+    how many of the places that the recognizer has may be taken by people who talk."""
+
+    loop_lag_ms: int
+    lane_wait_ms: int
+    talking_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admitting:
     """Who is let in: see server/access. `hosts` are names in lower case, `pages` origins in lower
     case, or `*`; `proxies` are believed when they tell who asks. `host` and `admin_host` are what

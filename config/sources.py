@@ -28,6 +28,10 @@ class Unreadable(Exception):
     """A file cannot be used as a source. The message names the file and the reason."""
 
 
+class NoFile(Unreadable):
+    """It is a folder. A container's mount of a file that was not there makes one."""
+
+
 def from_mapping(values: Mapping[str, object], origin: str) -> Iterator[Entry]:
     """The environment, or explicit overrides."""
     for name, value in values.items():
@@ -37,8 +41,8 @@ def from_mapping(values: Mapping[str, object], origin: str) -> Iterator[Entry]:
 def from_dotenv(path: Path) -> list[Entry]:
     """The entries of a .env file, in order; none if there is no such file.
 
-    Values are taken as they stand: `${NAME}` is not expanded. Raises Unreadable, which names
-    every line that is neither empty, a comment nor NAME=value.
+    Values are taken as they stand: `${NAME}` is not expanded. Raises NoFile, and Unreadable, which
+    names every line that is neither empty, a comment nor NAME=value.
     """
     try:
         text = _read(path)
@@ -68,7 +72,7 @@ def from_toml(path: Path) -> list[Entry]:
         raise Unreadable(f"{path}: there is no such file") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number without end
         raise Unreadable(f"{path}: not valid TOML: {error}") from None
     return list(from_mapping(values, str(path)))
 
@@ -79,6 +83,8 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise
+    except IsADirectoryError:
+        raise NoFile(f"{path}: it is a folder, and no file with settings") from None
     except OSError as error:
         raise Unreadable(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -54,11 +54,15 @@ def _check_number(value: str | None) -> str | None:
     return value
 
 
+MAY_BE_OPEN = (*TELEPHONE_SERVICES, "audiosocket")
+"""Services that may be let in unknown. AudioSocket always is; it is named where others reach it."""
+
+
 def services_of(listed: str | None) -> tuple[str, ...]:
     """The services in a list with commas. Raises ValueError for one that there is not."""
     named = tuple(name.lower() for name in map(str.strip, (listed or "").split(",")) if name)
     for name in named:
-        if name not in TELEPHONE_SERVICES:
+        if name not in MAY_BE_OPEN:
             raise ValueError(f"{name!r} is no service")
     return named
 
@@ -89,5 +93,5 @@ User: TypeAlias = Annotated[
 Services: TypeAlias = Annotated[
     str | None,
     AfterValidator(_check_services),
-    Rule(f"services with commas between them: {', '.join(TELEPHONE_SERVICES)}"),
+    Rule(f"services with commas between them: {', '.join(MAY_BE_OPEN)}"),
 ]

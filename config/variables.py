@@ -16,6 +16,7 @@ from .kinds import (
     Blank,
     Characters,
     Days,
+    Host,
     Hosts,
     Language,
     Languages,
@@ -61,7 +62,7 @@ class Variables(BaseSettings):
     )
 
     # Serving
-    parley_host: str = Field(
+    parley_host: Host = Field(
         default="127.0.0.1",
         min_length=1,
         description="Address to listen on; 0.0.0.0 for every interface.",
@@ -85,6 +86,26 @@ class Variables(BaseSettings):
     )
     ws_max_connections: Whole = Field(
         default=100, ge=1, le=100_000, description="Connections served at once; more are refused."
+    )
+    stream_max_loop_lag_ms: Milliseconds = Field(
+        default=80,
+        ge=0,
+        le=10_000,
+        description="How late the event loop may be until new sessions are refused; 0 is never.",
+    )
+    stream_max_lane_wait_ms: Milliseconds = Field(
+        default=500,
+        ge=0,
+        le=60_000,
+        description="How long work may wait for a recognizer or a voice until new sessions are "
+        "refused; 0 is never.",
+    )
+    stream_max_talking_share: Number = Field(
+        default=0.85,
+        ge=0,
+        le=1,
+        description="Share of the people that the recognizer keeps up with who may talk until new "
+        "sessions are refused; 0 is never.",
     )
     ws_ping_interval: Seconds = Field(
         default=30.0, ge=0.1, le=3600, description="Seconds between two pings to a client."

@@ -90,6 +90,12 @@ class Note:
     status: Status = Status.COMPLETED
 
 
+PUT_MAX = 1000
+"""Items that were put there beside the turns: so many are kept, the newest,"""
+PUT_CHARS = 4_000_000
+"""and so much text of them. Turns come no faster than people speak; these come as fast as a client
+or an agent's code sends them, and no model reads so much."""
+
 _OF_NO_TURN = 0
 """Until it has its place."""
 
@@ -126,6 +132,7 @@ class Items:
         self._items: list[Item] = []
         self._newest_turn = 0
         self._numbered = 0
+        self._put: dict[str, int] = {}  # items beside the turns and their length, the oldest first
 
     @property
     def instructions(self) -> str:
@@ -273,7 +280,9 @@ class Items:
 
     def note(self, text: str) -> None:
         """Have the model know something from here on."""
-        self._items.append(Note(id=self._new_id(), turn=self._newest_turn, text=text))
+        note = Note(id=self._new_id(), turn=self._newest_turn, text=text)
+        self._items.append(note)
+        self._bound_put(note)
 
     def add(
         self,
@@ -316,6 +325,18 @@ class Items:
         last = at == len(self._items)
         turn = self._newest_turn if last else self._items[max(0, at - 1)].turn
         self._items.insert(at, replace(item, turn=turn))
+        self._bound_put(item)
+
+    def _bound_put(self, item: Item) -> None:
+        """Of what was put there beside the turns, the oldest goes where it is too much."""
+        self._put[item.id] = _length(item)
+        if len(self._put) > PUT_MAX or sum(self._put.values()) > PUT_CHARS:
+            there = {item.id for item in self._items}  # others were deleted, or forgotten
+            self._put = {one: size for one, size in self._put.items() if one in there}
+        while len(self._put) > PUT_MAX or sum(self._put.values()) > PUT_CHARS:
+            oldest = next(iter(self._put))
+            del self._put[oldest]
+            self._items = [i for i in self._items if i.id != oldest]
 
     def _behind(self, item_id: str) -> int:
         """The place behind an item, and behind the result of a call."""
@@ -508,3 +529,14 @@ def _output(use: ToolUse) -> str:
     if use.result is not None:
         return shown(use.result.output)
     return INTERRUPTED_CALL if use.dropped else PENDING_CALL
+
+
+def _length(item: Item) -> int:
+    """In characters."""
+    match item:
+        case AssistantMessage():
+            return len(item.said)
+        case ToolUse():
+            return len(item.call.arguments)
+        case _:
+            return len(item.text)

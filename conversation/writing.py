@@ -71,6 +71,11 @@ class Writing:
             return f"the language model was at work for {limit_s:g} s without a word"
         return None
 
+    @property
+    def late(self) -> bool:
+        """Whether nothing more is waited for, also where what came has cost no waiting."""
+        return self._left_s <= 0 or (not self.spoke and self._word_left_s <= 0)
+
     def waited(self, seconds: float) -> None:
         if not self.spoke:
             self._word_left_s = max(0.0, self._word_left_s - seconds)

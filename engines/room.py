@@ -17,6 +17,7 @@ from .asr.open import chosen_name as chosen_recognizer
 from .asr.open import open_recognizer
 from .kit import Engines, OwnEngines
 from .lanes.lane import Lane
+from .lanes.standing import LaneState, Standing
 from .lanes.supervisor import LanesSupervisor
 from .llm.interface import Loads, Runs, Warms
 from .llm.open import chosen_name as chosen_responder
@@ -63,6 +64,11 @@ class EngineRoom:
         return how_better(self.settings, self.engines)
 
     @property
+    def waited_for(self) -> tuple[Lane, ...]:
+        """The lanes that conversations wait for."""
+        return tuple(lane for lane in self.lanes if lane is not self.media_lane)
+
+    @property
     def voice_setting(self) -> VoiceSetting | None:
         """What names the voice of the engine that speaks; None where it has one voice only."""
         if not isinstance(self.engines.synthesizer, ManyVoices):
@@ -96,6 +102,15 @@ class EngineRoom:
         """
         return [f"{kind}: {error or 'loading'}" for kind, error in self._not_ready().items()]
 
+    @property
+    def own_kinds(self) -> frozenset[str]:
+        """Those of which the embedder brings the engine."""
+        return frozenset(kind for kind, name in self.chosen.items() if name == "own")
+
+    def standings(self) -> list[Standing]:
+        """How each lane stands, those included that no conversation waits for."""
+        return [lane.standing for lane in self.lanes]
+
     def load_errors(self) -> list[str]:
         """Of what the server waits for, what will not come by waiting: engines that cannot be
         loaded, with the reason."""
@@ -109,7 +124,7 @@ class EngineRoom:
                 continue  # no conversation waits for it; the words decide, another voice speaks
             kinds.setdefault(lane.name.rsplit("-", 1)[0], []).append(lane)
         waits = {
-            kind: next((lane.load_error for lane in lanes if lane.load_error), None)
+            kind: next((why for lane in lanes if (why := _why(lane))), None)
             for kind, lanes in kinds.items()
             if not any(lane.ready for lane in lanes)
         }
@@ -117,6 +132,15 @@ class EngineRoom:
         if isinstance(responder, Loads) and not responder.ready:
             waits["llm"] = responder.load_error
         return waits
+
+
+def _why(lane: Lane) -> str | None:
+    """Why a lane does not work, where it is more than that it is loading."""
+    if lane.load_error:
+        return lane.load_error
+    standing = lane.standing
+    dying = standing.state is LaneState.BACKING_OFF and standing.failures > 1
+    return standing.told() if dying else None
 
 
 def _dispensable(lane: Lane) -> bool:

@@ -43,15 +43,18 @@ class Breach(Enum):
     INVALID_AUDIO = "invalid_audio"
     SEQUENCE_JUMP = "sequence_jump"
     UNSUPPORTED_RATE = "unsupported_rate"
+    FOREIGN_AUDIO = "foreign_audio"
 
 
 class Violation(Exception):
-    """The peer's fault, found by a codec or by the session's table of states."""
+    """The peer's fault, found by a codec or by the session's table of states. `of_start`: what is
+    refused is a start, so that the audio behind it has no rate that anybody knows."""
 
-    def __init__(self, breach: Breach, message: str) -> None:
+    def __init__(self, breach: Breach, message: str, *, of_start: bool = False) -> None:
         super().__init__(message)
         self.breach = breach
         self.message = message
+        self.of_start = of_start
 
     @property
     def code(self) -> Code:

@@ -27,9 +27,11 @@ class CancelReply(msgspec.Struct, frozen=True):
 
 
 class Audio(msgspec.Struct, frozen=True):
-    """PCM16 little-endian mono at the rate that was started."""
+    """PCM16 little-endian mono at the rate that was started, or at `rate_hz` where the audio itself
+    says one."""
 
     pcm16: bytes
+    rate_hz: int = 0
 
 
 class TypedText(msgspec.Struct, frozen=True):

@@ -19,10 +19,11 @@ from typing import Any, assert_never
 import msgspec
 
 from . import events
+from .client_audio import ClientAudio
 from .codes import Breach, Code, Violation
-from .commands import Audio, Command, Interrupt, Remark, StartListening, StopListening
+from .commands import Command, Interrupt, Remark, StartListening, StopListening
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
-from .jsontext import as_json, fields_of, type_of
+from .jsontext import as_json, fields_of, message_in, type_of
 from .states import State
 from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
@@ -76,6 +77,7 @@ _BREACHES = {
     Breach.ODD_AUDIO: "invalid_audio",
     Breach.OVERSIZED_FRAME: "invalid_audio",
     Breach.UNSUPPORTED_RATE: "invalid_audio_format",
+    Breach.FOREIGN_AUDIO: "invalid_audio_format",
 }
 """Breaches that have a word of their own; the others are `invalid_message`."""
 
@@ -110,6 +112,8 @@ class IoSpeechCodec:
         self._now_ms = now_ms
         self._vad_type = _VAD_TYPES[choices.get("events", "server")]
         self._tells_tools = tells_tools(choices)
+        self._heard = ClientAudio()
+        self._binary_told = False
         self._expected: int | None = None
         self._sent = 0
         self._listening = False
@@ -120,7 +124,10 @@ class IoSpeechCodec:
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
         if isinstance(frame, bytes):
-            raise Violation(Breach.UNKNOWN_TYPE, "binary frames are not understood; send JSON")
+            text = message_in(frame)
+            if text is None:
+                return self._binary()
+            frame = text
         kind = type_of(frame)
         if kind == "audio":
             return self._audio(frame)
@@ -130,20 +137,26 @@ class IoSpeechCodec:
             Breach.UNKNOWN_TYPE, f"unknown message type {kind[:40]!r}; known: audio, control"
         )
 
+    def _binary(self) -> Sequence[Command]:
+        """Told once: somebody who sends audio so does it fifty times a second."""
+        if self._binary_told:
+            return (Remark(breach=Breach.UNKNOWN_TYPE),)
+        self._binary_told = True
+        raise Violation(
+            Breach.UNKNOWN_TYPE,
+            "binary frames are not understood; send JSON, with audio as base64 in its data",
+        )
+
     def _audio(self, text: str) -> Sequence[Command]:
         audio = fields_of(_AUDIO, text, Breach.INVALID_AUDIO, "audio")
         if not audio.data:
             raise Violation(Breach.INVALID_AUDIO, "audio: no data")
-        if len(audio.data) % 2:
-            raise Violation(
-                Breach.ODD_AUDIO, f"audio: {len(audio.data)} bytes; PCM16 samples are two each"
-            )
         if len(audio.data) > MAX_AUDIO_BYTES:
             raise Violation(
                 Breach.OVERSIZED_FRAME,
                 f"audio: {len(audio.data)} bytes in a message; {MAX_AUDIO_BYTES} are the most",
             )
-        return (*self._jump(audio.sequence), Audio(audio.data))
+        return (*self._jump(audio.sequence), *self._heard.commands(audio.data))
 
     def _jump(self, sequence: object) -> Sequence[Command]:
         """A remark where the numbers jump."""
@@ -159,8 +172,10 @@ class IoSpeechCodec:
         match control.action:
             case "start_listening":
                 self._expected = None
+                self._heard.begin()
                 return StartListening(rate_hz=RATE_HZ)
             case "stop_listening":
+                self._heard.begin()
                 return StopListening()
             case "cancel_tts":
                 return Interrupt()

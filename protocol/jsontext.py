@@ -12,6 +12,10 @@ from .codes import Breach, Violation
 
 T = TypeVar("T")
 
+MAX_BINARY_BYTES = 64 * 1024
+"""A binary frame that is larger is audio, whatever it looks like. The longest text that is taken
+has 8,000 characters, six bytes each where all are escaped."""
+
 
 class _Typed(msgspec.Struct):
     type: str | msgspec.UnsetType = msgspec.UNSET
@@ -65,6 +69,48 @@ def type_of(text: str, untyped: str | None = None) -> str:
             return untyped
         raise Violation(Breach.MISSING_TYPE, "a message has no type")
     return message.type
+
+
+LEAST_BINARY_BYTES = 7
+"""Of `{"a":1}`."""
+
+
+class _Shape(msgspec.Struct):
+    """What tells a message in a binary frame from audio."""
+
+    type: str | msgspec.UnsetType = msgspec.UNSET
+    content: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)
+_BEGINNINGS = frozenset(b"{ \t\r\n")
+
+
+def message_in(frame: bytes, *, named: bool = False) -> str | None:
+    """The JSON text in a binary frame; None where it is audio.
+
+    Some clients send all their messages as bytes. A frame is a message if it has at most
+    MAX_BINARY_BYTES, is enclosed in braces but for white space around them, and as a whole is UTF-8
+    and a JSON object that is not empty; where `named`, only with a string as its `type` or
+    `content`. Audio does not do that by chance.
+    """
+    if (
+        len(frame) < LEAST_BINARY_BYTES
+        or frame[0] not in _BEGINNINGS
+        or len(frame) > MAX_BINARY_BYTES
+    ):
+        return None
+    enclosed = frame.strip(b" \t\r\n")
+    if not (enclosed.startswith(b"{") and enclosed.endswith(b"}")):
+        return None
+    try:
+        shape = _SHAPE.decode(enclosed)
+        text = enclosed.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if named and shape.type is msgspec.UNSET and shape.content is msgspec.UNSET:
+        return None
+    return text
 
 
 def fields_of(decoder: msgspec.json.Decoder[T], text: str, breach: Breach, name: str) -> T:

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import msgspec
 
 from . import events
+from .client_audio import ClientAudio
 from .codes import Breach, Violation
 from .commands import (
-    Audio,
     Command,
     EndSession,
     Interrupt,
@@ -26,7 +26,7 @@ from .commands import (
     TypedText,
 )
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
-from .jsontext import as_json, fields_of, type_of
+from .jsontext import as_json, fields_of, message_in, type_of
 from .prompt_voice import OPTIONS, phrase_message, plain_messages, played
 from .tool_messages import tells_tools, tool_message
 
@@ -40,10 +40,6 @@ REPLY_LEAD_MS = 240
 
 MAX_AUDIO_BYTES = 10_000_000
 """Source: wire facts, "10,000,000 bytes a message"."""
-
-MAX_JSON_BYTES = 64 * 1024
-"""A binary frame that is larger is audio, whatever it looks like. The longest text that is taken
-has MAX_TEXT_CHARS, six bytes each where all are escaped."""
 
 MAX_TEXT_CHARS = 8_000
 """Typed input is answered like speech: it is a few sentences, not a document."""
@@ -69,7 +65,6 @@ PROFILE = Profile(
             Breach.UNKNOWN_TYPE,
             Breach.INVALID_FIELD,
             Breach.INVALID_AUDIO,
-            Breach.ODD_AUDIO,
         }
     ),
 )
@@ -84,14 +79,6 @@ class _Control(msgspec.Struct):
     audio_clock: bool = False
 
 
-class _Shape(msgspec.Struct):
-    """What tells a message in a binary frame from audio."""
-
-    type: str | msgspec.UnsetType = msgspec.UNSET
-    content: str | msgspec.UnsetType = msgspec.UNSET
-
-
-_SHAPE = msgspec.json.Decoder(_Shape)
 _TEXT = msgspec.json.Decoder(_Text)
 _CONTROL = msgspec.json.Decoder(_Control)
 
@@ -102,6 +89,7 @@ class NewSpeechCodec:
     profile = PROFILE
 
     def __init__(self, now_ms: NowMs, choices: Choices = NO_CHOICES) -> None:
+        self._audio = ClientAudio()
         self._audio_clock = False
         self._tells_phrases = choices.get("phrases") == "told"
         self._tells_tools = tells_tools(choices)
@@ -110,8 +98,8 @@ class NewSpeechCodec:
         """Raises Violation for whatever is not in the dialect."""
         if isinstance(frame, str):
             return (self._message(frame),)
-        text = _message_in(frame)
-        return (self._audio(frame) if text is None else self._message(text),)
+        text = message_in(frame, named=True)
+        return self._heard(frame) if text is None else (self._message(text),)
 
     def _message(self, text: str) -> Command:
         kind = type_of(text, untyped="text")
@@ -129,21 +117,15 @@ class NewSpeechCodec:
             f"unknown message type {kind[:40]!r}; known: text, control, barge_in, played",
         )
 
-    @staticmethod
-    def _audio(pcm16: bytes) -> Audio:
+    def _heard(self, pcm16: bytes) -> Sequence[Command]:
         if not pcm16:
             raise Violation(Breach.INVALID_AUDIO, "an audio frame is empty")
-        if len(pcm16) % 2:
-            raise Violation(
-                Breach.ODD_AUDIO,
-                f"an audio frame has {len(pcm16)} bytes; PCM16 samples are two bytes each",
-            )
         if len(pcm16) > MAX_AUDIO_BYTES:
             raise Violation(
                 Breach.OVERSIZED_FRAME,
                 f"an audio frame has {len(pcm16)} bytes; {MAX_AUDIO_BYTES} are the most",
             )
-        return Audio(pcm16)
+        return self._audio.commands(pcm16)
 
     @staticmethod
     def _text(text: str) -> TypedText:
@@ -162,6 +144,7 @@ class NewSpeechCodec:
         match control.command:
             case "start_session":
                 self._audio_clock = control.audio_clock
+                self._audio.begin()
                 return StartListening(rate_hz=RATE_HZ, audio_clock=control.audio_clock)
             case "end_session":
                 return EndSession()
@@ -203,26 +186,6 @@ class NewSpeechCodec:
                 return []
             case _:
                 return [as_json(message) for message in plain_messages(event)]
-
-
-def _message_in(frame: bytes) -> str | None:
-    """The JSON text in a binary frame; None where it is audio.
-
-    Some clients send all their messages as bytes. A frame is a message if it has at most
-    MAX_JSON_BYTES, is enclosed in braces but for white space around them, and as a whole is UTF-8
-    and a JSON object with a string as its `type` or `content`. Audio does not do that by chance.
-    """
-    if len(frame) > MAX_JSON_BYTES:
-        return None
-    enclosed = frame.strip(b" \t\r\n")
-    if not (enclosed.startswith(b"{") and enclosed.endswith(b"}")):
-        return None
-    try:
-        shape = _SHAPE.decode(enclosed)
-        text = enclosed.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return None if shape.type is msgspec.UNSET and shape.content is msgspec.UNSET else text
 
 
 DIALECT = Dialect(profile=PROFILE, codec=NewSpeechCodec, paths=("/engine",), options=OPTIONS)

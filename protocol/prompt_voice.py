@@ -18,10 +18,12 @@ import msgspec
 
 from ..audio.wav import wav_bytes
 from . import events
+from .client_audio import ClientAudio
 from .codes import Breach, Violation
 from .commands import Audio, CancelReply, Command, Played, StartListening, StopListening
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
-from .jsontext import as_json, fields_of, type_of
+from .jsontext import as_json, fields_of, message_in, type_of
+from .rates import COMMON_HZ, in_words, rate_of
 from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
 PROTOCOL_VERSION = 1
@@ -29,8 +31,8 @@ PROTOCOL_VERSION = 1
 DEFAULT_RATE_HZ = 16_000
 """What a `start` without a rate means."""
 
-RATES_HZ = frozenset({8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
-"""The rates that microphones really have. Others are refused, and the client may start again."""
+RATES_HZ = frozenset(COMMON_HZ)
+"""Others are refused, and the client may start again."""
 
 MAX_AUDIO_BYTES = 64 * 1024
 """Source: wire facts, "binary over 64 KiB"."""
@@ -98,14 +100,17 @@ class PromptVoiceCodec:
         self._audio_clock = False
         self._tells_phrases = choices.get("phrases") == "told"
         self._tells_tools = tells_tools(choices)
+        self._audio: ClientAudio | None = None
+        """None: nothing was started yet."""
 
     def decode(self, frame: Frame) -> Sequence[Command]:
         """Raises Violation for whatever is not in the dialect."""
-        if isinstance(frame, bytes):
-            return (self._audio(frame),)
-        return (self._control(frame),)
+        if isinstance(frame, str):
+            return (self._control(frame),)
+        text = message_in(frame)
+        return self._heard(frame) if text is None else (self._control(text),)
 
-    def _audio(self, pcm16: bytes) -> Audio:
+    def _heard(self, pcm16: bytes) -> Sequence[Command]:
         if len(pcm16) > MAX_AUDIO_BYTES:
             raise Violation(
                 Breach.OVERSIZED_FRAME,
@@ -113,12 +118,14 @@ class PromptVoiceCodec:
             )
         if not pcm16:
             raise Violation(Breach.INVALID_AUDIO, "an audio frame is empty")
+        if self._audio is not None:
+            return self._audio.commands(pcm16)
         if len(pcm16) % 2:
             raise Violation(
                 Breach.ODD_AUDIO,
                 f"an audio frame has {len(pcm16)} bytes; PCM16 samples are two bytes each",
             )
-        return Audio(pcm16)
+        return (Audio(pcm16),)
 
     def _control(self, text: str) -> Command:
         if len(text) > MAX_AUDIO_BYTES:
@@ -130,6 +137,8 @@ class PromptVoiceCodec:
         if kind == "start":
             return self._start(text)
         if kind == "stop":
+            if self._audio is not None:
+                self._audio.begin()
             return StopListening()
         if kind == "cancel":
             return CancelReply()
@@ -141,21 +150,24 @@ class PromptVoiceCodec:
         )
 
     def _start(self, text: str) -> StartListening:
-        start = fields_of(_START, text, Breach.INVALID_FIELD, "start")
-        rate = start.sample_rate
-        if rate is msgspec.UNSET:
-            rate = start.sampling_rate
-        if rate is msgspec.UNSET:
-            rate = DEFAULT_RATE_HZ
-        if isinstance(rate, float) and rate.is_integer():
-            rate = int(rate)
-        if type(rate) is not int or rate not in RATES_HZ:
-            known = ", ".join(str(r) for r in sorted(RATES_HZ))
+        try:
+            start = fields_of(_START, text, Breach.INVALID_FIELD, "start")
+        except Violation as violation:
+            raise Violation(violation.breach, violation.message, of_start=True) from None
+        named = start.sample_rate
+        if named is msgspec.UNSET:
+            named = start.sampling_rate
+        rate = DEFAULT_RATE_HZ if named is msgspec.UNSET else rate_of(named)
+        if rate is None:
             raise Violation(
                 Breach.UNSUPPORTED_RATE,
-                f"sample rate {str(rate)[:40]!r} is not supported; supported: {known}",
+                f"sample rate {str(named)[:40]!r} is not supported; "
+                f"supported: {in_words(RATES_HZ)}",
+                of_start=True,
             )
         self._audio_clock = start.audio_clock
+        self._audio = self._audio or ClientAudio()
+        self._audio.begin()
         return StartListening(rate_hz=rate, audio_clock=start.audio_clock)
 
     def encode(self, event: events.Outbound) -> list[Frame]:

@@ -24,8 +24,9 @@ from mcap.opcode import Opcode
 from mcap.records import Channel
 from mcap.writer import MCAP0_MAGIC
 
-RECORD_BYTES_MAX = 64 * 1024 * 1024
-"""Of what is held in memory at once. A recorder's chunks are a quarter of a megabyte."""
+RECORD_BYTES_MAX = 16 * 1024 * 1024
+"""Of what is held in memory at once. A recorder's chunks are a quarter of a megabyte, or one frame
+of a client, of which the largest has ten."""
 
 _HEAD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")
@@ -148,7 +149,7 @@ def _unpacked(compression: str, data: bytes, size: int) -> bytes:
             return unpacked
     except (zstandard.ZstdError, RuntimeError, EOFError, ValueError) as error:
         raise RecordingError("it is damaged: a chunk cannot be unpacked") from error
-    raise RecordingError(f"it is packed with {compression!r}, which is not known")
+    raise RecordingError(f"it is packed with {compression[:20]!r}, which is not known")
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:

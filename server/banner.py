@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import __version__
+from ..addresses import EVERYWHERE, url_of
 from ..config import Settings
 from ..engines.room import EngineRoom
+from .start_checks import start_problems
 
-EVERYWHERE = ("0.0.0.0", "::")
 WIDTH = 9
 
 
@@ -23,13 +24,16 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     """The lines for a server that can talk."""
     host = settings.serving.host
     everywhere = host in EVERYWHERE
-    shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
     described = room.who()
-    lines = [f"Parley is ready: open http://{shown}:{port}/ and press Talk.", ""]
+    secure = "" if settings.admitting.tls_cert is None else "s"
+    page = url_of(f"http{secure}", host, port)
+    lines = [f"Parley is ready: open {page}/ and press Talk.", ""]
     lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
     lines += [_line("better", advice) for advice in room.how_better()]
-    lines.append(_line("clients", f"ws://{shown}:{port}/ws, /stream and /engine"))
-    if everywhere:
+    problems = start_problems(settings, room.own_kinds)
+    lines += [_line("cannot", problem.line()) for problem in problems]
+    lines.append(_line("clients", f"{url_of(f'ws{secure}', host, port)}/ws, /stream and /engine"))
+    if everywhere and settings.admitting.insecure:
         lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))
     lines.append(_line("stop", "Ctrl-C; replies may finish, a second Ctrl-C stops at once"))
     return lines

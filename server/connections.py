@@ -3,8 +3,8 @@
     connections           dynamic, temporary children: one crash never touches another
     └─ connection-<n>     an HTTP request, a WebSocket with its session, or a session in memory
 
-Sessions are counted against `max_connections`, told when the server stops, and cut where they are
-not over within the drain's deadline. What a session's own engines raise while it is built costs
+Sessions are let in by `load.admission`, told when the server stops, and cut where they are not over
+within the drain's deadline. What a session's own engines raise while it is built costs
 that session: its client sees a close with 1011.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 import structlog
 import trio
 
+from ..addresses import is_loopback
 from ..agents.registry import Agents, UnknownAgent
 from ..audio.pcm import check_pcm16
 from ..childspec import Observer
@@ -38,11 +39,12 @@ from .connection import Connection, current_connection
 from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
 from .http.head import Head
-from .http.hosts import is_loopback
 from .http.tls import Certificates
 from .http.upgrade import BadUpgrade
+from .http.waiting_room import WaitingRoom
 from .http.websocket import WebSocketTransport
 from .http.wire import drop, peer_host
+from .load.admission import Refusal, SessionAdmission
 from .session_opener import SessionOpener
 from .telephone.arriving import CallRefused, arrived
 from .telephone.audiosocket import AudioSocketTransport
@@ -74,6 +76,7 @@ class Connections:
         room: EngineRoom,
         opener: SessionOpener,
         telemetry: Telemetry,
+        admission: SessionAdmission,
         *,
         observers: Sequence[Observer] = (),
         agents: Agents | None = None,
@@ -84,7 +87,8 @@ class Connections:
     ) -> None:
         """`door` None: no telephone service is let in; `access` None: nobody is asked who they
         are."""
-        self.stopping = False
+        self._admission = admission
+        admission.taken = self._taken
         self._agents = agents
         self.sessions: dict[str, Session] = {}
         self._door = door
@@ -103,6 +107,7 @@ class Connections:
         self._accepted = 0
         # Names of connections that are no front's, from their admission on.
         self._without_front: set[str] = set()
+        self._waiting_room = WaitingRoom()
 
     def child(self) -> Child:
         return Child(
@@ -134,6 +139,7 @@ class Connections:
                 for path, agent in self._paths(place)
             },
             admit=self._refusal,
+            waiting_room=self._waiting_room,
             cors=Cors(self._settings.admitting.pages),
             doorman=self._access,
             private=private,
@@ -144,7 +150,7 @@ class Connections:
         return front
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """What `trio.serve_listeners` needs of a nursery: a connection that was accepted."""
+        """Serve a connection that was accepted, as a child of its own."""
         self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])
 
     def _paths(self, place: str) -> Iterator[tuple[str, str]]:
@@ -173,7 +179,12 @@ class Connections:
     ) -> None:
         serving = self._settings.serving
         pings = functools.partial(
-            transport.keep_alive, serving.ping_interval_s, serving.ping_timeout_s
+            transport.keep_alive,
+            serving.ping_interval_s,
+            serving.ping_timeout_s,
+            # Services are full of surprises, and audio flows to them all the time: one that reads
+            # nothing is noticed by that.
+            answers=not dialect.profile.telephone,
         )
         keepalive = Child("keepalive", run=pings, restart=Restart.TRANSIENT)
         if dialect.arrival is not None:
@@ -301,16 +312,31 @@ class Connections:
 
     # Both
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nobody is let in any more."""
+        return self._admission.stopping
+
+    @stopping.setter
+    def stopping(self, stopping: bool) -> None:
+        self._admission.stopping = stopping
+
+    def refusal_now(self) -> Refusal | None:
+        """Why nobody could be let in now; None where somebody could."""
+        return self._admission.refusal()
+
     def _refusal(self) -> str | None:
-        """Why nobody can be let in now; None where somebody can."""
-        limit = self._settings.serving.max_connections
-        if self.stopping:
-            self._telemetry.refused("stopping")
-            return "the server is shutting down"
-        if sum(front.websockets for front in self._fronts) + len(self._without_front) >= limit:
-            self._telemetry.refused("full")
-            return f"all {limit} connections are taken; try again later"
-        return None
+        """Lets somebody in, and gives None; or says why not."""
+        refusal = self._admission.refusal()
+        if refusal is None:
+            self._admission.let_in()
+            return None
+        self._telemetry.refused(refusal.reason)
+        return refusal.told
+
+    def _taken(self) -> int:
+        """Connections that are sessions, or will be in a moment."""
+        return sum(front.websockets for front in self._fronts) + len(self._without_front)
 
     def _child(self, serve: Callable[[], Awaitable[object]]) -> tuple[Child, Connection]:
         self._accepted += 1

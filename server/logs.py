@@ -1,4 +1,5 @@
-"""Logging: JSON lines for machines, a readable form on a terminal. To stderr, always.
+"""Logging: JSON lines for machines, a readable form on a terminal. To stderr, always; where that is
+queued (output.py), what the queue had no room for is told in a line of the log.
 
 Whoever logs binds what it belongs to (`session_id`, `turn`); texts of a conversation and keys are
 logged by nobody unless STREAM_LOG_TRANSCRIPTS says so. So errors are told without their messages
@@ -7,14 +8,17 @@ logged by nobody unless STREAM_LOG_TRANSCRIPTS says so. So errors are told witho
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 import structlog
 
 from ..config import Observing
 from .error_words import ErrorsTold
+from .output import QueuedText
 
 
 def configure_logging(settings: Observing, stream: TextIO | None = None) -> None:
@@ -48,7 +52,17 @@ def configure_logging(settings: Observing, stream: TextIO | None = None) -> None
             foreign_pre_chain=shared,
         )
     )
+    if isinstance(out, QueuedText):
+        out.writer.notice = functools.partial(_lines_dropped, (*shared, renderer))
     root = logging.getLogger()
     root.handlers = [handler]
     # Libraries speak up only when something is wrong: at `info` an HTTP client logs every URL.
     root.setLevel(max(level, logging.WARNING))
+
+
+def _lines_dropped(processors: Sequence[structlog.typing.Processor], lines: int) -> str:
+    """The line of the log that says how many are missing before it. A thread calls it."""
+    entry: Any = {"event": "log_lines_dropped", "lines": lines}
+    for process in processors:
+        entry = process(None, "warning", entry)
+    return f"{entry}\n"

@@ -1,9 +1,8 @@
-"""A server as a process: its signals and its exit code. `parley serve` is this."""
+"""A server as a process: its signals, its output and its exit code. `parley serve` is this."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
+import functools
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ from typing import Any, TypeAlias
 import structlog
 import trio
 
+from ..addresses import place_of, url_of
 from ..agents.agent import Agent
 from ..agents.registry import Agents
 from ..config import Settings
@@ -19,10 +19,13 @@ from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
 from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
 from . import banner
+from .accepting import make_room_for
 from .access.binding import Exposed, check_binding
 from .access.tokens import BadTokens
 from .http.tls import BadCertificate
 from .logs import configure_logging
+from .output import dropped_lines_to, queued_output
+from .signals import Reload, watch_signals
 from .tree import PortInUse, Server, open_listeners
 
 READY_POLL_S = 0.05
@@ -45,17 +48,19 @@ def serve_until_signalled(
     agents: Sequence[Agent[Any]] = (),
     watchers: Sequence[Watcher] = (),
     beside: Sequence[Beside] = (),
+    on_reload: Sequence[Reload] = (),
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises CannotListen, and BadAgent for
     agents that cannot be served together. What runs `beside` is given the agents and the port, and
-    ends with the server."""
+    ends with the server. `on_reload` is called at SIGHUP, behind what the server loads again."""
     try:
         check_binding(settings)
     except Exposed as problem:
         raise CannotListen(str(problem)) from None
     answering = Agents(agents, settings)
-    configure_logging(settings.observing)
-    return trio.run(_serve, settings, own, answering, watchers, beside)
+    with queued_output():
+        configure_logging(settings.observing)
+        return trio.run(_serve, settings, own, answering, watchers, beside, on_reload)
 
 
 async def _serve(
@@ -64,6 +69,7 @@ async def _serve(
     agents: Agents,
     watchers: Sequence[Watcher],
     beside: Sequence[Beside],
+    on_reload: Sequence[Reload],
 ) -> int:
     serving = settings.serving
     listeners = await _bind(serving.host, serving.port, "--port")
@@ -87,18 +93,26 @@ async def _serve(
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
+        make_room_for(serving.max_connections, len(room.lanes))
         try:
             server = Server(settings, room, agents=agents, watchers=watchers)
         except (BadTokens, BadCertificate) as problem:
             raise CannotListen(str(problem)) from None
+        dropped_lines_to(functools.partial(server.telemetry.count, "log_lines_dropped"))
         log = structlog.get_logger()
         stopped = False
         async with trio.open_nursery() as nursery:
-            await nursery.start(_watch_signals, server, nursery.cancel_scope)
+            await nursery.start(
+                watch_signals,
+                server.stop,
+                nursery.cancel_scope.cancel,
+                (server.reload, *on_reload),
+            )
             port = listeners[0].socket.getsockname()[1]
+            scheme = "ws" if server.certificates is None else "wss"
             log.info(
                 "listening",
-                url=f"ws://{serving.host}:{port}/ws",
+                url=f"{url_of(scheme, serving.host, port)}/ws",
                 engine_port=serving.engine_port or None,
                 audiosocket_port=serving.audiosocket_port or None,
                 engines=room.chosen,
@@ -107,7 +121,7 @@ async def _serve(
             for task in beside:
                 nursery.start_soon(task, agents, port)
             if settings.observing.log_format == "auto":
-                nursery.start_soon(_tell_people, settings, room, port)
+                nursery.start_soon(_tell_people, settings, room, server, port)
             await server.run(
                 listeners,
                 engine_listeners=engine_listeners,
@@ -119,23 +133,24 @@ async def _serve(
     return 0 if stopped else FORCED
 
 
-async def _tell_people(settings: Settings, room: EngineRoom, port: int) -> None:
-    """Print the banner, once it is known whether the server can talk."""
+async def _tell_people(settings: Settings, room: EngineRoom, server: Server, port: int) -> None:
+    """Print the banner, once it is known whether the server can talk; none if it stops before."""
     _print(banner.starting())
     while room.not_ready() and not room.load_errors():  # noqa: ASYNC110 (a lane tells nobody)
         await trio.sleep(READY_POLL_S)
+    if server.stopping:
+        return
     if problems := room.load_errors():
         _print("", *banner.cannot(problems), "")
     while room.not_ready():  # noqa: ASYNC110 (it may be mended: a lane tries again)
         await trio.sleep(READY_POLL_S)
-    _print("", *banner.ready(settings, room, port), "")
+    if not server.stopping:
+        _print("", *banner.ready(settings, room, port), "")
 
 
 def _print(*lines: str) -> None:
-    """To people; that nobody reads it is no reason to end."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 async def _bind(host: str, port: int, name: str) -> list[trio.SocketListener]:
@@ -144,24 +159,4 @@ async def _bind(host: str, port: int, name: str) -> list[trio.SocketListener]:
     except PortInUse as error:
         raise CannotListen(f"{error}; stop what runs there or choose another {name}") from None
     except OSError as error:
-        raise CannotListen(f"cannot listen on {host}:{port}: {error}") from None
-
-
-async def _watch_signals(
-    server: Server,
-    scope: trio.CancelScope,
-    *,
-    task_status: trio.TaskStatus[None],
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        asked = False
-        async for number in signals:
-            name = signal.Signals(number).name
-            if asked:
-                structlog.get_logger().warning("stopping_at_once", signal=name)
-                scope.cancel()
-                return
-            asked = True
-            structlog.get_logger().info("stopping", signal=name)
-            server.stop()
+        raise CannotListen(f"cannot listen on {place_of(host, port)}: {error}") from None

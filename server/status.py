@@ -1,7 +1,7 @@
 """What a server tells of itself: typed for embedders, over HTTP for load balancers and people.
 
 GET /health, /healthz         it runs
-GET /ready, /readyz           it can talk, or what it waits for (503)
+GET /ready, /readyz           it can talk and lets somebody in, or why not (503)
 GET /metrics                  for Prometheus
 GET /sessions                 a line per session
 GET /api/stream_config        the settings, without secrets
@@ -19,16 +19,21 @@ import trio
 from .. import __version__
 from ..agents.registry import Agents
 from ..config import Settings
+from ..engines.lanes.standing import LaneState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
 from ..telemetry import Telemetry
 from .connections import Connections
 from .http.front import ANY_PATH, HttpHandler
 from .http.head import Head
+from .http.places import RETRY_AFTER_S
 from .http.responses import Response, error_response, json_response, text_response
+from .load.watch import LoadWatch
 
 SERVICE = "parley"
 """The name that `/health` tells."""
+
+STOPPING = "the server is shutting down"
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -74,6 +79,10 @@ class ServerStatus:
     """Whether the engines can talk."""
     waiting_for: tuple[str, ...]
     """Which engines cannot yet, and why where that is known; empty when ready."""
+    accepting: bool
+    """Whether another session would be let in."""
+    refusing: str | None
+    """Why not: stopping, full, loop_lag, lane_backlog or talkers."""
     clients: int
     limits: Limits
     sessions: tuple[SessionStatus, ...]
@@ -93,7 +102,9 @@ class Status:
         recordings: Recordings,
         telemetry: Telemetry,
         agents: Agents,
+        load: LoadWatch,
     ) -> None:
+        self._load = load
         self._settings = settings
         self._room = room
         self._agents = agents
@@ -115,13 +126,21 @@ class Status:
             ("GET", f"/recordings/{ANY_PATH}"): self._fetch_recording,
         }
 
+    def late(
+        self, routes: Mapping[tuple[str, str], HttpHandler]
+    ) -> dict[tuple[str, str], HttpHandler]:
+        """These routes while the server stops: those about itself go on, the others refuse."""
+        return {**dict.fromkeys(routes, _refuse_late), **self.routes}
+
     def of_server(self, *, running: bool) -> ServerStatus:
         serving, missing = self._settings.serving, self._room.not_ready()
-        sessions = self.of_sessions()
+        sessions, refusal = self.of_sessions(), self._connections.refusal_now()
         return ServerStatus(
             running=running,
             ready=not missing,
             waiting_for=tuple(missing),
+            accepting=refusal is None,
+            refusing=refusal.reason if refusal else None,
             clients=len(sessions),
             limits=Limits(
                 max_connections=serving.max_connections,
@@ -154,12 +173,64 @@ class Status:
             "Worker processes that are ready",
             lambda: sum(lane.ready for lane in lanes),
         )
+        by_lane = self._telemetry.gauges
+        by_lane(
+            "lane_up",
+            "Whether the worker of a lane is ready",
+            "lane",
+            lambda: {lane.name: float(lane.ready) for lane in lanes},
+        )
+        by_lane(
+            "lane_deaths",
+            "Workers that a lane has lost",
+            "lane",
+            lambda: {lane.name: lane.deaths for lane in lanes},
+        )
+        by_lane(
+            "lane_failures_in_a_row",
+            "Deaths soon after the beginning and failed loads, for which a lane pauses",
+            "lane",
+            lambda: {lane.name: lane.standing.failures for lane in lanes},
+        )
+        by_lane(
+            "lane_pause_seconds",
+            "How long a lane still pauses before its next worker",
+            "lane",
+            lambda: {lane.name: lane.standing.pause_s for lane in lanes},
+        )
+        by_lane(
+            "lane_waiting",
+            "Jobs that wait in a lane",
+            "lane",
+            lambda: {lane.name: lane.standing.waiting for lane in lanes},
+        )
         if (admission := self._room.admission) is not None:
             gauge("asr_talking", "Utterances being transcribed now", lambda: admission.talking)
             gauge(
                 "asr_places", "How many the recognizers can keep up with", lambda: admission.places
             )
             gauge("asr_rtf", "Work per second of speech, newest utterances", lambda: admission.rtf)
+        load, connections = self._load, self._connections
+        gauge(
+            "loop_lag_seconds",
+            "How late the event loop wakes, p90 of five seconds",
+            lambda: load.lag_s.p90,
+        )
+        gauge(
+            "lane_wait_seconds",
+            "How long work waits for a worker process, p90 of five seconds",
+            lambda: load.lane_wait_s.p90,
+        )
+        gauge(
+            "asr_talking_mean",
+            "Utterances being transcribed, mean of five seconds",
+            lambda: load.talking.mean,
+        )
+        gauge(
+            "accepting",
+            "1 while another session would be let in",
+            lambda: connections.refusal_now() is None,
+        )
 
     # HTTP
 
@@ -176,9 +247,27 @@ class Status:
         )
 
     async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
-        missing = self._room.not_ready()
-        body = {"ok": not missing, "ready": not missing, "waiting_for": missing}
-        return json_response(body, status=503 if missing else 200)
+        missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
+        refusal = self._connections.refusal_now()
+        body = {
+            "ok": not missing,
+            "ready": not missing,
+            "waiting_for": missing,
+            "lanes_down": [
+                {
+                    "lane": lane.lane,
+                    "state": lane.state,
+                    "why": lane.why,
+                    "deaths": lane.deaths,
+                    "again_in_s": round(lane.pause_s, 1),
+                }
+                for lane in self._room.standings()
+                if lane.state is not LaneState.READY
+            ],
+            "accepting": refusal is None,
+            **({"reason": refusal.reason} if refusal else {}),
+        }
+        return json_response(body, status=503 if missing or refusal else 200)
 
     async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
         return text_response(self._telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)
@@ -211,3 +300,7 @@ class Status:
             "Cache-Control": "no-store",
         }
         return Response(200, headers, found)
+
+
+async def _refuse_late(head: Head, stream: trio.abc.Stream) -> Response:
+    return error_response(503, STOPPING, {"Retry-After": str(RETRY_AFTER_S)})

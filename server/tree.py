@@ -2,9 +2,11 @@
 
     server                one_for_one, permanent children
     ├─ lanes              worker processes that hold blocking engines
+    ├─ load               measures how busy the server is
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
+    ├─ late-callers       answers who comes while the server stops: 503, `/ready` before all
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
 
@@ -16,14 +18,16 @@ from __future__ import annotations
 
 import errno
 import functools
+import tempfile
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import structlog
 import trio
 
+from ..addresses import without_brackets
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..config import Settings
@@ -37,6 +41,8 @@ from ..recording.recordings import Recordings
 from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
+from ..wallclock import unix_ms
+from .accepting import accept_for_ever
 from .access.access import Access
 from .access.endpoint import TicketEndpoint
 from .connections import Connections
@@ -45,11 +51,16 @@ from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
+from .late_callers import LateCallers
+from .load.admission import SessionAdmission
+from .load.watch import LoadWatch
 from .session_opener import SessionOpener
+from .start_checks import start_problems
 from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
+from .v1.uploads import remove_left_behind
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -70,10 +81,10 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
     if type(port) is not int or port not in PORTS:
         raise ValueError(f"the port {port!r} is refused; allowed: 0 (a free one) to {PORTS[-1]}")
     try:
-        return list(await trio.open_tcp_listeners(port, host=host))
+        return list(await trio.open_tcp_listeners(port, host=without_brackets(host)))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {host} is in use") from None
+            raise PortInUse(f"port {port} on {without_brackets(host)} is in use") from None
         raise
 
 
@@ -115,11 +126,14 @@ class Server:
         opener = SessionOpener(
             settings, room, self._recordings, self.telemetry, watchers, self._agents
         )
+        self._load = LoadWatch(room.waited_for, room.admission)
+        admission = SessionAdmission(settings.serving.max_connections, settings.load, self._load)
         self._connections = Connections(
             settings,
             room,
             opener,
             self.telemetry,
+            admission,
             observers=observers,
             agents=self._agents,
             door=self.telephone,
@@ -128,7 +142,13 @@ class Server:
             certificates=self.certificates,
         )
         self._status = Status(
-            settings, room, self._connections, self._recordings, self.telemetry, self._agents
+            settings,
+            room,
+            self._connections,
+            self._recordings,
+            self.telemetry,
+            self._agents,
+            self._load,
         )
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
@@ -141,9 +161,9 @@ class Server:
             **self.telephone.routes,
             **TicketEndpoint(self.access).routes,
         }
-        self._front = self._connections.front(
-            routes, {path: dialect for dialect in dialects for path in dialect.paths}
-        )
+        paths = {path: dialect for dialect in dialects for path in dialect.paths}
+        self._front = self._connections.front(routes, paths)
+        self._late_callers = LateCallers(self._connections.front(self._status.late(routes), paths))
         self._engine_front = self._connections.front(routes, {ANY_PATH: newspeech.DIALECT})
         self._admin_front = self._connections.front(self._status.routes, {}, private=True)
         self._tree: Supervisor | None = None
@@ -175,11 +195,13 @@ class Server:
                 "server",
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
+                    Child("load", run=self._load.run),
                     *self._recordings.children(),
                     *(
                         Child(name, run=run, shutdown_s=STOP_S)
                         for name, run in self._agents.mcp.tasks().items()
                     ),
+                    Child("late-callers", run=functools.partial(self._late_callers.run, listeners)),
                     self._connections.child(),
                     *self._listener("listener", self._front.handle, listeners),
                     *self._listener("engine-listener", self._engine_front.handle, engine_listeners),
@@ -195,7 +217,17 @@ class Server:
             )
             if self._connections.stopping:
                 return
+            for problem in start_problems(self._settings, self._room.own_kinds):
+                self._log.warning("cannot_work", what=problem.what, why=problem.why, do=problem.do)
+            folder, now_s = Path(tempfile.gettempdir()), unix_ms() / 1000
+            if removed := await trio.to_thread.run_sync(remove_left_behind, folder, now_s):
+                self._log.info("left_behind_uploads_removed", files=removed)
             await self._tree.run(task_status=task_status)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._connections.stopping
 
     def stop(self) -> None:
         """Stop gracefully: accept nobody, tell every session, let replies finish, close."""
@@ -229,9 +261,22 @@ class Server:
         return (Child(name, run=functools.partial(self._listen, handle, listeners)),)
 
     async def _listen(self, handle: Handler, listeners: Sequence[trio.SocketListener]) -> None:
-        # Every connection is a supervised child; of a nursery only `start_soon` is used.
-        nursery = cast("trio.Nursery", self._connections)
-        await trio.serve_listeners(handle, list(listeners), handler_nursery=nursery)
+        """Every connection is a supervised child."""
+
+        def take(stream: trio.SocketStream) -> None:
+            self._connections.start_soon(handle, stream)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for listener in listeners:
+                    nursery.start_soon(accept_for_ever, listener, take)
+        finally:
+            if self._connections.stopping:
+                if handle == self._front.handle:
+                    self._late_callers.begin()
+                else:
+                    for listener in listeners:
+                        listener.socket.close()  # who comes now is told at once
 
     # For embedders
 

@@ -448,7 +448,7 @@ def _frames(dialect: str, what: str) -> list[str | bytes]:
             "start": {"type": "start"},
             "stop": {"type": "stop"},
             "cancel": {"type": "cancel"},
-            "bad rate": {"type": "start", "sample_rate": 11_025},
+            "bad rate": {"type": "start", "sample_rate": 12_345},
         },
         "B": {
             "start": {"type": "control", "action": "start_listening"},
@@ -627,7 +627,7 @@ class _Run:
             return
         if what == "start":
             self.opens = True
-        elif what == "stop":
+        elif what == "stop" or (what == "bad rate" and self.script.dialect == "A"):
             self.stops += self.opens
             self.opens = False
         elif what == "cancel":

@@ -94,3 +94,13 @@ def test_prometheus_can_parse_it_and_each_metric_says_what_it_is() -> None:
     assert all(family.documentation for family in families)
     # Beside the counts: the stages, and seven that have labels.
     assert len({f.name for f in families if not f.name.endswith("_created")}) == len(COUNTS) + 8
+
+
+def test_figures_of_one_kind_have_a_label() -> None:
+    telemetry = Telemetry()
+    lanes = {"asr-1": 1.0}
+    telemetry.gauges("lane_up", "whether a lane is ready", "lane", lambda: lanes)
+    assert value(telemetry, "parley_lane_up", lane="asr-1") == 1
+    lanes.update({"asr-1": 0.0, "tts-1": 1.0})
+    assert value(telemetry, "parley_lane_up", lane="asr-1") == 0
+    assert value(telemetry, "parley_lane_up", lane="tts-1") == 1

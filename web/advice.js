@@ -62,6 +62,10 @@ export function microphoneAdvice(error) {
     case "NotReadableError":
     case "AbortError":
       return "The microphone cannot be opened: perhaps another program has it. Close that one and press Talk again.";
+    case "Waiting":
+      return "The browser is asking whether Parley may use the microphone: allow it there. You can type meanwhile.";
+    case "TooLate":
+      return "The browser does not start the sound. Reload the page, or restart the browser. You can type meanwhile.";
     case "InsecureError":
       return "Browsers give the microphone only to pages over HTTPS, or on this machine itself (127.0.0.1). You can type meanwhile.";
     default:

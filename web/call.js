@@ -3,13 +3,15 @@
  *
  * All events of the Client come through, and `level` {level, loud, timeS, pcm16, rateHz} for each 20 ms
  * of the microphone, `sound` {what, playedMs, level, …} from the loudspeaker, `microphone`
- * {open, advice}, `muted` {on}, `offline` {waitMs} and `online`. `ended` {reason}: the server, or its
- * agent, has ended the conversation, and the last of it was played; there is no new connection.
+ * {open, advice}, `muted` {on}, `offline` {waitMs, advice} and `online`. `refused` {status, message}:
+ * the server wants a token, or another one; there is no new connection. `ended` {reason}: the server,
+ * or its agent, has ended the conversation, and the last of it was played; there is none either.
  * @module
  */
 
 import { failure, microphoneAdvice } from "./advice.js";
 import { Client, DIALECTS, hasEnded } from "./client.js";
+import { TooLate, within } from "./deadline.js";
 import { Ducking } from "./ducking.js";
 import { Microphone } from "./microphone.js";
 import { PlayedAccount } from "./played_account.js";
@@ -23,17 +25,23 @@ const CLIENT_EVENTS = [
 ];
 /** All that a call tells. */
 export const EVENTS = [
-  ...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online", "ended",
+  ...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online", "refused", "ended",
 ];
 
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 /** How long what is left of the last words may take, after the server has ended the conversation. */
 const LAST_WORDS_MS = 5000;
+/** How long the conversation waits for the loudspeaker. It goes on in writing. */
+const SOUND_MS = 6000;
+/** How long a person may think about the microphone before the page says that it waits for that. */
+const ASKED_MS = 12_000;
+/** How long an open microphone may give nothing, not even silence. It gives a frame each 20 ms. */
+const FRAMES_MS = 5000;
 
 export class Call extends EventTarget {
   /**
    * @param {object} [options] What a Client takes: `protocol`, `base`, `record`, `silenceMs`,
-   * `sensitivity`, `voice`, `agent`, `parameters`.
+   * `sensitivity`, `voice`, `agent`, `parameters`, `ticket`.
    * @param {string} [options.microphoneId] Which one; "": as the system has chosen.
    * @param {number} [options.volume] 0 to 1.
    * @param {boolean} [options.muted] Whether it begins deaf.
@@ -71,43 +79,77 @@ export class Call extends EventTarget {
    * @param {boolean} [options.microphone] False: typed words alone.
    */
   async start({ microphone = true } = {}) {
-    this._context = await takeContext();
-    this._speaker = await Speaker.open(this._context);
-    this._speaker.volume = this._volume;
-    this._ducking = new Ducking(this._speaker);
-    for (const what of ["began", "playing", "ended", "flushed"]) {
-      this._speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
+    try {
+      await within(this._openSpeaker(), SOUND_MS, "The browser does not start any sound.");
+    } catch (error) {
+      if (!this._over) this._tell("failure", failure("NO_SOUND", error.message));
     }
     if (this._over) return this._release(); // hung up meanwhile
-    if (this._context.state !== "running") {
+    if (this._speaker && this._context.state !== "running") {
       this._tell("failure", failure("NO_SOUND", "The browser did not start any sound."));
     }
     await this._connect();
     if (microphone && !this._over) await this.openMicrophone();
   }
 
+  /** The loudspeaker may come late: what is said from then on is heard. */
+  async _openSpeaker() {
+    const context = await takeContext();
+    if (this._over) return giveContextBack();
+    this._context = context;
+    const speaker = await Speaker.open(context);
+    if (this._over) return speaker.close();
+    this._speaker = speaker;
+    speaker.volume = this._volume;
+    this._ducking = new Ducking(speaker);
+    for (const what of ["began", "playing", "ended", "flushed"]) {
+      speaker.addEventListener(what, ({ detail }) => this._sound(what, detail));
+    }
+  }
+
+  /** Whether replies can be heard. */
+  get hasSound() {
+    return this._speaker !== null && this._context.state === "running";
+  }
+
   /** Ask for the microphone. Whatever comes of it is told by `microphone`. */
   async openMicrophone() {
     const hz = DIALECTS[this._options.protocol].microphoneHz;
     const id = this._microphoneId;
+    const waits = setTimeout(
+      () => this._tell("microphone", { open: false, advice: microphoneAdvice({ name: "Waiting" }) }),
+      ASKED_MS,
+    );
     try {
+      if (!this._context) throw new TooLate("the browser does not start the sound");
       const found = await Microphone.open(this._context, hz, id);
       if (this._over) return found.close();
       if (id !== this._microphoneId) return found.close(), this.openMicrophone(); // chosen meanwhile
       this._microphone = found;
       found.deaf = this._muted;
     } catch (error) {
-      this._tell("microphone", { open: false, advice: microphoneAdvice(error) });
+      if (!this._over) this._tell("microphone", { open: false, advice: microphoneAdvice(error) });
       return;
+    } finally {
+      clearTimeout(waits);
     }
     if (!this._muted) this._client?.listen();
-    this._microphone.addEventListener("frame", ({ detail }) => this._frame(detail));
-    this._microphone.addEventListener("ended", () => {
+    const opened = this._microphone;
+    const hears = setTimeout(() => this._microphone === opened && this._hearsNothing(), FRAMES_MS);
+    opened.addEventListener("frame", () => clearTimeout(hears), { once: true });
+    opened.addEventListener("frame", ({ detail }) => this._frame(detail));
+    opened.addEventListener("ended", () => {
       this.closeMicrophone();
       const advice = "The microphone went away. Plug it in and press Talk again.";
       this._tell("microphone", { open: false, advice });
     });
     this._tell("microphone", { open: true, advice: "" });
+  }
+
+  /** The microphone is open, and nothing comes of it: a sound system that stands still. */
+  _hearsNothing() {
+    this.closeMicrophone();
+    this._tell("microphone", { open: false, advice: microphoneAdvice({ name: "TooLate" }) });
   }
 
   closeMicrophone() {
@@ -201,13 +243,32 @@ export class Call extends EventTarget {
     }
     try {
       await client.connect();
-    } catch {
-      return; // `close` tells of it
+    } catch (error) {
+      if (error.name === "Refused") this._refused(error);
+      else if (this._client === client) this._closed({ code: 1006, reason: "", wanted: false });
+      return; // else `close` has told of it
     }
     this._failures = 0;
     this._tell("online");
     for (const text of this._unsent.splice(0)) client.sendText(text);
     if (this._microphone && !this._muted) client.listen();
+  }
+
+  /** The server gives no ticket. */
+  _refused(refusal) {
+    this._client = null;
+    if (this._over) return;
+    if (refusal.wantsToken) {
+      return this._tell("refused", { status: refusal.status, message: refusal.message });
+    }
+    this._again(refusal.waitMs, refusal.message);
+  }
+
+  /** Connect again, after the wait that the server asked for. */
+  _again(wishedMs, advice) {
+    const waitMs = Math.max(wishedMs, BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)]);
+    this._tell("offline", { waitMs, advice });
+    this._timer = setTimeout(() => this._over || this._connect(), waitMs);
   }
 
   _react(type, detail) {
@@ -239,9 +300,7 @@ export class Call extends EventTarget {
     if (!wanted && !this._over && hasEnded({ code, reason })) return this._ended(reason);
     this._speaker?.flush();
     if (wanted || this._over) return;
-    const waitMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
-    this._tell("offline", { waitMs });
-    this._timer = setTimeout(() => this._over || this._connect(), waitMs);
+    this._again(0, "");
   }
 
   /** The server said goodbye: what it said last is still heard. */
@@ -260,7 +319,7 @@ export class Call extends EventTarget {
     const rateHz = DIALECTS[this._options.protocol].microphoneHz;
     if (this._muted) return this._tell("level", { level: 0, loud: false, timeS, pcm16: null, rateHz });
     this._client?.sendAudio(pcm16);
-    const loud = this._ducking.hear(level);
+    const loud = this._ducking?.hear(level) ?? false;
     this._tell("level", { level, loud, timeS, pcm16, rateHz });
   }
 

@@ -51,10 +51,14 @@ export const DIALECTS = Object.freeze({
 /** What may wait in the socket: more of the microphone than that is old, and is left out. */
 const WAITING_BYTES = 256 * 1024;
 
+/** A handshake takes two ways through the network. One that takes longer never ends. */
+const OPEN_MS = 10_000;
+
 /** Parameters that mean something to the server: whoever names one as a parameter of the call is
- * not heard. A link must not choose how a session is spelled, or have it recorded. */
+ * not heard. A link must not choose how a session is spelled, have it recorded, or bring a proof. */
 const RESERVED = new Set([
   "agent", "events", "phrases", "record", "sensitivity", "silence_ms", "speak", "tools", "voice",
+  "ticket", "token", "access_token", "api_key", "api-key", "apikey", "authorization",
 ]);
 
 /** Why an idle connection is closed, with 1000. */
@@ -75,6 +79,8 @@ export class Client extends EventTarget {
    * @param {number} [options.sensitivity] How readily a sound is taken for speech, 0 to 1.
    * @param {string} [options.voice] Which voice answers; the server suggests some.
    * @param {string} [options.agent] Who answers, by name; the server's first.
+   * @param {(door: string) => Promise<string>} [options.ticket] Gets a ticket for the connection
+   * (`door` is "ws", "stream", "engine" or "realtime"), where the server asks for one; "": it does not.
    * @param {Object<string, string>} [options.parameters] Of the call, for the agent's code. Names
    * that mean something to the server itself are left out.
    *
@@ -89,8 +95,10 @@ export class Client extends EventTarget {
     voice = null,
     agent = null,
     parameters = {},
+    ticket = async () => "",
   } = {}) {
     super();
+    this._ticket = ticket;
     const dialect = DIALECTS[protocol];
     if (!dialect) throw new RangeError(`no protocol ${protocol}: ${Object.keys(DIALECTS)}`);
     /** Its `microphoneHz` is the rate that `sendAudio` wants. */
@@ -122,21 +130,34 @@ export class Client extends EventTarget {
     this.leftOut = 0;
     this._codec = dialect.makeCodec();
     this._socket = null;
-    this._wanted = false;
+    this._begun = this._wanted = false;
   }
 
-  /** Open the conversation; resolves when the socket is open, rejects with an Error in words. */
-  connect() {
-    if (this._socket) throw new Error("a Client connects once");
+  /** Open the conversation; resolves when the socket is open, rejects with an Error in words, or
+   * with what the ticket's getter throws. */
+  async connect() {
+    if (this._begun) throw new Error("a Client connects once");
+    this._begun = true;
+    const ticket = await this._ticket(this.dialect.path.split("/").at(-1));
+    if (this._wanted) return this._tell("close", { code: 1000, reason: "", wanted: true });
+    const url = new URL(this.url);
+    if (ticket) url.searchParams.set("ticket", ticket);
+    await this._open(url);
+  }
+
+  _open(url) {
     return new Promise((resolve, reject) => {
-      const socket = (this._socket = new WebSocket(this.url));
+      const socket = (this._socket = new WebSocket(url));
       socket.binaryType = "arraybuffer";
+      const timer = setTimeout(() => socket.readyState === WebSocket.CONNECTING && socket.close(), OPEN_MS);
       socket.onopen = () => {
+        clearTimeout(timer);
         this._tell("open");
         resolve();
       };
       socket.onmessage = ({ data }) => this._read(data);
       socket.onclose = ({ code, reason }) => {
+        clearTimeout(timer);
         reject(new Error("the server cannot be reached, or has no room"));
         this._tell("close", { code, reason, wanted: this._wanted });
       };

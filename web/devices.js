@@ -3,9 +3,14 @@
  * allowed the microphone; before that the lists are empty, or without names.
  */
 
+import { within } from "./deadline.js";
+
+const ANSWER_MS = 3000;
+
 /** @returns {Promise<{microphones: Device[], loudspeakers: Device[]}>} A Device is {id, name}. */
 export async function listDevices() {
-  const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  const asked = navigator.mediaDevices?.enumerateDevices?.() ?? Promise.resolve([]);
+  const all = await within(asked, ANSWER_MS, "the browser does not name its devices");
   const named = (kind) =>
     all
       .filter((device) => device.kind === kind && device.deviceId && device.label)

@@ -5,16 +5,22 @@
  * @module
  */
 
+import { Access, LONG_MS } from "./access.js";
 import { microphoneAdvice } from "./advice.js";
+import { within } from "./deadline.js";
+
+/** How long a person may think about the microphone. */
+const ASKED_MS = 60_000;
+const stop = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 /** Whether a whole call is possible here. */
 export const canCall = () => Boolean(globalThis.AudioContext && globalThis.AudioWorkletNode);
 
 export class Dictation extends EventTarget {
-  /** @param {object} [options] @param {string|URL} [options.base] */
-  constructor({ base = document.baseURI } = {}) {
+  /** @param {object} [options] @param {string|URL} [options.base] @param {Access} [options.access] */
+  constructor({ base = document.baseURI, access = new Access(base) } = {}) {
     super();
-    this._url = new URL("api/voice", base);
+    this._access = access;
     this._recorder = null;
     this._sound = new Audio();
   }
@@ -29,7 +35,8 @@ export class Dictation extends EventTarget {
     this._sound.pause();
     let stream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      const asked = navigator.mediaDevices.getUserMedia({ audio: true });
+      stream = await within(asked, ASKED_MS, "nobody answered", stop);
     } catch (error) {
       return this._tell("failure", { message: "no microphone", advice: microphoneAdvice(error) });
     }
@@ -59,7 +66,8 @@ export class Dictation extends EventTarget {
   async _ask(recording) {
     this._tell("waiting");
     try {
-      const answer = await fetch(this._url, { method: "POST", body: recording });
+      const asked = { method: "POST", body: recording };
+      const answer = await this._access.fetch("api/voice", asked, LONG_MS);
       const said = await answer.json();
       if (!said.ok) throw new Error(said.error);
       this._tell("answer", { transcript: said.transcript, reply: said.reply });

@@ -3,6 +3,11 @@
  * processor of a node that was thrown away.
  */
 
+import { within } from "./deadline.js";
+
+/** Loading a module takes milliseconds, and a second over a slow network. */
+const MODULE_MS = 8000;
+
 const known = new WeakMap();
 const gains = new WeakMap();
 
@@ -20,7 +25,8 @@ export function gainOf(context) {
  * @returns {Promise<AudioWorkletNode>}
  */
 export async function nodeOf(context, name, module, options) {
-  await context.audioWorklet.addModule(module);
+  const loading = context.audioWorklet.addModule(module);
+  await within(loading, MODULE_MS, "the browser does not start the sound");
   const nodes = known.get(context) ?? new Map();
   known.set(context, nodes);
   if (!nodes.has(name)) nodes.set(name, new AudioWorkletNode(context, name, options));

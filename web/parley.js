@@ -1,5 +1,6 @@
 /** What other pages import: a whole call, or its parts. */
 
+export { Access, Refused } from "./access.js";
 export { adviceFor, microphoneAdvice, titleFor } from "./advice.js";
 export { Call, EVENTS } from "./call.js";
 export { Client, DIALECTS } from "./client.js";

@@ -53,7 +53,9 @@ class Window:
 class Windows:
     """`push` what was decoded, `flush` at its end; both give the windows that are whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_s: tuple[float, float] = FIRST_S) -> None:
+        """`first_s`: where the first window may end."""
+        self._first_s = first_s
         self._waiting = bytearray()
         self._taken_bytes = 0
 
@@ -88,7 +90,7 @@ class Windows:
         return quiet_point(waiting, least_s, most_s) if full else None
 
     def _range(self) -> tuple[float, float]:
-        return NEXT_S if self._taken_bytes else FIRST_S
+        return NEXT_S if self._taken_bytes else self._first_s
 
     def _take(self, size: int) -> Window:
         pcm16, start_s = bytes(self._waiting[:size]), seconds_of(self._taken_bytes)

@@ -18,7 +18,7 @@ from ..lanes.lane import Lane
 from ..lanes.pool import LanePool, numbered_lanes
 from . import pocketsphinx_worker as worker
 from .admission import Admission, Expected
-from .interface import Hypothesis, Transcript
+from .interface import Hypothesis, LanguageUnknown, Transcript
 from .recognizer import Recognizer
 
 T = TypeVar("T")
@@ -58,22 +58,37 @@ class PocketsphinxTranscriber:
     """
 
     def __init__(
-        self, pool: LanePool, session_id: str = "", admission: Admission | None = None
+        self,
+        pool: LanePool,
+        session_id: str = "",
+        admission: Admission | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
-        """Sessions of a server share the `admission`; without one everybody may talk."""
+        """Sessions of a server share the `admission`; without one everybody may talk. `patient`:
+        nobody waits at a microphone. It takes no talker's place, and nothing is learned from what
+        it costs."""
         self._pool = pool
+        self._patient = patient
         self._admission = admission or Admission(10**6, EXPECTED)
         self._session_id = session_id
         self._cmn = worker.START_CMN
         self._open: _Open | None = None
 
+    def for_file(self, language: str | None) -> PocketsphinxTranscriber:
+        """See HearsFiles."""
+        if language not in (None, "", "en"):
+            raise LanguageUnknown(f"the recognizer hears 'en' only, not {language!r}")
+        return PocketsphinxTranscriber(self._pool, self._session_id, self._admission, patient=True)
+
     async def begin(self) -> None:
         await self.abandon()
-        self._admission.enter()
+        if not self._patient:
+            self._admission.enter()
         lane = self._pool.pick()
         key = f"{self._session_id}/{next(_keys)}"
         utterance = self._open = _Open(lane, lane.generation, key)
-        lane.held += 1
+        lane.held += not self._patient
         await self._call(utterance, worker.begin, self._cmn)
 
     async def feed(self, pcm16: bytes) -> str | None:
@@ -119,11 +134,12 @@ class PocketsphinxTranscriber:
         self._let_go()
         if transcript.text:
             self._cmn = utterance.cmn
-        self._admission.learn(
-            work_s=transcript.decode_ms / 1000,
-            final_s=utterance.final_ms / 1000,
-            audio_s=transcript.audio_ms / 1000,
-        )
+        if not self._patient:
+            self._admission.learn(
+                work_s=transcript.decode_ms / 1000,
+                final_s=utterance.final_ms / 1000,
+                audio_s=transcript.audio_ms / 1000,
+            )
         return transcript
 
     def _conclude(
@@ -166,8 +182,9 @@ class PocketsphinxTranscriber:
     def _let_go(self) -> None:
         utterance, self._open = self._open, None
         if utterance is not None:
-            utterance.lane.held -= 1
-            self._admission.leave()
+            if not self._patient:
+                utterance.lane.held -= 1
+                self._admission.leave()
             utterance.lane.post(worker.release, utterance.key, generation=utterance.generation)
 
 

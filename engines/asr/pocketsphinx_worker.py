@@ -21,6 +21,9 @@ from ..failures import EngineFailure, LaneLost
 DECODERS_MAX = 8
 """Open utterances per lane. Each costs some 95 MB and, while somebody speaks, 0.15 of a core."""
 
+PATIENT_MAX = 2
+"""Beside them, pieces of recordings that are heard at the same time over HTTP."""
+
 FORGOTTEN_S = 60.0
 """An utterance that nobody fed for so long has lost its owner: its decoder may be taken."""
 
@@ -58,10 +61,10 @@ def load() -> None:
 
 def begin(key: str, cmn: str) -> None:
     """Open utterance `key`. EngineFailure where all decoders are taken."""
-    if not _idle and len(_open) >= DECODERS_MAX:
+    if not _idle and len(_open) >= DECODERS_MAX + PATIENT_MAX:
         oldest = min(_open, key=lambda other: _open[other].used_s)
         if time.monotonic() - _open[oldest].used_s < FORGOTTEN_S:
-            raise EngineFailure(f"all {DECODERS_MAX} decoders of this lane are taken")
+            raise EngineFailure(f"all {len(_open)} decoders of this lane are taken")
         release(oldest)
     decoder = _idle.pop() if _idle else _washed(_new())
     _open[key] = Utterance(decoder)

@@ -12,16 +12,21 @@ supervisor sets no limit to them.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 
+import structlog
 import trio
 import trio_parallel
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
-from .life import WorkerLife
-from .queue import DEATHS, LOADS, QUEUE_MAX, QUICK_DEATH_S, Backoff, Job, JobQueue
+from .giving_way import gives_way
+from .life import WorkerLife, end_at_exit, ended
+from .queue import DEATHS, LOADS, QUICK_DEATH_S, Backoff, Chance, Job, JobQueue, Rank
+from .standing import LaneState, Standing
 from .worker import WorkerReplaced, warm, work
+from .worker_output import place
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -62,18 +67,30 @@ class Lane:
         *,
         deaths: Backoff = DEATHS,
         loads: Backoff = LOADS,
+        chance: Chance = random.random,
     ) -> None:
+        """`chance` says how much of a pause is left out."""
         self.name = name
         self.ready = False
         self.load_error: str | None = None
         self.pid: int | None = None
         self.generation = 1
+        self.deaths = 0
+        """How many workers were lost in all."""
         self._closed: str | None = NOT_STARTED
         self._init = init
         self._deaths = deaths
         self._loads = loads
-        self._loaded_s = -math.inf
+        self._chance = chance
+        self._began_s = -math.inf
+        """When the present worker was ready, or this lane began to start one."""
         self._quick_deaths = 0
+        self._failed_loads = 0
+        self._told_error: str | None = None
+        self._lost: str | None = None
+        """Why the last worker was lost, while there is no other one."""
+        self._resumes_s: float | None = None
+        """When the next worker is started, while this lane pauses."""
         self.held = 0
         """Utterances that stay on this lane, as their owners count them: its work to come."""
         self._queue = JobQueue()
@@ -85,6 +102,40 @@ class Lane:
     def load(self) -> int:
         """How many jobs are waiting or running, and utterances held."""
         return len(self._queue) + self._running + self.held
+
+    @property
+    def live_load(self) -> int:
+        """The same, without the jobs that a talker's would not have to wait for."""
+        return self._queue.live + self._running + self.held
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands now, for people and load balancers."""
+        state = LaneState.STARTING
+        if self._closed is not None:
+            state = LaneState.STOPPED
+        elif self.ready:
+            state = LaneState.READY
+        elif self._resumes_s is not None:
+            state = LaneState.BACKING_OFF
+        pause_s = 0.0
+        if state is LaneState.BACKING_OFF and self._resumes_s is not None:
+            pause_s = max(0.0, self._resumes_s - trio.current_time())
+        return Standing(
+            lane=self.name,
+            state=state,
+            deaths=self.deaths,
+            failures=self._quick_deaths + self._failed_loads,
+            why=None if self.ready else self.load_error or self._lost,
+            pause_s=pause_s,
+            waiting=len(self._queue),
+        )
+
+    @property
+    def waiting_s(self) -> float:
+        """How long the oldest of the jobs that wait has waited."""
+        oldest_s = self._queue.oldest_s
+        return 0.0 if oldest_s is None else trio.current_time() - oldest_s
 
     @property
     def refusal(self) -> str | None:
@@ -109,9 +160,8 @@ class Lane:
         `generation`) is gone or the lane is stopped while the job waits, EngineTimeout where the
         job overran, EngineFailure where it failed or the lane is full.
         """
-        if len(self._queue) >= QUEUE_MAX:
-            raise EngineFailure(f"lane {self.name} is full")
-        job = self._put(Job(fn, args, trio.current_effective_deadline(), generation, urgent))
+        rank = self._rank(urgent)
+        job = self._put(Job(fn, args, trio.current_effective_deadline(), generation, rank))
         return cast(T, await self._result(job))
 
     async def _result(self, job: Job) -> Any:
@@ -137,11 +187,16 @@ class Lane:
         `item` is asked for at the moment at which the job begins, so that what waited is not old
         then. Jobs that are `alike` and wait at the same time are done in one call.
         """
-        if len(self._queue) >= QUEUE_MAX:
-            raise EngineFailure(f"lane {self.name} is full")
-        deadline = trio.current_effective_deadline()
-        job = self._put(Job(fn, (), deadline, None, urgent, late=item, alike=alike))
+        deadline, rank = trio.current_effective_deadline(), self._rank(urgent)
+        job = self._put(Job(fn, (), deadline, None, rank, late=item, alike=alike))
         return cast(T, await self._result(job))
+
+    def _rank(self, urgent: bool) -> Rank:
+        """Whose turn a call of this task gets. Raises EngineFailure where there is no room."""
+        rank = Rank.GIVES_WAY if gives_way() else Rank.URGENT if urgent else Rank.LIVE
+        if self._queue.full(rank):
+            raise EngineFailure(f"lane {self.name} is full")
+        return rank
 
     def post(self, fn: Callable[..., object], *args: Any, generation: int) -> None:
         """Have `fn(*args)` run for its effect, unless the worker of `generation` is gone. Does not
@@ -154,7 +209,8 @@ class Lane:
             raise EngineUnavailable(f"{self.name}: {self.refusal}")
         if job.generation not in (None, self.generation):
             raise LaneLost(f"{self.name}: the worker that held this is gone")
-        job.deadline = min(job.deadline, trio.current_time() + JOB_LIMIT_S)
+        job.queued_s = trio.current_time()
+        job.deadline = min(job.deadline, job.queued_s + JOB_LIMIT_S)
         self._queue.put(job)
         self._idle.cancel()
         return job
@@ -164,17 +220,40 @@ class Lane:
         calls wait for the next worker."""
         self._closed = None
         task_status.started()
-        failed_loads = 0
         try:
-            await trio.sleep(self._deaths.pause_s(self._quick_deaths))
+            await self._pause(self._deaths.pause_s(self._quick_deaths, self._chance))
+            self._began_s = trio.current_time()
             while True:
                 await self._serve_one_worker()
-                failed_loads += 1
-                await trio.sleep(self._loads.pause_s(failed_loads))
+                self._failed_loads += 1
+                pause_s = self._loads.pause_s(self._failed_loads, self._chance)
+                self._log_failed_load(pause_s)
+                await self._pause(pause_s)
         except BaseException as end:
             if not isinstance(end, Exception):  # a cancellation, alone or in a group
                 self.close()
+            else:
+                self._died(str(end))
             raise
+
+    async def _pause(self, seconds: float) -> None:
+        self._resumes_s = trio.current_time() + seconds if seconds else None
+        await trio.sleep(seconds)
+        self._resumes_s = None
+
+    def _died(self, why: str) -> None:
+        """Whatever ended it: who ends soon after it began pauses before it begins again."""
+        quick = trio.current_time() - self._began_s < QUICK_DEATH_S
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        self._lost = why
+
+    def _log_failed_load(self, pause_s: float) -> None:
+        """Once for each reason, however often it is tried."""
+        if self.load_error != self._told_error:
+            self._told_error = self.load_error
+            structlog.get_logger().warning(
+                "lane_cannot_start", lane=self.name, why=self.load_error, again_in_s=round(pause_s)
+            )
 
     async def _serve_one_worker(self) -> None:
         """One worker from its start to its end. Returns where it could not load its engine."""
@@ -196,6 +275,12 @@ class Lane:
             await trio.lowlevel.checkpoint_if_cancelled()
             if loaded:
                 raise LaneLost(f"{self.name}: the worker died") from None
+        except LaneLost:
+            raise
+        except Exception as error:  # no pipe, no memory: a lane without a worker tries again
+            if loaded:
+                raise LaneLost(f"{self.name}: {_named(error)}") from error
+            self._cannot_start(error)
         finally:
             self._worker_is_gone()
 
@@ -203,10 +288,10 @@ class Lane:
         """Once per worker, and before anybody hears of it: who then begins anew, with the present
         generation, gets the next worker."""
         if self.pid is not None:
+            ended(self.pid)
             self.ready, self.pid = False, None
             self.generation += 1
-            quick = trio.current_time() - self._loaded_s < QUICK_DEATH_S
-            self._quick_deaths = self._quick_deaths + 1 if quick else 0
+            self.deaths += 1
             self._fail_queued(LaneLost, "the worker that held this is gone", bound=True)
 
     async def _load(self, context: Any) -> bool:
@@ -214,20 +299,29 @@ class Lane:
         try:
             with trio.move_on_after(LOAD_LIMIT_S):
                 self.pid = await context.run_sync(
-                    warm, self._init, kill_on_cancel=True, limiter=self._limiter
+                    warm, self._init, place(), kill_on_cancel=True, limiter=self._limiter
                 )
+                end_at_exit(self.pid)
                 self.ready, self.load_error = True, None
-                self._loaded_s = trio.current_time()
+                self._lost, self._told_error, self._failed_loads = None, None, 0
+                self._began_s = trio.current_time()
                 return True
         except trio_parallel.BrokenWorkerError:
             error = WORKER_DIED
         except EngineFailure as failure:
             error = str(failure)
-        except (OSError, RuntimeError) as refusal:  # no process to be had, or no main guard
-            error = f"no worker can be started: {type(refusal).__name__}: {refusal}"
+        except Exception as refusal:  # no process or memory to be had, no executable, no main guard
+            self._cannot_start(refusal)
+            return False
+        self._not_loaded(error)
+        return False
+
+    def _cannot_start(self, refusal: Exception) -> None:
+        self._not_loaded(f"no worker can be started: {_named(refusal)}")
+
+    def _not_loaded(self, error: str) -> None:
         self.load_error = error
         self._fail_queued(EngineUnavailable, error)
-        return False
 
     async def _next_jobs(self, life: WorkerLife) -> list[Job]:
         """What is done in the next call: one job, or several that are alike."""
@@ -289,3 +383,7 @@ class Lane:
 def _fail(jobs: Sequence[Job], failure: EngineFailure) -> None:
     for job in jobs:
         job.finish(failure=failure)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

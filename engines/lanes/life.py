@@ -1,9 +1,12 @@
-"""Whether a lane's worker is still alive, while nobody calls it."""
+"""Whether a lane's worker lives while nobody calls it, and that none outlives the process."""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import signal
+from contextlib import suppress
 from types import TracebackType
 
 import trio
@@ -40,3 +43,24 @@ class WorkerLife:
 
     async def wait_for_end(self) -> None:
         await trio.lowlevel.wait_readable(self._fd)
+
+
+_workers: set[int] = set()
+
+
+def end_at_exit(pid: int) -> None:
+    """Kill this worker at the end of the process if it is there still, which takes a crash of the
+    event loop. Workers ignore SIGTERM, by which multiprocessing would end them and then wait."""
+    _workers.add(pid)
+
+
+def ended(pid: int) -> None:
+    """It need not be killed any more, and its number may be another process' soon."""
+    _workers.discard(pid)
+
+
+@atexit.register
+def _kill_workers() -> None:
+    for pid in _workers:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

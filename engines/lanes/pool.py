@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .giving_way import gives_way
 from .lane import Lane
 
 
@@ -34,10 +35,19 @@ class LanePool:
 
     def pick(self) -> Lane:
         """The least loaded: of the ready ones, else of those that may become ready. Equals take
-        turns. Where no lane can serve, the caller learns it from the lane."""
+        turns. Where no lane can serve, the caller learns it from the lane.
+
+        Who gives way has the second half of the lanes: what runs cannot be taken back, so a talker
+        always finds a lane, and a core, without it. Where none of these is ready, it has any."""
+        if gives_way():
+            theirs = self.lanes[len(self.lanes) // 2 :]
+            return min(
+                theirs if any(lane.ready for lane in theirs) else self.lanes,
+                key=lambda lane: (not lane.ready, lane.refusal is not None, lane.load),
+            )
         lane = min(
             self.lanes[self._next :] + self.lanes[: self._next],
-            key=lambda lane: (not lane.ready, lane.refusal is not None, lane.load),
+            key=lambda lane: (not lane.ready, lane.refusal is not None, lane.live_load),
         )
         self._next = (self.lanes.index(lane) + 1) % len(self.lanes)
         return lane

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from enum import IntEnum
+from typing import Any, TypeAlias
 
 import trio
 
 from ..failures import EngineFailure
 
+Chance: TypeAlias = Callable[[], float]
+"""Gives numbers from 0 up to 1, as `random.random` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The pause before attempt after attempt: it doubles from `first_s` up to `most_s`."""
+    """The pause before attempt after attempt: it doubles from `first_s` up to `most_s`, and of
+    that a part, up to `jitter` of it, is left out by chance, so that lanes which died together do
+    not all load at the same moment."""
 
     first_s: float
     most_s: float
+    jitter: float = 0.0
 
-    def pause_s(self, failures: int) -> float:
+    def pause_s(self, failures: int, chance: Chance = random.random) -> float:
         """After `failures` failures in a row; none after none."""
-        return min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32)) if failures else 0.0
+        if not failures:
+            return 0.0
+        whole_s = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
+        return whole_s * (1 - self.jitter * chance())
 
 
 QUEUE_MAX = 64
-"""Each session has one call under way, and one lane cannot serve 64 talkers in time."""
+"""Each session has one call under way, and one lane cannot serve 64 talkers in time. Jobs that give
+way are counted by themselves: they never take a talker's place."""
 
 BATCH_MAX = 4
 """Jobs that one call may do together: more would make the first of them wait for the last."""
@@ -33,11 +45,22 @@ BATCH_MAX = 4
 QUICK_DEATH_S = 10.0
 """A worker that dies younger than this counts as one that may die again at once."""
 
-DEATHS = Backoff(first_s=0.3, most_s=5.0)
+DEATHS = Backoff(first_s=0.3, most_s=5.0, jitter=0.5)
 """After a quick death. A session waits for its lane, so it is short; it saves the CPU."""
 
-LOADS = Backoff(first_s=0.5, most_s=30.0)
+LOADS = Backoff(first_s=0.5, most_s=30.0, jitter=0.5)
 """After a failed load. Nobody waits for this lane, and what is missing seldom comes soon."""
+
+
+class Rank(IntEnum):
+    """Whose turn it is first, where several wait."""
+
+    URGENT = 0
+    """A final: somebody has stopped talking, and waits."""
+    LIVE = 1
+    """Anything else of a conversation."""
+    GIVES_WAY = 2
+    """A request's, which nobody talks in."""
 
 
 @dataclass(eq=False, slots=True)
@@ -48,12 +71,14 @@ class Job:
     args: tuple[Any, ...]
     deadline: float
     generation: int | None = None
-    urgent: bool = False
+    rank: Rank = Rank.LIVE
     late: Callable[[], Any] | None = None
     """Makes the job's item when it begins. `fn` is then given a list of items, of this job and of
     others alike, and gives a list of values."""
     alike: Hashable = None
     """Late jobs with the same `fn` and an equal `alike` may be done together; None: alone."""
+    queued_s: float = 0.0
+    """When it came."""
     ended: trio.Event = field(default_factory=trio.Event)
     value: Any = None
     failure: EngineFailure | None = None
@@ -65,21 +90,38 @@ class Job:
 
 
 class JobQueue:
-    """The urgent before the others, first come first served within each."""
+    """By rank, and first come first served within each."""
 
     def __init__(self) -> None:
-        self._urgent: deque[Job] = deque()
-        self._others: deque[Job] = deque()
+        self._waiting: dict[Rank, deque[Job]] = {rank: deque() for rank in Rank}
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._others)
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def live(self) -> int:
+        """How many do not give way."""
+        return len(self._waiting[Rank.URGENT]) + len(self._waiting[Rank.LIVE])
+
+    def full(self, rank: Rank) -> bool:
+        """Whether there is no room for another one."""
+        if rank is Rank.GIVES_WAY:
+            return len(self._waiting[rank]) >= QUEUE_MAX
+        return self.live >= QUEUE_MAX
+
+    @property
+    def oldest_s(self) -> float | None:
+        """When the job that has waited longest came, of those that do not give way; None where none
+        waits."""
+        ranks = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
+        first = [jobs[0].queued_s for jobs in ranks if jobs]
+        return min(first, default=None)
 
     def put(self, job: Job) -> None:
-        (self._urgent if job.urgent else self._others).append(job)
+        self._waiting[job.rank].append(job)
 
     def pop(self) -> Job | None:
-        waiting = self._urgent or self._others
-        return waiting.popleft() if waiting else None
+        return next((jobs.popleft() for jobs in self._waiting.values() if jobs), None)
 
     def pop_with_alike(self) -> list[Job]:
         """The next job, and those behind it that can be done in the same call."""
@@ -87,7 +129,7 @@ class JobQueue:
             return []
         if first.late is None or first.alike is None:
             return [first]
-        others = (job for job in (self._urgent if first.urgent else self._others))
+        others = self._waiting[first.rank]
         alike = [job for job in others if job.fn == first.fn and job.alike == first.alike]
         batch = alike[: BATCH_MAX - 1]
         self.take(lambda job: job in batch)
@@ -95,9 +137,9 @@ class JobQueue:
 
     def take(self, which: Callable[[Job], bool]) -> list[Job]:
         """Remove and return those that `which` chooses, in the order of their turn."""
-        jobs = (*self._urgent, *self._others)
-        taken = [job for job in jobs if which(job)]
-        kept = [job for job in jobs if job not in taken]
-        self._urgent = deque(job for job in kept if job.urgent)
-        self._others = deque(job for job in kept if not job.urgent)
+        taken = [job for jobs in self._waiting.values() for job in jobs if which(job)]
+        for jobs in self._waiting.values():
+            kept = [job for job in jobs if job not in taken]
+            jobs.clear()
+            jobs.extend(kept)
         return taken

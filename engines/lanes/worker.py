@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..failures import EngineFailure, place_of
+from .worker_output import print_to
 
 _warm = False
 
@@ -23,10 +24,14 @@ class WorkerReplaced(Exception):
     """This process is not the one that the lane had warmed: that one died unnoticed."""
 
 
-def warm(init: Callable[[], object]) -> int:
-    """Make this process the lane's worker: load its engine. Gives its process id."""
+def warm(init: Callable[[], object], output: str | None = None) -> int:
+    """Make this process the lane's worker: load its engine. Gives its process id. `output` is where
+    it prints to; see worker_output."""
     global _warm
-    die_with_parent()
+    if multiprocessing.parent_process() is not None:
+        print_to(output)
+        ignore_signals_of_the_group()
+        die_with_parent()
     contained(init)
     _warm = True
     return os.getpid()
@@ -53,6 +58,13 @@ def contained(fn: Callable[..., Any], *args: Any, in_words: bool = True) -> Any:
         ) from None
 
 
+def ignore_signals_of_the_group() -> None:
+    """Ctrl-C in a terminal, a hangup, and a service manager's SIGTERM reach every process of the
+    group. The server lets replies finish then, and needs its workers for it; they end after it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def die_with_parent() -> None:
     """Let the kernel end this process when the server's process ends, however busy it is.
 
@@ -63,9 +75,13 @@ def die_with_parent() -> None:
     it watches the *thread* that started this process, and that one ends after seconds.)
     """
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    pipe = parent.sentinel
+    if parent is not None:
+        die_when_closed(parent.sentinel)
+
+
+def die_when_closed(pipe: int) -> None:
+    """Let the kernel end this process when the other end of this pipe closes; see above. Nothing
+    may ever be written to it."""
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)

@@ -3,7 +3,8 @@
     python -m parley.engines.llm.gguf_worker MODEL.gguf [CONTEXT]
 
 Prints one line of JSON: {"url": ...} when it serves on a free port of loopback, or {"error": ...}.
-It ends when its standard input does, so it never outlives who started it.
+It ends when its standard input does, whatever it is doing, so it never outlives who started it; and
+signals to the whole group are not for it, since replies may finish.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+
+from ..lanes.worker import die_when_closed, ignore_signals_of_the_group
 
 AT_ONCE = 4
 """Replies at once; others wait their turn."""
@@ -24,6 +27,8 @@ def _tell(**what: str) -> None:
 
 
 def main(path: str, context: int) -> int:
+    ignore_signals_of_the_group()
+    die_when_closed(sys.stdin.fileno())
     try:
         with open(path, "rb") as file:
             if file.read(len(HEADER)) != HEADER:

@@ -123,7 +123,8 @@ def _text_of(value: Any, depth: int = 0) -> tuple[str, bool]:
         return "".join(text for text, _ in found), any(thought for _, thought in found)
     if not isinstance(value, dict):
         return "", False
-    if value.get("type") in THOUGHT_TYPES or value.get("thought") is True:
+    kind = value.get("type")
+    if (isinstance(kind, str) and kind in THOUGHT_TYPES) or value.get("thought") is True:
         return "", True
     inner = next(
         (value[key] for key in ("text", "refusal", "value", "content") if key in value), ""

@@ -8,11 +8,14 @@ other file, knows few formats, gets little memory, and stops at the limit, befor
 from __future__ import annotations
 
 import io
+import itertools
 import resource
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...audio.downmix import Downmix
 from ...audio.pcm import HEARING_RATE_HZ
+from ...audio.wav_stream import as_pcm16
 from ..failures import EngineFailure
 
 if TYPE_CHECKING:
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
 
 BYTES_PER_S = HEARING_RATE_HZ * 2
 
-FORMATS = "wav,matroska,webm,mov,mp4,m4a,ogg,flac,mp3,aac"
-"""What MediaRecorder makes, and what people have on disk. None of them names other files."""
+FORMATS = "wav,matroska,webm,mov,mp4,m4a,ogg,flac,mp3,aac,aiff,au,caf,amr,asf,mpegts,loas,w64"
+"""What MediaRecorder makes, and what people have on disk. None of them names other files; mov has
+3gp, too."""
 
 CODECS = (
-    *("opus", "libopus", "vorbis", "libvorbis", "aac", "mp3", "mp3float", "flac", "alac"),
+    *("opus", "libopus", "vorbis", "libvorbis", "aac", "aac_latm", "flac", "alac"),
+    *("mp3", "mp3float", "mp2", "mp2float", "ac3", "wmav1", "wmav2"),
+    *("amrnb", "amrwb", "amr_nb", "amr_wb", "libopencore_amrnb", "libopencore_amrwb"),
     *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le"),
-    *("pcm_alaw", "pcm_mulaw"),
+    *("pcm_s8", "pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be", "pcm_f64be"),
+    *("pcm_alaw", "pcm_mulaw", "adpcm_ima_wav", "adpcm_ms", "adpcm_ima_qt"),
 )
 """Decoders that may run, by FFmpeg's names."""
 
@@ -111,12 +118,19 @@ def heard(container: av.container.InputContainer, limit_ms: int) -> Iterator[byt
     """PCM16 mono at 16 kHz, frame by frame. Raises what FFmpeg raises, NotAudio or TooMuchAudio."""
     import av
 
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING_RATE_HZ)
-    for frame in _frames(container, limit_ms):
+    frames = _frames(container, limit_ms)
+    first = next(frames, None)
+    if first is None:
+        return
+    # Two channels may take each other out. More are a film's, and FFmpeg knows how to mix those.
+    channels = 2 if first.layout.nb_channels == 2 else 1
+    layout = "stereo" if channels == 2 else "mono"
+    resampler = av.AudioResampler(format="s16", layout=layout, rate=HEARING_RATE_HZ)
+    mixer = Downmix()
+    for frame in itertools.chain((first,), frames, (None,)):
         for piece in resampler.resample(frame):
-            yield bytes(piece.planes[0])[: piece.samples * 2]
-    for piece in resampler.resample(None):
-        yield bytes(piece.planes[0])[: piece.samples * 2]
+            pcm16 = bytes(piece.planes[0])[: piece.samples * 2 * channels]
+            yield as_pcm16(pcm16, False, 16, channels, mixer)
 
 
 def unreadable(error: Exception) -> NotAudio:

@@ -26,6 +26,7 @@ import trio
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUnreachable
 from ..spending import Unit, spent
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
+from .http_client import BadEnvironment, open_http
 from .quoted import without_quotations
 from .retry_after import wanted_s
 from .warmth import Warmer
@@ -263,7 +264,7 @@ async def open_client(
     Importing the SDK takes a second, so open it before serving. Raises EngineUnavailable.
     """
     import httpx2
-    from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+    from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, Timeout
 
     try:
         url = httpx2.URL(base_url or OPENAI_BASE_URL)
@@ -280,17 +281,16 @@ async def open_client(
     place = url.host if url.port is None else f"{url.host}:{url.port}"
     timeout = Timeout(BACKSTOP_S, connect=CONNECT_TIMEOUT_S)
     try:
-        http = DefaultAsyncHttpxClient(
+        limits = replace(DEFAULT_CONNECTION_LIMITS, keepalive_expiry=IDLE_S)
+        http = open_http(
+            str(url),
             timeout=timeout,
-            limits=replace(DEFAULT_CONNECTION_LIMITS, keepalive_expiry=IDLE_S),
+            limits=limits,
+            follow_redirects=True,
             event_hooks={"response": [guard_body]},
         )
-    except (ImportError, ValueError, httpx2.InvalidURL) as error:
-        reason = _without_credentials(str(error))
-        raise EngineUnavailable(
-            f"the proxy in the environment cannot be used ({reason}): "
-            "mend ALL_PROXY, HTTP_PROXY or HTTPS_PROXY, or name the server in NO_PROXY"
-        ) from None
+    except BadEnvironment as problem:
+        raise EngineUnavailable(f"{place} cannot be asked: {problem}") from None
     async with AsyncOpenAI(
         api_key=key, base_url=str(url), max_retries=0, timeout=timeout, http_client=http
     ) as sdk:

@@ -9,7 +9,9 @@ from collections import deque
 from typing import Any
 
 from ...audio import g711
-from ..commands import Audio, Command, GiveAudio, StartListening
+from ...audio.client_sound import ClientSound, Refused
+from ..codes import Breach
+from ..commands import Audio, Command, GiveAudio, Remark, StartListening
 from .problem import Problem
 from .session_config import G711_RATE_HZ, PCM_RATE_HZ
 
@@ -46,19 +48,26 @@ class AudioIn:
         self.pending_ms = 0.0
         """Appended since the last utterance was committed or the buffer cleared."""
         self._rate_hz = 0
-        self._half_sample = b""
+        self._sound = ClientSound()
         self._kept: deque[tuple[float, int, bytes]] = deque()
 
-    def append(self, data: bytes, kind: str) -> list[Command]:
-        """What audio of this format means to the session. An odd byte waits for its other half."""
+    def append(self, data: bytes, kind: str, pcm_rate_hz: int = PCM_RATE_HZ) -> list[Command]:
+        """What audio of this format means to the session. Raises Problem, once for each thing that
+        is no sound."""
+        commands: list[Command] = []
         if kind == "audio/pcm":
-            data = self._half_sample + data
-            even = len(data) // 2 * 2
-            pcm16, self._half_sample, rate_hz = data[:even], data[even:], PCM_RATE_HZ
+            try:
+                pcm16 = self._sound.push(data)
+            except Refused as refused:
+                if refused.told:
+                    return [Remark(breach=Breach.FOREIGN_AUDIO)]
+                raise Problem(
+                    "invalid_audio_format", f"audio: {refused.message}", "audio"
+                ) from None
+            rate_hz = self._sound.rate_hz or pcm_rate_hz
         else:
             pcm16, rate_hz = g711.decode(data, _LAWS[kind]), G711_RATE_HZ
-        commands: list[Command] = []
-        if rate_hz != self._rate_hz:
+        if pcm16 and rate_hz != self._rate_hz:
             self._rate_hz = rate_hz
             commands.append(StartListening(rate_hz=rate_hz))
         if pcm16:
@@ -66,10 +75,26 @@ class AudioIn:
             commands.append(Audio(pcm16))
         return commands
 
-    def given(self, item_id: str, data: bytes, kind: str, after: str | None, ref: str) -> GiveAudio:
+    def given(
+        self,
+        item_id: str,
+        data: bytes,
+        kind: str,
+        after: str | None,
+        ref: str,
+        *,
+        pcm_rate_hz: int = PCM_RATE_HZ,
+    ) -> GiveAudio:
         """The sound of an item, in the format of the session. Raises Problem."""
-        pcm16, rate_hz = data[: len(data) // 2 * 2], PCM_RATE_HZ
-        if kind != "audio/pcm":
+        if kind == "audio/pcm":
+            sound = ClientSound()
+            try:
+                pcm16 = sound.push(data)
+            except Refused as refused:
+                what = f"item.content[0].audio: {refused.message}"
+                raise Problem("invalid_audio_format", what, "item.content[0].audio") from None
+            rate_hz = sound.rate_hz or pcm_rate_hz
+        else:
             pcm16, rate_hz = g711.decode(data, _LAWS[kind]), G711_RATE_HZ
         ms = len(pcm16) / 2 * 1000 / rate_hz
         if not LEAST_COMMIT_MS <= ms <= GIVEN_MAX_MS:
@@ -96,9 +121,16 @@ class AudioIn:
                 "the least that can be committed",
             )
         self.pending_ms = 0.0
+        if self._sound.is_refused:
+            self.begin()
 
     def clear(self) -> None:
-        self.pending_ms, self._half_sample = 0.0, b""
+        self.pending_ms = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """What comes next is other sound: looked at anew."""
+        self._sound.begin()
 
     def between(self, from_ms: float, to_ms: float) -> bytes:
         """PCM16 of the newest rate; empty where it is not all kept."""

@@ -88,14 +88,17 @@ class ClientEvents:
 
     def _session(self, event: Event, ref: str) -> Sequence[Command]:
         before = self.wishes()
+        sound = (self.config.input_format, self.config.input_rate_hz)
         self.config.update(required(event, "session"))
+        if sound != (self.config.input_format, self.config.input_rate_hz):
+            self.audio.begin()
         told = Verbatim(message={"type": "session.updated", "session": self.config.session})
         changed = [wish for wish, old in zip(self.wishes(), before, strict=True) if wish != old]
         return (*changed, TellClient(event=told))
 
     def _append(self, event: Event, ref: str) -> Sequence[Command]:
         data = from_base64(a_text(required(event, "audio"), "audio"), "audio")
-        return self.audio.append(data, self.config.input_format)
+        return self.audio.append(data, self.config.input_format, self.config.input_rate_hz)
 
     def _commit(self, event: Event, ref: str) -> Sequence[Command]:
         self.audio.check_commit()
@@ -121,7 +124,9 @@ class ClientEvents:
         if self.config.detection is None and self.audio.pending_ms:
             what = "there is audio in the buffer: commit or clear it before you give other sound"
             raise Problem("input_audio_buffer_not_empty", what, "item.content[0].audio")
-        return (self.audio.given(*sound, self.config.input_format, after, ref),)
+        rate_hz = self.config.input_rate_hz
+        given = self.audio.given(*sound, self.config.input_format, after, ref, pcm_rate_hz=rate_hz)
+        return (given,)
 
     def _retrieve(self, event: Event, ref: str) -> Sequence[Command]:
         return (RetrieveItem(id=_item_id(event), ref=ref),)

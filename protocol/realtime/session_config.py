@@ -7,11 +7,12 @@ properties; what it has no use for (tracing, noise reduction, truncation) is kep
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from ..commands import TuneHearing
 from ..effects import OfferedTool, SetReplies
+from ..rates import COMMON_HZ, in_words, rate_of
 from .checks import (
     INVALID_VALUE,
     Section,
@@ -49,7 +50,9 @@ for `auto`: that is as the server has it, which was found by measuring."""
 MAX_INSTRUCTIONS_CHARS = 1_000_000
 
 
-def audio_format(value: Any, where: str) -> dict[str, Any]:
+def audio_format(
+    value: Any, where: str, allowed_hz: Collection[int] = (PCM_RATE_HZ,)
+) -> dict[str, Any]:
     if isinstance(value, str):
         value = {"type": value}
     kind = an_object(value, where).get("type")
@@ -60,11 +63,17 @@ def audio_format(value: Any, where: str) -> dict[str, Any]:
         raise Problem(INVALID_VALUE, what, f"{where}.type")
     if kind != "audio/pcm":
         return {"type": kind}
-    rate = value.get("rate", PCM_RATE_HZ)
-    if rate not in (PCM_RATE_HZ, None):
-        what = f"{where}.rate: audio/pcm has {PCM_RATE_HZ} Hz, not {ascii(rate)[:20]}"
+    named = value.get("rate")
+    rate = PCM_RATE_HZ if named is None else rate_of(named, allowed_hz)
+    if rate is None:
+        what = f"{where}.rate: {ascii(named)[:20]} is refused; allowed: {in_words(allowed_hz)}"
         raise Problem(INVALID_VALUE, what, f"{where}.rate")
-    return {"type": kind, "rate": PCM_RATE_HZ}
+    return {"type": kind, "rate": rate}
+
+
+def input_format(value: Any, where: str) -> dict[str, Any]:
+    """OpenAI's server takes 24 kHz alone. What is heard is resampled in any case."""
+    return audio_format(value, where, COMMON_HZ)
 
 
 def instructions(value: Any, where: str) -> str:
@@ -154,7 +163,7 @@ def _wanted(name: str, value: Any, kind: str) -> bool:
 
 
 _INPUT: Table = {
-    "format": audio_format,
+    "format": input_format,
     "transcription": Section(
         {
             "model": optional(a_text),
@@ -241,6 +250,11 @@ class SessionConfig:
     @property
     def input_format(self) -> str:
         return str(self._input["format"]["type"])
+
+    @property
+    def input_rate_hz(self) -> int:
+        """Of PCM."""
+        return int(self._input["format"].get("rate", PCM_RATE_HZ))
 
     @property
     def output_format(self) -> str:

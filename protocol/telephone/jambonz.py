@@ -49,7 +49,7 @@ class JambonzArrival:
             caller=words(message.get("from")),
             called=words(message.get("to")),
             parameters={**parameters_of(inner(message, "metadata")), **parameters},
-            choices=sound_of("l16", message.get("sampleRate", DEFAULT_RATE_HZ)).choices,
+            choices=sound_of("l16", message.get("sampleRate") or DEFAULT_RATE_HZ).choices,
         )
 
 

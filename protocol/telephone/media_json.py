@@ -190,12 +190,14 @@ class JsonCodec(LineCodec):
             name = "audio/x-mulaw" if self._sound.coding == "ulaw" else "audio/x-l16"
             media |= {"contentType": name, "sampleRate": self._sound.rate_hz}
         hole = "\x00"
+        spelled = as_json({"": hole})[5:-2]
         whole = as_json({"event": service.media_out, **ids, "media": {**media, "payload": hole}})
-        before, after = whole.split(as_json({"": hole})[5:-2])
+        # The last one: a service's id may hold the same character.
+        before, _, after = whole.rpartition(spelled)
         named = {"name": hole}
         mark = {"mark": named} if service.mark_named_in else named
         marked = as_json({"event": service.mark_out, **ids, **mark})
-        mark_before, mark_after = marked.split(as_json({"": hole})[5:-2])
+        mark_before, _, mark_after = marked.rpartition(spelled)
         clear = as_json({"event": service.clear_out, **ids})
         return _Way(before, after, mark_before, mark_after, clear, ids)
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from ...audio import g711
 from ..codes import Breach, Violation
+from ..rates import in_words, rate_of
 
 Coding: TypeAlias = Literal["ulaw", "alaw", "l16", "l16be"]
 
 CODINGS: tuple[Coding, ...] = ("ulaw", "alaw", "l16", "l16be")
 
-RATES_HZ = (8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000)
+RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 FRAME_MS = 20
 """Every service sends and plays pieces of this length."""
@@ -112,15 +113,11 @@ def sound_of(coding: object, rate_hz: object, *, big_endian: bool = False) -> So
             Breach.INVALID_AUDIO,
             f"audio as {str(coding)[:40]!r} is not understood: choose µ-law, A-law or L16",
         )
-    try:
-        rate = int(cast("str", rate_hz))
-    except (TypeError, ValueError):
-        rate = 0
     allowed = RATES_HZ if found == "l16" else RATES_HZ[:1]
-    if rate not in allowed:
+    rate = rate_of(rate_hz, allowed)
+    if rate is None:
         raise Violation(
             Breach.UNSUPPORTED_RATE,
-            f"{found} at {str(rate_hz)[:20]} Hz is not understood; "
-            f"allowed: {', '.join(map(str, allowed))}",
+            f"{found} at {str(rate_hz)[:20]} Hz is not understood; allowed: {in_words(allowed)}",
         )
     return Sound("l16be" if found == "l16" and big_endian else found, rate)

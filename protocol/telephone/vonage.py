@@ -27,8 +27,11 @@ _OWN = ("event", "content-type")
 
 def _sound_of(content_type: object) -> Sound:
     """Of `audio/l16;rate=16000`. Raises Violation."""
-    coding, _, rest = str(content_type).partition(";")
-    return sound_of(coding, rest.strip().removeprefix("rate=").strip() or 16_000)
+    coding, *parameters = str(content_type or "audio/l16").split(";")
+    given = {
+        name.strip().lower(): value for name, _, value in (p.partition("=") for p in parameters)
+    }
+    return sound_of(coding, given.get("rate", "").strip(' "') or 16_000)
 
 
 class VonageArrival:
@@ -36,7 +39,7 @@ class VonageArrival:
         message = object_or_none(frame) if isinstance(frame, str) else None
         if message is None or message.get("event") != CONNECTED:
             return None
-        sound = _sound_of(message.get("content-type", "audio/l16;rate=16000"))
+        sound = _sound_of(message.get("content-type"))
         parameters = parameters_of({k: v for k, v in message.items() if k not in _OWN})
         return CallStart(
             service="vonage",

@@ -14,12 +14,13 @@ from dataclasses import replace
 import structlog
 import trio
 
+from ...addresses import is_loopback
 from ...config import Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
-from ..http.hosts import host_name, is_loopback
+from ..http.hosts import host_name
 from .addresses import client_address, counted_as
 from .credentials import CHALLENGE, credentials_of
 from .doors import Door, door_of
@@ -129,22 +130,22 @@ class Access:
 
     def _proof(self, head: Head, door: Door) -> tuple[Token, Ticket | None]:
         given = credentials_of(head)
+        token = self.keyring.found(given.token) if given.token else None
         ticket: Ticket | None = None
-        if given.ticket and door is not Door.TICKETS:
-            try:
-                ticket = self.tickets.take(given.ticket, now_s=self.now_s())
-            except NoTicket as problem:
-                raise BadRequest(401, str(problem), CHALLENGE) from None
-            token = self.keyring.ring.named(ticket.name)
-        elif given.token:
-            token = self.keyring.found(given.token)
-        else:
+        brought = given.ticket or (given.token if token is None else "")
+        if not given.token and not given.ticket:
             raise BadRequest(
                 401,
                 "this server asks for a token: send `Authorization: Bearer TOKEN`, or from a "
                 "browser `?ticket=` with what POST /tickets answers",
                 CHALLENGE,
             )
+        if brought and door is not Door.TICKETS and "." in brought:
+            try:
+                ticket = self.tickets.take(brought, now_s=self.now_s())
+            except NoTicket as problem:
+                raise BadRequest(401, str(problem), CHALLENGE) from None
+            token = self.keyring.ring.named(ticket.name)
         if token is None:
             raise BadRequest(401, "the token is not known here", CHALLENGE)
         if token.is_over(self.now_s()):
@@ -192,7 +193,7 @@ class Access:
     def _handshake(self, meters: list[Meter]) -> None:
         now_s = trio.current_time()
         for meter in meters:
-            if (wait_s := meter.handshakes.wait_s(now_s)) > 0:
+            if (wait_s := meter.handshakes.wait_s(now_s, 1)) > 0:
                 raise too_many(f"{meter.name} asks too often", wait_s)
             meter.handshakes.take(1, now_s)
 
@@ -216,7 +217,6 @@ class Access:
         self._log.info(
             "access_refused",
             door=door.value,
-            path=head.shown_path,
             peer=peer,
             status=problem.status,
         )

@@ -6,8 +6,8 @@ warning before the harm is done.
 
 from __future__ import annotations
 
+from ...addresses import is_loopback
 from ...config import Settings
-from ..http.hosts import is_loopback
 
 
 class Exposed(ValueError):

@@ -15,6 +15,8 @@ from ...config import Limits
 from ...engines.spending import Unit
 
 HOUR_S = 3600.0
+SOMETHING = 1e-3
+"""The least that counts as something."""
 BURST_S = 2.0
 """How many seconds of a rate may come at once: a page opens its connections together."""
 
@@ -37,12 +39,12 @@ class Bucket:
             self._level = self._now(now_s) - amount
             self._at_s = now_s
 
-    def wait_s(self, now_s: float) -> float:
-        """How long until something is there; 0 where something is."""
+    def wait_s(self, now_s: float, wanted: float = SOMETHING) -> float:
+        """How long until so much is there; 0 where it is."""
         if not self.rate:
             return 0.0
         level = self._now(now_s)
-        return 0.0 if level > 0 else (1e-3 - level) / self.rate
+        return 0.0 if level >= wanted else (wanted - level) / self.rate
 
     def is_full(self, now_s: float) -> bool:
         """Whether it is as if nobody had ever taken anything."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import trio
+
 from ...audio.pcm import HEARING_RATE_HZ
 from ...engines.asr.interface import Transcriber, Transcript
-from ...engines.deadline import engine_deadline
+from ...engines.deadline import CLOSE_LIMIT_S, engine_deadline
 from ...engines.failures import EngineFailure
 from ...engines.media.decode_worker import NotAudio, TooMuchAudio
 from ...engines.spending import Unit, spent
@@ -52,4 +54,5 @@ class EngineCalls:
             spent(Unit.AUDIO, heard.audio_ms / 1000)
             return heard
         finally:
-            await transcriber.abandon()
+            with trio.move_on_after(CLOSE_LIMIT_S):
+                await transcriber.abandon()

@@ -5,7 +5,8 @@ aside) and leaves nothing open: the peer's mistakes are answered, a handler's bu
 costs only its own connection.
 
 A connection carries one request after another (HTTP/1.1), until the client says `close`, says
-nothing for a while, has had its share, or the two no longer agree on where a request ends.
+nothing for a while, has had its share, or the two no longer agree on where a request ends. Of those
+without a request there are as many as `waiting_room` has room for.
 """
 
 from __future__ import annotations
@@ -19,17 +20,19 @@ import structlog
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from ...addresses import is_loopback
 from ...transport import PeerGone
 from .cors import Cors
 from .head import RECEIVE_BYTES, BadRequest, Head, read_head
-from .hosts import host_name, is_loopback
+from .hosts import host_name
 from .refusals import refusal
 from .request_stream import RequestStream, while_connected
 from .responses import Response, StreamedResponse, Writer, render, respond
 from .tls import Certificates, NoHandshake
 from .upgrade import check_upgrade
+from .waiting_room import WaitingRoom
 from .websocket import WebSocketTransport, open_websocket
-from .wire import drop, peer_host, peer_name, reset_on_close
+from .wire import drop, peer_host, peer_name, reset_on_close, tune
 
 ANY_PATH = "*"
 """The key in `websocket_routes` of what serves every path that has no route of its own."""
@@ -125,6 +128,7 @@ class Front:
     admit: Callable[[], str | None] = _admit_all
     log: FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger(__name__))
     cors: Cors = field(default_factory=Cors)
+    waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
     certificates: Certificates | None = None
     doorman: Doorman | None = None
     private: bool = False
@@ -134,10 +138,12 @@ class Front:
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one connection, to its end."""
         self._connections += 1
+        tune(stream)
         try:
             secured = stream
             if self.certificates is not None:
-                secured = await self.certificates.secure(stream)
+                with self.waiting_room.place(stream):
+                    secured = await self.certificates.secure(stream)
             await self._serve(secured)
         except* (PeerGone, NoHandshake):
             pass
@@ -151,7 +157,8 @@ class Front:
         early = b""
         for left in range(REQUESTS_PER_CONNECTION - 1, -1, -1):
             try:
-                head = await read_head(stream, early)
+                with self.waiting_room.place(stream):
+                    head = await read_head(stream, early)
             except BadRequest as exc:
                 await respond(stream, None, refusal(None, exc))
                 return
@@ -164,7 +171,7 @@ class Front:
             request = RequestStream(stream, head)
             if not await self._answer(request, head, may_keep=left > 0):
                 return
-            early = request.rest or await _next_bytes(stream)
+            early = request.rest or await self._next_bytes(stream)
 
     async def _upgrade(self, stream: trio.abc.Stream, head: Head) -> Response | None:
         """Serve a WebSocket, or say why not."""
@@ -303,22 +310,24 @@ class Front:
             and self._connections <= KEPT_CONNECTIONS
         )
 
+    async def _next_bytes(self, stream: trio.abc.Stream) -> bytes:
+        """The beginning of the next request. Raises PeerGone where none comes for a while."""
+        try:
+            with self.waiting_room.place(stream), trio.move_on_after(KEPT_S):
+                data = await stream.receive_some(RECEIVE_BYTES)
+                if data:
+                    return bytes(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        raise PeerGone(reason="no further request")
+
     def _log(self, head: Head, status: int) -> None:
-        self.log.debug("http", method=head.method, path=head.shown_path, status=status)
+        """A path that nothing is served at may hold anything, also what proves who asks."""
+        known = self._handler(head) or self._websocket_route(head.path)
+        path = head.shown_path if known is not None else "unknown"
+        self.log.debug("http", method=head.method, path=path, status=status)
 
 
 def _below(path: str) -> str:
     """The route that serves any one name in a path's folder."""
     return f"{path.rpartition('/')[0]}/{ANY_PATH}"
-
-
-async def _next_bytes(stream: trio.abc.Stream) -> bytes:
-    """The beginning of the next request. Raises PeerGone where none comes for a while."""
-    try:
-        with trio.move_on_after(KEPT_S):
-            data = await stream.receive_some(RECEIVE_BYTES)
-            if data:
-                return bytes(data)
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        pass
-    raise PeerGone(reason="no further request")

@@ -18,8 +18,9 @@ import trio
 
 from ...transport import PeerGone
 
-HEAD_LIMIT_S = 10.0
-"""A head arrives in one packet; ten seconds let a bad radio link retransmit, and no one linger."""
+HEAD_LIMIT_S = 7.0
+"""A head arrives in one packet; seven seconds let a bad radio link retransmit, and no one linger.
+With the time that a peer has to read why it is closed (wire.LINGER_LIMIT_S) it is under ten."""
 HEAD_LIMIT_BYTES = 16 * 1024
 """Twice what browsers and proxies send at their worst (cookies); what a peer may make us hold."""
 HOST_LIMIT_BYTES = 255 + len(":65535")
@@ -32,6 +33,9 @@ MESSAGE_LIMIT = 120
 
 _PROOF = re.compile(r"/(key|call)-[^/]+")
 """A token, or a ticket: see telephone/tickets.py."""
+_IN_DOUBT = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]")
+"""Line ends that some servers see and others do not, and lines that go on in the next one (RFC
+9112, 2.2 and 5.2, which allow to refuse both): with them a request can hide in another."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
@@ -123,6 +127,8 @@ class HeadParser:
         head_size = len(self.raw) - len(self._h11.trailing_data[0])
         if head_size > HEAD_LIMIT_BYTES:
             raise BadHead(431, "request head too large")
+        if _IN_DOUBT.search(self.raw, 0, head_size):
+            raise BadHead(400, "a line of the head ends without CRLF, or goes on in the next one")
         return _checked(event, bytes(self.raw), head_size)
 
 

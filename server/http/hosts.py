@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
@@ -13,12 +12,3 @@ def host_name(authority: str) -> str:
     with suppress(ValueError):
         return (urlsplit(f"//{authority}").hostname or "").removesuffix(".")
     return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address can only be this machine. A name that merely begins like one may
-    lead anywhere."""
-    host = host.strip("[]").lower()
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")

@@ -1,16 +1,14 @@
 """`multipart/form-data` (RFC 7578): a body in, one field's bytes out.
 
-The standard library's email package reads the headers; the body is cut by `bytes.split`, since
-that package goes through it line by line: seconds of the event loop for a large recording.
-Whatever is wrong is a BadBody (400, 413, 415).
+The body is cut by `bytes.split`: what goes through it line by line takes seconds of the event loop
+for a large recording. Whatever is wrong is a BadBody (400, 413, 415).
 """
 
 from __future__ import annotations
 
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import HTTP
+import re
 
+from .parameters import parameters_of
 from .request_body import BadBody
 
 FORM_DATA = "multipart/form-data"
@@ -23,13 +21,20 @@ PART_HEAD_LIMIT_BYTES = 4096
 
 NO_HEADERS = "a part of the form has no proper headers"
 UNFINISHED = "the form ends before its last boundary"
+LONGER_BOUNDARY = "a boundary of the form is longer than the content type says"
 
 BOUNDARY_MAX = 70
 """RFC 2046, 5.1.1."""
 
+LINE_ENDS = "the lines of a form end with CR and LF; here they end with LF alone"
+_DISPOSITION = re.compile(
+    rb"\r\nContent-Disposition[ \t]*:((?:[^\r]|\r(?!\n)|\r\n(?=[ \t]))*)", re.IGNORECASE
+)
+_FOLD = re.compile(rb"\r\n[ \t]+")
+
 
 def is_form_data(content_type: str) -> bool:
-    return _headers(f"Content-Type: {content_type}").get_content_type() == FORM_DATA
+    return parameters_of(content_type)[0] == FORM_DATA
 
 
 def form_field(content_type: str, body: bytes, name: str) -> bytes:
@@ -45,12 +50,16 @@ def form_field(content_type: str, body: bytes, name: str) -> bytes:
 
 def boundary_of(content_type: str) -> bytes:
     """What stands between a form's parts. Raises BadBody (400, 415)."""
-    head = _headers(f"Content-Type: {content_type}")
-    if head.get_content_type() != FORM_DATA:
+    kind, parameters = parameters_of(content_type)
+    if kind != FORM_DATA:
         raise BadBody(415, f"the body must be {FORM_DATA}")
-    boundary = head.get_boundary("")
-    if not 0 < len(boundary) <= BOUNDARY_MAX or not boundary.isascii():
+    boundary = parameters.get("boundary", "")
+    if not boundary:
         raise BadBody(400, f"the content type {FORM_DATA} must name its boundary")
+    if len(boundary) > BOUNDARY_MAX:
+        raise BadBody(400, f"a boundary has {BOUNDARY_MAX} characters at most")
+    if not boundary.isascii() or not boundary.isprintable():
+        raise BadBody(400, "a boundary consists of letters, digits and signs of ASCII")
     return boundary.encode("ascii")
 
 
@@ -66,28 +75,28 @@ def _parts(body: bytes, boundary: bytes) -> list[bytes]:
             return parts
         padding, line_end, part = piece.partition(b"\r\n")
         if padding.strip(b" \t") or not line_end:
-            raise BadBody(400, "the form ends before its last boundary")
+            raise BadBody(400, not_a_boundary_line(padding))
         parts.append(part)
     if len(parts) > PARTS_MAX:
         raise BadBody(413, f"the form may have {PARTS_MAX} parts")
-    raise BadBody(400, "the form ends before its last boundary")
+    raise BadBody(400, UNFINISHED)
+
+
+def not_a_boundary_line(rest: bytes) -> str:
+    """What is wrong with a boundary's line, of which this is the rest, or more than it."""
+    if rest.lstrip(b" \t").startswith(b"\n"):
+        return LINE_ENDS
+    return UNFINISHED if not rest.strip(b" \t\r") else LONGER_BOUNDARY
 
 
 def part_names(top: bytes) -> tuple[str | None, str | None]:
     """The names of a part's field and file, from its headers; None where there is none."""
-    head = _headers(top.decode("utf-8", "replace"))
-    if head.get_content_disposition() != "form-data":
+    found = _DISPOSITION.search(b"\r\n" + top)
+    if found is None:
         return None, None
-    name = head.get_param("name", header="Content-Disposition")
-    filename = head.get_param("filename", header="Content-Disposition")
-    return (
-        name if isinstance(name, str) else None,
-        filename if isinstance(filename, str) else None if filename is None else "",
-    )
-
-
-def _headers(text: str) -> Message:
-    try:
-        return BytesParser(policy=HTTP).parsebytes(text.encode() + b"\r\n\r\n", headersonly=True)
-    except (ValueError, IndexError, LookupError):  # the standard library's own slips on nonsense
-        raise BadBody(400, "headers that cannot be understood") from None
+    kind, parameters = parameters_of(_FOLD.sub(b" ", found[1]).decode("utf-8", "replace"))
+    if kind != "form-data":
+        return None, None
+    # By RFC 7578, 4.2, no name is in the other spelling; some clients write a file's so.
+    other = "" if "filename*" in parameters else None
+    return parameters.get("name"), parameters.get("filename", other)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .multipart import BOUNDARY_MAX, NO_HEADERS, PART_HEAD_LIMIT_BYTES, UNFINISHED, part_names
+from .multipart import (
+    BOUNDARY_MAX,
+    NO_HEADERS,
+    PART_HEAD_LIMIT_BYTES,
+    UNFINISHED,
+    not_a_boundary_line,
+    part_names,
+)
 from .request_body import BadBody
 
 PARTS_MAX = 64
@@ -86,7 +93,7 @@ class FormStream:
             return False
         padding, line_end, rest = self._buffer.partition(b"\r\n")
         if padding.strip(b" \t" if line_end else b" \t\r") or len(padding) > BOUNDARY_MAX:
-            raise BadBody(400, UNFINISHED)
+            raise BadBody(400, not_a_boundary_line(bytes(padding)))
         top, blank, _ = rest.partition(b"\r\n\r\n")
         if not line_end or not blank:
             if len(self._buffer) > PART_HEAD_LIMIT_BYTES:

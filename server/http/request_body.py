@@ -14,6 +14,11 @@ from .request_stream import RequestStream
 
 RECEIVE_BYTES = 32 * 1024
 """Of a body at once: an upload of 100 MB is 3,000 reads."""
+SLOW_S = 7.0
+"""A body that is read whole may stand still so long in all,"""
+LEAST_BYTES_PER_S = 2000
+"""and is no slower than that on the whole: who drips would hold a place. A hundredth of what the
+slowest network brings that can talk."""
 FRAMING_FACTOR = 8
 """Chunks of one byte cost five more for their framing; beyond eight it is not a body, but noise."""
 
@@ -75,11 +80,17 @@ class RequestBody:
 
 
 async def read_body(stream: trio.abc.Stream, head: Head, limit_bytes: int, limit_s: float) -> bytes:
-    """The request's whole body; raises BadBody (400, 408, 413) or PeerGone."""
+    """The request's whole body; raises BadBody (400, 408, 413) or PeerGone. It may take `limit_s`,
+    and no longer than its size allows."""
     source = RequestBody(stream, head, limit_bytes)
     body = bytearray()
-    with trio.move_on_after(limit_s):
-        while piece := await source.next_piece():
+    began_s = trio.current_time()
+    with trio.move_on_after(limit_s) as time:
+        while True:
+            slow_s = SLOW_S + len(body) / LEAST_BYTES_PER_S
+            time.deadline = began_s + min(limit_s, slow_s)
+            piece = await source.next_piece()
+            if not piece:
+                return bytes(body)
             body += piece
-        return bytes(body)
     raise BadBody(408, "the body took too long")

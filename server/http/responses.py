@@ -22,8 +22,11 @@ from .wire import linger
 SEND_PIECE_BYTES = 64 * 1024
 SEND_PIECE_LIMIT_S = 10.0
 """A peer gets ten seconds to take each piece: 6 KiB/s, slower than any network that can talk."""
-STREAM_PIECE_LIMIT_S = 60.0
-"""Of an answer that is streamed: whoever plays it as it comes takes it at the pace of speech."""
+STREAM_WAIT_S = 60.0
+"""How long a peer may keep us waiting for room, in all, of an answer that is streamed: whoever
+plays it as it comes takes it at the pace of speech."""
+STREAM_LEAST_BYTES_PER_S = 2000
+"""So many bytes earn it another second: speech that is encoded as small as may be has 3,000."""
 
 TEXT_HTML = "text/html; charset=utf-8"
 TEXT_PLAIN = "text/plain; charset=utf-8"
@@ -40,7 +43,8 @@ class Response:
 
 
 Send: TypeAlias = Callable[[bytes], Awaitable[None]]
-"""Sends a piece of a body. Raises PeerGone where the peer is gone or takes nothing for a minute."""
+"""Sends a piece of a body. Raises PeerGone where the peer is gone, or so slow that it would hold
+a place for its own sake."""
 
 
 SAFE = {
@@ -126,6 +130,7 @@ class Writer:
         self._connection = _connection(head)
         self._to_come = _start(200, _headers(response.headers, {}, keep=keep))
         self._only_head = head.method == "HEAD"
+        self._patience_s = STREAM_WAIT_S
 
     async def send(self, piece: bytes) -> None:
         """See Send."""
@@ -134,7 +139,11 @@ class Writer:
             return
         start = self._begin()
         data = self._connection.send(h11.Data(data=piece)) or b""
-        await _send(self._stream, start + data, STREAM_PIECE_LIMIT_S)
+        began_s = trio.current_time()
+        await _send(self._stream, start + data, self._patience_s)
+        waited_s = trio.current_time() - began_s
+        earned_s = len(piece) / STREAM_LEAST_BYTES_PER_S
+        self._patience_s = min(STREAM_WAIT_S, self._patience_s - waited_s + earned_s)
 
     async def end(self) -> None:
         """The body is whole. Raises PeerGone."""

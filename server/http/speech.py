@@ -23,9 +23,9 @@ import trio
 from ...config import Settings
 from ...conversation.items import Items
 from ...conversation.writing import LLMDeadlines, Writing
-from ...engines.deadline import engine_deadline
+from ...engines.deadline import closing_in_time, engine_deadline
 from ...engines.failures import EngineBusy, EngineFailure
-from ...engines.kit import Engines, SessionInfo
+from ...engines.kit import Engines
 from ...engines.lanes.lane import Lane
 from ...engines.llm.interface import Alive, Responder, SayLater, last_of, second_of
 from ...engines.media.decode_worker import decode
@@ -35,6 +35,7 @@ from .engine_calls import EngineCalls
 from .front import HttpHandler
 from .head import BadRequest, Head
 from .places import RETRY_AFTER_S, Places
+from .recordings_heard import RecordingsHeard
 from .request_body import read_body
 from .request_stream import while_connected
 from .responses import Response, json_response
@@ -66,6 +67,8 @@ ENGINES_LIMIT_S = 120.0
 """A whole request's time, once its body is here: for its turn, and for all engines together."""
 
 WAV_MIME = "audio/wav"
+TEXT_PATH = "/speech/tts"
+"""The one route that takes no recording."""
 Asked: TypeAlias = Callable[[Head, bytes], Awaitable[Mapping[str, str]]]
 
 
@@ -92,8 +95,6 @@ class SpeechEndpoints:
         places: Places | None = None,
     ) -> None:
         self._engines = engines
-        self._hear = settings.transcribing
-        self._caller = SessionInfo.outside("http", settings.hearing)
         self._answering = settings.answering
         self._speaking = settings.speaking
         self._limit_ms = settings.stream_max_utterance_ms * AUDIO_LIMIT_UTTERANCES
@@ -102,12 +103,13 @@ class SpeechEndpoints:
         self._calls = EngineCalls(self._telemetry)
         self._log = structlog.get_logger()
         self._places = places or Places()
+        self._recordings = RecordingsHeard(engines, settings, self._calls, self._places)
 
     @property
     def routes(self) -> dict[tuple[str, str], HttpHandler]:
         return {
             ("POST", "/speech/stt"): self.stt,
-            ("POST", "/speech/tts"): self.tts,
+            ("POST", TEXT_PATH): self.tts,
             ("POST", "/transcribe"): self.transcribe,
             ("POST", "/api/voice"): self.voice,
         }
@@ -119,7 +121,7 @@ class SpeechEndpoints:
                 pcm16 = await self._decode(audio)
             else:
                 pcm16 = raw_pcm16(audio, self._limit_ms)
-            return {"transcript": await self._transcript(pcm16)}
+            return {"transcript": await self._recordings.transcript(pcm16)}
 
         return await self._serve(head, stream, answer)
 
@@ -133,14 +135,14 @@ class SpeechEndpoints:
     async def transcribe(self, head: Head, stream: trio.abc.Stream) -> Response:
         async def answer(head: Head, body: bytes) -> Mapping[str, str]:
             blob = form_blob(head.header("content-type") or "", body)
-            return {"transcript": await self._transcript(await self._decode(blob))}
+            return {"transcript": await self._recordings.transcript(await self._decode(blob))}
 
         return await self._serve(head, stream, answer)
 
     async def voice(self, head: Head, stream: trio.abc.Stream) -> Response:
         async def answer(head: Head, body: bytes) -> Mapping[str, str]:
             blob = voice_blob(head.header("content-type") or "", body)
-            transcript = await self._transcript(await self._decode(blob))
+            transcript = await self._recordings.transcript(await self._decode(blob))
             reply = await self._reply(transcript) if transcript else ""
             audio_b64 = await self._speech_b64(reply) if reply else ""
             return {
@@ -159,11 +161,10 @@ class SpeechEndpoints:
 
         async def answered() -> Mapping[str, str]:
             with engine_deadline(ENGINES_LIMIT_S, "the request"):
-                async with self._places.turns:
-                    return await answer(head, body)
+                return await answer(head, body)
 
         try:
-            with self._places.taken():
+            with self._places.taken(recording=head.path != TEXT_PATH):
                 body = await read_body(stream, head, BODY_LIMIT_BYTES, BODY_LIMIT_S)
                 event_id = event_id_of(traced_by, body)
                 found = await while_connected(stream, answered)
@@ -178,26 +179,24 @@ class SpeechEndpoints:
             return _refused(503, str(failure), again if later else {}, event_id)
 
     async def _decode(self, blob: bytes) -> bytes:
-        with self._calls.call("media", DECODE_LIMIT_S, "reading the recording"):
-            return await self._media_lane.call(decode, blob, self._limit_ms)
-
-    async def _transcript(self, pcm16: bytes) -> str:
-        transcriber = self._engines.transcriber(self._caller)
-        heard = await self._calls.transcript(transcriber, pcm16, self._hear.timeout_s)
-        return heard.text.strip()
+        async with self._places.recording_turn():
+            with self._calls.call("media", DECODE_LIMIT_S, "reading the recording"):
+                return await self._media_lane.call(decode, blob, self._limit_ms)
 
     async def _reply(self, transcript: str) -> str:
         """What a session would answer to its first words, under the same deadlines."""
         responder = self._engines.responder
         second = second_of(responder)
         try:
-            return await self._reply_of(responder, transcript)
+            async with self._places.turn():
+                return await self._reply_of(responder, transcript)
         except EngineFailure as failure:
             if second is None:
                 raise
             self._telemetry.count("second_models")
             self._log.warning("second_model_asked", error=str(failure))
-        return await self._reply_of(second, transcript)
+        async with self._places.turn():
+            return await self._reply_of(second, transcript)
 
     async def _reply_of(self, responder: Responder, transcript: str) -> str:
         memory = Items(self._answering.system_prompt, 1)
@@ -218,8 +217,9 @@ class SpeechEndpoints:
                     "llm", writing.limit_s, "the language model", writing.overrun
                 ):
                     if parts is None:
+                        reply = responder.reply(memory.request(transcript))
                         parts = await stack.enter_async_context(
-                            responder.reply(memory.request(transcript))
+                            closing_in_time(reply, "the language model")
                         )
                     part = await anext(parts, None)
                     if part is None:
@@ -238,6 +238,7 @@ class SpeechEndpoints:
     async def _speech_b64(self, text: str) -> str:
         speeches = []
         for phrase in spoken_phrases(text, self._speaking):
-            with self._calls.call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
-                speeches.append(await self._engines.synthesizer.speak(phrase))
+            async with self._places.turn():
+                with self._calls.call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
+                    speeches.append(await self._engines.synthesizer.speak(phrase))
         return base64.b64encode(joined(speeches)).decode("ascii")

@@ -7,9 +7,8 @@ of the transport sees `PeerGone`, and its own exceptions come out of the `async 
 
 from __future__ import annotations
 
-import itertools
-import struct
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -21,6 +20,7 @@ from wsproto.utilities import LocalProtocolError
 from ...protocol.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
 from ...transport import PeerGone
 from .head import Head
+from .pulse import Pulse
 from .upgrade import Upgrade, check_upgrade
 from .wire import (
     ReplayStream,
@@ -126,6 +126,7 @@ class WebSocketTransport:
         if self._reader_ended.is_set() or self._farewell is not None or self._connection.closed:
             return
         self._farewell = (code, reason)
+        self._wire.parting = True
         try:
             with trio.move_on_after(CLOSE_LIMIT_S) as scope:
                 self._until_end.append(scope)
@@ -141,37 +142,38 @@ class WebSocketTransport:
         reset_on_close(self._stream)
         self._life.cancel()
 
-    async def keep_alive(self, interval_s: float, timeout_s: float) -> None:
-        """Ping the peer; a peer that shows no life in time is aborted. Run it as a task.
+    async def keep_alive(
+        self, interval_s: float, timeout_s: float, *, answers: bool = True
+    ) -> None:
+        """Ping the peer; a peer that shows no life in time is aborted, and so is one that does not
+        read what it is sent. Run it as a task.
 
         Life is any byte that arrives. While the library holds a message that nobody receives it
         reads nothing, and the peer is not judged. A peer that has taken not one byte of a frame's
-        rest for `timeout_s` is dead too. Returns when the connection has ended.
+        rest for `timeout_s` is dead too. `answers` False: pings may go unanswered, so who reads is
+        not known. Returns when the connection has ended.
         """
         if self._reader_ended.is_set():
             return
+        pulse = Pulse(self._wire, self._connection.ping, timeout_s)
+        reason = ""
+
+        async def end_after(until: Callable[[], Awaitable[None]], why: str) -> None:
+            nonlocal reason
+            await until()
+            reason = reason or why
+            scope.cancel()
+
         with trio.CancelScope() as scope:
             self._until_end.append(scope)
-            for number in itertools.count():
-                await trio.sleep(interval_s)
-                if await self._seems_dead(number, timeout_s):
-                    break
+            async with trio.open_nursery() as nursery:
+                no_life = functools.partial(pulse.until_no_life, interval_s)
+                nursery.start_soon(end_after, no_life, "the peer shows no life")
+                if answers:
+                    nursery.start_soon(end_after, pulse.until_unread, "the peer reads nothing")
         if not self._reader_ended.is_set():
-            self._end_with(ABNORMAL, "the peer shows no life")
+            self._end_with(ABNORMAL, reason)
             self.abort()
-
-    async def _seems_dead(self, number: int, timeout_s: float) -> bool:
-        asked_at = trio.current_time()
-        writing_since = self._wire.sending_since
-        if writing_since is not None:  # a ping would only queue behind that frame
-            return asked_at - writing_since >= timeout_s
-        try:
-            with trio.move_on_after(timeout_s):
-                await self._connection.ping(struct.pack("!I", number & 0xFFFFFFFF))
-                return False
-        except (ConnectionClosed, LocalProtocolError):
-            return False  # over, or closing: the reader's end is near
-        return self._wire.silent_since(asked_at)
 
     def _end_with(self, code: int, reason: str) -> None:
         """Our side's word on how it ended, unless that is settled already."""
@@ -228,6 +230,8 @@ class WebSocketTransport:
     async def _part(self) -> None:
         """After the reader's end: say why, where the library did not, and let the peer read it."""
         wire = self._wire
+        if not wire.lost:
+            await wire.until_sent()
         if wire.lost or wire.flooded or wire.sending_since is not None or self._said_goodbye():
             return
         if not wire.close_sent and not wire.torn and self._opened:

@@ -15,12 +15,22 @@ from contextlib import suppress
 import trio
 from wsproto.frame_protocol import FrameProtocol
 
+from ...addresses import place_of
+
 LINGER_LIMIT_S = 2.0
 """How long a peer that is still sending is read to its end, so that our last words reach it:
 closing with unread bytes makes the kernel send RST, which discards what the peer had not read."""
+SENT_LIMIT_S = 0.1
+"""How long a frame may still be on its way when the connection ends: into a socket that has room it
+takes none."""
 SEND_BUFFER_BYTES = 64 * 1024
 """About a second of base64 reply audio: an interruption must not wait behind more than that in
 the kernel, and a peer that stops reading must not hold megabytes. (Linux doubles the figure.)"""
+KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 20, 5, 3
+"""When a peer of which nothing comes is asked whether its machine is there: it may have gone
+without a word, and who waits for an answer sends nothing either."""
+UNACKNOWLEDGED_S = 60
+"""How long what was sent may wait for its acknowledgement, and for room at the peer."""
 CLOSING_LIMIT_S = 0.2
 """How long we wait for the peer's close_notify behind our own; many send none."""
 FLOOD_LIMIT_BYTES = 256 * 1024
@@ -28,6 +38,7 @@ FLOOD_LIMIT_BYTES = 256 * 1024
 alone need days for it; a flood of pings or of empty fragments, which the library keeps in a
 list without bound, ends here."""
 _RECEIVE_BYTES = 16 * 1024
+_CONTROL = 0x08
 _CLOSE_FRAME = 0x88
 """First byte of a close frame: FIN and opcode 8. The library writes one frame per `send_all`."""
 
@@ -70,6 +81,8 @@ class ReplayStream(trio.abc.Stream):
         """Since when the library has waited for bytes; None while it is busy with a message."""
         self.sending_since: float | None = None
         """Since when a frame has been on its way into the socket; None if none is."""
+        self.message_bytes = 0
+        """Of messages that were sent, not of control frames."""
         self.closed = False
         self.lost = False
         """The peer's end was seen, or the connection broke."""
@@ -77,6 +90,14 @@ class ReplayStream(trio.abc.Stream):
         self.torn = False
         """A frame was left half written: nothing more may be sent."""
         self.close_sent = False
+        self.parting = False
+        """Our side closes, and waits for the peer's close frame."""
+
+    @property
+    def _read_to_its_end(self) -> bool:
+        """Whether nothing is to be read any more. The library reads on after it has closed by
+        itself (1009), and a peer that sends nothing then would hold the connection for ever."""
+        return self.closed or (self.close_sent and not self.parting)
 
     def release(self) -> None:
         self._released.set()
@@ -139,14 +160,14 @@ class ReplayStream(trio.abc.Stream):
         with trio.CancelScope() as self._receiving:
             self.listening_since = trio.current_time()
             try:
-                if not self.closed:
+                if not self._read_to_its_end:
                     data = bytes(await self._stream.receive_some(max_bytes))
             except trio.BrokenResourceError:
                 self.lost = True
                 raise
             finally:
                 self.listening_since = None
-        if self.closed:
+        if self._read_to_its_end:
             raise trio.ClosedResourceError
         self.lost = not data
         return data
@@ -161,7 +182,13 @@ class ReplayStream(trio.abc.Stream):
         closing, self._gathered_close = self._gathered_close, False
         if data:
             await self.send_all(data)
-        self.close_sent |= closing
+        if closing:
+            self._closed_by_us()
+
+    def _closed_by_us(self) -> None:
+        self.close_sent = True
+        if self._receiving is not None and self._read_to_its_end:
+            self._receiving.cancel()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
@@ -181,6 +208,12 @@ class ReplayStream(trio.abc.Stream):
         finally:
             self._turn.release()
 
+    async def until_sent(self) -> None:
+        """Wait while a frame is on its way into the socket, for SENT_LIMIT_S at most."""
+        with trio.move_on_after(SENT_LIMIT_S):
+            async with self._turn:
+                pass
+
     async def _send(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
             raise trio.ClosedResourceError
@@ -193,7 +226,9 @@ class ReplayStream(trio.abc.Stream):
         finally:
             self.sending_since = None
         if data[0] == _CLOSE_FRAME:
-            self.close_sent = True
+            self._closed_by_us()
+        if not data[0] & _CONTROL:
+            self.message_bytes += len(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -272,12 +307,24 @@ def reset_on_close(stream: trio.abc.Stream) -> None:
             below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def tune(stream: trio.abc.Stream) -> None:
-    """Small frames leave at once, and the kernel holds little."""
+def tune(stream: trio.abc.AsyncResource) -> None:
+    """Small frames leave at once, the kernel holds little, and a machine that is gone is found."""
     if (below := socket_of(stream)) is not None:
         with suppress(OSError):  # not TCP, or reset already, which the next read will tell
             below.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             below.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE.items():
+                if (option := getattr(socket, name, None)) is not None:  # not every system's
+                    below.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+    "TCP_KEEPINTVL": KEEPALIVE_EVERY_S,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_S * 1000,
+}
 
 
 def socket_of(stream: trio.abc.AsyncResource) -> trio.SocketStream | None:
@@ -295,7 +342,7 @@ def peer_name(stream: trio.abc.Stream) -> str:
         host, port = below.socket.getpeername()[:2]
     except (OSError, ValueError):
         return "unknown"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place_of(host, port)
 
 
 def peer_host(stream: trio.abc.Stream) -> str:

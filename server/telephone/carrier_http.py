@@ -1,6 +1,6 @@
-"""Requests to a service's API: one client for all, deadlines, one more attempt, and blame.
+"""Requests to a service's API: clients for all, deadlines, one more attempt, and blame.
 
-The client is made at the first request, since its library takes half a second to import, and is
+A client is made at the first request, since its library takes half a second to import, and is
 closed by the server at its end.
 """
 
@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import msgspec
 import trio
 
+from ...addresses import is_loopback
 from ...engines.services.answer_body import bound_body
+from ...engines.services.http_client import BadEnvironment, open_http
 from .control import CarrierRefused
 
 if TYPE_CHECKING:
@@ -42,30 +44,37 @@ class Told:
 
 
 class CarrierClients:
-    """The HTTP client that all services share. One per server."""
+    """The HTTP clients that all services share: one for what is elsewhere, and one for what is on
+    this machine. One per server."""
 
     def __init__(self) -> None:
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: dict[bool, httpx2.AsyncClient] = {}
         self._closed = False
 
-    def get(self) -> httpx2.AsyncClient:
-        """Raises CarrierRefused once the server ends."""
+    def get(self, url: str) -> httpx2.AsyncClient:
+        """One that may ask `url`. Raises CarrierRefused once the server ends, and where the
+        environment lets nobody ask."""
         if self._closed:
             raise CarrierRefused("the server is stopping")
-        if self._client is None:
+        here = is_loopback(urlsplit(url).hostname or "")
+        if here not in self._clients:
             import httpx2
 
-            self._client = httpx2.AsyncClient(
-                timeout=httpx2.Timeout(ATTEMPT_S, connect=CONNECT_S),
-                limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
-                event_hooks={"response": [bound_body]},
-            )
-        return self._client
+            try:
+                self._clients[here] = open_http(
+                    url,
+                    timeout=httpx2.Timeout(ATTEMPT_S, connect=CONNECT_S),
+                    limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+                    event_hooks={"response": [bound_body]},
+                )
+            except BadEnvironment as problem:
+                raise CarrierRefused(str(problem)) from None
+        return self._clients[here]
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +109,7 @@ class CarrierHttp:
             reason = "it did not answer in time"
             try:
                 with trio.move_on_after(ATTEMPT_S):
-                    response = await self.clients.get().request(
+                    response = await self.clients.get(self.base_url).request(
                         method,
                         self.base_url.rstrip("/") + path,
                         headers={**headers, **more, "Accept": "application/json"},

@@ -11,6 +11,7 @@ import trio
 
 from ...config import Answering
 from ...conversation.writing import LLMDeadlines, Writing
+from ...engines.deadline import closing_in_time
 from ...engines.failures import EngineFailure
 from ...engines.llm.interface import (
     Alive,
@@ -72,7 +73,8 @@ async def _parts(
             began_s = trio.current_time()
             with calls.call("llm", writing.limit_s, "the language model", writing.overrun):
                 if parts is None:
-                    parts = await stack.enter_async_context(responder.reply(messages))
+                    reply = closing_in_time(responder.reply(messages), "the language model")
+                    parts = await stack.enter_async_context(reply)
                 part = await anext(parts, None)
                 last = last_of(writing, silent=called) if part is None else []
             writing.waited(trio.current_time() - began_s)

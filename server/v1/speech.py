@@ -8,7 +8,7 @@ first sentence is spoken, or its beginning where the voice streams.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import TypeVar
@@ -17,6 +17,9 @@ import trio
 
 from ...audio.resampler import Resampler
 from ...config import Settings
+from ...conversation.pace import PhraseTime
+from ...engines.deadline import closing_in_time
+from ...engines.failures import EngineTimeout
 from ...engines.media.encoder import CONTENT_TYPES, RATE_HZ, Encoder, encoder_for
 from ...engines.media.tempo import Tempo
 from ...engines.tts.interface import Paced, Speech, Streams, Synthesizer
@@ -131,20 +134,29 @@ class SpeechMaking:
         """A phrase's sound. The turn of a voice that works here is not held while it is sent."""
         limit_s = self._speaking.timeout_s
         if not isinstance(voice, Streams):
-            async with self._places.turns:
+            async with self._places.turn():
                 with self._calls.call("tts", limit_s, "the synthesis of a phrase"):
                     speech = await voice.speak(phrase)
             yield speech
             return
         async with AsyncExitStack() as stack:
-            with self._calls.call("tts", limit_s, "the synthesis of a phrase"):
-                pieces = await stack.enter_async_context(voice.stream(phrase))
+            pieces: AsyncIterator[Speech] | None = None
+            time = PhraseTime(limit_s)
             while True:
-                with self._calls.call("tts", limit_s, "the next piece of a phrase"):
+                began_s = trio.current_time()
+                with self._calls.call("tts", time.left_s, "the voice", time.overrun):
+                    if pieces is None:
+                        stream = closing_in_time(voice.stream(phrase), "the voice")
+                        pieces = await stack.enter_async_context(stream)
                     piece = await anext(pieces, None)
+                    sound_s = piece.duration_s if piece else 0.0
+                    time.came(trio.current_time() - began_s, sound_s)
+                    if time.over and piece is not None:
+                        raise EngineTimeout(time.overrun)
                 if piece is None:
                     return
-                yield piece
+                if sound_s:
+                    yield piece
 
 
 class _Line:

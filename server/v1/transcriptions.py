@@ -18,24 +18,16 @@ from contextlib import AsyncExitStack
 import trio
 
 from ...config import Settings
-from ...engines.asr.interface import (
-    HearsFiles,
-    LanguageUnknown,
-    TimedWord,
-    TimesWords,
-    Transcriber,
-    Transcript,
-    Translates,
-)
+from ...engines.asr.interface import TimedWord, TimesWords, Transcript, Translates
 from ...engines.asr.long_audio import Window, Windows
-from ...engines.failures import EngineBusy
-from ...engines.kit import Engines, SessionInfo
+from ...engines.kit import Engines
 from ...engines.lanes.lane import Lane
 from ...engines.media.recording_file import REOPEN_LIMIT_S, RecordingFile
 from ..http.engine_calls import EngineCalls
 from ..http.front import Answer
 from ..http.head import BadRequest, Head
 from ..http.places import Places
+from ..http.recordings_heard import WAITS, RecordingsHeard
 from ..http.request_stream import while_connected
 from ..http.responses import Send, StreamedResponse
 from . import sse
@@ -48,9 +40,6 @@ from .transcription_texts import (
 )
 from .uploads import Upload, received
 
-BUSY_LIMIT_S = 60.0
-"""How long a recording waits, in its middle, for a recognizer whose places are all taken."""
-BUSY_PAUSE_S = 1.0
 READ_LIMIT_S = 3 * REOPEN_LIMIT_S
 TRANSLATION_FACTOR = 2
 """A translation is decoded as a whole: it takes no longer than two utterances may."""
@@ -74,11 +63,9 @@ class Transcriptions:
         calls: EngineCalls,
         places: Places,
     ) -> None:
-        self._engines = engines
-        self._limit_s = settings.transcribing.timeout_s
-        self._language = settings.transcribing.language
+        self._limit_s = settings.transcribing.timeout_s * WAITS
         self._serving = settings.serving
-        self._caller = SessionInfo.outside("http", settings.hearing)
+        self._recordings = RecordingsHeard(engines, settings, calls, places)
         self._media_lane = media_lane
         self._calls = calls
         self._places = places
@@ -91,7 +78,7 @@ class Transcriptions:
 
     async def _serve(self, head: Head, stream: trio.abc.Stream, *, translation: bool) -> Answer:
         async with AsyncExitStack() as stack:
-            stack.enter_context(self._places.taken(status=429))
+            stack.enter_context(self._places.taken(status=429, recording=True))
             upload = await stack.enter_async_context(
                 received(
                     stream,
@@ -122,8 +109,8 @@ class Transcriptions:
     ) -> Callable[[Tell], Awaitable[Transcription]]:
         """What hears the recording. Raises BadRequest for what the recognizer cannot do, and
         EngineFailure."""
-        transcriber = self._transcriber(None if translation else request.language)
-        hear = functools.partial(self._transcribed, transcriber)
+        transcriber = self._recordings.transcriber(None if translation else request.language)
+        hear = functools.partial(self._recordings.window, transcriber)
         if translation:
             if not isinstance(transcriber, Translates):
                 raise BadRequest(400, NO_TRANSLATION, param="model")
@@ -133,14 +120,6 @@ class Transcriptions:
         recording = RecordingFile(self._media_lane, upload.path, int(self._serving.upload_s * 1000))
         words = transcriber if request.words and isinstance(transcriber, TimesWords) else None
         return functools.partial(self._heard, recording, hear, words)
-
-    def _transcriber(self, language: str | None) -> Transcriber:
-        transcriber = self._engines.transcriber(self._caller)
-        if isinstance(transcriber, HearsFiles):
-            return transcriber.for_file(language)
-        if language and self._language not in ("auto", language):
-            raise LanguageUnknown(f"the recognizer hears {self._language!r} only")
-        return transcriber
 
     async def _heard(
         self,
@@ -152,7 +131,7 @@ class Transcriptions:
         whole, windows = Transcription(), Windows()
         try:
             while True:
-                async with self._places.turns:
+                async with self._places.recording_turn():
                     with self._calls.call("media", READ_LIMIT_S, "reading the recording"):
                         piece = await recording.more(windows.wanted)
                 for window in windows.push(piece) if piece else windows.flush():
@@ -176,9 +155,9 @@ class Transcriptions:
         """What is said in a window; None: nothing."""
         if window.silent:
             return None
-        transcript = await self._patiently(hear, window, first=not window.start_s)
+        transcript = await hear(window)
         text = transcript.text.strip()
-        whole.language = transcript.language or whole.language or self._spoken
+        whole.language = transcript.language or whole.language or self._recordings.spoken
         if not text:
             return None
         timed = await self._times(words, window, text, transcript.language) if words else ()
@@ -190,38 +169,23 @@ class Transcriptions:
             words=timed,
         )
 
-    @property
-    def _spoken(self) -> str:
-        return "" if self._language == "auto" else self._language
-
-    async def _patiently(
-        self, hear: Callable[[Window], Awaitable[Transcript]], window: Window, *, first: bool
-    ) -> Transcript:
-        """A recording that is being heard waits for a place; one that was not begun is refused."""
-        busy_until_s = trio.current_time() + (0 if first else BUSY_LIMIT_S)
-        while True:
-            try:
-                async with self._places.turns:
-                    return await hear(window)
-            except EngineBusy:
-                if trio.current_time() >= busy_until_s:
-                    raise
-            await trio.sleep(BUSY_PAUSE_S)
-
-    async def _transcribed(self, transcriber: Transcriber, window: Window) -> Transcript:
-        return await self._calls.transcript(transcriber, window.pcm16, self._limit_s)
-
     async def _translated(self, transcriber: Translates, window: Window) -> Transcript:
         limit_s = TRANSLATION_FACTOR * self._limit_s
-        with self._calls.call("asr", limit_s, "the translation"):
-            return await transcriber.translated(window.pcm16)
+
+        async def hear(window: Window) -> Transcript:
+            with self._calls.call("asr", limit_s, "the translation"):
+                return await transcriber.translated(window.pcm16)
+
+        return await self._recordings.patiently(hear, window)
 
     async def _times(
         self, words: TimesWords, window: Window, text: str, language: str | None
     ) -> list[TimedWord]:
-        async with self._places.turns:
+        async with self._places.recording_turn():
             with self._calls.call("asr", self._limit_s, "the times of words"):
-                timed = await words.word_times(window.pcm16, text, language or self._spoken)
+                timed = await words.word_times(
+                    window.pcm16, text, language or self._recordings.spoken
+                )
         return [
             TimedWord(
                 word=one.word,

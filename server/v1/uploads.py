@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import tempfile
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+import structlog
 import trio
 
 from ...audio.containers import LOOK_BYTES
@@ -15,6 +20,10 @@ from ..http.head import BadRequest, Head
 from ..http.multipart import boundary_of
 from ..http.multipart_stream import FormStream, PartBegun
 from ..http.request_body import BadBody, RequestBody
+
+PREFIX = "parley-upload-"
+LOCKED_WITHIN_S = 60.0
+"""A file that is younger may not be locked yet."""
 
 STALL_S = 20.0
 """An upload that stands still for so long is given up."""
@@ -57,7 +66,7 @@ async def received(
     or PeerGone; the file on disk lives as long as the context."""
     boundary = boundary_of(head.header("content-type") or "")
     body = RequestBody(stream, head, limit_mb * 1_000_000 + FORM_BYTES)
-    with tempfile.NamedTemporaryFile(prefix="parley-upload-") as file:
+    with _new_file() as file:
         upload = Upload(Path(file.name))
         form = _Form(upload, FormStream(boundary), file_field, fields)
         began_s, size = trio.current_time(), 0
@@ -72,12 +81,57 @@ async def received(
             if upload.size > limit_mb * 1_000_000:
                 raise BadBody(413, f"the recording may have {limit_mb} MB", param=file_field)
             if len(form.unwritten) >= WRITE_BYTES or form.over:
-                await trio.to_thread.run_sync(file.write, bytes(form.unwritten))
+                with _no_room():
+                    await trio.to_thread.run_sync(file.write, bytes(form.unwritten))
                 form.unwritten.clear()
         if not form.over:
             raise BadBody(408, "the upload took too long")
-        await trio.to_thread.run_sync(file.flush)
+        with _no_room():
+            await trio.to_thread.run_sync(file.flush)
         yield upload
+
+
+@contextlib.contextmanager
+def _new_file() -> Iterator[IO[bytes]]:
+    """A file in the temporary folder, locked for as long as this process has it open."""
+    with _no_room():
+        file = tempfile.NamedTemporaryFile(prefix=PREFIX)  # noqa: SIM115 (closed below)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # what could not be written is written once more
+            file.close()
+
+
+@contextlib.contextmanager
+def _no_room() -> Iterator[None]:
+    """Raises BadBody (503) where the disk fails: it costs this upload and nothing else."""
+    try:
+        yield
+    except OSError as error:
+        told = f"the server cannot keep the upload: {error.strerror or error}"
+        structlog.get_logger().warning("upload_not_kept", error=str(error))
+        raise BadBody(503, told) from None
+
+
+def remove_left_behind(folder: Path, now_s: float) -> int:
+    """Remove the uploads of servers that were killed, and say how many. A file that a server still
+    holds is locked by it, and one that has just been made may be about to be."""
+    removed = 0
+    for path in folder.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
+            known = path.lstat()
+            if known.st_uid != os.geteuid() or now_s - known.st_mtime < LOCKED_WITHIN_S:
+                continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+                removed += 1
+            finally:
+                os.close(descriptor)
+    return removed
 
 
 class _Form:

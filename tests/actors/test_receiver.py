@@ -17,8 +17,9 @@ from parley.actors.messages import (
     Report,
     Sound,
 )
-from parley.actors.receiver import Receiver, ReceivingState
+from parley.actors.receiver import MAX_TOLD, Receiver, ReceivingState
 from parley.audio.resampler import Resampler
+from parley.audio.wav import wav_bytes
 from parley.conversation.spoken import (
     HearingCancelled,
     Marker,
@@ -30,6 +31,7 @@ from parley.protocol.commands import Command
 from parley.protocol.dialect import Codec, Frame
 from parley.protocol.events import Closing, Expired, Failure, Info, MicrophoneTold
 from parley.protocol.io_speech import IoSpeechCodec
+from parley.protocol.newspeech import NewSpeechCodec
 from parley.protocol.prompt_voice import PromptVoiceCodec
 from parley.telemetry import Telemetry
 from parley.transport import memory_pair
@@ -193,14 +195,12 @@ async def test_what_the_dialect_ignores_is_counted_and_told_once_as_an_info(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     ear = Ear()
-    await ear.run_with(START, b"\1", b"", b"\1", b"\1\0")
+    await ear.run_with(START, b"", b"", b"\1\0")
     (info,) = drain(ear.out)
     assert isinstance(info, Info)
-    assert "1 bytes" in info.message
+    assert "empty" in info.message
     assert [type(m) for m in drain(ear.heard)] == [MicrophoneOpened, Sound]
-    counted = ear.telemetry.exposition()
-    assert b'breach="odd_audio"} 2.0' in counted
-    assert b'breach="invalid_audio"} 1.0' in counted
+    assert b'breach="invalid_audio"} 2.0' in ear.telemetry.exposition()
 
 
 async def test_a_second_start_leaves_the_hearing_alone_and_the_dialogue_counts_anew(
@@ -427,3 +427,147 @@ async def test_after_a_fatal_breach_a_restart_obeys_nothing_more(
     ear.state.closing = True
     await ear.run_with(START, b"\1\0")
     assert drain(ear.heard) == []
+
+
+BAD_START = '{"type":"start","sample_rate":12345}'
+
+
+def left_out(ear: Ear) -> bytes:
+    edge = b'parley_drops_total{edge="audio_behind_refused_start"} '
+    return next(
+        (line[len(edge) :] for line in ear.telemetry.exposition().splitlines() if edge in line), b""
+    )
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        BAD_START,
+        '{"type":"start","sample_rate":null}',
+        '{"type":"start","sample_rate":[]}',
+        '{"type":"start","sample_rate":1e400}',
+        '{"type":"start","audio_clock":5}',
+        '{"type":"start"',
+        "start",
+    ],
+)
+async def test_audio_behind_a_start_that_was_refused_is_left_out_with_one_info(
+    autojump_clock: trio.testing.MockClock, refused: str
+) -> None:
+    ear = Ear()
+    await ear.run_with(refused, b"\1\0", b"\1", b"", b"\1\0", STOP, b"\1\0", START, b"\2\0")
+    failure, info, told = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert failure.recoverable
+    assert isinstance(info, Info)
+    assert "refused" in info.message
+    assert told == MicrophoneTold(listening=False)
+    assert [type(m) for m in drain(ear.heard)] == [MicrophoneOpened, Sound]
+    assert left_out(ear) == b"5.0"
+
+
+async def test_the_same_behind_a_refused_start_while_the_microphone_is_open(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The audio behind it is of the rate that was refused, and would be heard at the other. What
+    was said before it is finalized, since nothing comes any more that could end it."""
+    ear = Ear()
+    await ear.run_with(START, b"\1\0", BAD_START, b"\7\0", b"\7\0", START, b"\2\0")
+    assert [type(m) for m in drain(ear.out)] == [Failure, Info]
+    heard = drain(ear.heard)
+    assert [m.pcm16 for m in heard if isinstance(m, Sound)] == [b"\1\0", b"\2\0"]
+    assert [type(m) for m in heard if isinstance(m, Marker)] == [
+        MicrophoneOpened,
+        MicrophoneClosed,
+        MicrophoneOpened,
+    ]
+
+
+async def test_a_message_that_is_wrong_while_the_microphone_is_open_leaves_the_hearing_alone(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, "not json", b"\1\0")
+    assert [type(m) for m in drain(ear.out)] == [Failure]
+    assert [type(m) for m in drain(ear.heard)] == [MicrophoneOpened, Sound]
+
+
+async def test_audio_without_any_start_still_closes(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear()
+    await ear.run_with(STOP, b"\1\0")
+    assert [type(m) for m in drain(ear.out)] == [MicrophoneTold, Failure, Closing]
+
+
+async def test_errors_of_one_kind_are_told_so_often_and_no_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear()
+    await ear.run_with(START, *["no json"] * 60, '{"type":"played","ms":-1}')
+    *failures, info, other = drain(ear.out)
+    assert [type(m) for m in failures] == [Failure] * MAX_TOLD
+    assert isinstance(info, Info)
+    assert "invalid_json" in info.message
+    assert isinstance(other, Failure)
+    assert b'breach="invalid_json"} 60.0' in ear.telemetry.exposition()
+
+
+async def test_chunks_of_odd_length_are_one_stream(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear()
+    await ear.run_with(START, b"\1\0\2", b"\0\3\0", b"\4\0", STOP)
+    assert drain(ear.out) == []
+    sounds = [m.pcm16 for m in drain(ear.heard) if isinstance(m, Sound)]
+    assert b"".join(sounds) == b"\1\0\2\0\3\0\4\0"
+
+
+async def test_a_wav_is_heard_at_its_own_rate(autojump_clock: trio.testing.MockClock) -> None:
+    ear = Ear()
+    second = wav_bytes(bytes(96_000), 48_000)
+    pieces = [second[i : i + 9_600] for i in range(0, len(second), 9_600)]
+    await ear.run_with('{"type":"start","sample_rate":"16000"}', *pieces, STOP)
+    (info,) = drain(ear.out)
+    assert isinstance(info, Info)
+    assert "48000 Hz" in info.message
+    heard = b"".join(m.pcm16 for m in drain(ear.heard) if isinstance(m, Sound))
+    assert len(heard) == 32_000
+
+
+async def test_a_wav_opens_the_microphone_at_its_own_rate_where_audio_does(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(codec=IoSpeechCodec(lambda: 0))
+    data = base64.b64encode(wav_bytes(bytes(96_000), 48_000)).decode()
+    await ear.run_with(json.dumps({"type": "audio", "data": data}), UNLISTEN)
+    heard = b"".join(m.pcm16 for m in drain(ear.heard) if isinstance(m, Sound))
+    assert len(heard) == 32_000
+
+
+@pytest.mark.parametrize("codec", [PromptVoiceCodec, IoSpeechCodec, NewSpeechCodec])
+async def test_what_is_no_sound_is_told_once_and_not_heard(
+    autojump_clock: trio.testing.MockClock,
+    codec: type[PromptVoiceCodec | IoSpeechCodec | NewSpeechCodec],
+) -> None:
+    def frame(data: bytes) -> str | bytes:
+        if codec is not IoSpeechCodec:
+            return data
+        return json.dumps({"type": "audio", "data": base64.b64encode(data).decode()})
+
+    ear = Ear(codec=codec(lambda: 0))
+    starts = [START] if codec is PromptVoiceCodec else []
+    webm = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webm"
+    await ear.run_with(*starts, *[frame(webm + bytes(200)), *[frame(b"\x5a\xa5" * 300)] * 20])
+    (failure,) = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert failure.recoverable
+    assert failure.message == "this is WebM; send PCM16 without a header, or WAV"
+    assert not [m for m in drain(ear.heard) if isinstance(m, Sound)]
+    assert b'breach="foreign_audio"} 21.0' in ear.telemetry.exposition()
+
+
+async def test_binary_frames_where_there_are_none_are_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ear = Ear(codec=IoSpeechCodec(lambda: 0))
+    await ear.run_with(*[b"\1\0" * 320] * 50)
+    (failure,) = drain(ear.out)
+    assert isinstance(failure, Failure)
+    assert "base64" in failure.message

@@ -15,7 +15,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.actors.limits import AUDIO_MAX_AGE_S
+from parley.actors.limits import AUDIO_MAX_AGE_S, GIVEN_CAPACITY
 from parley.actors.messages import (
     Heard,
     Report,
@@ -40,6 +40,7 @@ from parley.conversation.spoken import (
     Marker,
     MicrophoneClosed,
     MicrophoneOpened,
+    SoundGiven,
     Spoken,
     UtteranceAudio,
     UtteranceBegan,
@@ -47,6 +48,7 @@ from parley.conversation.spoken import (
     UtteranceEnded,
 )
 from parley.engines.vad.scripted import ScriptedDetector
+from parley.protocol.commands import GiveAudio
 from parley.protocol.events import Info, SpeechEnded, SpeechStarted
 from parley.telemetry import Telemetry
 from parley.testing import silence, speech
@@ -774,3 +776,22 @@ async def test_without_a_line_a_tone_is_what_the_detector_says(autojump_clock: C
     ear = Ear()
     await ear.hear(*sounds(silence(300) + line("beep 1000 Hz") + silence(1000), [1600]))
     assert kinds(drain(ear.spoken))[-1] is UtteranceEnded
+
+
+@pytest.mark.parametrize(("given", "begun"), [(GIVEN_CAPACITY - 1, 1), (GIVEN_CAPACITY, 9)])
+async def test_sounds_that_a_client_gives_wait_for_an_utterance_but_not_without_bound(
+    given: int, begun: int, autojump_clock: Clock
+) -> None:
+    ear = Ear()
+    given_sound = SoundGiven(pcm16=silence(100), given=GiveAudio(pcm16=b"", rate_hz=16_000))
+    async with trio.open_nursery() as nursery:
+        send, inbox = trio.open_memory_channel[Heard](1000)
+        nursery.start_soon(ear.actor(inbox).run)
+        for message in sounds(speech(1000), [FRAME]):
+            await send.send(message)
+        for _ in range(given):
+            await send.send(given_sound)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len([m for m in drain(ear.spoken) if isinstance(m, UtteranceBegan)]) == begun
+        assert len(ear.state.given) < GIVEN_CAPACITY
+        nursery.cancel_scope.cancel()

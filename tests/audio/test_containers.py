@@ -10,6 +10,7 @@ import pytest
 
 from parley.audio.containers import NotSound, check_file, check_pcm16, container_of
 from parley.audio.wav import read_wav, wav_bytes
+from parley.engines.media.decode_worker import decode
 from support.blobs import recorded
 
 SPEECH = read_wav(next((Path(__file__).parents[2] / "examples/audio").glob("1-*.wav"))).pcm16
@@ -24,12 +25,28 @@ MADE = {
     "flac": recorded(SPEECH, "flac", "flac", 16_000),
     "webm": recorded(SPEECH, "webm", "libopus"),
     "aac": recorded(SPEECH, "adts", "aac", 44_100),
+    "aac in LATM": recorded(SPEECH, "latm", "aac", 44_100),
+    "mp4 of a telephone": recorded(SPEECH, "3gp", "aac", 16_000),
+    "aiff": recorded(SPEECH, "aiff", "pcm_s16be", 16_000),
+    "au": recorded(SPEECH, "au", "pcm_s16be", 16_000),
+    "au of mu-law": recorded(SPEECH, "au", "pcm_mulaw", 8_000),
+    "caf": recorded(SPEECH, "caf", "alac", 16_000),
+    "wav of ADPCM": recorded(SPEECH, "wav", "adpcm_ms", 16_000),
+    "wav of Sony": recorded(SPEECH, "w64", "pcm_s16le", 16_000),
+    "mpeg-ts": recorded(SPEECH, "mpegts", "aac", 44_100),
+    "mpeg-ts with mp2": recorded(SPEECH, "mpegts", "mp2", 44_100),
 }
 
 
 @pytest.mark.parametrize("kind", MADE)
 def test_a_file_is_known_by_its_beginning(kind: str) -> None:
     assert check_file(MADE[kind]) == kind.split()[0]
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_is_known_is_read(kind: str) -> None:
+    seconds = len(decode(MADE[kind], 60_000)) / 32_000
+    assert abs(seconds - len(SPEECH) / 32_000) < 0.2
 
 
 @pytest.mark.parametrize("kind", ["mp3", "mp3 of 16 kHz"])
@@ -56,7 +73,8 @@ def test_pcm16_is_no_file_and_is_believed(pcm16: bytes) -> None:
     "data",
     [
         b"%PDF-1.7 " + bytes(500),
-        b"FORM\0\0\0\0AIFF" + bytes(500),
+        b"RIFF\0\0\0\0AVI LIST" + bytes(500),
+        b"\0\0\1\xba" + bytes(500),
         b"PK\x03\x04" + bytes(500),
         b"<html><body>Not found</body></html>" * 20,
         b'{"error": "no such file"}' * 20,

@@ -212,8 +212,9 @@ async def test_dropped_frames_are_told(sound: FakeSound, monkeypatch: pytest.Mon
     shown = Shown()
 
     async def person() -> None:
-        while not sound.streams:
+        while not sound.streams or "Ctrl-C" not in shown.out.getvalue():
             await trio.sleep(0.001)
+        await trio.sleep(0.05)
         sound.streams[0].record(*[bytes(2)] * 60)
         await trio.sleep(0.01)
         signal.raise_signal(signal.SIGINT)

@@ -45,6 +45,7 @@ SLICES = (
     "recording",
     "telephone",
     "carriers",
+    "load",
 )
 FIELDS = Settings.model_fields
 CHOICES = {
@@ -527,8 +528,16 @@ def test_a_missing_toml_file_is_reported_with_the_variable_that_named_it(tmp_pat
     assert str(refused(toml_file=path)) == f"{path}: there is no such file"
 
 
-def test_a_directory_in_place_of_a_file_is_reported(tmp_path: Path) -> None:
-    assert len(refused(env_file=tmp_path, toml_file=tmp_path).problems) == 2
+def test_a_directory_in_place_of_the_toml_file_is_reported(tmp_path: Path) -> None:
+    assert "it is a folder" in str(refused(toml_file=tmp_path))
+
+
+def test_a_directory_in_place_of_the_dotenv_is_told_and_passed_over(tmp_path: Path) -> None:
+    """A container's mount of a file that was not there makes a folder."""
+    settings = load_settings(env_file=tmp_path, environ={"PARLEY_PORT": "9"})
+    (warning,) = settings.warnings
+    assert str(tmp_path) in warning and "it is a folder" in warning and "passed over" in warning
+    assert settings.serving.port == 9
 
 
 def test_toml_that_is_no_text_is_reported(tmp_path: Path) -> None:
@@ -931,6 +940,9 @@ SLICE_VARIABLES = {
     "address_limits.requests_per_hour": ("PARLEY_ADDRESS_REQUESTS", 8),
     "serving.upload_mb": ("STREAM_UPLOAD_MB", 49),
     "serving.upload_s": ("STREAM_UPLOAD_S", 50.0),
+    "load.loop_lag_ms": ("STREAM_MAX_LOOP_LAG_MS", 1054),
+    "load.lane_wait_ms": ("STREAM_MAX_LANE_WAIT_MS", 1055),
+    "load.talking_share": ("STREAM_MAX_TALKING_SHARE", 0.56),
     "framing.rate_hz": ("AUDIO_SAMPLE_RATE", 48_000),
     "framing.channels": ("AUDIO_CHANNELS", 1),
     "framing.chunk_ms": ("AUDIO_CHUNK_MS", 52),

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.conversation.chat_request import SPOKE_FIRST
-from parley.conversation.items import AssistantMessage, Items, Note, Status, UserMessage
+from parley.conversation.items import (
+    PUT_CHARS,
+    PUT_MAX,
+    AssistantMessage,
+    Items,
+    Note,
+    Status,
+    UserMessage,
+)
 
 
 def texts(items: Items, user_text: str) -> list[tuple[str, str]]:
@@ -210,3 +218,22 @@ def test_a_note_leaves_with_its_turn() -> None:
     items.note("it rains")
     items.commit(2, "u2", "a2")
     assert texts(items, "bye")[0] == ("user", "u2")
+
+
+def test_of_what_is_put_beside_the_turns_the_newest_is_kept() -> None:
+    items = Items("", 5)
+    items.commit(1, "hello", "hi there")
+    for number in range(3 * PUT_MAX):
+        items.add("user", f"fact {number}", item_id=f"own-{number}")
+        items.note(f"note {number}")
+    assert len(items) == PUT_MAX + 2, "and the turn is there"
+    request = items.request("bye")
+    assert "hello" in " ".join(message.text for message in request)
+    assert f"fact {3 * PUT_MAX - 1}" in " ".join(message.text for message in request)
+
+
+def test_a_few_items_may_be_long_but_not_all() -> None:
+    items = Items("", 5)
+    for number in range(10):
+        items.add("user", "x" * (PUT_CHARS // 4), item_id=f"own-{number}")
+    assert [item.id for item in items] == ["own-6", "own-7", "own-8", "own-9"]

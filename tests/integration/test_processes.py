@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from parley.client.server_process import free_port, is_ready
+from parley.client.server_process import free_port
 from parley.engines.llm.rules.table import NO_MODEL
 from parley.recording.mcap_file import read_recording
 from parley.recording.recorded import replay_recording
@@ -25,97 +19,20 @@ from parley.recording.tape import Entry
 from support.live_server import (
     AUDIO,
     HOST,
-    POLL_S,
     WEATHER,
     LiveClient,
     children_of,
-    is_alive,
     open_client,
 )
 from support.llm_server import open_llm_server, stall_after
+from support.serve_process import finished, serving, until_all_gone
 
 pytestmark = pytest.mark.slow
-
-LIMIT_S = 90.0
-OURS = ("OPENAI_", "STREAM_", "WS_", "VAD_", "AUDIO_", "PARLEY_")
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """This process' own without any setting, and these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return kept | variables
-
-
-def parley(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "parley", *arguments]
-
-
-@dataclass(slots=True)
-class ServeProcess:
-    process: trio.Process
-    port: int
-    log: Path
-
-    @property
-    def url(self) -> str:
-        return f"ws://{HOST}:{self.port}/ws"
-
-    async def until_ready(self) -> None:
-        while not await is_ready(self.port):
-            assert self.process.poll() is None, self.log.read_text()
-            await trio.sleep(POLL_S)
-
-
-@asynccontextmanager
-async def serving(folder: Path, **variables: str) -> AsyncIterator[ServeProcess]:
-    """A ready server in its own process; it is killed at the end if it still runs."""
-    port = free_port()
-    log = folder / "log"
-    quick = {
-        "STREAM_ASR_LANES": "1",
-        "STREAM_TTS_THREAD_WORKERS": "1",
-        "STREAM_LOG_FORMAT": "json",  # no words for people in the log
-    }
-    with trio.fail_after(LIMIT_S):
-        with log.open("wb") as output:
-            process = await trio.lowlevel.open_process(
-                parley("serve", "--port", str(port)),
-                stderr=output,
-                stdout=output,
-                cwd=folder,
-                env=environment(**(quick | variables)),
-            )
-        try:
-            served = ServeProcess(process, port, log)
-            await served.until_ready()
-            yield served
-        finally:
-            if process.poll() is None:
-                process.kill()
-            with trio.CancelScope(shield=True):
-                await process.wait()
-
-
-async def until_all_gone(pids: set[int]) -> None:
-    while any(is_alive(pid) for pid in pids):
-        await trio.sleep(POLL_S)
 
 
 async def until_it_replies(client: LiveClient) -> None:
     await client.utter(WEATHER)
     await client.wait_for("tts_chunk")
-
-
-def finished(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        parley(*arguments),
-        cwd=folder,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)

@@ -91,8 +91,17 @@ def test_data_that_is_no_audio_is_refused(codec: IoSpeechCodec, data: str) -> No
     assert breach_of(codec, f'{{"type":"audio","data":{data}}}') is Breach.INVALID_AUDIO
 
 
-def test_odd_and_oversized_audio_are_refused(codec: IoSpeechCodec) -> None:
-    assert breach_of(codec, audio(b"\1\0\2")) is Breach.ODD_AUDIO
+def test_audio_of_odd_length_goes_on_in_the_next_message(codec: IoSpeechCodec) -> None:
+    assert codec.decode(audio(b"\1\0\2")) == (Audio(b"\1\0"),)
+    assert codec.decode(audio(b"\0\3\0")) == (Audio(b"\2\0\3\0"),)
+
+
+def test_a_message_may_come_in_a_binary_frame(codec: IoSpeechCodec) -> None:
+    assert codec.decode(audio(b"\1\0").encode()) == (Audio(b"\1\0"),)
+    assert breach_of(codec, b'{"type":"dance"}') is Breach.UNKNOWN_TYPE
+
+
+def test_oversized_audio_is_refused(codec: IoSpeechCodec) -> None:
     assert breach_of(codec, audio(bytes(MAX_AUDIO_BYTES + 2))) is Breach.OVERSIZED_FRAME
     assert breach_of(codec, audio(bytes(1_500_000))) is Breach.OVERSIZED_FRAME
 

@@ -16,13 +16,14 @@ from parley.protocol.commands import (
     Interrupt,
     Ping,
     Played,
+    Remark,
     StartListening,
     TypedText,
 )
+from parley.protocol.jsontext import MAX_BINARY_BYTES
 from parley.protocol.newspeech import (
     DIALECT,
     MAX_AUDIO_BYTES,
-    MAX_JSON_BYTES,
     MAX_TEXT_CHARS,
     PROFILE,
     NewSpeechCodec,
@@ -70,7 +71,6 @@ def test_a_frame_is_a_command(codec: NewSpeechCodec, frame: str | bytes, command
     ("frame", "breach"),
     [
         (b"", Breach.INVALID_AUDIO),
-        (b"\1", Breach.ODD_AUDIO),
         (bytes(MAX_AUDIO_BYTES + 2), Breach.OVERSIZED_FRAME),
         ('{"type":"text"}', Breach.INVALID_FIELD),
         ('{"type":"text","content":"  "}', Breach.INVALID_FIELD),
@@ -108,8 +108,6 @@ def test_what_is_not_in_the_dialect_is_a_violation_and_only_what_is_too_large_is
         b'{"type":"\xff"}',
         b'{"type":"text"',
         b'["type"]',
-        b'{"content":"' + b"x" * MAX_JSON_BYTES + b'"} ',
-        b'{"type":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
     ],
 )
 def test_a_binary_frame_that_only_looks_like_a_message_is_audio(
@@ -118,6 +116,21 @@ def test_a_binary_frame_that_only_looks_like_a_message_is_audio(
     assert codec.decode(pcm16 + b" " * (len(pcm16) % 2)) == (
         Audio(pcm16 + b" " * (len(pcm16) % 2)),
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"content":"' + b"x" * MAX_BINARY_BYTES + b'"} ',
+        b'{"type":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b"hello " * 100,
+    ],
+)
+def test_a_binary_frame_of_text_that_is_no_message_is_neither_that_nor_audio(
+    codec: NewSpeechCodec, text: bytes
+) -> None:
+    assert breach_of(codec, text) is Breach.FOREIGN_AUDIO
+    assert codec.decode(text) == (Remark(breach=Breach.FOREIGN_AUDIO),)
 
 
 @given(st.binary(min_size=1, max_size=200).map(lambda noise: b"{" + noise * 2 + b"}"))

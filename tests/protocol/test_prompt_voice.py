@@ -63,9 +63,20 @@ def test_an_audio_frame_of_64_kib_is_taken_and_one_byte_pair_more_is_not(
     assert Breach.OVERSIZED_FRAME in PROFILE.fatal
 
 
-def test_audio_of_odd_length_is_refused_and_forgiven(codec: PromptVoiceCodec) -> None:
+def test_audio_of_odd_length_before_a_start_is_refused_and_forgiven(
+    codec: PromptVoiceCodec,
+) -> None:
     assert breach_of(codec, b"\x01\x02\x03") is Breach.ODD_AUDIO
     assert Breach.ODD_AUDIO not in PROFILE.fatal
+
+
+def test_behind_a_start_chunks_of_odd_length_are_one_stream(codec: PromptVoiceCodec) -> None:
+    codec.decode('{"type":"start"}')
+    assert codec.decode(b"\1") == ()
+    assert codec.decode(b"\2\3\4") == (Audio(b"\1\2\3\4"),)
+    assert codec.decode(b"\5\6\7") == (Audio(b"\5\6"),)
+    codec.decode('{"type":"start"}')
+    assert codec.decode(b"\1\2") == (Audio(b"\1\2"),)
 
 
 def test_an_empty_audio_frame_is_refused_and_ignored(codec: PromptVoiceCodec) -> None:
@@ -96,6 +107,42 @@ def test_a_rate_that_no_microphone_has_is_unsupported_and_forgiven(
     assert "16000" in caught.value.message
     assert len(caught.value.message) < 200
     assert caught.value.breach not in PROFILE.fatal
+
+
+@pytest.mark.parametrize(
+    ("rate", "hz"),
+    [
+        *[(str(hz), hz) for hz in (8000, 11_025, 12_000, 32_000, 88_200, 96_000, 176_400, 192_000)],
+        ('"16000"', 16_000),
+        ('" 48000 "', 48_000),
+        ('"44100.0"', 44_100),
+        ("44100.0", 44_100),
+        ("4.8e4", 48_000),
+    ],
+)
+def test_common_rates_are_taken_as_numbers_and_as_text(
+    codec: PromptVoiceCodec, rate: str, hz: int
+) -> None:
+    assert codec.decode(f'{{"type":"start","sample_rate":{rate}}}') == (StartListening(rate_hz=hz),)
+
+
+@pytest.mark.parametrize("start", ['{"sample_rate":5}', '{"audio_clock":"yes"}'])
+def test_what_is_wrong_with_a_start_is_told_from_the_rest(
+    codec: PromptVoiceCodec, start: str
+) -> None:
+    with pytest.raises(Violation) as caught:
+        codec.decode('{"type":"start",' + start[1:])
+    assert caught.value.of_start
+    with pytest.raises(Violation) as caught:
+        codec.decode('{"type":"played","ms":-1}')
+    assert not caught.value.of_start
+
+
+def test_a_message_may_come_in_a_binary_frame(codec: PromptVoiceCodec) -> None:
+    assert codec.decode(b' {"type":"start"}\n') == (StartListening(rate_hz=16_000),)
+    assert codec.decode(b'{"type":"stop"}') == (StopListening(),)
+    assert breach_of(codec, b'{"event":"media"}') is Breach.MISSING_TYPE
+    assert breach_of(codec, b'{"type":"dance"}') is Breach.UNKNOWN_TYPE
 
 
 @pytest.mark.parametrize("text", ['{"type":"hello"}', '{"type":""}', '{"type":"START"}'])

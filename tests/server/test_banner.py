@@ -11,10 +11,12 @@ import trio
 
 from parley.config import Settings
 from parley.embedding import OwnEngines
+from parley.engines.lanes.standing import LaneState
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.server import banner
+from parley.server.tree import Server
 
 NOTHING_PULLED = "/nowhere/models"
 
@@ -51,10 +53,10 @@ async def test_it_says_where_to_go_who_is_there_and_how_to_stop() -> None:
 
 @pytest.mark.parametrize(
     ("host", "shown"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],
 )
 async def test_an_address_that_one_can_open_is_shown(host: str, shown: str) -> None:
-    told = await lines(parley_host=host)
+    told = await lines(parley_host=host, parley_insecure=True)
     assert told[0] == f"Parley is ready: open http://{shown}:8084/ and press Talk."
     assert bool(value(told, "note")) == (host in ("0.0.0.0", "::"))
 
@@ -106,14 +108,37 @@ async def test_the_process_tells_people_on_stdout_when_it_can_talk(
     from parley.server import process
 
     opened = await room()
+    server = Server(opened.settings, opened)
     waits: list[dict[str, str | None]] = [{"asr": None}, {"tts": "no voice"}, {"tts": None}, {}]
     monkeypatch.setattr(EngineRoom, "_not_ready", lambda self: waits[0])
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(process._tell_people, opened.settings, opened, 8084)
+            nursery.start_soon(process._tell_people, opened.settings, opened, server, 8084)
             while len(waits) > 1:
                 await trio.sleep(0.12)
                 waits.pop(0)
     out = capsys.readouterr().out
     begins = [out.index(words) for words in ("is starting", "cannot talk yet", "is ready: open")]
     assert begins == sorted(begins)
+
+
+async def test_what_cannot_work_is_told_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    told = await lines(stream_record_dir=str(file / "below"))
+    [line] = value(told, "cannot")
+    assert line.startswith(f"recordings: {file} is no folder; nothing is recorded; mend STREAM_")
+
+
+async def test_a_recognizer_whose_workers_keep_dying_is_waited_for_with_the_reason() -> None:
+    opened = await room()
+    lanes = [lane for lane in opened.lanes if lane.name.startswith("asr-")]
+    for lane in lanes:
+        lane._closed, lane._quick_deaths, lane._lost = None, 3, "asr: the worker died"
+        lane._resumes_s = trio.current_time() + 4
+    [line] = [line for line in opened.load_errors() if line.startswith("asr: ")]
+    assert line.startswith("asr: asr: the worker died; the next one starts in ")
+    down = [told for told in opened.standings() if told.state is LaneState.BACKING_OFF]
+    assert [told.lane for told in down] == [lane.name for lane in lanes]
+    lanes[0].ready = True
+    assert not [line for line in opened.not_ready() if line.startswith("asr: ")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -280,3 +282,54 @@ async def test_leaving_connect_hangs_up_and_waits_for_the_sessions_end(
         async with answered(server):
             assert server.status().clients == 1
         assert server.status().clients == 0
+
+
+async def asked(server: RunningServer, path: str) -> tuple[int, str]:
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        await stream.send_all(head.encode())
+        data = b"".join([part async for part in stream])
+    return int(data.split(b" ")[1]), data.partition(b"\r\n\r\n")[2].decode()
+
+
+async def ready(server: RunningServer) -> tuple[int, dict[str, Any]]:
+    status, body = await asked(server, "/ready")
+    return status, json.loads(body)
+
+
+async def metrics(server: RunningServer) -> str:
+    return (await asked(server, "/metrics"))[1]
+
+
+async def test_a_server_that_is_late_lets_nobody_in_by_any_door_and_says_why() -> None:
+    """The event loop is stopped for real; who is in stays, and later the doors open again."""
+    settings = Settings.defaults(stream_max_loop_lag_ms=400)
+    with trio.fail_after(30):
+        async with (
+            open_server(settings, port=0, own=own()) as server,
+            server.connect("/engine") as client,
+        ):
+            assert (await ready(server))[1]["accepting"]
+            await trio.sleep(0.3)
+            time.sleep(2.5)  # noqa: ASYNC251 (what is tested: nothing runs meanwhile)
+            while server.status().accepting:
+                await trio.sleep(0.05)
+            assert server.status().refusing == "loop_lag"
+            status, told = await ready(server)
+            assert (status, told["accepting"], told["reason"]) == (503, False, "loop_lag")
+            assert told["ready"], "its engines can talk"
+            with pytest.raises(SessionRefused, match="too busy"):
+                async with server.connect():
+                    pass
+            async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+                await stream.send_all(request("/ws"))
+                answer = b"".join([part async for part in stream]).lower()
+            assert answer.startswith(b"http/1.1 503 ")
+            assert b"\r\nretry-after: 5\r\n" in answer
+            assert 'parley_sessions_refused_total{reason="loop_lag"} 2.0' in await metrics(server)
+            await client.type_text("hello")
+            await client.wait_for("tts_complete")
+            while not server.status().accepting:
+                await trio.sleep(0.05)
+            async with server.connect("/engine") as late:
+                await late.wait_for("info")

@@ -257,4 +257,4 @@ async def test_what_is_ignored_is_told_once_a_session_whatever_it_is(
     ]
     assert len(infos) == 1
     counted = telemetry.exposition().decode()
-    assert 'parley_violations_total{breach="odd_audio"} 1.0' in counted
+    assert 'parley_violations_total{breach="invalid_audio"}' in counted

@@ -7,9 +7,10 @@ import { at } from "./element.js";
  * @param {import("./conversation.js").Conversation} conversation
  * @param {import("./alerts.js").Alerts} alerts
  * @param {(words: string) => void} state
+ * @param {import("../access.js").Access} access
  */
-export function dictate(conversation, alerts, state) {
-  const dictation = new Dictation();
+export function dictate(conversation, alerts, state, access) {
+  const dictation = new Dictation({ access });
   dictation.addEventListener("recording", ({ detail: { on } }) => {
     at("talk-words").textContent = on ? "Done: answer me" : "Talk";
     state(on ? "listening" : "thinking");

@@ -3,7 +3,7 @@
  * call is told on the document too, as `parley` with {type, …}.
  */
 
-import { canCall, EVENTS } from "../parley.js";
+import { Access, canCall, EVENTS } from "../parley.js";
 import { fromAddress } from "./address.js";
 import { Alerts } from "./alerts.js";
 import { Controls } from "./controls.js";
@@ -17,12 +17,13 @@ import { offerFiles } from "./saving.js";
 import { SoundSettings } from "./sound_settings.js";
 import { Speaking } from "./speaking.js";
 import { Talking } from "./talking.js";
+import { TokenForm } from "./token_form.js";
 import { Waterfall } from "./waterfall.js";
 import { Who } from "./who.js";
 import { Wishes } from "./wishes.js";
 
 /** Keys of failures that are over when there is a connection, or a microphone. */
-const [OFFLINE, DEAF] = ["offline", "deaf"];
+const [OFFLINE, DEAF, AWAY] = ["offline", "deaf", "away"];
 
 const follow = new Follow(at("log"), at("newest"));
 const announce = (words) => (at("announcer").textContent = words);
@@ -38,7 +39,10 @@ const wishes = new Wishes(fromAddress(location.search));
 const sound = new SoundSettings();
 const who = new Who();
 const speaking = new Speaking(conversation);
-const talking = new Talking(() => wishes.options, () => sound.options);
+const access = new Access();
+const talking = new Talking(() => wishes.options, () => sound.options, access);
+const tokenForm = new TokenForm(access, () => (talking.configured = configure()));
+talking.mayBegin = () => !tokenForm.isWanted || tokenForm.open();
 
 let speechMs = 0;
 /** The agent that answers in this conversation, as far as the server has said; and whether it has
@@ -65,6 +69,8 @@ function rest() {
   at("hello-lead").textContent = hello;
 }
 
+const sentence = (words) => (/[.!?]$/.test(words) ? words : `${words}.`);
+
 function alarm(title, advice, key) {
   alerts.show(title, advice, key);
   details.mark(title);
@@ -79,9 +85,12 @@ const guarded = (work) => async (event) => {
 };
 
 function configure() {
-  return fetch(new URL("api/stream_config", document.baseURI))
+  return access
+    .fetch("api/stream_config")
     .then((answer) => answer.json())
     .then((config) => {
+      tokenForm.isWanted = false;
+      alerts.clear(AWAY);
       wishes.serverIs(config);
       who.serverIs(config);
       who.recording(talking.isRecorded);
@@ -91,7 +100,16 @@ function configure() {
       }
       at("saving-recording").hidden = !config.recordings_on_request;
     })
-    .catch(() => {}); // the server is away: the call will say so
+    .catch((error) => {
+      if (error.wantsToken) return tokenForm.ask(error);
+      // Where the server is away the call will say so.
+      if (error.name === "Refused") alarm("The server lets nobody in now.", waitFor(error), AWAY);
+    });
+}
+
+function waitFor({ message, waitMs }) {
+  const when = waitMs ? `in ${Math.ceil(waitMs / 1000)} s` : "later";
+  return `${sentence(message)} Try again ${when}.`;
 }
 
 function newConversation(words) {
@@ -125,11 +143,18 @@ const REACTIONS = {
     rest();
     details.mark("connected");
   },
-  offline: ({ waitMs }) => {
+  offline: ({ waitMs, advice }) => {
     conversation.broken();
     newConversation("The connection was lost: a new conversation");
     state("offline");
-    alarm("The server is not there.", `Trying again in ${waitMs / 1000} s.`, OFFLINE);
+    const title = advice ? "The server lets nobody in now." : "The server is not there, or has no room.";
+    const again = `Trying again in ${Math.ceil(waitMs / 100) / 10} s.`;
+    alarm(title, advice ? `${sentence(advice)} ${again}` : again, OFFLINE);
+  },
+  refused: (refusal) => {
+    tokenForm.ask(refusal);
+    details.mark(`refused: ${refusal.message}`);
+    guarded(() => talking.end())();
   },
   ended: ({ reason }) => {
     if (!transferred) conversation.note(`The call has ended${reason ? `: ${reason}` : ""}`);
@@ -184,6 +209,7 @@ const REACTIONS = {
   replydone: () => {
     conversation.replyOver();
     speaking.replyOver();
+    if (!talking.hasSound) rest(); // the reply was read, and no sound will say that it is over
     details.mark("answered");
   },
   interrupted: ({ heard: words }) => {
@@ -221,7 +247,7 @@ const REACTIONS = {
   },
   info: ({ message }) => details.mark(message),
   failure: ({ code, title, message, advice }) => {
-    alerts.show(title, `${message}${/[.!?]$/.test(message) ? "" : "."} ${advice}`, code);
+    alerts.show(title, `${sentence(message)} ${advice}`, code);
     details.mark(`${code}: ${message}`);
   },
 };
@@ -258,7 +284,7 @@ function pending() {
 
 const help = dialog("help");
 const settings = dialog("settings", () => sound.list());
-offerFiles({ talking, conversation, speaking, who, guarded, saved: () => details.mark("saved") });
+offerFiles({ talking, conversation, speaking, who, access, guarded, saved: () => details.mark("saved") });
 
 wishes.addEventListener("change", () => {
   pending();
@@ -281,7 +307,7 @@ if (canCall()) {
     if (at("state").dataset.is !== "speaking") rest();
   });
 } else {
-  const dictation = dictate(conversation, alerts, state);
+  const dictation = dictate(conversation, alerts, state, access);
   at("talk").addEventListener("click", guarded(() => dictation.toggle()));
 }
 

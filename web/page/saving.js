@@ -1,11 +1,12 @@
 /** Files to take along: the text, the sound, and the server's own recording. */
 
+import { LONG_MS } from "../access.js";
 import { dialog } from "./dialogs.js";
 import { at } from "./element.js";
 import { transcript } from "./transcript.js";
 
 /** The dialog in which one asks for them. */
-export function offerFiles({ talking, conversation, speaking, who, guarded, saved }) {
+export function offerFiles({ talking, conversation, speaking, who, access, guarded, saved }) {
   const saving = dialog("saving", () => {
     at("save-text").disabled = !conversation.entries.length;
     at("save-sound").disabled = speaking.memory.isEmpty;
@@ -21,7 +22,7 @@ export function offerFiles({ talking, conversation, speaking, who, guarded, save
   };
   offer("save-text", "md", () => new Blob([transcript(conversation.entries, who.found)]));
   offer("save-sound", "wav", () => speaking.memory.wav());
-  offer("save", "mcap", () => fetchRecording(talking.recordingUrl));
+  offer("save", "mcap", () => fetchRecording(access, talking.recordingUrl));
 }
 
 /** A file from the browser's memory. @param {Blob} blob @param {string} ending */
@@ -34,8 +35,6 @@ function download(blob, ending) {
 }
 
 /** A file for `parley show` and `parley replay`: all that happened, up to a second or two ago. */
-async function fetchRecording(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  return answer.blob();
+async function fetchRecording(access, url) {
+  return (await access.fetch(url, {}, LONG_MS)).blob();
 }

@@ -10,9 +10,11 @@ export class Talking extends EventTarget {
   /**
    * @param {() => object} wishes What the next Call is begun with.
    * @param {() => object} sound {microphoneId, volume, pushToTalk} as they are set.
+   * @param {import("../access.js").Access} access
    */
-  constructor(wishes, sound) {
+  constructor(wishes, sound, access) {
     super();
+    this._access = access;
     this._wishes = wishes;
     this._sound = sound;
     this._call = null;
@@ -25,6 +27,8 @@ export class Talking extends EventTarget {
     this.recordingUrl = null;
     /** What must be known before the first call. */
     this.configured = Promise.resolve();
+    /** Says whether a call can be begun, and if not, what is missing. */
+    this.mayBegin = null;
   }
 
   get isOn() {
@@ -33,6 +37,10 @@ export class Talking extends EventTarget {
 
   get hasMicrophone() {
     return this._call?.hasMicrophone ?? false;
+  }
+
+  get hasSound() {
+    return this._call?.hasSound ?? false;
   }
 
   get isMuted() {
@@ -61,10 +69,16 @@ export class Talking extends EventTarget {
   async begin({ microphone }) {
     await this.configured;
     if (this._call) return; // somebody was faster
+    if (this.mayBegin && !this.mayBegin()) return;
     const options = this._wishes();
     const { pushToTalk, ...sound } = this._sound();
     this._begunWith = JSON.stringify(options);
-    const call = (this._call = new Call({ ...options, ...sound, muted: pushToTalk && !this._held }));
+    const call = (this._call = new Call({
+      ...options,
+      ...sound,
+      muted: pushToTalk && !this._held,
+      ticket: (door) => this._access.ticket(door),
+    }));
     for (const type of EVENTS) {
       call.addEventListener(type, ({ detail }) => {
         if (type === "session") this.recordingUrl = call.recordingUrl ?? this.recordingUrl;

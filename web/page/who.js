@@ -45,10 +45,13 @@ export class Who {
   recording(asked) {
     const { stream_record_dir: folder, stream_record_share: share = 1 } = this._config;
     const all = Boolean(folder) && share > 0;
-    at("recorded").hidden = !all && !asked;
-    at("recorded").textContent = all
-      ? "This server records conversations."
-      : "Recorded on the server, so that you can save it.";
+    // Written where the element stands already: screen readers say what changes in it.
+    const words = asked
+      ? "This call is being recorded on the server, so that you can save it. Settings turn it off."
+      : all
+        ? "This server records conversations."
+        : "";
+    if (at("recorded").textContent !== words) at("recorded").textContent = words;
   }
 }
 

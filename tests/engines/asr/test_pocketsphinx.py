@@ -217,7 +217,8 @@ async def test_a_lost_worker_loses_the_utterance_and_it_can_be_fed_again() -> No
 def empty_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_idle", [])
     monkeypatch.setattr(worker, "_open", {})
-    monkeypatch.setattr(worker, "DECODERS_MAX", 2)
+    monkeypatch.setattr(worker, "DECODERS_MAX", 1)
+    monkeypatch.setattr(worker, "PATIENT_MAX", 1)
 
 
 class FakeDecoder:

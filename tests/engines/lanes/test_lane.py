@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,10 +22,12 @@ import pytest
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
+from parley.engines.lanes.giving_way import giving_way
 from parley.engines.lanes.lane import FAIR_RUN_S, Lane
 from parley.engines.lanes.life import WorkerLife
 from parley.engines.lanes.pool import LanePool
-from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue
+from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue, Rank
+from parley.engines.lanes.standing import LaneState
 from parley.engines.lanes.supervisor import LanesSupervisor
 from parley.engines.lanes.worker import WorkerReplaced, warm, work
 from support import lane_jobs as jobs  # spawned workers inherit sys.path
@@ -36,8 +39,11 @@ QUICK = Backoff(first_s=0.02, most_s=0.05)
 # --- The queue and the pauses, without an event loop ---
 
 
-def job(name: str, *, urgent: bool = False, generation: int | None = None) -> Job:
-    return Job(jobs.append, (name,), math.inf, generation, urgent)
+def job(
+    name: str, *, urgent: bool = False, rank: Rank = Rank.LIVE, generation: int | None = None
+) -> Job:
+    rank = Rank.URGENT if urgent else rank
+    return Job(jobs.append, (name,), math.inf, generation, rank)
 
 
 def names(queue: JobQueue) -> list[str]:
@@ -57,6 +63,18 @@ def test_urgent_jobs_go_first_and_each_class_keeps_its_order() -> None:
     assert names(queue) == ["b", "d", "a", "c"]
 
 
+def test_what_gives_way_is_last_and_takes_no_room_of_those_that_do_not() -> None:
+    queue = queue_of(
+        job("upload", rank=Rank.GIVES_WAY), job("partial"), job("final", rank=Rank.URGENT)
+    )
+    assert (len(queue), queue.live) == (3, 2)
+    assert names(queue) == ["final", "partial", "upload"]
+    queue = queue_of(*(job("upload", rank=Rank.GIVES_WAY) for _ in range(QUEUE_MAX)))
+    assert [queue.full(rank) for rank in Rank] == [False, False, True]
+    queue = queue_of(*(job("partial") for _ in range(QUEUE_MAX)))
+    assert [queue.full(rank) for rank in Rank] == [True, True, False]
+
+
 def test_jobs_are_taken_out_by_choice_and_the_others_keep_their_turn() -> None:
     queue = queue_of(job("a", generation=1), job("b", urgent=True), job("c"), job("d"))
     taken = queue.take(lambda waiting: waiting.args[0] in "ad")
@@ -65,7 +83,8 @@ def test_jobs_are_taken_out_by_choice_and_the_others_keep_their_turn() -> None:
 
 
 def late(name: str, alike: str | None = "p", *, urgent: bool = False) -> Job:
-    return Job(jobs.each_with_pid, (), math.inf, None, urgent, late=lambda: name, alike=alike)
+    rank = Rank.URGENT if urgent else Rank.LIVE
+    return Job(jobs.each_with_pid, (), math.inf, None, rank, late=lambda: name, alike=alike)
 
 
 def items(batch: list[Job]) -> list[str]:
@@ -89,6 +108,13 @@ def test_a_job_ends_once() -> None:
 def test_the_pause_doubles_up_to_its_limit() -> None:
     backoff = Backoff(first_s=0.3, most_s=5.0)
     assert [backoff.pause_s(n) for n in (0, 1, 2, 3, 5, 6, 10**6)] == [0, 0.3, 0.6, 1.2, 4.8, 5, 5]
+
+
+def test_a_part_of_the_pause_is_left_out_by_chance() -> None:
+    backoff = Backoff(first_s=1.0, most_s=8.0, jitter=0.5)
+    assert [backoff.pause_s(n, lambda: 0.0) for n in (0, 1, 2, 9)] == [0, 1, 2, 8]
+    assert [backoff.pause_s(n, lambda: 0.5) for n in (0, 1, 2, 9)] == [0, 0.75, 1.5, 6]
+    assert {backoff.pause_s(4) for _ in range(20)} != {8.0}
 
 
 # --- Without a worker ---
@@ -251,6 +277,82 @@ def test_equal_lanes_take_turns() -> None:
     lanes = [Lane(name, jobs.nothing) for name in "abc"]
     pool = LanePool(lanes)
     assert [pool.pick().name for _ in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_who_gives_way_has_half_of_the_lanes_and_is_no_load_for_others() -> None:
+    first, second = lanes = [Lane(name, jobs.nothing) for name in "ab"]
+    for lane in lanes:
+        lane._closed, lane.ready = None, True
+    pool = LanePool(lanes)
+    with giving_way():
+        assert [pool.pick() for _ in range(3)] == [second] * 3
+    second._queue.put(job("upload", rank=Rank.GIVES_WAY))
+    first._queue.put(job("partial"))
+    assert (second.load, second.live_load) == (1, 0)
+    assert pool.pick() is second
+    second.ready = False
+    with giving_way():
+        assert pool.pick() is first
+
+
+async def test_a_call_within_giving_way_waits_for_those_that_talk() -> None:
+    lane = pausing_lane()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        with giving_way():
+            nursery.start_soon(lane.call, jobs.append, "upload")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(lane.call, jobs.append, "partial")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(partial(lane.call, urgent=True), jobs.append, "final")
+        await trio.testing.wait_all_tasks_blocked()
+        assert names(lane._queue) == ["final", "partial", "upload"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_how_a_lane_stands_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    loads = Backoff(first_s=8, most_s=8, jitter=0.5)
+    lane = Lane("lane", jobs.nothing, loads=loads, chance=lambda: 1.0)
+    assert lane.standing.state is LaneState.STOPPED
+
+    async def no_worker() -> None:
+        lane._cannot_start(MemoryError("no room"))
+
+    lane._serve_one_worker = no_worker  # type: ignore[method-assign]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lane.run)
+        await trio.sleep(1)
+        standing = lane.standing
+        assert (standing.state, standing.failures) == (LaneState.BACKING_OFF, 1)
+        told = "no worker can be started: MemoryError: no room; the next one starts in 3 s"
+        assert standing.told() == told
+        await trio.sleep(4)
+        assert lane.standing.failures == 2
+        nursery.cancel_scope.cancel()
+    assert lane.standing.state is LaneState.STOPPED
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug"), MemoryError("no room")], ids=repr)
+async def test_a_lane_that_cannot_get_as_far_as_a_worker_does_not_spin(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    starts: list[float] = []
+
+    def refuse(*args: object, **options: object) -> None:
+        starts.append(trio.current_time())
+        raise error
+
+    monkeypatch.setattr("trio_parallel.open_worker_context", refuse)
+    lane = Lane("lane", jobs.nothing, chance=lambda: 0.0)
+    logged: list[str] = []
+    monkeypatch.setattr(
+        "structlog.get_logger",
+        lambda: types.SimpleNamespace(warning=lambda event, **told: logged.append(told["why"])),
+    )
+    with trio.move_on_after(60):
+        await LanesSupervisor([lane]).run()
+    assert starts == pytest.approx([0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5])
+    assert logged == [f"no worker can be started: {type(error).__name__}: {error}"]
 
 
 def test_a_pool_without_lanes_is_refused() -> None:

@@ -129,7 +129,7 @@ async def test_a_proxy_that_cannot_be_used_is_told_when_the_engine_is_opened(
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(EngineUnavailable, match="mend ALL_PROXY") as refusal:
         async with AsyncExitStack() as stack:
-            await use("http://127.0.0.1:1/v1", stack)
+            await use("http://192.0.2.1:1/v1", stack)
     assert "secret" not in str(refusal.value)
 
 

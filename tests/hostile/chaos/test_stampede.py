@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from support.figures import Figures
-from support.talkers import chaos_server, many_talkers, unanswered
+from support.returning_talkers import chaos_server, many_talkers, unanswered
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 

@@ -25,7 +25,7 @@ from parley.client.wire import Unreachable, WireClosed, open_wire
 from support import ws_client
 from support.figures import Figures
 from support.live_server import request_http
-from support.talkers import (
+from support.returning_talkers import (
     ChaosServer,
     Talker,
     chaos_server,

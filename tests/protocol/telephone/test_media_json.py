@@ -25,6 +25,7 @@ from parley.protocol.dialect import Codec
 from parley.protocol.telephone import line_frames
 from parley.protocol.telephone.dialects import TELEPHONE_DIALECTS
 from parley.protocol.telephone.json_services import JSON_SERVICES
+from parley.protocol.telephone.sound import sound_of
 from parley.testing.carrier import Call
 from parley.testing.carrier.json_wire import JsonWire
 from parley.testing.carrier.wire import Complaint, Give, Order
@@ -252,7 +253,7 @@ def test_big_endian_lines() -> None:
         {"encoding": "OPUS", "sample_rate": 48000},
         {"encoding": "G722", "sample_rate": 8000},
         {"encoding": "PCMU", "sample_rate": 16000},
-        {"encoding": "L16", "sample_rate": 11025},
+        {"encoding": "L16", "sample_rate": 12345},
         {"encoding": "L16", "sample_rate": "fast"},
     ],
 )
@@ -289,3 +290,16 @@ def test_what_a_service_finds_wrong_is_told() -> None:
     for odd in ({}, {"payload": None}, {"payload": [1]}):
         (told,) = line.codec.decode(json.dumps({"event": "error", **odd}))
         assert told == LineTold("error: it says nothing more")
+
+
+@pytest.mark.parametrize("rate", ["16000", 16000, 16000.0, " 16000 "])
+def test_a_rate_may_be_a_number_or_text(rate: Any) -> None:
+    assert sound_of("L16", rate).rate_hz == 16_000
+
+
+@pytest.mark.parametrize(
+    "rate", [None, True, float("inf"), float("nan"), "1e9", "9" * 5000, [], {}]
+)
+def test_a_rate_that_is_none_is_a_violation_and_nothing_else(rate: Any) -> None:
+    with pytest.raises(Violation, match="allowed: 8000"):
+        sound_of("L16", rate)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from parley.server.http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
-from parley.server.http.head import BadRequest, Head
+from parley.server.http.head import HEAD_LIMIT_S, BadRequest, Head
 from parley.server.http.request_body import read_body
 from parley.server.http.responses import Response, json_response, text_response
 from parley.server.http.websocket import WebSocketTransport
@@ -258,7 +258,7 @@ async def test_admission_by_the_count_lets_in_exactly_that_many(
 async def test_a_head_that_never_ends_is_answered_408(autojump_clock: MockClock) -> None:
     status, _, _ = await Connection().ask(b"GET / HTTP/1.1\r\nHost")
     assert status == 408
-    assert trio.current_time() == 10
+    assert trio.current_time() == HEAD_LIMIT_S
 
 
 async def test_a_head_that_drips_is_answered_408(autojump_clock: MockClock) -> None:
@@ -310,3 +310,32 @@ async def test_cancellation_leaves_nothing_open(
     await connection.raw.read_all()
     assert trio.current_time() == 1
     assert connection.front.websockets == 0
+
+
+async def drip(stream: trio.abc.SendStream, data: bytes, every_s: float) -> None:
+    try:
+        for at in range(len(data)):
+            await stream.send_all(data[at : at + 1])
+            await trio.sleep(every_s)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass
+
+
+async def test_a_body_that_drips_is_answered_408(autojump_clock: MockClock) -> None:
+    """It had two minutes, and one byte a second keeps it from standing still."""
+
+    async def patient(head: Head, stream: trio.abc.Stream) -> Response:
+        return json_response({"bytes": len(await read_body(stream, head, 1000, 120))})
+
+    asked = http("POST", "/upload", "Content-Length: 100")
+    for every_s, status in ((0.01, b"200"), (1.0, b"408")):
+        connection = Connection(Front({("POST", "/upload"): patient}, {}))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.front.handle, connection.server)
+            began_s = trio.current_time()
+            await connection.stream.send_all(asked)
+            nursery.start_soon(drip, connection.stream, b"x" * 100, every_s)
+            answer = await connection.raw.read_until(b"\r\n")
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert trio.current_time() - began_s < 10
+            nursery.cancel_scope.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import trio
@@ -290,6 +291,53 @@ async def test_a_peer_that_hangs_up_ends_the_work(autojump_clock: MockClock) -> 
         await client.stream.aclose()
         with trio.fail_after(1):
             await ended.wait()
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_s", "is_cut"), [(0, True), (500, True), (1500, True), (3000, False)]
+)
+async def test_who_reads_an_answer_too_slowly_does_not_get_its_end(
+    bytes_per_s: int, is_cut: bool, autojump_clock: MockClock
+) -> None:
+    """Encoded speech at the pace at which it is spoken is not too slow."""
+
+    class Slow(trio.abc.HalfCloseableStream):
+        """Takes what is sent at the pace at which a peer reads it."""
+
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            await trio.sleep(len(data) / bytes_per_s if bytes_per_s else math.inf)
+
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            if asked:
+                await trio.sleep_forever()
+            asked.append(True)
+            await trio.lowlevel.checkpoint()
+            return get("/")
+
+        async def wait_send_all_might_not_block(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+        async def send_eof(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+        async def aclose(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    async def speech(head: Head, stream: trio.abc.Stream) -> Answer:
+        async def write(send: Send) -> None:
+            for _ in range(500):
+                await send(b"x" * 1000)
+            ended.append(True)
+
+        return StreamedResponse(TEXT_TYPE, write)
+
+    asked: list[bool] = []
+    ended: list[bool] = []
+    with trio.move_on_after(600):
+        await Front({("GET", "/"): speech}, {}).handle(Slow())
+    assert ended == ([] if is_cut else [True])
+    if is_cut:
+        assert trio.current_time() < 260
 
 
 # Other origins

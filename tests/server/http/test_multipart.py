@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from parley.server.http.multipart import PARTS_MAX, form_field, is_form_data
+from parley.server.http.multipart import (
+    PART_HEAD_LIMIT_BYTES,
+    PARTS_MAX,
+    boundary_of,
+    form_field,
+    is_form_data,
+)
+from parley.server.http.multipart_stream import FormStream
 from parley.server.http.request_body import BadBody
 from support.blobs import BOUNDARY, FORM, form
 
@@ -36,6 +43,39 @@ def test_a_quoted_boundary_is_a_boundary() -> None:
     quoted = f'Multipart/Form-Data; charset=utf-8; boundary="{BOUNDARY}"'
     assert is_form_data(quoted)
     assert form_field(quoted, form(b"x"), "file") == b"x"
+
+
+@pytest.mark.parametrize("sign", "/=:?@,()<>[]'+_. ")
+@pytest.mark.parametrize("quotes", ["", '"'])
+def test_a_boundary_may_have_any_sign_with_quotes_and_without(sign: str, quotes: str) -> None:
+    boundary = f"a{sign}b"
+    body = form(b"x").replace(BOUNDARY.encode(), boundary.encode())
+    for rest in ("", "; charset=utf-8"):
+        content_type = f"multipart/form-data; boundary={quotes}{boundary}{quotes}{rest}"
+        assert form_field(content_type, body, "file") == b"x"
+        assert boundary_of(content_type) == boundary.encode()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "body", "why"),
+    [
+        ("; boundary", form(b"x"), "must name its boundary"),
+        ('; boundary=""', form(b"x"), "must name its boundary"),
+        (f"; boundary={'x' * 71}", form(b"x"), "70 characters"),
+        ("; boundary=\xe9", form(b"x"), "ASCII"),
+        ("; boundary=other", form(b"x"), "does not hold the boundary"),
+        (f"; boundary={BOUNDARY[:-1]}", form(b"x"), "longer than the content type says"),
+        (f"; boundary={BOUNDARY}", form(b"x").replace(b"\r\n", b"\n"), "LF alone"),
+        (f"; boundary={BOUNDARY}", form(b"x")[:-10], "ends before its last boundary"),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_said(parameter: str, body: bytes, why: str) -> None:
+    with pytest.raises(BadBody, match=why):
+        form_field("multipart/form-data" + parameter, body, "file")
+    with pytest.raises(BadBody, match=why):
+        stream = FormStream(boundary_of("multipart/form-data" + parameter))
+        stream.feed(body + b"y" * PART_HEAD_LIMIT_BYTES)
+        stream.finish()
 
 
 @pytest.mark.parametrize("content_type", ["", "audio/webm", "application/json", "multipart", ";;"])

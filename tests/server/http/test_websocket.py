@@ -19,7 +19,7 @@ from trio.testing import (
 from parley.server.http.head import BadRequest, Head, HeadParser, read_head
 from parley.server.http.upgrade import BadUpgrade, check_upgrade
 from parley.server.http.websocket import WebSocketTransport, open_websocket
-from parley.server.http.wire import FLOOD_LIMIT_BYTES
+from parley.server.http.wire import FLOOD_LIMIT_BYTES, SENT_LIMIT_S
 from parley.transport import PeerGone, Transport
 from support.ws_client import (
     BINARY,
@@ -349,7 +349,7 @@ async def test_a_breach_frees_a_blocked_sender_with_its_code(autojump_clock: Moc
         await wait_all_tasks_blocked()
         await raw.send(frame(TEXT, b"\xff"))
         assert (await gone(transport)).code == 1007
-    assert trio.current_time() == 0
+    assert trio.current_time() == SENT_LIMIT_S
 
 
 async def test_last_received_is_the_time_of_the_last_message(autojump_clock: MockClock) -> None:
@@ -508,3 +508,43 @@ async def test_a_handshake_that_nobody_reads_is_given_five_seconds(
         async with open_websocket(server, parsed(request()), max_message_bytes=MAX):
             raise AssertionError("never entered")
     assert trio.current_time() == 5
+
+
+async def test_a_silent_peer_that_sent_too_much_does_not_hold_its_connection(
+    autojump_clock: MockClock,
+) -> None:
+    """The library goes on reading behind its own close frame; such a peer was kept for ever."""
+    with trio.fail_after(10):
+        async with conversation() as (transport, raw):
+            await raw.send(frame(BINARY, bytes(MAX + 1)))
+            assert (await gone(transport)).code == 1009
+            assert await raw.read_close() == 1009
+            assert await raw.read_all() == b""
+
+
+async def test_the_same_where_the_goodbye_left_with_other_frames(
+    autojump_clock: MockClock,
+) -> None:
+    with trio.fail_after(10):
+        async with conversation() as (transport, raw):
+            wire = transport._wire
+            wire.gather()
+            await raw.send(frame(BINARY, bytes(MAX + 1)))
+            await wait_all_tasks_blocked()
+            await wire.send_gathered()
+            assert (await gone(transport)).code == 1009
+            assert await raw.read_close() == 1009
+
+
+async def test_a_breach_is_told_behind_a_frame_that_is_being_sent() -> None:
+    """The session's sender is often at work when a peer breaks the rules."""
+    async with conversation(lockstep=True) as (transport, raw), trio.open_nursery() as nursery:
+        nursery.start_soon(transport.send, "on its way")
+        await wait_all_tasks_blocked()
+        await raw.send(frame(TEXT, b"\xff"))
+        await wait_all_tasks_blocked()
+        assert await raw.read_frame() == (TEXT, b"on its way")
+        assert await raw.read_close() == 1007
+        assert (await gone(transport)).code == 1007
+        nursery.start_soon(raw.read_all)
+        await raw.stream.aclose()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -13,7 +17,14 @@ from trio.testing import memory_stream_pair
 
 from parley.server.http.head import BadRequest
 from parley.server.http.request_stream import RequestStream
-from parley.server.v1.uploads import STALL_S, Upload, received
+from parley.server.v1.uploads import (
+    LOCKED_WITHIN_S,
+    PREFIX,
+    STALL_S,
+    Upload,
+    received,
+    remove_left_behind,
+)
 from support.blobs import BOUNDARY, FORM, head_of
 
 SOUND = bytes(range(256)) * 20_000
@@ -27,6 +38,10 @@ def part(name: str, content: bytes, filename: str = "") -> bytes:
 
 def body_of(*parts: bytes) -> bytes:
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 class Sender:
@@ -113,3 +128,39 @@ async def test_an_upload_that_stands_still_or_drips_is_408(autojump_clock: Any) 
     began_s = trio.current_time()
     assert await Sender(body).refused(size=1000, pause_s=1) == 408
     assert trio.current_time() - began_s <= 2 * STALL_S
+
+
+async def test_what_a_killed_server_left_is_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"{PREFIX}left"
+    left.write_bytes(b"half an upload")
+    other, away = tmp_path / "other", tmp_path / "away"
+    other.touch()
+    away.touch()
+    (tmp_path / f"{PREFIX}link").symlink_to(away)
+    sender = Sender(body_of(part("file", SOUND, "a.wav")))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender.send)
+        async with sender.received() as upload:
+            assert remove_left_behind(tmp_path, time.time()) == 0  # they may be about to be locked
+            assert remove_left_behind(tmp_path, time.time() + LOCKED_WITHIN_S + 1) == 1
+            assert upload.path.read_bytes() == SOUND
+    assert names_in(tmp_path) == ["away", "other", f"{PREFIX}link"]
+
+
+async def test_a_disk_without_room_costs_the_upload_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sender = Sender(body_of(part("file", SOUND, "a.wav")))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))  # as a full disk would
+        assert await sender.refused() == 503
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert names_in(tmp_path) == []

@@ -1,0 +1,43 @@
+"""Hosts as people write them, and as they stand in URLs. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+EVERYWHERE = ("0.0.0.0", "::", "")
+"""Every interface of the machine, which is no address that one can open."""
+
+
+def without_brackets(host: str) -> str:
+    """`[::1]` is how a URL writes `::1`."""
+    host = host.strip()
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def place_of(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    host = without_brackets(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url_of(scheme: str, host: str, port: int) -> str:
+    """Where a client on this machine finds what listens on `host`, without a path. Where that is
+    every interface, it is loopback."""
+    plain = without_brackets(host)
+    if plain in EVERYWHERE:
+        plain = "::1" if ":" in plain else "127.0.0.1"
+    return f"{scheme}://{place_of(plain, port)}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this can only be the machine itself, judged by the name alone (RFC 6761 gives all of
+    .localhost to it). A name that merely begins like one may lead anywhere."""
+    host = without_brackets(host).lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

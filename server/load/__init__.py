@@ -1,0 +1,1 @@
+"""How busy the server is, as it is measured, and whether another session is let in."""

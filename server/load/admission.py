@@ -1,0 +1,93 @@
+"""Whether another session is let in: by measured load, not by their number alone.
+
+One per server, asked before a session exists, by sockets, sessions in memory and telephone lines
+alike. Who is in is never sent away by it. Each figure that is over its limit closes the door until
+it has fallen well below, so that it does not open and close with every sample.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from ...config.slices import Load
+from .watch import LoadWatch
+from .window import Threshold
+
+NEW_S = 5.0
+"""So long a session counts as one that talks, whatever it does: who comes in wants to talk, and
+what a stampede will do cannot be measured before it has begun."""
+
+NEW_FREE = 4
+"""Newcomers that are not counted: a household, a test. Where they are too many, utterances are
+refused, as engines/asr/admission.py says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nobody is let in now."""
+
+    reason: str
+    """One of a few words, for metrics and `/ready`: stopping, full, loop_lag, lane_backlog or
+    talkers."""
+    told: str
+    """To the client."""
+
+
+@dataclass(slots=True)
+class SessionAdmission:
+    """`taken` says how many places are taken, of `most`."""
+
+    most: int
+    limits: Load
+    watch: LoadWatch
+    taken: Callable[[], int] = lambda: 0
+    stopping: bool = False
+    _new: deque[float] = field(init=False)
+    _lag: Threshold = field(init=False)
+    _backlog: Threshold = field(init=False)
+    _talkers: Threshold = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._new = deque(maxlen=self.most)
+        self._lag = Threshold(self.limits.loop_lag_ms / 1000)
+        self._backlog = Threshold(self.limits.lane_wait_ms / 1000)
+        self._talkers = Threshold(self.limits.talking_share)
+        self.watch.sampled = self._look
+
+    def refusal(self) -> Refusal | None:
+        """Why nobody can be let in now; None where somebody can."""
+        if self.stopping:
+            return Refusal("stopping", "the server is shutting down")
+        if self.taken() >= self.most:
+            return Refusal("full", f"all {self.most} connections are taken; try again later")
+        if self._lag.passed:
+            return Refusal("loop_lag", "the server is too busy; try again later")
+        if self._backlog.passed:
+            return Refusal("lane_backlog", "the server's engines are behind; try again later")
+        if self._talkers.passed or self._too_many_new():
+            return Refusal("talkers", "too many people talk already; try again later")
+        return None
+
+    def let_in(self) -> None:
+        """Somebody was: a newcomer, for a while."""
+        self._new.append(trio.current_time())
+
+    def _look(self) -> None:
+        """After each sample, and not only when somebody asks: the door opens again by itself."""
+        self._lag.look(self.watch.lag_s.p90)
+        self._backlog.look(self.watch.lane_wait_s.p90)
+        if self.watch.places is not None:
+            self._talkers.look(self.watch.talking.mean / self.watch.places)
+
+    def _too_many_new(self) -> bool:
+        """Whether those who talk and those who came just now would be too many together."""
+        share, places = self.limits.talking_share, self.watch.places
+        if not share or places is None or not self._new:
+            return False
+        since_s = trio.current_time() - NEW_S
+        new = sum(1 for came_s in self._new if came_s > since_s)
+        return new >= NEW_FREE and self.watch.talking.mean + new - NEW_FREE >= share * places

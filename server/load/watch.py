@@ -1,0 +1,85 @@
+"""Measures how busy the server is, all the time: a child of the server, which never ends by itself.
+
+Three figures, each of the last seconds: how late the event loop wakes a task that sleeps, how long
+jobs wait for a lane of their kind, and how many people talk at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import trio
+
+from .window import EVERY_S, Window, note_lateness
+
+
+class Lane(Protocol):
+    """What is looked at of a lane of workers."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def waiting_s(self) -> float: ...
+
+
+class Talkers(Protocol):
+    """What is looked at of a recognizer's admission."""
+
+    @property
+    def talking(self) -> int: ...
+
+    @property
+    def places(self) -> int: ...
+
+
+class LoadWatch:
+    """`sampled` is called after each sample."""
+
+    def __init__(self, lanes: Sequence[Lane], talkers: Talkers | None) -> None:
+        """`lanes` are those that conversations wait for; `talkers` None: the recognizer is not
+        ours, and nobody knows how many it takes."""
+        self.lag_s = Window()
+        self.lane_wait_s = Window()
+        self.talking = Window()
+        self.sampled: Callable[[], object] = lambda: None
+        self._kinds = tuple(_by_kind(lanes).values())
+        self._talkers = talkers
+
+    @property
+    def places(self) -> int | None:
+        """How many may talk at once; None where that is not known."""
+        return None if self._talkers is None else self._talkers.places
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        due_s = trio.current_time()
+        while True:
+            due_s += EVERY_S
+            await trio.sleep_until(due_s)
+            now_s = trio.current_time()
+            note_lateness(self.lag_s, now_s - due_s)
+            if now_s - due_s >= EVERY_S:
+                due_s = now_s  # what was missed is noted already
+            self.lane_wait_s.note(max(map(_least_wait_s, self._kinds), default=0.0))
+            if self._talkers is not None:
+                self.talking.note(self._talkers.talking)
+            self.sampled()
+
+
+def _by_kind(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:
+    """Lanes with the same engine, by what is in front of the number in their names."""
+    kinds: dict[str, list[Lane]] = {}
+    for lane in lanes:
+        kinds.setdefault(lane.name.rpartition("-")[0], []).append(lane)
+    return kinds
+
+
+def _least_wait_s(lanes: Sequence[Lane]) -> float:
+    """Of the lane that would be chosen next. One whose worker is not there waits for that, and not
+    because there is too much to do."""
+    return min((lane.waiting_s for lane in lanes if lane.ready), default=0.0)

@@ -1,0 +1,122 @@
+"""What cannot work as it is set, found at the start without loading anything, and what to do.
+
+One line each, for the log, for people who look at the terminal and for `parley doctor`. What only
+an engine can know (a voice of an unknown name, a broken file) its lane tells when it loads.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..config import Settings
+from ..engines.asr.choice import choose_recognizer
+from ..engines.models.folder import models_folder
+from ..engines.tts.choice import piper_voice
+from ..engines.tts.piper import missing as missing_for_piper
+
+RECOGNIZER_DO = {
+    "moonshine": "`parley models pull moonshine-tiny`; or set STREAM_ASR_ENGINE=pocketsphinx",
+    "whisper": "see `parley models list`; or set STREAM_ASR_ENGINE=pocketsphinx",
+}
+VOICE_DO = "set STREAM_TTS_ENGINE=pyttsx3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartProblem:
+    """`what` cannot work, `why`, and what to `do`."""
+
+    what: str
+    why: str
+    do: str
+
+    def line(self) -> str:
+        return f"{self.what}: {self.why}; {self.do}"
+
+
+def start_problems(settings: Settings, own: Collection[str] = ()) -> list[StartProblem]:
+    """Of the engines that the settings choose, but for the kinds ("asr", "tts", "llm") that are the
+    embedder's `own`, and of the folders that will be written. Takes milliseconds; touches no
+    network."""
+    problems: list[StartProblem] = []
+    for kind, look in (("asr", _recognizer), ("tts", _voice), ("llm", _model)):
+        if kind not in own:
+            problems += look(settings)
+    return [*problems, *_tools(settings), *_folders(settings)]
+
+
+def _recognizer(settings: Settings) -> Iterator[StartProblem]:
+    """Where one was asked for by name: `auto` takes what is there."""
+    transcribing = settings.transcribing
+    if transcribing.engine in RECOGNIZER_DO and not transcribing.may_download:
+        choice = choose_recognizer(transcribing)
+        if choice.model is None:
+            why, do = choice.problem, RECOGNIZER_DO[choice.engine]
+            yield StartProblem(what="recognizer", why=why, do=do)
+
+
+def _voice(settings: Settings) -> Iterator[StartProblem]:
+    speaking = settings.speaking
+    if speaking.engine == "piper" and (why := missing_for_piper(piper_voice(speaking))):
+        yield StartProblem(what="voice", why=why, do=f"or {VOICE_DO}")
+
+
+def _model(settings: Settings) -> Iterator[StartProblem]:
+    answering = settings.answering
+    if answering.engine != "gguf":
+        return
+    if answering.gguf is not None and not Path(answering.gguf).expanduser().is_file():
+        why = f"{answering.gguf} is not there"
+        yield StartProblem(what="model", why=why, do="mend STREAM_GGUF_MODEL")
+    if find_spec("xllamacpp") is None:
+        why = "xllamacpp is not installed"
+        yield StartProblem(what="model", why=why, do="pip install 'parley-voice[gguf]'")
+
+
+def _tools(settings: Settings) -> Iterator[StartProblem]:
+    if settings.acting.mcp_servers and find_spec("mcp") is None:
+        why = "mcp is not installed"
+        yield StartProblem(what="MCP servers", why=why, do="pip install 'parley-voice[mcp]'")
+
+
+def _folders(settings: Settings) -> Iterator[StartProblem]:
+    recording = settings.recording.folder
+    if recording is not None and (why := cannot_write(Path(recording).expanduser())):
+        do = "nothing is recorded; mend STREAM_RECORD_DIR or the folder's rights"
+        yield StartProblem(what="recordings", why=why, do=do)
+    if settings.transcribing.may_download:
+        models = models_folder(settings.transcribing.models_dir)
+        if why := cannot_write(models):
+            do = "mend PARLEY_MODELS_DIR or the folder's rights"
+            yield StartProblem(what="models", why=why, do=do)
+    try:
+        with tempfile.TemporaryFile():
+            pass
+    except OSError as error:
+        why = f"no temporary folder can be written ({error.strerror or error})"
+        do = "recordings that are uploaded are refused; set TMPDIR"
+        yield StartProblem(what="uploads", why=why, do=do)
+
+
+def cannot_write(folder: Path) -> str | None:
+    """Why nothing can be put there, also where it would have to be made first; None: it can."""
+    at = folder
+    while not at.exists():
+        if at == at.parent or at.is_symlink():
+            return f"{folder} cannot be made"
+        at = at.parent
+    if not at.is_dir():
+        return f"{at} is no folder"
+    if not os.access(at, os.W_OK | os.X_OK):
+        return f"{at} cannot be written"
+    try:
+        if at == folder:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror or error})"
+    return None
