@@ -334,7 +334,7 @@ class Receiver:
         elif self.codec.profile.needs_start:
             await self._unasked()
         else:
-            await self._open_by_audio(audio, received_s)
+            await self._open_by_audio(audio)
 
     async def _unasked(self) -> None:
         """Audio outside of a start and its stop, where only what is between them counts."""
@@ -343,7 +343,7 @@ class Receiver:
         self._left_out(True)  # a browser's last frames cross the stop on their way
         await self._tell_ignored("audio after stop is left out until a start")
 
-    async def _open_by_audio(self, audio: Audio, received_s: float) -> None:
+    async def _open_by_audio(self, audio: Audio) -> None:
         (usual_hz,) = self.codec.profile.rates_hz
         rate_hz = audio.rate_hz or usual_hz
         if heard := self.state.late.push(audio.pcm16, rate_hz):
@@ -357,6 +357,7 @@ class Receiver:
     async def _sound(self, pcm16: bytes, received_s: float) -> None:
         self.telemetry.count("audio_bytes_in", len(pcm16))
         # A frame may hold minutes; in the channel each second counts for itself.
+        sounds: list[Sound] = []
         for start in range(0, len(pcm16), PIECE_BYTES):
             piece = pcm16[start : start + PIECE_BYTES]
             if self.state.resampler is not None:
@@ -364,7 +365,9 @@ class Receiver:
             if piece:
                 if self.watch_audio is not None:
                     self.watch_audio(piece)
-                await self._pass_on(Sound(pcm16=piece, received_s=received_s))
+                sounds.append(Sound(pcm16=piece, received_s=received_s))
+        if sounds:
+            await self._pass_on(*sounds)
 
     async def _answer(self, violation: Violation) -> bool:
         """Tell the peer, where its dialect has it told. True when this breach ends the session."""

@@ -265,6 +265,6 @@ async def _until_moment(wire: Any, path: str, moment: str) -> None:
     loud = (8000).to_bytes(2, "little") * (tongue.rate_hz // 10)
     quiet = bytes(len(loud))
     frames = {"silence": [quiet] * 2, "speech": [loud] * 4, "reply": [loud] * 5 + [quiet] * 12}
-    for frame in frames[moment]:
-        await wire.send(tongue.audio(frame))
+    for pcm16 in frames[moment]:
+        await wire.send(tongue.audio(pcm16))
         await trio.sleep(0.05)

@@ -166,8 +166,8 @@ async def test_an_hour_of_everything_at_random(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(prints.look)
                 async with trio.open_nursery() as crowd:
-                    for one in (*talkers, *pests):
-                        crowd.start_soon(one.run)
+                    for run in (*(t.run for t in talkers), *(p.run for p in pests)):
+                        crowd.start_soon(run)
                     await trio.sleep(seconds)
                     broken = server.broken()
                     lost = sum(len(talker.losses) for talker in talkers)
