@@ -15,6 +15,7 @@ from ..config import SettingsError, load_settings
 from ..server.access.doors import FOR_TOKENS
 from ..server.access.token_file import appended, without
 from ..server.access.tokens import BadTokens, Token, digest_of, new_token, read_tokens
+from ..wallclock import unix_ms
 
 tokens_app = typer.Typer(
     name="tokens", help="Tokens: who is let in, and how much each may use.", no_args_is_help=True
@@ -121,7 +122,7 @@ def list_tokens(file: TokensFile = None) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("name", "expires", "doors", "limits", "claims"):
         table.add_column(column, overflow="fold")
-    now_s = datetime.now(UTC).timestamp()
+    now_s = unix_ms() / 1000
     for token in known:
         table.add_row(
             token.name, _expiry(token, now_s), _doors(token), _limits(token), _shown(token)
@@ -196,7 +197,8 @@ def _claims(given: list[str]) -> dict[str, object]:
 
 
 def _in_days(days: int) -> datetime:
-    return (datetime.now(UTC) + timedelta(days=days)).replace(microsecond=0)
+    today = datetime.fromtimestamp(unix_ms() // 1000, UTC)
+    return today + timedelta(days=days)
 
 
 def _expiry(token: Token, now_s: float) -> str:

@@ -253,8 +253,6 @@ class Status:
             "ok": not missing,
             "ready": not missing,
             "waiting_for": missing,
-            "accepting": refusal is None,
-            **({"reason": refusal.reason} if refusal else {}),
             "lanes_down": [
                 {
                     "lane": lane.lane,
@@ -266,6 +264,8 @@ class Status:
                 for lane in self._room.standings()
                 if lane.state is not LaneState.READY
             ],
+            "accepting": refusal is None,
+            **({"reason": refusal.reason} if refusal else {}),
         }
         return json_response(body, status=503 if missing or refusal else 200)
 

@@ -104,12 +104,6 @@ class Lane:
         return len(self._queue) + self._running + self.held
 
     @property
-    def waiting_s(self) -> float:
-        """How long the oldest of the jobs that wait and do not give way has waited."""
-        oldest_s = self._queue.oldest_s
-        return 0.0 if oldest_s is None else trio.current_time() - oldest_s
-
-    @property
     def live_load(self) -> int:
         """The same, without the jobs that a talker's would not have to wait for."""
         return self._queue.live + self._running + self.held
@@ -136,6 +130,12 @@ class Lane:
             pause_s=pause_s,
             waiting=len(self._queue),
         )
+
+    @property
+    def waiting_s(self) -> float:
+        """How long the oldest of the jobs that wait has waited."""
+        oldest_s = self._queue.oldest_s
+        return 0.0 if oldest_s is None else trio.current_time() - oldest_s
 
     @property
     def refusal(self) -> str | None:

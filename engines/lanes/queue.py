@@ -113,8 +113,9 @@ class JobQueue:
     def oldest_s(self) -> float | None:
         """When the job that has waited longest came, of those that do not give way; None where none
         waits."""
-        live = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
-        return min((jobs[0].queued_s for jobs in live if jobs), default=None)
+        ranks = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
+        first = [jobs[0].queued_s for jobs in ranks if jobs]
+        return min(first, default=None)
 
     def put(self, job: Job) -> None:
         self._waiting[job.rank].append(job)
@@ -137,6 +138,8 @@ class JobQueue:
     def take(self, which: Callable[[Job], bool]) -> list[Job]:
         """Remove and return those that `which` chooses, in the order of their turn."""
         taken = [job for jobs in self._waiting.values() for job in jobs if which(job)]
-        for rank, jobs in self._waiting.items():
-            self._waiting[rank] = deque(job for job in jobs if job not in taken)
+        for jobs in self._waiting.values():
+            kept = [job for job in jobs if job not in taken]
+            jobs.clear()
+            jobs.extend(kept)
         return taken

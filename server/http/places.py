@@ -38,6 +38,9 @@ class Places:
         self._recordings_taken = 0
         self._turns = trio.Semaphore(AT_ONCE)
         self._recordings = trio.Semaphore(RECORDINGS_AT_ONCE)
+        self.whole_recordings = trio.Semaphore(RECORDINGS_AT_ONCE)
+        """Held for a recording whose words are told all at once, from its first piece to its last:
+        of many, the first are answered soon, where all would be late if they took turns."""
 
     @property
     def full(self) -> bool:

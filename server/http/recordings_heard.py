@@ -62,10 +62,11 @@ class RecordingsHeard:
     async def transcript(self, pcm16: bytes) -> str:
         """What is said in a recording that is here whole."""
         transcriber, said = self.transcriber(), list[str]()
-        for window in windows_of(pcm16):
-            if not window.silent:
-                heard = await self.window(transcriber, window)
-                said.append(heard.text.strip())
+        async with self._places.whole_recordings:
+            for window in windows_of(pcm16):
+                if not window.silent:
+                    heard = await self.window(transcriber, window)
+                    said.append(heard.text.strip())
         return " ".join(filter(None, said))
 
     async def window(self, transcriber: Transcriber, window: Window) -> Transcript:

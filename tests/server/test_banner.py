@@ -11,6 +11,7 @@ import trio
 
 from parley.config import Settings
 from parley.embedding import OwnEngines
+from parley.engines.lanes.standing import LaneState
 from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import EngineRoom, open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
@@ -119,3 +120,25 @@ async def test_the_process_tells_people_on_stdout_when_it_can_talk(
     out = capsys.readouterr().out
     begins = [out.index(words) for words in ("is starting", "cannot talk yet", "is ready: open")]
     assert begins == sorted(begins)
+
+
+async def test_what_cannot_work_is_told_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    told = await lines(stream_record_dir=str(file / "below"))
+    [line] = value(told, "cannot")
+    assert line.startswith(f"recordings: {file} is no folder; nothing is recorded; mend STREAM_")
+
+
+async def test_a_recognizer_whose_workers_keep_dying_is_waited_for_with_the_reason() -> None:
+    opened = await room()
+    lanes = [lane for lane in opened.lanes if lane.name.startswith("asr-")]
+    for lane in lanes:
+        lane._closed, lane._quick_deaths, lane._lost = None, 3, "asr: the worker died"
+        lane._resumes_s = trio.current_time() + 4
+    [line] = [line for line in opened.load_errors() if line.startswith("asr: ")]
+    assert line.startswith("asr: asr: the worker died; the next one starts in ")
+    down = [told for told in opened.standings() if told.state is LaneState.BACKING_OFF]
+    assert [told.lane for told in down] == [lane.name for lane in lanes]
+    lanes[0].ready = True
+    assert not [line for line in opened.not_ready() if line.startswith("asr: ")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,31 @@ async def test_its_server_takes_tools_calls_and_results() -> None:
         assert model._current is not None
         assert model._current.quirks == Quirks()
         nursery.cancel_scope.cancel()
+
+
+@needs(SMOLLM2)
+async def test_its_worker_ignores_signals_of_the_group_and_ends_with_us() -> None:
+    """Ctrl-C in a terminal is for the server, which lets replies finish first."""
+    worker = await trio.lowlevel.open_process(
+        [
+            *(sys.executable, "-m", "parley.engines.llm.gguf_worker"),
+            *(str(SMOLLM2.place(MODELS_DIR)), "512"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert worker.stdin is not None and worker.stdout is not None
+    with trio.fail_after(LIMIT_S):
+        assert b"url" in await worker.stdout.receive_some()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        worker.send_signal(number)
+    await trio.sleep(0.3)
+    assert worker.poll() is None
+    await worker.stdin.aclose()
+    with trio.fail_after(2):
+        await worker.wait()
+    await worker.stdout.aclose()
 
 
 @needs(SMOLLM2)

@@ -31,7 +31,8 @@ from support.serve_process import ServeProcess, serving, until_all_gone
 pytestmark = pytest.mark.slow
 
 OWN_GROUP = {"start_new_session": True}
-AT_ONCE_S = 1.0
+AT_ONCE_S = 5.0
+"""For a machine on which other things run too; the figure is in the table."""
 GONE_S = 2.0
 
 
@@ -77,9 +78,11 @@ async def test_a_signal_to_the_whole_group_lets_the_reply_finish(
         await speaker.wait_for("partial_transcript")
         await in_mid_reply(talker)
         os.killpg(served.process.pid, number)
+        began_s = trio.current_time()
         with trio.fail_after(AT_ONCE_S):
             while (ready := await get(served, "/ready")).status != 503:
                 await trio.sleep(POLL_S)
+        told_ms = (trio.current_time() - began_s) * 1000
         assert ready.json()["waiting_for"] == ["the server is shutting down"]
         assert (await get(served, "/health")).status == 200
         closed = await talker.wait_closed()
@@ -92,7 +95,7 @@ async def test_a_signal_to_the_whole_group_lets_the_reply_finish(
     assert talker.codes == []
     assert [final["text"] for final in speaker.of("final_transcript")], "the last utterance is told"
     assert [e for e in events(served) if e["level"] not in ("info", "debug")] == []
-    figures.tell(f"{number.name} to the group in mid-reply", "replies finish, exit 0", "exit 0")
+    figures.tell(f"/ready is 503 after {number.name} to the group", f"{told_ms:.0f} ms", "at once")
 
 
 async def test_a_second_signal_to_the_group_ends_at_once(tmp_path: Path) -> None:

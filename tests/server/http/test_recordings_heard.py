@@ -107,6 +107,23 @@ async def test_recordings_share_two_turns_and_give_way(autojump_clock: Any) -> N
     assert not gives_way()
 
 
+async def test_of_many_recordings_the_first_are_answered_soon(autojump_clock: Any) -> None:
+    heard = heard_by(
+        lambda session: ScriptedTranscriber(["a"] * 99, shortest_ms=0, delays_s={"finish": 1.0})
+    )
+    answered: list[float] = []
+
+    async def ask() -> None:
+        await heard.transcript(speech(20))
+        answered.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(ask)
+    each_s = len(list(windows_of(speech(20))))
+    assert answered == [each_s * (1 + number // 2) for number in range(8)]
+
+
 def test_recordings_leave_places_for_others() -> None:
     places = Places()
     with ExitStack() as stack:
