@@ -73,9 +73,11 @@ class Announcer:
             source = f"play#{self._number}"
             await turnstile.admit(source)
             turnstile.note_audio(source, {"rate_hz": play.speech.rate_hz}, play.speech.pcm16)
-            await self._send(play.speech)
-            self._waiting.discard(play)
-            play.over.set()
+            try:
+                await self._send(play.speech)
+            finally:  # whoever waits for it does not wait for what crashed over it
+                self._waiting.discard(play)
+                play.over.set()
 
     def end(self) -> None:
         """The session is over: nobody waits any longer."""

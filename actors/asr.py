@@ -58,7 +58,7 @@ class ASRActor:
     reports: SendsItems[Report]
     outbox: Outbox
     transcriber: Transcriber
-    utterance: UtteranceInHand
+    utterance: UtteranceInHand[Transcript]
     timeout_s: float
     partial_interval_s: float
     partial_min_gap_s: float
@@ -106,7 +106,7 @@ class ASRActor:
     async def _resume(self) -> None:
         """Go on with what an incarnation before this one had in hand when it crashed."""
         utterance = self.utterance
-        if utterance.present:
+        if utterance.present and utterance.final is None:
             utterance.feed_again()
             if utterance.spent and not utterance.given_up and not utterance.dropped:
                 self._give_up(EngineFailure("the recognizer crashed twice on this utterance"))
@@ -152,7 +152,7 @@ class ASRActor:
         utterance = self.utterance
         while True:
             await self._void_what_was_foreseen()
-            if not utterance.dropped:
+            if not utterance.dropped and utterance.final is None:
                 await self._begin()
                 if not await self._feed() and not utterance.complete and not utterance.pause:
                     await self._ask()
@@ -169,8 +169,8 @@ class ASRActor:
     async def _void_what_was_foreseen(self) -> None:
         utterance = self.utterance
         if utterance.foreseen and not utterance.pause:
-            utterance.foreseen = False
             await self.reports.send(SpeechResumed(number=utterance.number))
+            utterance.foreseen = False
 
     async def _begin(self) -> None:
         utterance = self.utterance
@@ -369,18 +369,9 @@ class ASRActor:
     async def _finish(self, ended: UtteranceEnded) -> None:
         utterance = self.utterance
         if not utterance.finalizing_told and not ended.unsure:
-            utterance.finalizing_told = True
             await self.reports.send(UtteranceFinalizing(utterance.number))
-        asked_s = current_time()
-        if utterance.audio:
-            with engine_deadline(self.timeout_s, "the final decode"):
-                transcript = await self.transcriber.finish()
-        else:
-            transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
-        self.telemetry.stage("final", current_time() - asked_s)
-        for reason, times in transcript.doubts.items():
-            self.telemetry.doubted(reason, times)
-        await self._mind_the_pace(transcript.rtf)
+            utterance.finalizing_told = True
+        transcript = utterance.final or await self._final()
         await self.reports.send(
             UtteranceHeard(
                 number=utterance.number,
@@ -396,6 +387,21 @@ class ASRActor:
             )
         )
         spent(Unit.AUDIO, transcript.audio_ms / 1000)  # its words are answered still
+
+    async def _final(self) -> Transcript:
+        """The final decode. Its result is in hand until the dialogue has it."""
+        utterance, asked_s = self.utterance, current_time()
+        if utterance.audio:
+            with engine_deadline(self.timeout_s, "the final decode"):
+                transcript = await self.transcriber.finish()
+        else:
+            transcript = Transcript(text="", decode_ms=0.0, audio_ms=0.0, runs=0)
+        utterance.final = transcript
+        self.telemetry.stage("final", current_time() - asked_s)
+        for reason, times in transcript.doubts.items():
+            self.telemetry.doubted(reason, times)
+        await self._mind_the_pace(transcript.rtf)
+        return transcript
 
     async def _mind_the_pace(self, rtf: float) -> None:
         """Advise a smaller model, once each time that this one begins to be too slow."""

@@ -864,7 +864,7 @@ class Dialogue:
         self.patience.answered()
         self._reply_over()
         if report.error is not None:
-            self.log.error("turn_gave_up", turn=record.turn, error=repr(report.error))
+            self.log.error("turn_gave_up", turn=record.turn, error=report.error)
             await self.outbox.send(Failure.of(Code.INTERNAL, "the reply failed inside the server"))
             await self.close(close_codes.INTERNAL_ERROR, "internal error")
         else:

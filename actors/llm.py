@@ -82,12 +82,17 @@ class LLMActor:
     ends there."""
     max_rounds: int = MAX_ROUNDS
 
+    _untold: EngineFailure | None = field(default=None, init=False)
+    """Why the reply is not whole, until the client knows."""
+    _failure_told: bool = field(default=False, init=False)
+    _written_told: bool = field(default=False, init=False)
+
     async def run(self) -> None:
         if not self.record.written:
-            failure = await self._write()
+            self._untold = await self._write()
             self.record.written = True
-            if failure is not None:
-                await self._tell(failure)
+        if self._untold is not None:
+            await self._tell(self._untold)
         await self._end()
 
     async def _write(self) -> EngineFailure | None:
@@ -260,12 +265,17 @@ class LLMActor:
         self.record.failed, self.record.failure = True, str(failure)
         code = Code.LLM_TIMEOUT if isinstance(failure, EngineTimeout) else Code.LLM_FAIL
         # A missing model costs this reply, not the session: it stays usable for transcripts.
-        await self.outbox.send(
-            Failure(code=code, message=str(failure), recoverable=True, turn=self.record.turn)
-        )
+        if not self._failure_told:
+            await self.outbox.send(
+                Failure(code=code, message=str(failure), recoverable=True, turn=self.record.turn)
+            )
+            self._failure_told = True
         if self.failure_sentence:
             await self.pieces.send(Aside(text=self.failure_sentence))
+        self._untold = None
 
     async def _end(self) -> None:
-        await self.reports.send(ReplyWritten(turn=self.record.turn))
+        if not self._written_told:
+            await self.reports.send(ReplyWritten(turn=self.record.turn))
+            self._written_told = True
         await self.pieces.send(EndOfReply())

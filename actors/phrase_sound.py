@@ -22,6 +22,12 @@ class PhraseSound:
         made_hz = phrase.speech.rate_hz
         self.rate_hz = rate_hz or made_hz
         self.pcm16 = bytearray()
+        self.seq = 0
+        """The number under which it is being sent, until its end was told; 0: it has none."""
+        self.generation = -1
+        """In which generation of the reply it has that number."""
+        self.begun = False
+        """Whether audio was sent under that number."""
         self._rest = phrase.rest
         self._resample = None if self.rate_hz == made_hz else Resampler(made_hz, self.rate_hz)
         written = phrase.phrase

@@ -6,8 +6,9 @@ a timer and not by the next token (source: wire facts of dialect A, "Phrase ends
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -43,7 +44,7 @@ class Splitter(Protocol):
 class PhraserActor:
     """Waits while `STREAM_MAX_PENDING_PHRASES` phrases are pending, which holds the LLM's stream.
 
-    `splitter` is the turn's: a restart goes on with the text in hand.
+    Splitter and actor are the turn's: a restart goes on with the text and the phrases in hand.
     """
 
     inbox: trio.MemoryReceiveChannel[TextPiece | Aside | EndOfRound | EndOfReply]
@@ -51,9 +52,16 @@ class PhraserActor:
     splitter: Splitter
     record: TurnRecord | None = None
     """Where the moment of the first phrase is noted."""
+    _text: deque[str] = field(default_factory=deque, init=False)
+    """What came and was not looked at yet."""
+    _phrases: deque[Phrase] = field(default_factory=deque, init=False)
+    """What was found, until the synthesizer has it."""
+    _whole: bool = field(default=False, init=False)
+    """Whether the end of the reply has come."""
 
     async def run(self) -> None:
-        while True:
+        await self._work()
+        while not self._whole:
             message: TextPiece | Aside | EndOfRound | EndOfReply | None = None
             with move_on_after(self.splitter.patience_s, "phrase gap"):
                 try:
@@ -62,21 +70,28 @@ class PhraserActor:
                     message = EndOfReply()
             match message:
                 case TextPiece(text=text):
-                    for at in range(0, len(text), SLICE_CHARS):
-                        await self._send(self.splitter.push(text[at : at + SLICE_CHARS]))
+                    self._text += [
+                        text[at : at + SLICE_CHARS] for at in range(0, len(text), SLICE_CHARS)
+                    ]
                 case Aside(text=text):
-                    await self._send(self.splitter.aside(text))
+                    self._phrases += self.splitter.aside(text)
                 case EndOfRound():
-                    await self._send(self.splitter.flush())
+                    self._phrases += self.splitter.flush()
                 case None:
-                    await self._send(self.splitter.gap())
+                    self._phrases += self.splitter.gap()
                 case EndOfReply():
-                    await self._send(self.splitter.flush())
-                    await self.outbox.send(message)
-                    return
+                    self._whole = True
+                    self._phrases += self.splitter.flush()
+            await self._work()
+        await self.outbox.send(EndOfReply())
 
-    async def _send(self, phrases: Sequence[Phrase]) -> None:
-        for phrase in phrases:
+    async def _work(self) -> None:
+        """Pass on what is in hand, to its end."""
+        while self._phrases or self._text:
+            if not self._phrases:
+                self._phrases += self.splitter.push(self._text.popleft())
+                continue
             if self.record is not None and self.record.first_phrase_s is None:
                 self.record.first_phrase_s = current_time()
-            await self.outbox.send(phrase)
+            await self.outbox.send(self._phrases[0])
+            self._phrases.popleft()

@@ -41,9 +41,14 @@ class Playlist:
     spoken: list[PhraseSound] = field(default_factory=list)
     whole: bool = False
     """The synthesizer has given the last phrase."""
+    begun_generation: int = -1
+    """In which generation of the reply audio was sent last."""
     told_generation: int = -1
     """In which generation of the reply its first audio was reported."""
+    complete_generation: int = -1
+    """In which generation of the reply the client was told that it has all of it."""
     latency_told: bool = False
+    times_told: bool = False
 
     def unheard(self) -> list[PhraseSound]:
         """What may be left to play, where nothing is being played. What was heard before the reply
@@ -51,7 +56,9 @@ class Playlist:
         self.spoken = [
             sound
             for sound in self.spoken
-            if not sound.whole or sound.entry.duration_s - sound.entry.heard_before_s > HEARD_S
+            if sound.seq
+            or not sound.whole
+            or sound.entry.duration_s - sound.entry.heard_before_s > HEARD_S
         ]
         return list(self.spoken)
 
@@ -91,6 +98,8 @@ class Playout:
 
     async def _play_all(self) -> None:
         """All that is left, to the last sample heard."""
+        if self.playlist.begun_generation == self.reply_exit.generation:
+            await self._audible()  # an incarnation before this one may have crashed over it
         for sound in self.playlist.unheard():
             await self._play(sound)
         while not self.playlist.whole:
@@ -103,7 +112,10 @@ class Playout:
             else:
                 await self._play(self._take(message))
         await self.reply_exit.wait_left()
-        await self.reply_exit.outbox.send(ReplyComplete(turn=self.record.turn))
+        if self.playlist.complete_generation != self.reply_exit.generation:
+            generation = self.reply_exit.generation
+            await self.reply_exit.outbox.send(ReplyComplete(turn=self.record.turn))
+            self.playlist.complete_generation = generation
         # The reply is over when it has been heard: until then it can be interrupted. A client that
         # plays late may say so while we wait.
         ledger = self.record.ledger
@@ -128,40 +140,55 @@ class Playout:
 
     async def _play(self, sound: PhraseSound) -> None:
         """What is left of a phrase."""
-        entry, ledger, reply_exit = sound.entry, self.record.ledger, self.reply_exit
+        entry, reply_exit = sound.entry, self.reply_exit
         # Until then the client may still tell how much of it was heard.
         await self.gate.wait_open()
+        if sound.generation != reply_exit.generation:
+            sound.seq, sound.begun, sound.generation = 0, False, reply_exit.generation
         if not await self._more(sound, self._position(sound)):
+            await self._done(sound)
             return
-        begins: PhraseText | None = self._says(entry, entry.position_s)
-        seq = 0
+        begins = None if sound.begun else self._says(entry, entry.position_s)
         position = self._position(sound)
         while (piece := await self._more(sound, position)) is not None:
             await self._wait_for_its_time()
             await self.gate.wait_open()
             # Numbered when it leaves: a phrase that is cut before that has no number.
-            seq = seq or self.next_seq()
+            sound.seq = sound.seq or self.next_seq()
             position += len(piece)
-            ledger.queued(entry, len(piece) / 2 / sound.rate_hz)
-            await reply_exit.outbox.send(
+            await self._send(sound, piece, begins)
+            begins = None
+            if self.frame_ms is None and not sound.whole:
+                # Where a frame is a phrase, what is there of this one goes as a phrase of its own.
+                await self._done(sound)
+                begins = self._says(entry, position / 2 / sound.rate_hz)
+            await self._audible()
+        await self._done(sound)
+
+    async def _send(self, sound: PhraseSound, piece: bytes, begins: PhraseText | None) -> None:
+        """A piece of a phrase. Where that crashes it is still to be played."""
+        ledger, generation = self.record.ledger, self.reply_exit.generation
+        ledger.queued(sound.entry, len(piece) / 2 / sound.rate_hz)
+        try:
+            await self.reply_exit.outbox.send(
                 ReplyAudio(
-                    seq=seq,
+                    seq=sound.seq,
                     pcm16=piece,
                     rate_hz=sound.rate_hz,
                     begins=begins,
                     turn=self.record.turn,
                 )
             )
-            begins = None
-            if self.frame_ms is None and not sound.whole:
-                # Where a frame is a phrase, what is there of this one goes as a phrase of its own.
-                await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
-                seq, begins = 0, self._says(entry, position / 2 / sound.rate_hz)
-            if self.playlist.told_generation != reply_exit.generation:
-                await reply_exit.wait_left()
-                await self._audible()
-        if seq:
-            await reply_exit.outbox.send(PhraseDone(seq=seq, turn=self.record.turn))
+        except BaseException:
+            ledger.not_sent(sound.entry)
+            raise
+        sound.begun, self.playlist.begun_generation = True, generation
+
+    async def _done(self, sound: PhraseSound) -> None:
+        """Tell the end of what is sent under a phrase's number, if it has one."""
+        if sound.seq:
+            await self.reply_exit.outbox.send(PhraseDone(seq=sound.seq, turn=self.record.turn))
+            sound.seq, sound.begun = 0, False
 
     @staticmethod
     def _says(entry: Entry, from_s: float) -> PhraseText:
@@ -206,19 +233,25 @@ class Playout:
             await self.reply_exit.wait_news()
 
     async def _audible(self) -> None:
-        """The first audio has left, of the reply or since it was given back."""
-        record, out = self.record, self.reply_exit.outbox
-        self.playlist.told_generation = self.reply_exit.generation
-        if record.first_audio_s is None:
-            record.first_audio_s = current_time()
-            self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
-        await self.reply_exit.reports.send(ReplyAudible(turn=record.turn))
-        if not self.playlist.latency_told:
-            self.playlist.latency_told = True
+        """Tell that audio can be heard, once it has left: the first of the reply, and the first
+        since it was given back."""
+        record, playlist, out = self.record, self.playlist, self.reply_exit.outbox
+        generation = self.reply_exit.generation
+        if playlist.told_generation != generation:
+            await self.reply_exit.wait_left()
+            if record.first_audio_s is None:
+                record.first_audio_s = current_time()
+                self.telemetry.stage("first_audio", record.first_audio_s - record.final_s)
+            await self.reply_exit.reports.send(ReplyAudible(turn=record.turn))
+            playlist.told_generation = generation
+        if not playlist.latency_told:
             await out.send(self.timings.latency(record))
+            playlist.latency_told = True
+        if not playlist.times_told:
             if (times := self.timings.times(record)) is not None:
-                self.telemetry.turn(times)
                 await out.send(times)
+                self.telemetry.turn(times)
+            playlist.times_told = True
 
     async def _until(self, deadline_s: float) -> None:
         """Wait for a moment of the playback, or until the server is in a hurry."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never, cast
 
+import msgspec
 import structlog
 
 from ..audio.doubling import Doubler
@@ -113,6 +114,8 @@ class ReceivingState:
     """Whether the peer is being closed: what it sends is read and left out."""
     frame: Attempts[Frame] = field(default_factory=Attempts)
     """The newest frame, until something of it was done."""
+    commands: deque[Command] = field(default_factory=deque)
+    """What the newest frame says, as far as it was not begun yet."""
     on_its_way: deque[Heard] = field(default_factory=deque)
     """What is passed on to the VAD actor, until it has it."""
 
@@ -135,13 +138,17 @@ class Receiver:
         state = self.state
         try:
             await self._pass_on()
+            if state.frame.item is None and not state.closing:
+                await self._obey_all("", current_time())
             while not state.closing:
                 frame = state.frame.item
                 if frame is None and (frame := await self._next()) is not None:
                     state.frame.take(frame)
                 if frame is None:
                     state.closing = True
-                elif not state.frame.spent:
+                elif state.frame.spent:
+                    state.commands.clear()
+                else:
                     await self._frame(frame)
                 state.frame.put_down()
             # The sender closes behind what it still has to say. Until then keep reading: a peer
@@ -164,16 +171,31 @@ class Receiver:
     async def _frame(self, frame: Frame) -> None:
         received_s = current_time()
         self.state.frame.attempt()
+        self.state.commands.clear()
         try:
-            for command in self.codec.decode(frame):
-                await self._obey(command, received_s)
+            self.state.commands.extend(self.codec.decode(frame))
+        except Violation as violation:
+            await self._refuse(frame, violation)
+        await self._obey_all(frame, received_s)
+
+    async def _obey_all(self, frame: Frame, received_s: float) -> None:
+        """All that the frame in hand says. Once something of it was done the frame itself is not
+        taken up again after a crash, but what follows in it is."""
+        commands = self.state.commands
+        try:
+            while commands:
+                await self._obey(commands.popleft(), received_s)
                 self.state.frame.put_down()
         except Violation as violation:
-            if self.state.refused and isinstance(frame, bytes):
-                await self._behind_refused()  # it would be wrong whatever it is
-            else:
-                await self._start_refused(frame, violation)
-                self.state.closing = await self._answer(violation)
+            commands.clear()
+            await self._refuse(frame, violation)
+
+    async def _refuse(self, frame: Frame, violation: Violation) -> None:
+        if self.state.refused and isinstance(frame, bytes):
+            await self._behind_refused()  # it would be wrong whatever it is
+        else:
+            await self._start_refused(frame, violation)
+            self.state.closing = await self._answer(violation)
 
     async def _start_refused(self, frame: Frame, violation: Violation) -> None:
         """Where audio needs a start, any message before the first good one may have been meant as
@@ -312,7 +334,7 @@ class Receiver:
         elif self.codec.profile.needs_start:
             await self._unasked()
         else:
-            await self._open_by_audio(audio, received_s)
+            await self._open_by_audio(audio)
 
     async def _unasked(self) -> None:
         """Audio outside of a start and its stop, where only what is between them counts."""
@@ -321,12 +343,12 @@ class Receiver:
         self._left_out(True)  # a browser's last frames cross the stop on their way
         await self._tell_ignored("audio after stop is left out until a start")
 
-    async def _open_by_audio(self, audio: Audio, received_s: float) -> None:
+    async def _open_by_audio(self, audio: Audio) -> None:
         (usual_hz,) = self.codec.profile.rates_hz
         rate_hz = audio.rate_hz or usual_hz
         if heard := self.state.late.push(audio.pcm16, rate_hz):
+            self.state.commands.appendleft(msgspec.structs.replace(audio, pcm16=heard))
             await self._start(StartListening(rate_hz=rate_hz))
-            await self._sound(heard, received_s)
 
     def _left_out(self, some: bool, where: str = "audio_after_stop") -> None:
         if some:
@@ -335,6 +357,7 @@ class Receiver:
     async def _sound(self, pcm16: bytes, received_s: float) -> None:
         self.telemetry.count("audio_bytes_in", len(pcm16))
         # A frame may hold minutes; in the channel each second counts for itself.
+        sounds: list[Sound] = []
         for start in range(0, len(pcm16), PIECE_BYTES):
             piece = pcm16[start : start + PIECE_BYTES]
             if self.state.resampler is not None:
@@ -342,7 +365,9 @@ class Receiver:
             if piece:
                 if self.watch_audio is not None:
                     self.watch_audio(piece)
-                await self._pass_on(Sound(pcm16=piece, received_s=received_s))
+                sounds.append(Sound(pcm16=piece, received_s=received_s))
+        if sounds:
+            await self._pass_on(*sounds)
 
     async def _answer(self, violation: Violation) -> bool:
         """Tell the peer, where its dialect has it told. True when this breach ends the session."""

@@ -114,7 +114,11 @@ class ReplyExit:
         if self.generation:
             event = msgspec.structs.replace(event, generation=self.generation)
         self._queued[id(event)] = event
-        await self._to_client.send(event)
+        try:
+            await self._to_client.send(event)
+        except BaseException:
+            self._queued.pop(id(event), None)  # it never got there
+            raise
 
     # What becomes of it
 

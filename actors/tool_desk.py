@@ -80,7 +80,7 @@ class ToolDesk:
     async def _hand_over(self, turn: int, call: ToolCall, position: int) -> None:
         """The client runs it, whenever it likes."""
         self.telemetry.count("tool_calls")
-        self.log.info("tool_called", turn=turn, tool=call.name, call=call.id, by="client")
+        self.log.info("tool_called", turn=turn, tool=self._named(call), call=call.id, by="client")
         await self.outbox.send(
             ToolTold(
                 call_id=call.id,
@@ -92,10 +92,15 @@ class ToolDesk:
             )
         )
 
+    def _named(self, call: ToolCall) -> str:
+        """The tool's name for the log. A model may write anything where a name belongs."""
+        known = self.conducting.tools
+        return call.name if call.name in known or self.log_transcripts else "(unknown)"
+
     async def _call(self, turn: int, call: ToolCall, position: int) -> None:
         self.telemetry.count("tool_calls")
         arguments = {"arguments": call.arguments} if self.log_transcripts else {}
-        self.log.info("tool_called", turn=turn, tool=call.name, call=call.id, **arguments)
+        self.log.info("tool_called", turn=turn, tool=self._named(call), call=call.id, **arguments)
         await self.outbox.send(
             ToolTold(call_id=call.id, name=call.name, arguments=call.arguments[:MAX_TOLD_CHARS])
         )
@@ -138,12 +143,12 @@ class ToolDesk:
         (self.log.warning if failed else self.log.info)(
             "tool_returned",
             turn=use.turn,
-            tool=call.name,
+            tool=self._named(call),
             call=call.id,
             outcome=result.outcome.value,
             ms=round(result.after_s * 1000),
             chars=len(result.output),
-            **({"error": result.output[:200]} if failed else output),
+            **output,
         )
         await self.outbox.send(
             ToolTold(

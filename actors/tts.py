@@ -50,24 +50,29 @@ class TTSActor:
     """The session's: whether its voice keeps up with speech."""
     _unsayable_told: bool = False
     """Whether the client knows that the voice cannot read some of this reply."""
+    _whole: bool = field(default=False, init=False)
+    """Whether the end of the reply has come."""
 
     async def run(self) -> None:
         if self.attempts.item is not None:
             await self._phrase(self.attempts.item)
-        async for message in self.inbox:
-            if isinstance(message, EndOfReply):
+        while not self._whole:
+            try:
+                message = await self.inbox.receive()
+            except trio.EndOfChannel:
                 break
-            if self.silent:
-                continue
-            await self._phrase(self.attempts.take(message))
+            if isinstance(message, EndOfReply):
+                self._whole = True
+            elif not self.silent:
+                await self._phrase(self.attempts.take(message))
         await self.speech.send(EndOfReply())
 
     async def _phrase(self, phrase: Phrase) -> None:
         failure = await self._attempt(phrase)
         unsayable = isinstance(failure, Unsayable)
         if failure is not None and not (unsayable and self._unsayable_told):
-            self._unsayable_told |= unsayable
             await self._tell(phrase, failure)
+            self._unsayable_told |= unsayable
         self.attempts.put_down()
 
     async def _attempt(self, phrase: Phrase) -> EngineFailure | None:
@@ -101,6 +106,7 @@ class TTSActor:
             made_s, took_s = speech.duration_s, current_time() - began_s
             if speech.pcm16:
                 await self.speech.send(SpokenPhrase(phrase=phrase, speech=speech))
+                self.attempts.put_down()  # a crash from here on must not say it again
         spent(Unit.CHARACTERS, len(phrase.spoken))
         self.telemetry.stage("speak", took_s)
         if not made_s:
@@ -127,6 +133,8 @@ class TTSActor:
                     first, sound_s = not time.made_s, piece.duration_s if piece else 0.0
                     time.came(current_time() - began_s, sound_s)
                     if piece is None:
+                        if time.made_s:
+                            self.attempts.put_down()  # it was said, whatever crashes now
                         return time.made_s, time.waited_s
                     if time.over:
                         raise EngineTimeout(time.overrun)
@@ -134,8 +142,8 @@ class TTSActor:
                         await trio.lowlevel.checkpoint()
                         continue
                     if first:
-                        self.attempts.begun = True
                         await self.speech.send(SpokenPhrase(phrase=phrase, speech=piece, rest=hear))
+                        self.attempts.begun = True
                     else:
                         await tell.send(piece)
                     if time.made_s > limit_s:

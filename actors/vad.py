@@ -318,8 +318,8 @@ class VADActor:
         """Tell once that this is longer than a listener's word."""
         number = self.state.utterance
         if self.state.long_told != number:
-            self.state.long_told = number
             await self.reports.send(SpeechLong(number=number))
+            self.state.long_told = number
 
     async def _pass_on(self) -> None:
         if self.state.pending and self.state.open:
@@ -483,5 +483,5 @@ class VADActor:
     async def _quiet(self) -> None:
         """A sound that was told of was nothing, or will not be followed any more."""
         if self.state.sounding:
-            self.state.sounding = False
             await self.reports.send(SoundPassed())
+            self.state.sounding = False

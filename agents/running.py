@@ -160,8 +160,8 @@ class RunningAgent:
             self._log.error("agent_failed", exc_info=error)
             if self.failure is None:
                 self.failure = error
-                what = f"{type(error).__name__}: {error}".rstrip(": ")
-                await self._do(ConductorFailed(message=f"the agent's code failed: {what}"[:500]))
+                what = f"the agent's code failed ({type(error).__name__})"
+                await self._do(ConductorFailed(message=what))
 
     async def _begin(self, agent: Agent[Any], *, first: bool) -> None:
         await self._take_on(agent, first=first)

@@ -77,15 +77,9 @@ class ToolRun:
         except (BadReturn, ToolFailed) as problem:
             return shown(f"error: {problem}"), Outcome.FAILED
         except Exception as error:  # the tool's own mistake, and it costs only its call
-            what = f"{type(error).__name__}: {error}".rstrip(": ")
-            self.log.warning(
-                "tool_raised",
-                tool=self.tool.name,
-                call=self.asked.id,
-                error=what[:500],
-                where=_where(error),
-            )
-            return shown(f"error: the tool failed ({what})"), Outcome.FAILED
+            self.log.warning("tool_raised", tool=self.tool.name, call=self.asked.id, error=error)
+            what = f"error: the tool failed ({type(error).__name__})"
+            return shown(what), Outcome.FAILED
 
     async def _finish(self, output: str, outcome: Outcome) -> None:
         if self._given:
@@ -99,12 +93,3 @@ class ToolRun:
                 after_s=round(trio.current_time() - self._began_s, 6),
             )
         )
-
-
-def _where(error: Exception) -> str:
-    """The file and the line that raised it. A whole traceback takes a console 150 ms to draw, in
-    which nobody is heard."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""

@@ -146,6 +146,14 @@ class Ledger:
         entry.queued_s += duration_s
         self._queued_s += duration_s
 
+    def not_sent(self, entry: Entry) -> None:
+        """The newest piece on its way, if it is of this phrase, never got to the transport: it is
+        still to be played."""
+        if self._queued and self._queued[-1][0] is entry:
+            _, duration_s = self._queued.pop()
+            self._queued_s = self._queued_s - duration_s if self._queued else 0.0
+            entry.queued_s = entry.queued_s - duration_s if self._queued else 0.0
+
     def sent(self, now_s: float) -> None:
         """The transport took the oldest piece on its way. It is played behind what left before."""
         if not self._queued:

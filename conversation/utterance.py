@@ -9,6 +9,7 @@ STREAM_MAX_UTTERANCE_MS.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from ..audio.pcm import BYTES_PER_MS
 from ..protocol.codes import Code
@@ -31,6 +32,9 @@ session's audio gets its turn in between."""
 
 NOTHING = Shown("", 0)
 
+Final = TypeVar("Final")
+"""What the recognizer gives at the end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
@@ -41,7 +45,7 @@ class Failed:
 
 
 @dataclass(slots=True)
-class UtteranceInHand:
+class UtteranceInHand(Generic[Final]):
     """`absorb` takes what the VAD actor says, in order; nothing that was absorbed is lost."""
 
     number: int = 0
@@ -76,6 +80,8 @@ class UtteranceInHand:
     foreseen: bool = False
     """Whether the dialogue has been told what will be heard."""
     ended: UtteranceEnded | None = None
+    final: Final | None = None
+    """What was heard, until the dialogue has it."""
     dropped: bool = False
     slow: int = 0
     """How many utterances in a row took longer to transcribe than to say; `clear` leaves it."""
@@ -179,4 +185,5 @@ class UtteranceInHand:
         self.paused_at = 0
         self.foreseen = False
         self.ended = None
+        self.final = None
         self.dropped = False

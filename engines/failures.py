@@ -5,6 +5,8 @@ Actors catch these, and only these. Whatever else leaves an engine is a bug and 
 
 from __future__ import annotations
 
+import traceback
+
 
 class EngineFailure(Exception):
     """An engine could not do what it was asked.
@@ -57,3 +59,25 @@ class Unsayable(EngineFailure):
 
 class ModelProblem(EngineUnavailable):
     """A model cannot be used or had. One line: what is wrong, and what to do about it."""
+
+
+MAX_PLACES = 12
+"""Of a group of errors."""
+
+
+def place_of(error: BaseException) -> str:
+    """The type of an error and where it was raised, without a word of its own: "KeyError at
+    agents/call.py:20 in ask". Of a group, those of all that is in it."""
+    if isinstance(error, BaseExceptionGroup):
+        inner = [place_of(one) for one in error.exceptions[:MAX_PLACES]]
+        return f"{type(error).__name__} of {'; '.join(inner)}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    last = frames[-1]
+    return f"{type(error).__name__} at {short_path(last.filename)}:{last.lineno} in {last.name}"
+
+
+def short_path(path: str) -> str:
+    """The last parts of a file's path, which is enough to find it."""
+    return "/".join(path.split("/")[-3:])

@@ -186,7 +186,7 @@ class Connections:
             # nothing is noticed by that.
             answers=not dialect.profile.telephone,
         )
-        keepalive = Child("keepalive", run=pings, restart=Restart.TEMPORARY)
+        keepalive = Child("keepalive", run=pings, restart=Restart.TRANSIENT)
         if dialect.arrival is not None:
             agent = agent or agent_of(head)
         agent = agent or head.query.get("agent", "").strip()

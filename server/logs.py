@@ -2,7 +2,8 @@
 queued (output.py), what the queue had no room for is told in a line of the log.
 
 Whoever logs binds what it belongs to (`session_id`, `turn`); texts of a conversation and keys are
-logged by nobody unless STREAM_LOG_TRANSCRIPTS says so.
+logged by nobody unless STREAM_LOG_TRANSCRIPTS says so. So errors are told without their messages
+(`error_words`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TextIO
 import structlog
 
 from ..config import Observing
+from .error_words import ErrorsTold
 from .output import QueuedText
 
 
@@ -28,16 +30,14 @@ def configure_logging(settings: Observing, stream: TextIO | None = None) -> None
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ErrorsTold(in_words=settings.log_transcripts),
     ]
     renderer: structlog.typing.Processor
     if console:
         renderer = structlog.dev.ConsoleRenderer(
             colors=out.isatty(),
-            # A traceback that is drawn in boxes takes 150 ms, in which nobody is heard.
-            exception_formatter=structlog.dev.plain_traceback,
         )
     else:
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, renderer],

@@ -318,5 +318,5 @@ class Server:
                 "child_crashed",
                 supervisor=event.supervisor,
                 child=event.child,
-                error=repr(event.error),
+                error=event.error,
             )

@@ -60,6 +60,7 @@ from ..conversation.spoken_sentences import Occasion, sentence_for
 from ..conversation.timings import Timings
 from ..conversation.utterance import UtteranceInHand
 from ..engines.agent.interface import Conductor
+from ..engines.asr.interface import Transcript
 from ..engines.kit import Engines, SessionInfo
 from ..engines.llm.given import GivenWords
 from ..engines.llm.interface import offering
@@ -167,7 +168,7 @@ class Assembly:
             ids=ids if by_items else None,
         )
         # What outlives a restart of the actor that uses it.
-        self.utterance = UtteranceInHand()
+        self.utterance: UtteranceInHand[Transcript] = UtteranceInHand()
         self.receiving = ReceivingState()
         self.hearing = HearingState()
         self.pauses = Pauses()

@@ -7,9 +7,9 @@
     ├─ vad                permanent
     ├─ receiver           transient, significant: when the peer is gone the session ends
     ├─ conductor          temporary: an agent's code, where there is an agent
-    ├─ drain              temporary: waits for the server's wish to stop
-    ├─ warmer             temporary: readies the language model when speech begins
-    ├─ timekeeper, announcer temporary: only in sessions that do one thing at a time
+    ├─ drain              transient: waits for the server's wish to stop
+    ├─ warmer             transient: readies the language model when speech begins
+    ├─ timekeeper, announcer transient: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
 
 Children start from what speaks to the peer to what hears it and stop the other way round, so that
@@ -28,7 +28,7 @@ from typing import Any
 import structlog
 import trio
 
-from ..actors.messages import DrainRequested
+from ..actors.messages import Conducted, DrainRequested
 from ..actors.ranks import Rank
 from ..audio.pcm import check_pcm16
 from ..config import Settings
@@ -44,6 +44,7 @@ from ..engines.llm.interface import Warms
 from ..protocol import close_codes
 from ..protocol.codes import Code
 from ..protocol.dialect import Dialect
+from ..protocol.effects import ConductorFailed
 from ..protocol.events import Failure
 from ..supervisor import (
     AutoShutdown,
@@ -171,7 +172,7 @@ class Session:
                 Child(
                     "drain",
                     run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
-                    restart=Restart.TEMPORARY,
+                    restart=Restart.TRANSIENT,
                 ),
                 *self._warmer(),
                 *self._orderly(),
@@ -190,12 +191,12 @@ class Session:
         if not isinstance(responder, Warms):
             return ()
         run = functools.partial(self._keep_ready, responder)
-        return (Child("warmer", run=run, restart=Restart.TEMPORARY),)
+        return (Child("warmer", run=run, restart=Restart.TRANSIENT),)
 
     def _conducted(self) -> tuple[Child, ...]:
         if self._conductor is None:
             return ()
-        conduct = functools.partial(self.parts.run_conductor, self._conductor)
+        conduct = functools.partial(self._conduct, self._conductor)
         run = functools.partial(run_ranked, Rank.CONDUCTOR, conduct)
         return (Child("conductor", run=run, restart=Restart.TEMPORARY),)
 
@@ -205,8 +206,8 @@ class Session:
             return ()
         play = functools.partial(run_ranked, Rank.PLAYER, self.parts.announcer.run)
         return (
-            Child("timekeeper", run=self._turnstile.keep_time, restart=Restart.TEMPORARY),
-            Child("announcer", run=play, restart=Restart.TEMPORARY),
+            Child("timekeeper", run=self._turnstile.keep_time, restart=Restart.TRANSIENT),
+            Child("announcer", run=play, restart=Restart.TRANSIENT),
         )
 
     # Children
@@ -216,6 +217,15 @@ class Session:
         while True:
             await self.parts.speech_heard.wait()
             await responder.warm()
+
+    async def _conduct(self, conductor: Conductor) -> None:
+        """A crash here is a bug of Parley's, and costs the call: nobody would conduct it."""
+        try:
+            await self.parts.run_conductor(conductor)
+        except Exception:
+            failed = ConductorFailed(message="the agent's task failed inside the server")
+            await self.parts.reports.send(Conducted(effect=failed))
+            raise
 
     async def _run_drain(self) -> None:
         await self._drain.wait()
@@ -302,7 +312,7 @@ class Session:
 
     async def _say_internal(self) -> None:
         """The sender is gone, so this task is now the only one that writes."""
-        self._log.error("session_broken", error=repr(self._broken))
+        self._log.error("session_broken", error=self._broken)
         if self.parts.sender.writing:
             return
         failure = Failure.of(Code.INTERNAL, "the session failed inside the server")
@@ -345,7 +355,7 @@ class Session:
             "actor_crashed",
             supervisor=event.supervisor,
             child=event.child,
-            error=repr(event.error),
+            error=event.error,
         )
         if event.child in ("sender", "dialogue"):
             self._broken = event.error

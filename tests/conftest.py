@@ -43,6 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the hostile tests as long as `make soak`, `make chaos` and `make fuzz` do",
     )
+    parser.addoption(
+        "--minutes", type=float, default=60.0, help="how long the random hour is with --full"
+    )
+    parser.addoption("--seed", type=int, default=None, help="what the random hour is made of")
 
 
 def pytest_configure(config: pytest.Config) -> None:

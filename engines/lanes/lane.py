@@ -361,7 +361,8 @@ class Lane:
             self._worker_is_gone()
             raise LaneLost(f"{self.name}: the worker died during a call") from None
         except Exception as error:  # what does not pickle; all else is contained in the worker
-            _fail(jobs, EngineFailure(f"{type(error).__name__}: {error}", retryable=False))
+            what = f"a job or its result cannot be sent ({type(error).__name__})"
+            _fail(jobs, EngineFailure(what, retryable=False))
         else:
             if time.cancelled_caught:
                 self._worker_is_gone()

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from ..failures import EngineFailure
+from ..failures import EngineFailure, place_of
 from .worker_output import print_to
 
 _warm = False
@@ -41,18 +41,21 @@ def work(fn: Callable[..., Any], *args: Any) -> Any:
     """Run one job in the warmed worker. Raises nothing but EngineFailure (or WorkerReplaced)."""
     if not _warm:
         raise WorkerReplaced
-    return contained(fn, *args)
+    return contained(fn, *args, in_words=False)
 
 
-def contained(fn: Callable[..., Any], *args: Any) -> Any:
+def contained(fn: Callable[..., Any], *args: Any, in_words: bool = True) -> Any:
     """Whatever `fn` raises leaves as an EngineFailure, here and not in the server: an exception
-    that does not survive pickling would cost the worker, a SystemExit the server."""
+    that does not survive pickling would cost the worker, a SystemExit the server. `in_words`: with
+    its message, in which may stand what the job was given."""
     try:
         return fn(*args)
     except EngineFailure:
         raise
     except BaseException as error:
-        raise EngineFailure(f"{type(error).__name__}: {error}") from None
+        raise EngineFailure(
+            f"{type(error).__name__}: {error}" if in_words else f"a bug: {place_of(error)}"
+        ) from None
 
 
 def ignore_signals_of_the_group() -> None:

@@ -27,6 +27,7 @@ from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUn
 from ..spending import Unit, spent
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
 from .http_client import BadEnvironment, open_http
+from .quoted import without_quotations
 from .retry_after import wanted_s
 from .warmth import Warmer
 
@@ -90,7 +91,10 @@ class Blame:
                 return EngineTimeout(f"{self.place} did not answer ({type(cause).__name__})")
             case openai.APIStatusError():
                 wanted = wanted_s(error.response.headers)
-                return self.for_status(error.status_code, error.body, retry_after_s=wanted)
+                asked = error.request.content if _was_read(error.request) else b""
+                return self.for_status(
+                    error.status_code, error.body, retry_after_s=wanted, asked=asked
+                )
             case openai.APIConnectionError() | HTTPError():
                 reason = self.clean(f"{type(cause).__name__}: {cause}")
                 return EngineUnreachable(f"the connection to {self.place} failed ({reason})")
@@ -98,10 +102,16 @@ class Blame:
         return EngineFailure(f"the request to {self.place} failed ({reason})", retryable=False)
 
     def for_status(
-        self, status: int | None, body: object, *, retry_after_s: float | None = None
+        self,
+        status: int | None,
+        body: object,
+        *,
+        retry_after_s: float | None = None,
+        asked: bytes = b"",
     ) -> EngineFailure:
         """For an HTTP status and its error object; for one within a stream, without a status.
-        `retry_after_s` is how long the service wants to be left alone."""
+        `retry_after_s` is how long the service wants to be left alone, `asked` the request's body:
+        what is quoted of it is not told."""
         told = body if isinstance(body, dict) else {"message": body or ""}
         code, kind = told.get("code"), told.get("type")
         if status is None and isinstance(code, int):
@@ -118,7 +128,8 @@ class Blame:
             what, advice = f"says that the account's quota is used up{sign}", ": check its billing"
         else:
             what = "is asked too often" if status == 429 else "reported an error"
-            what, advice = f"{what}{sign}", f": {self.clean(str(told.get('message') or body))}"
+            said = str(told.get("message") or body)
+            what, advice = f"{what}{sign}", f": {self.clean(without_quotations(said, asked))}"
         passing = status is None or status in {408, 409, 425, 429} or status >= 500
         retryable = passing and FINAL_WORDS.isdisjoint(words)
         if not retryable:
@@ -133,6 +144,11 @@ class Blame:
         """`text` fit for a message: without the key and credentials, and not too long."""
         text = _without_credentials(text.replace(self.key, "[key]"))
         return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
+
+
+def _was_read(request: httpx2.Request) -> bool:
+    """Whether the request's body is in memory: an upload's is not."""
+    return hasattr(request, "_content")
 
 
 def _without_credentials(text: str) -> str:

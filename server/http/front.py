@@ -265,7 +265,7 @@ class Front:
             if not writer.begun:
                 return self._failed(head, error)
             if not isinstance(error, PeerGone):
-                self.log.warning("answer_cut", path=head.shown_path, error=repr(error))
+                self.log.warning("answer_cut", path=head.shown_path, error=error)
             reset_on_close(request.socket)  # by HTTP/1.0 a plain close would be its end
             raise PeerGone(reason="the answer could not be made to its end") from None
         return None

@@ -28,8 +28,9 @@ NEW_PER_CORE = 5
 others are let in as soon as it was measured."""
 
 NEW_FREE = 4
-"""Newcomers that are not counted: a household, a test. Where they are too many, utterances are
-refused, as engines/asr/admission.py says."""
+"""Newcomers that are not counted, and sessions below which load is no reason: a household, a test.
+What keeps a machine busy that so few talk to is another program, and refusing would help nobody.
+Where they are too many, utterances are refused, as engines/asr/admission.py says."""
 
 
 def _cores() -> int:
@@ -78,6 +79,8 @@ class SessionAdmission:
             return Refusal("stopping", "the server is shutting down")
         if self.taken() >= self.most:
             return Refusal("full", f"all {self.most} connections are taken; try again later")
+        if self.taken() < NEW_FREE:
+            return None
         if self._lag.passed:
             return Refusal("loop_lag", "the server is too busy; try again later")
         if self._backlog.passed:

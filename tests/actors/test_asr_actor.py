@@ -35,6 +35,7 @@ from parley.conversation.spoken import (
     UtteranceResumed,
 )
 from parley.conversation.utterance import UtteranceInHand
+from parley.engines.asr.interface import Transcript
 from parley.engines.asr.scripted import Call, ScriptedTranscriber
 from parley.engines.failures import (
     EngineBusy,
@@ -84,7 +85,7 @@ class Desk:
         report, self.reports = trio.open_memory_channel[Report](reports_room)
         self.outbox, self.out = open_outbox(outbox_room)
         self._report = LikeTheDialogue(report, self.outbox)
-        self.utterance = UtteranceInHand()
+        self.utterance: UtteranceInHand[Transcript] = UtteranceInHand()
         self.telemetry = Telemetry()
         self._said_ms = 0
 

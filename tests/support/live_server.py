@@ -161,7 +161,7 @@ class LiveServer:
 
     async def get(self, path: str) -> Answer:
         return await request_http(
-            self.port, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+            self.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         )
 
     async def sessions(self) -> list[dict[str, Any]]:

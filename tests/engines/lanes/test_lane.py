@@ -433,15 +433,15 @@ async def test_a_shared_lane_serves_survives_failing_jobs_and_keeps_its_order(
         # What a job raises comes back as an EngineFailure, and the worker stays.
         with pytest.raises(EngineUnavailable, match="no model"):
             await lane.call(jobs.fail, "unavailable")
-        with pytest.raises(EngineFailure, match="ValueError: no such phoneme"):
+        with pytest.raises(EngineFailure, match=r"ValueError at .*lane_jobs.py:\d+ in fail$"):
             await lane.call(jobs.fail, "value")
-        with pytest.raises(EngineFailure, match="Picky: needed 3"):
+        with pytest.raises(EngineFailure, match="Picky at "):
             await lane.call(jobs.fail, "picky")
-        with pytest.raises(EngineFailure, match="SystemExit: 3"):
+        with pytest.raises(EngineFailure, match="SystemExit at "):
             await lane.call(jobs.fail, "exit")
-        with pytest.raises(EngineFailure, match="pickle"):
+        with pytest.raises(EngineFailure, match=r"pickle|cannot be sent"):
             await lane.call(jobs.unpicklable)
-        with pytest.raises(EngineFailure, match="pickle"):
+        with pytest.raises(EngineFailure, match=r"pickle|cannot be sent"):
             await lane.call(jobs.append, threading.Lock())
 
         # A cancelled caller leaves the worker alone; its job runs on, or is dropped if it waits.

@@ -37,7 +37,9 @@ GONE_S = 2.0
 
 
 async def get(served: ServeProcess, path: str) -> Answer:
-    return await request_http(served.port, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    return await request_http(
+        served.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    )
 
 
 def members_of(group: int) -> set[int]:

@@ -26,7 +26,11 @@ def ten_talkers() -> Admission:
 def admission(
     limits: Load = LIMITS, talkers: Admission | None = None, most: int = 100, cores: int = 8
 ) -> SessionAdmission:
+<<<<<<< HEAD
     return SessionAdmission(most, limits, LoadWatch((), talkers), cores=cores)
+=======
+    return SessionAdmission(most, limits, LoadWatch((), talkers), taken=lambda: NEW_FREE)
+>>>>>>> main
 
 
 def sample(
@@ -50,6 +54,14 @@ def test_who_stops_lets_nobody_in() -> None:
     assert reason(door) is None
     door.stopping = True
     assert reason(door) == "stopping"
+
+
+def test_a_handful_is_never_refused_for_what_another_program_does() -> None:
+    door = admission(talkers=ten_talkers())
+    sample(door, lag_s=9.0, wait_s=9.0, talking=9)
+    assert reason(door) == "loop_lag"
+    door.taken = lambda: NEW_FREE - 1
+    assert reason(door) is None
 
 
 def test_every_place_may_be_taken() -> None:

@@ -1,0 +1,183 @@
+"""One run of a scene in which an actor is crashed at one point, and what must hold of it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+import trio.testing
+
+from parley.conversation.events import AudioHeard, Disconnected, ReplyOver, SessionEvent
+from parley.testing.performing import Performance
+from parley.testing.scene import Scene
+from parley.transport import PeerGone
+
+from .killing import SENT, WAITS, Killer, Point
+
+LIMIT_S = 900.0
+"""Of virtual time: longer than all deadlines of a scene together."""
+
+SIGNIFICANT = {"sender", "dialogue"}
+"""Those whose crash ends the session, with INTERNAL and 1011."""
+SUPERVISORS = {"turn"}
+"""A reply's own supervisor: its bugs end the session as well."""
+BY_WORDS = {"llm"}
+"""A reply is told as failed when its model crashes in the middle: saying it again from its
+beginning would say some of it twice."""
+CONDUCTOR = {"conductor"}
+"""What an agent has done cannot be done again, so its task is not restarted."""
+
+
+@dataclass(eq=False)
+class KilledScene:
+    scene: Scene
+    at: Point | None
+    recorded: bool = False
+    events: list[SessionEvent] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def run(self) -> KilledScene:
+        clock = trio.testing.MockClock(autojump_threshold=0)
+        trio.run(self._perform, clock=clock)
+        return self
+
+    async def _perform(self) -> None:
+        self.performance = Performance(self.scene, recorded=self.recorded, watchers=[self._watch])
+        self.killer = Killer(self.scene.name, self.at)
+        before = trio.lowlevel.current_statistics().tasks_living
+        with self.killer.watching(), trio.move_on_after(LIMIT_S) as limit:
+            try:
+                await self.performance.run()
+            except* PeerGone:
+                pass  # the peer still spoke when the session had ended
+        await trio.testing.wait_all_tasks_blocked()
+        if limit.cancelled_caught:
+            self.problems.append("it hangs")
+        if trio.lowlevel.current_statistics().tasks_living != before:
+            self.problems.append("a task is left")
+
+    def _watch(self, event: SessionEvent) -> None:
+        if not isinstance(event, AudioHeard):
+            self.events.append(event)
+
+    # What was seen
+
+    @functools.cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(f) for f in self.performance.received if isinstance(f, str)]
+
+    @property
+    def codes(self) -> list[str]:
+        told = [m.get("error", m) for m in self.messages if m.get("type") == "error"]
+        return [str(m.get("code")).upper() for m in told if isinstance(m, dict)]
+
+    @property
+    def finals(self) -> list[str]:
+        names = {"final_transcript", "transcript"}
+        told = [m for m in self.messages if m.get("type") in names and m.get("is_final", True)]
+        return [str(m.get("text")) for m in told]
+
+    def count(self, kind: str) -> int:
+        return sum(m.get("type") == kind for m in self.messages)
+
+    @property
+    def voiced(self) -> int:
+        """How many samples of sound the recognizer was given, each time it was."""
+        heard = b"".join(self.performance.transcriber.heard)
+        return sum(1 for at in range(0, len(heard), 2) if heard[at : at + 2] != b"\0\0")
+
+    # What must hold
+
+    def wrong(self, reference: KilledScene) -> list[str]:
+        """Everything that is against the policy, compared with a run in which nothing crashed."""
+        found = [*self.problems, *self._left_over(), *self._ends()]
+        at = self.at
+        if at is None or not self.killer.done:
+            return found
+        ends_session = at.actor in SIGNIFICANT | SUPERVISORS
+        if at.actor in CONDUCTOR:
+            return found
+        if reference.performance.client.closed is None:
+            return found  # its client has stopped reading before the end
+        found += self._ended_as_a_bug() if ends_session else self._went_on()
+        if not ends_session and at.how != SENT:
+            found += self._nothing_lost(reference)
+        return found
+
+    def _left_over(self) -> Iterator[str]:
+        performance = self.performance
+        if performance.transcriber.open:
+            yield "an utterance is left open"
+        if performance.responder.active:
+            yield "a reply goes on"
+        if performance.synthesizer.active:
+            yield "a synthesis goes on"
+        for name in ("heard", "spoken", "reports"):
+            _, receive = getattr(performance.session.parts.channels, name)
+            if receive.statistics().tasks_waiting_receive:
+                yield f"somebody waits for {name}"
+
+    def _ends(self) -> Iterator[str]:
+        ended = sum(isinstance(event, Disconnected) for event in self.events)
+        if ended != 1:
+            yield f"the session's end was told {ended} times"
+        over = Counter(event.turn for event in self.events if isinstance(event, ReplyOver))
+        for turn, times in over.items():
+            if times > 1:
+                yield f"the end of turn {turn} was told {times} times"
+        if self.codes.count("INTERNAL") > 1:
+            yield "INTERNAL was told twice"
+
+    def _ended_as_a_bug(self) -> Iterator[str]:
+        closed, session = self.performance.client.closed, self.performance.session
+        assert self.at is not None
+        if closed is None:
+            yield "it was not closed"
+        elif session.parts.sender.writing and self.at.actor == "sender":
+            # Nothing may follow a frame that may be half written.
+            if closed.code not in (1000, 1006):
+                yield f"it was closed with {closed.code} behind half a frame"
+        elif closed.code == 1011 and not any("INTERNAL" in code for code in self.codes):
+            yield "1011 without INTERNAL"
+        elif closed.code not in (1011, 1000, 1001, 1006):
+            yield f"it was closed with {closed.code}"
+        elif closed.code != 1011 and not self._was_over(closed.code):
+            yield f"it was closed with {closed.code}, not with 1011"
+
+    def _was_over(self, code: int) -> bool:
+        """Whether the session ended for another reason in the moment of the crash."""
+        session = self.performance.session
+        return session._broken is None or code in (1000, 1001)
+
+    def _went_on(self) -> Iterator[str]:
+        session, closed = self.performance.session, self.performance.client.closed
+        if session._broken is not None or closed is None or closed.code == 1011:
+            yield "the session was lost"
+
+    def _nothing_lost(self, reference: KilledScene) -> Iterator[str]:
+        assert self.at is not None
+        actor = self.at.actor
+        if actor in BY_WORDS:
+            if self.codes.count("LLM_FAIL") > 1 + reference.codes.count("LLM_FAIL"):
+                yield "a failed reply was told twice"
+            return
+        if actor in ("vad", "receiver") and self.voiced < reference.voiced:
+            yield f"of {reference.voiced} samples of sound {self.voiced} were heard"
+        if actor in ("vad",) or (actor == "asr" and self.at.how == WAITS):
+            return  # an utterance may end where its detector crashed, and its words be told in two
+        if self.finals != reference.finals:
+            yield f"finals {self.finals}, not {reference.finals}"
+        for kind in (
+            "tts_complete",
+            "tts_phrase_done",
+            "llm_token",
+            "finalize_pending",
+            "barge_in",
+        ):
+            if self.count(kind) != reference.count(kind):
+                yield f"{self.count(kind)} times {kind}, not {reference.count(kind)}"
