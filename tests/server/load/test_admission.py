@@ -26,11 +26,8 @@ def ten_talkers() -> Admission:
 def admission(
     limits: Load = LIMITS, talkers: Admission | None = None, most: int = 100, cores: int = 8
 ) -> SessionAdmission:
-<<<<<<< HEAD
-    return SessionAdmission(most, limits, LoadWatch((), talkers), cores=cores)
-=======
-    return SessionAdmission(most, limits, LoadWatch((), talkers), taken=lambda: NEW_FREE)
->>>>>>> main
+    watch = LoadWatch((), talkers)
+    return SessionAdmission(most, limits, watch, taken=lambda: NEW_FREE, cores=cores)
 
 
 def sample(
