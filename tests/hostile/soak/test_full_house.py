@@ -24,12 +24,16 @@ from parley.bench.tongues import PromptVoice
 from parley.client.recording import load_folder
 from parley.client.server_process import parley_serve, server_process
 from parley.client.wire import open_wire
+from parley.engines.models.packaged import MOONSHINE_TINY
 from support.figures import Figures
 from support.live_server import AUDIO
+from support.real_models import MODELS_DIR, needs
 from support.talkers import FRAME_MS, notes_of, p95_ms
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs(MOONSHINE_TINY)]
 
+MODELS = {"PARLEY_MODELS_DIR": str(MODELS_DIR)}
+"""Those that were pulled: the tests have a cache folder of their own."""
 COME_EVERY_S = 0.1
 AGAIN_S = 5.0
 """What `Retry-After` says."""
@@ -67,6 +71,7 @@ class House:
                 rng=rng,
                 may_talk=self._take,
                 talked=self._leave,
+                counting=True,
             )
             came_s = trio.current_time()
             async with trio.open_nursery() as nursery:
@@ -85,9 +90,7 @@ class House:
 
 
 async def watched(house: House, pid: int, seconds: float) -> tuple[Notes, list[float]]:
-    """What those who are in see in these seconds, and the server's memory, every second."""
-    for caller in house.callers:
-        caller.notes, caller.counting = Notes(), True
+    """What those who are in have seen after these seconds, and the server's memory, every one."""
     memory_mb = []
     for _ in range(int(seconds)):
         await trio.sleep(1)
@@ -107,7 +110,7 @@ async def test_a_hundred_people_of_whom_ten_talk(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
     people, talking, come_s, seconds = (100, 10, 90, 600) if full else (8, 1, 3, 8)
-    async with server_process(tmp_path / "log", parley_serve) as server:
+    async with server_process(tmp_path / "log", parley_serve, MODELS) as server:
         house = House(server.port, talking)
         async with trio.open_nursery() as nursery:
             for number in range(people):
@@ -130,7 +133,7 @@ async def test_a_hundred_people_of_whom_ten_talk(
 async def test_three_times_as_many_as_fit(tmp_path: Path, full: bool, figures: Figures) -> None:
     """On two cores some ten may talk at once; they all want to, all the time."""
     people, come_s, seconds = (30, 30, 120) if full else (16, 1, 8)
-    async with server_process(tmp_path / "log", parley_serve) as server:
+    async with server_process(tmp_path / "log", parley_serve, MODELS) as server:
         house = House(server.port, people)
         async with trio.open_nursery() as nursery:
             for number in range(people):
