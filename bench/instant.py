@@ -21,7 +21,8 @@ from ..engines.tts.interface import Speech
 from ..protocol.chat import ChatMessage
 
 BASE = 1000
-"""Below is silence."""
+"""Nearer to zero is silence. Numbers are negative samples: the bytes of positive ones would be
+letters for many of them, and be taken for a text that somebody sends as audio."""
 STEP = 64
 """Between two numbers: more than a resampler's overshoot at a step of one."""
 FRAME_NUMBERS = 200
@@ -40,12 +41,12 @@ def sample_of(number: int) -> int:
     """The sample value that says this number, 0 to MOST - 1."""
     if not 0 <= number < MOST:
         raise ValueError(f"a sample can say 0 to {MOST - 1}, not {number}")
-    return BASE + STEP * number + STEP // 2
+    return -(BASE + STEP * number + STEP // 2)
 
 
 def number_of(sample: int) -> int | None:
     """What a sample says; None for silence."""
-    return (sample - BASE) // STEP if sample >= BASE else None
+    return (-sample - BASE) // STEP if sample <= -BASE else None
 
 
 class InstantDetector:
@@ -56,7 +57,7 @@ class InstantDetector:
 
     def is_speech(self, pcm16: bytes) -> bool:
         middle = len(pcm16) // 4 * 2
-        return int.from_bytes(pcm16[middle : middle + 2], "little", signed=True) >= BASE
+        return int.from_bytes(pcm16[middle : middle + 2], "little", signed=True) <= -BASE
 
     def reset(self) -> None:
         pass

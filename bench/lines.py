@@ -16,7 +16,9 @@ def numbered_line(caller: int, frames: int, *, rate_hz: int, frame_ms: int) -> L
     samples = rate_hz * frame_ms // 1000
     numbers = [caller, *range(FRAME_NUMBERS, FRAME_NUMBERS + frames - 1)]
     return Line(
-        frames=[sample_of(number).to_bytes(2, "little") * samples for number in numbers],
+        frames=[
+            sample_of(number).to_bytes(2, "little", signed=True) * samples for number in numbers
+        ],
         words=f"caller {caller} frames {frames - 1}",
     )
 
