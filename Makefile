@@ -35,8 +35,11 @@ fuzz: $(VENV)/.installed-dev models
 	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
 	$(BIN)/python -m pytest tests/hostile/fuzz --full -p no:cacheprovider
 
-chaos soak: $(VENV)/.installed-dev models
-	$(BIN)/python -m pytest tests/hostile/$@ --full -p no:cacheprovider
+chaos: $(VENV)/.installed-dev models
+	$(BIN)/python -m pytest tests/hostile/chaos --full -p no:cacheprovider
+
+soak: $(VENV)/.installed-dev models
+	$(BIN)/python -m pytest tests/hostile/soak --full -p no:cacheprovider
 
 check: $(VENV)/.installed-dev $(TYPING)/parley
 	$(BIN)/ruff check .

@@ -82,6 +82,7 @@ from .protocol.dialects import DIALECTS
 from .protocol.states import State
 from .server.access.binding import check_binding
 from .server.connections import SessionRefused
+from .server.logs import configure_for_embedding
 from .server.status import Limits, ServerStatus, SessionStatus
 from .server.tree import PortInUse, Server, open_listeners
 from .transport import PeerGone
@@ -281,6 +282,7 @@ async def open_server(
     _check_settings(settings)
     _check_arguments(host, own, watchers)
     settings = settings or Settings.defaults()
+    configure_for_embedding(settings.observing)
     if port is not None:
         settings = settings.model_copy(update={"parley_host": host})
         check_binding(settings)

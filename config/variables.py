@@ -94,7 +94,7 @@ class Variables(BaseSettings):
         description="How late the event loop may be until new sessions are refused; 0 is never.",
     )
     stream_max_lane_wait_ms: Milliseconds = Field(
-        default=500,
+        default=250,
         ge=0,
         le=60_000,
         description="How long work may wait for a recognizer or a voice until new sessions are "

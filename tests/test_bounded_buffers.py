@@ -77,8 +77,8 @@ def _named(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> str:
             return str(node.arg)
         if isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            while isinstance(target, ast.Tuple):
-                target = target.elts[0]
+            while isinstance(target, ast.Tuple | ast.Subscript):
+                target = target.elts[0] if isinstance(target, ast.Tuple) else target.value
             return str(getattr(target, "attr", None) or getattr(target, "id", None))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return node.name
@@ -134,6 +134,7 @@ CASES = {
     "x = bytearray(3); y = bytearray()": ["y"],
     "self._queue = queue.SimpleQueue()": ["_queue"],
     "def work():\n    return memory_pair(64)": ["work"],
+    "self._waiting[rank] = deque()": ["_waiting"],
     "x = 1": [],
 }
 

@@ -113,9 +113,8 @@ class JobQueue:
     def oldest_s(self) -> float | None:
         """When the job that has waited longest came, of those that do not give way; None where none
         waits."""
-        ranks = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
-        first = [jobs[0].queued_s for jobs in ranks if jobs]
-        return min(first, default=None)
+        live = (self._waiting[Rank.URGENT], self._waiting[Rank.LIVE])
+        return min((jobs[0].queued_s for jobs in live if jobs), default=None)
 
     def put(self, job: Job) -> None:
         self._waiting[job.rank].append(job)

@@ -60,18 +60,22 @@ class Pulse:
             if limit_s is None:
                 slowest_s = min((sent_bytes - read_bytes) / LEAST_READ_BYTES_PER_S, BEHIND_S)
                 limit_s = self._timeout_s + slowest_s
+            asked_at = trio.current_time()
             if await self._answered(number, limit_s):
                 read_bytes, limit_s = sent_bytes, None
-            elif self._can_judge():
+            elif self._can_judge(asked_at):
                 return
             else:
                 limit_s = AGAIN_S
 
-    def _can_judge(self) -> bool:
-        """Not where a frame stands before the ping, which is the sender's affair; and not while
-        the library reads nothing, so that the answer may lie in the kernel."""
+    def _can_judge(self, asked_at: float) -> bool:
+        """Not where a frame stands before the ping, which is the sender's affair; and not where
+        the library reads nothing, so that the answer may lie in the kernel: unless something was
+        read that came after the answer's time, and so would have come behind it."""
         wire = self._wire
-        return wire.torn or (wire.sending_since is None and wire.listening_since is not None)
+        stands_before = wire.sending_since is not None and wire.sending_since <= asked_at
+        all_read = wire.listening_since is not None or wire.heard_at >= asked_at + self._timeout_s
+        return wire.torn or (not stands_before and all_read)
 
     async def _seems_dead(self, number: int) -> bool:
         asked_at = trio.current_time()

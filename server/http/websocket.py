@@ -71,6 +71,7 @@ class WebSocketTransport:
         self._log = log
         self._connection: WebSocketConnection  # from the handshake on
         self._opened = False
+        self._aborted = False
         self._life = trio.CancelScope()
         self._reader_ended = trio.Event()
         self._farewell: tuple[int, str] | None = None  # what our own side ended it with
@@ -138,6 +139,7 @@ class WebSocketTransport:
     def abort(self) -> None:
         """Drop the connection now (RST); a blocked `send` and `receive` raise PeerGone."""
         self._end_with(ABNORMAL, "connection aborted")
+        self._aborted = True
         self._wire.close()
         reset_on_close(self._stream)
         self._life.cancel()
@@ -230,9 +232,11 @@ class WebSocketTransport:
     async def _part(self) -> None:
         """After the reader's end: say why, where the library did not, and let the peer read it."""
         wire = self._wire
-        if not wire.lost:
+        if not wire.lost and not self._aborted:
             await wire.until_sent()
-        if wire.lost or wire.flooded or wire.sending_since is not None or self._said_goodbye():
+        if self._aborted or wire.lost or wire.flooded or self._said_goodbye():
+            return
+        if wire.sending_since is not None:
             return
         if not wire.close_sent and not wire.torn and self._opened:
             closed = self._connection.closed

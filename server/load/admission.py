@@ -7,6 +7,7 @@ it has fallen well below, so that it does not open and close with every sample.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,9 +22,22 @@ NEW_S = 5.0
 """So long a session counts as one that talks, whatever it does: who comes in wants to talk, and
 what a stampede will do cannot be measured before it has begun."""
 
+NEW_PER_CORE = 5
+"""So many who talk are held by a core of 2026 with all that they need, the voice included
+(docs/BENCH.md). A recognizer alone promises more, before anybody has talked; where that is true,
+others are let in as soon as it was measured."""
+
 NEW_FREE = 4
-"""Newcomers that are not counted: a household, a test. Where they are too many, utterances are
-refused, as engines/asr/admission.py says."""
+"""Newcomers that are not counted, and sessions below which load is no reason: a household, a test.
+What keeps a machine busy that so few talk to is another program, and refusing would help nobody.
+Where they are too many, utterances are refused, as engines/asr/admission.py says."""
+
+
+def _cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class SessionAdmission:
     watch: LoadWatch
     taken: Callable[[], int] = lambda: 0
     stopping: bool = False
+    cores: int = field(default_factory=_cores)
     _new: deque[float] = field(init=False)
     _lag: Threshold = field(init=False)
     _backlog: Threshold = field(init=False)
@@ -64,6 +79,8 @@ class SessionAdmission:
             return Refusal("stopping", "the server is shutting down")
         if self.taken() >= self.most:
             return Refusal("full", f"all {self.most} connections are taken; try again later")
+        if self.taken() < NEW_FREE:
+            return None
         if self._lag.passed:
             return Refusal("loop_lag", "the server is too busy; try again later")
         if self._backlog.passed:
@@ -90,4 +107,5 @@ class SessionAdmission:
             return False
         since_s = trio.current_time() - NEW_S
         new = sum(1 for came_s in self._new if came_s > since_s)
-        return new >= NEW_FREE and self.watch.talking.mean + new - NEW_FREE >= share * places
+        room = share * min(places, NEW_PER_CORE * self.cores)
+        return new >= NEW_FREE and self.watch.talking.mean + new - NEW_FREE >= room

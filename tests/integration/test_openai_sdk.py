@@ -150,7 +150,9 @@ async def test_the_recipe_works_as_it_is_written(
 
 async def test_a_client_that_hangs_up_frees_its_place() -> None:
     async with open_live_server() as live:
-        request = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nContent-Length: 6000\r\n\r\n"
+        request = (
+            b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000\r\n\r\n"
+        )
         for _ in range(20):
             stream = await trio.open_tcp_stream("127.0.0.1", live.port)
             await stream.send_all(request)

@@ -330,7 +330,8 @@ def test_an_error_is_recoverable_unless_its_code_is_fatal(code: Code) -> None:
 
 
 def test_the_fatal_codes_are_those_of_the_wire_facts() -> None:
-    assert {code.value for code in FATAL} == {"PROTOCOL_VIOLATION", "INTERNAL", "MODEL_LOAD_FAIL"}
+    facts = {"PROTOCOL_VIOLATION", "INTERNAL", "MODEL_LOAD_FAIL"}
+    assert {code.value for code in FATAL} == {*facts, "RATE_LIMIT"}  # the last is Parley's own
 
 
 def test_what_was_played_is_understood_and_what_was_heard_told_to_who_asks() -> None:

@@ -53,7 +53,13 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 def post(path: str, body: bytes, content_type: str = "application/json", *headers: str) -> bytes:
     """A whole request."""
-    lines = (f"POST {path} HTTP/1.1", "Host: a", f"Content-Type: {content_type}", *headers, "")
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        f"Content-Type: {content_type}",
+        *headers,
+        "",
+    )
     top = "\r\n".join(lines)
     return f"{top}Content-Length: {len(body)}\r\n\r\n".encode() + body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -89,9 +90,13 @@ class Served:
     process: subprocess.Popen[bytes] | None = None
     command: Sequence[str] = ("-m", "parley", "serve", "--port")
     """For Python; the port is put behind it."""
+    ca: Path | None = None
+    """Whom to trust; None: it speaks no TLS."""
 
     @property
     def url(self) -> str:
+        if self.ca is not None:
+            return f"https://localhost:{self.port}/"
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
@@ -100,9 +105,12 @@ class Served:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until_s = time.monotonic() + START_S
+        trusting = None if self.ca is None else ssl.create_default_context(cafile=str(self.ca))
         while time.monotonic() < until_s:
             try:
-                with urllib.request.urlopen(f"{self.url}ready", timeout=5) as answer:
+                with urllib.request.urlopen(
+                    f"{self.url}ready", timeout=5, context=trusting
+                ) as answer:
                     if answer.status == 200:
                         return
             except OSError:
@@ -120,6 +128,19 @@ class Served:
 def serving(*command: str) -> Iterator[Served]:
     """`parley serve`, or what this command for Python begins."""
     served = Served(free_port(), command=command) if command else Served(free_port())
+    try:
+        served.start()
+        yield served
+    finally:
+        served.stop()
+
+
+@contextmanager
+def serving_secured(cert: Path, key: Path) -> Iterator[Served]:
+    """`parley serve` by TLS."""
+    with_tls = ("--tls-cert", str(cert), "--tls-key", str(key))
+    command = ("-m", "parley", "serve", *with_tls, "--port")
+    served = Served(free_port(), command=command, ca=cert)
     try:
         served.start()
         yield served

@@ -61,7 +61,7 @@ async def peer(port: int, kind: str, path: str, found: Found, until_s: float) ->
     try:
         with trio.move_on_at(until_s):
             await _behave(stream, kind, path, found)
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
+    except* (trio.BrokenResourceError, trio.ClosedResourceError):
         pass
     finally:
         if trio.current_time() < until_s:

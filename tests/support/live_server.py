@@ -160,7 +160,9 @@ class LiveServer:
         return next(lane for lane in self.room.lanes if lane.name.startswith(kind))
 
     async def get(self, path: str) -> Answer:
-        return await request_http(self.port, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        return await request_http(
+            self.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
 
     async def sessions(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.get("/sessions")).json()["sessions"]

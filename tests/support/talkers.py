@@ -18,7 +18,7 @@ from typing import Any
 
 import trio
 
-from parley.bench.caller import Caller, Notes
+from parley.bench.caller import Caller, Line, Notes
 from parley.bench.lines import frame_of_partial, numbered_line
 from parley.bench.result import spread
 from parley.bench.tongues import TONGUES
@@ -52,12 +52,16 @@ def talkers(port: int, count: int, dialects: Sequence[str] = ("prompt-voice",)) 
             tongue=tongue,
             frame_ms=FRAME_MS,
             lead_s=1.0,
-            next_line=lambda line=line: line,
+            next_line=functools.partial(_same, line),
             rng=random.Random(number),
             frame_of_partial=frame_of_partial,
         )
         found.append(caller)
     return found
+
+
+def _same(line: Line) -> Line:
+    return line
 
 
 @asynccontextmanager
@@ -89,7 +93,7 @@ def notes_of(callers: Sequence[Caller]) -> Notes:
 
 
 def p95_ms(values: Sequence[float]) -> float:
-    return spread(values, 1000).p95 if values else 0.0
+    return spread(values, 1000).p95 or 0.0
 
 
 async def attacked(port: int, kind: str, count: int, seconds: float, path: str = "/ws") -> Any:

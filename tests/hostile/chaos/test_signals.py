@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import trio
 
+from parley.server.signals import TOGETHER_S
 from support.figures import Figures
 from support.live_server import (
     POLL_S,
@@ -37,7 +38,9 @@ GONE_S = 2.0
 
 
 async def get(served: ServeProcess, path: str) -> Answer:
-    return await request_http(served.port, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    return await request_http(
+        served.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    )
 
 
 def members_of(group: int) -> set[int]:
@@ -105,6 +108,7 @@ async def test_a_second_signal_to_the_group_ends_at_once(tmp_path: Path) -> None
         await client.speak(WEATHER.pcm16)
         os.killpg(served.process.pid, signal.SIGTERM)
         await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
+        await trio.sleep(TOGETHER_S + 0.1)
         os.killpg(served.process.pid, signal.SIGINT)
         with trio.fail_after(GONE_S):
             assert await served.process.wait() == 130

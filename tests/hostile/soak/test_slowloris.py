@@ -9,6 +9,7 @@ ten seconds, and nobody who talks notices it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -25,7 +26,7 @@ async def test_those_who_send_no_request_are_closed_and_talkers_do_not_notice(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
     dripping, silent, people, seconds = (200, 1000, 10, 30.0) if full else (20, 150, 3, 12.0)
-    found = {}
+    found: dict[str, Any] = {}
 
     async def attack(kind: str, count: int) -> None:
         found[kind] = await attacked(server.port, kind, count, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,10 +17,12 @@ import trio
 
 from parley.agent import Agent, Call
 from parley.conversation.caller import Caller
+from parley.embedding import RunningServer, Settings, open_server
 from parley.embedding import RunningServer as Running
-from parley.embedding import Settings, open_server
+from parley.engines.room import open_engine_room
 from parley.server.access.token_file import appended
 from parley.server.access.tokens import digest_of, new_token
+from parley.server.tree import Server, open_listeners
 from support.access import own_engines
 from support.ws_client import KEY, RawClient
 
@@ -403,6 +406,35 @@ async def test_a_name_that_was_rebound_to_this_machine_is_not_answered(path: str
                 lines = [f"Origin: http://{host}"]
                 assert (await ask(server, path, *lines, upgrade=upgrade, host=host))[0] == 421
         assert (await ask(server, "/health", host=f"evil.example.org:{port}"))[0] == 200
+
+
+async def test_administration_may_have_a_port_of_its_own(tokens: Tokens) -> None:
+    """It serves what is for administration, asks nobody on this machine, and nothing else."""
+    settings = Settings.defaults(parley_tokens_file=str(tokens.file))
+    own, listeners = await open_listeners("127.0.0.1", 0), await open_listeners("127.0.0.1", 0)
+    with trio.fail_after(30):
+        async with (
+            open_engine_room(settings, own_engines()) as room,
+            trio.open_nursery() as nursery,
+        ):
+            server = Server(settings, room)
+            await nursery.start(functools.partial(server.run, own, admin_listeners=listeners))
+            private, public = (
+                RunningServer(host="", port=one[0].socket.getsockname()[1], _server=server)
+                for one in (listeners, own)
+            )
+            for path in ("/metrics", "/sessions"):
+                assert (await ask(private, path))[0] == 200
+                assert (await ask(public, path))[0] == 401
+            assert (await ask(private, "/metrics", "X-Forwarded-For: 1.2.3.4"))[0] == 401
+            assert (await ask(private, "/metrics", host="evil.example.org"))[0] == 421
+            assert (await ask(private, "/metrics", f"Origin: {EVIL}"))[0] == 403
+            assert (await ask(private, "/"))[0] == 404
+            assert (await ask(private, "/api/stream_config"))[0] == 401
+            for path in PLAIN:
+                proof = bearer(tokens.whole)
+                assert (await ask(private, path, proof, upgrade=True))[0] == 404
+            server.stop()
 
 
 async def test_a_proxy_on_this_machine_is_no_administrator() -> None:

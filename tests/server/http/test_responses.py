@@ -50,6 +50,9 @@ def test_a_json_response_is_complete_and_never_cached() -> None:
         "content-type": "application/json",
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "same-origin",
         "connection": "close",
     }
     assert json.loads(body) == {"ok": True}

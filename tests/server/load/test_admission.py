@@ -24,9 +24,10 @@ def ten_talkers() -> Admission:
 
 
 def admission(
-    limits: Load = LIMITS, talkers: Admission | None = None, most: int = 100
+    limits: Load = LIMITS, talkers: Admission | None = None, most: int = 100, cores: int = 8
 ) -> SessionAdmission:
-    return SessionAdmission(most, limits, LoadWatch((), talkers))
+    watch = LoadWatch((), talkers)
+    return SessionAdmission(most, limits, watch, taken=lambda: NEW_FREE, cores=cores)
 
 
 def sample(
@@ -50,6 +51,14 @@ def test_who_stops_lets_nobody_in() -> None:
     assert reason(door) is None
     door.stopping = True
     assert reason(door) == "stopping"
+
+
+def test_a_handful_is_never_refused_for_what_another_program_does() -> None:
+    door = admission(talkers=ten_talkers())
+    sample(door, lag_s=9.0, wait_s=9.0, talking=9)
+    assert reason(door) == "loop_lag"
+    door.taken = lambda: NEW_FREE - 1
+    assert reason(door) is None
 
 
 def test_every_place_may_be_taken() -> None:
@@ -90,6 +99,17 @@ def test_a_limit_that_is_off_refuses_nobody() -> None:
     door = admission(OFF, ten_talkers())
     sample(door, lag_s=10, wait_s=10, talking=10)
     assert reason(door) is None
+
+
+@pytest.mark.parametrize(("cores", "let_in"), [(1, NEW_FREE + 4), (8, NEW_FREE + 8)])
+async def test_more_than_a_core_holds_are_not_let_in_at_once(
+    cores: int, let_in: int, autojump_clock: MockClock
+) -> None:
+    door = admission(talkers=ten_talkers(), cores=cores)
+    for _ in range(let_in):
+        assert reason(door) is None
+        door.let_in()
+    assert reason(door) == "talkers"
 
 
 async def test_newcomers_count_as_talkers_until_they_could_be_measured(
