@@ -159,6 +159,9 @@ async def serve(port: int, plan: Plan) -> None:
         stream_log_format="json",
         stream_partial_min_gap_ms=20,
         stream_drain_s=3,
+        # What is asked here is what breaks, not what is let in: that depends on the machine.
+        stream_max_loop_lag_ms=0,
+        parley_address_handshakes=0,
     )
     own = OwnEngines(
         detector=lambda session: InstantDetector(),
