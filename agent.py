@@ -19,7 +19,7 @@ from .agents.agent import SPOKEN_STYLE, Agent
 from .agents.call import Call, Said
 from .agents.loading import load_agents
 from .agents.problems import BadAgent
-from .agents.tool import Tool, tool
+from .agents.tool import Tool, ToolFailed, tool
 from .config import McpServer
 from .config import mcp_server as mcp
 from .conversation.caller import Caller
@@ -71,6 +71,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolCalled",
+    "ToolFailed",
     "ToolResult",
     "ToolReturned",
     "ToolsDropped",

@@ -183,9 +183,16 @@ def check_pcm16(data: bytes) -> None:
         )
 
 
+SAME_SIGNS = 4
+"""Text of a frame's length has more different ones."""
+
+
 def is_text(data: bytes) -> bool:
-    """Whether nearly all of it are letters, digits and signs."""
+    """Whether nearly all of it are letters, digits and signs. A sample that stands still may look
+    like two of them, again and again; no text has so few."""
     row = np.frombuffer(data, np.uint8)
+    if len(np.unique(row)) <= SAME_SIGNS:
+        return False
     printable = ((row >= 32) & (row < 127)) | (row == 9) | (row == 10) | (row == 13)
     return bool(printable.mean() >= TEXT_SHARE)
 

@@ -21,6 +21,9 @@ import trio
 Reload: TypeAlias = Callable[[], None]
 
 STANDARD_STREAMS = (0, 1, 2)
+TOGETHER_S = 0.3
+"""Signals to stop that come so close behind each other are one wish: `timeout` and some supervisors
+tell the process and then its group. Nobody presses Ctrl-C twice as quickly and means it."""
 
 
 async def watch_signals(
@@ -33,7 +36,7 @@ async def watch_signals(
     """Call `stop` at the first signal to stop, and `end` at the next; returns then."""
     log = structlog.get_logger()
     terminals = [] if _ignored(signal.SIGHUP) else _terminals()
-    asked = False
+    asked_s: float | None = None
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
@@ -42,13 +45,16 @@ async def watch_signals(
                 if set(terminals) <= set(_terminals()):
                     reload(on_reload)
                     continue
-                if asked:  # a shell tells its jobs too that the terminal is gone
+                if asked_s is not None:  # a shell tells its jobs too that the terminal is gone
                     continue
-            if asked:
+            now_s = trio.current_time()
+            if asked_s is not None and now_s - asked_s < TOGETHER_S:
+                continue
+            if asked_s is not None:
                 log.warning("stopping_at_once", signal=name)
                 end()
                 return
-            asked = True
+            asked_s = now_s
             log.info("stopping", signal=name)
             stop()
 
@@ -62,7 +68,7 @@ def reload(on_reload: Sequence[Reload]) -> None:
             load()
         except Exception as error:
             failed = True
-            log.error("not_reloaded", error=f"{type(error).__name__}: {error}")
+            log.error("not_reloaded", error=error)
     if not failed:
         log.info("reloaded")
 

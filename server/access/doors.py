@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ...protocol.dialects import DIALECTS
+
 
 class Door(Enum):
     """A way in. Tokens name the doors that they open by these words."""
@@ -44,13 +46,22 @@ _EXACT = {
     "/telephone": Door.ADMIN,
     "/tickets": Door.TICKETS,
 }
+_SPOKEN = {
+    "prompt-voice": Door.WS,
+    "io-speech": Door.STREAM,
+    "newspeech": Door.ENGINE,
+    "realtime": Door.REALTIME,
+}
+"""By a dialect's name. Those of telephone services stand below /telephone."""
 _BELOW = {
     "/static": Door.PAGE,
     "/telephone": Door.TELEPHONE,
-    "/ws": Door.WS,
-    "/stream": Door.STREAM,
-    "/engine": Door.ENGINE,
-    "/v1/realtime": Door.REALTIME,
+    **{
+        path: _SPOKEN[dialect.profile.name]
+        for dialect in DIALECTS
+        for path in dialect.paths
+        if dialect.profile.name in _SPOKEN
+    },
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parley.audio.containers import NotSound, check_file, check_pcm16, container_of
+from parley.audio.containers import NotSound, check_file, check_pcm16, container_of, is_text
 from parley.audio.wav import read_wav, wav_bytes
 from parley.engines.media.decode_worker import decode
 from support.blobs import recorded
@@ -95,3 +95,9 @@ def test_too_little_is_nothing(size: int) -> None:
     for data in MADE.values():
         container_of(data[:size])
     check_pcm16(SPEECH[:size])
+
+
+@pytest.mark.parametrize("sample", [0x2020, 0x4128, 0x7A7E, 0x0A0A])
+def test_a_sample_that_stands_still_is_no_text(sample: int) -> None:
+    assert not is_text(sample.to_bytes(2, "little") * 1600)
+    assert is_text(b'{"type": "start"} and more' * 9)

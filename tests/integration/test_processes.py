@@ -16,6 +16,7 @@ from parley.engines.llm.rules.table import NO_MODEL
 from parley.recording.mcap_file import read_recording
 from parley.recording.recorded import replay_recording
 from parley.recording.tape import Entry
+from parley.server.signals import TOGETHER_S
 from support.live_server import (
     AUDIO,
     HOST,
@@ -71,7 +72,7 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
             await until_it_replies(client)
             served.process.send_signal(signal.SIGTERM)
             await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
-            await trio.sleep(0.2)
+            await trio.sleep(TOGETHER_S + 0.1)
             assert client.closed is None
             served.process.send_signal(signal.SIGTERM)
             with trio.fail_after(2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from parley.agent import Agent, Call, ToolsDropped
+from parley.agent import Agent, Call, ToolFailed, ToolsDropped
 from parley.conversation.items import ToolUse
 from parley.engines.failures import EngineFailure
 from parley.engines.llm.scripted import Step
@@ -59,6 +59,12 @@ async def stubborn() -> None:
 def megabyte() -> str:
     """Says a lot, in a thread."""
     return "x" * 1_000_000
+
+
+@SHOP.tool
+async def closed() -> str:
+    """Cannot, and says why."""
+    raise ToolFailed("the till is closed until nine")
 
 
 @SHOP.tool
@@ -131,6 +137,7 @@ async def test_each_round_offers_the_tools_until_there_were_too_many(
     ("call", "told"),
     [
         (calls("broken"), "error: the tool failed (OSError)"),
+        (calls("closed"), "error: the till is closed until nine"),
         (calls("hangs"), "error: the tool took longer than 20 s and was cancelled"),
         (calls("stubborn"), "error: the tool took longer than 2 s and was cancelled"),
         (calls("opening_hours"), "error: wrong arguments: day: Field required"),

@@ -142,12 +142,17 @@ class KilledScene:
             # Nothing may follow a frame that may be half written.
             if closed.code not in (1000, 1006):
                 yield f"it was closed with {closed.code} behind half a frame"
-        elif closed.code == 1011 and not any("INTERNAL" in code for code in self.codes):
+        elif closed.code == 1011 and not self._says_internal():
             yield "1011 without INTERNAL"
         elif closed.code not in (1011, 1000, 1001, 1006):
             yield f"it was closed with {closed.code}"
         elif closed.code != 1011 and not self._was_over(closed.code):
             yield f"it was closed with {closed.code}, not with 1011"
+
+    def _says_internal(self) -> bool:
+        """Whether the client was told; a telephone has no word for it."""
+        told = any("INTERNAL" in code for code in self.codes)
+        return told or self.scene.dialect.profile.telephone
 
     def _was_over(self, code: int) -> bool:
         """Whether the session ended for another reason in the moment of the crash."""

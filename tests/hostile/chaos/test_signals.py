@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import trio
 
+from parley.server.signals import TOGETHER_S
 from support.figures import Figures
 from support.live_server import (
     POLL_S,
@@ -107,6 +108,7 @@ async def test_a_second_signal_to_the_group_ends_at_once(tmp_path: Path) -> None
         await client.speak(WEATHER.pcm16)
         os.killpg(served.process.pid, signal.SIGTERM)
         await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
+        await trio.sleep(TOGETHER_S + 0.1)
         os.killpg(served.process.pid, signal.SIGINT)
         with trio.fail_after(GONE_S):
             assert await served.process.wait() == 130

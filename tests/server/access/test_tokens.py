@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.protocol.dialects import DIALECTS
 from parley.server.access.doors import FOR_TOKENS, Door, door_of
 from parley.server.access.tickets import NoTicket, Ticket, Tickets
 from parley.server.access.token_file import appended, without
@@ -208,6 +209,16 @@ def test_every_path_has_a_door_and_unknown_ones_are_locked(
     path: str, websocket: bool, door: Door
 ) -> None:
     assert door_of(path, websocket=websocket) is door
+
+
+def test_every_path_of_a_dialect_has_its_door() -> None:
+    words = {"prompt-voice": "ws", "io-speech": "stream", "newspeech": "engine"}
+    for dialect in DIALECTS:
+        name = dialect.profile.name
+        door = "telephone" if dialect.profile.telephone else words.get(name, name)
+        for path in dialect.paths:
+            assert door_of(path, websocket=True) is Door(door), path
+            assert door_of(f"{path}/shop", websocket=True) is Door(door), path
 
 
 def test_tokens_are_for_doors_that_lock() -> None:
