@@ -21,8 +21,8 @@ from ..engines.tts.interface import Speech
 from ..protocol.chat import ChatMessage
 
 BASE = 1000
-"""Nearer to zero is silence. `sample_of` makes negative samples: the bytes of positive ones would be
-letters for many numbers, and be taken for a text that somebody sends as audio."""
+"""Nearer to zero is silence. `sample_of` makes negative samples: the bytes of positive ones would
+be letters for many numbers, and be taken for a text that somebody sends as audio."""
 STEP = 64
 """Between two numbers: more than a resampler's overshoot at a step of one."""
 FRAME_NUMBERS = 200
