@@ -21,8 +21,8 @@ from ..engines.tts.interface import Speech
 from ..protocol.chat import ChatMessage
 
 BASE = 1000
-"""Nearer to zero is silence. Numbers are negative samples: the bytes of positive ones would be
-letters for many of them, and be taken for a text that somebody sends as audio."""
+"""Nearer to zero is silence. `sample_of` makes negative samples: the bytes of positive ones would
+be letters for many numbers, and be taken for a text that somebody sends as audio."""
 STEP = 64
 """Between two numbers: more than a resampler's overshoot at a step of one."""
 FRAME_NUMBERS = 200
@@ -46,7 +46,7 @@ def sample_of(number: int) -> int:
 
 def number_of(sample: int) -> int | None:
     """What a sample says; None for silence."""
-    return (-sample - BASE) // STEP if sample <= -BASE else None
+    return (abs(sample) - BASE) // STEP if abs(sample) >= BASE else None
 
 
 class InstantDetector:
@@ -57,7 +57,7 @@ class InstantDetector:
 
     def is_speech(self, pcm16: bytes) -> bool:
         middle = len(pcm16) // 4 * 2
-        return int.from_bytes(pcm16[middle : middle + 2], "little", signed=True) <= -BASE
+        return abs(int.from_bytes(pcm16[middle : middle + 2], "little", signed=True)) >= BASE
 
     def reset(self) -> None:
         pass
