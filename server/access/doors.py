@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ...protocol.dialects import DIALECTS
-
 
 class Door(Enum):
     """A way in. Tokens name the doors that they open by these words."""
@@ -46,23 +44,15 @@ _EXACT = {
     "/telephone": Door.ADMIN,
     "/tickets": Door.TICKETS,
 }
-_SPOKEN = {
-    "prompt-voice": Door.WS,
-    "io-speech": Door.STREAM,
-    "newspeech": Door.ENGINE,
-    "realtime": Door.REALTIME,
-}
-"""By a dialect's name. Those of telephone services stand below /telephone."""
 _BELOW = {
     "/static": Door.PAGE,
     "/telephone": Door.TELEPHONE,
-    **{
-        path: _SPOKEN[dialect.profile.name]
-        for dialect in DIALECTS
-        for path in dialect.paths
-        if dialect.profile.name in _SPOKEN
-    },
+    **dict.fromkeys(("/ws", "/ws2", "/ws_legacy"), Door.WS),
+    "/stream": Door.STREAM,
+    "/engine": Door.ENGINE,
+    **dict.fromkeys(("/v1/realtime", "/realtime"), Door.REALTIME),
 }
+"""A test holds it against the paths of all dialects."""
 
 
 def door_of(path: str, *, websocket: bool = False) -> Door:
