@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import structlog
@@ -18,6 +20,7 @@ from ..conversation.events import Watcher
 from ..engines.asr.open import fetch_model
 from ..engines.kit import OwnEngines
 from ..engines.room import NO_OWN_ENGINES, EngineRoom, open_engine_room
+from ..wallclock import unix_ms
 from . import banner
 from .accepting import make_room_for
 from .access.binding import Exposed, check_binding
@@ -27,6 +30,7 @@ from .logs import configure_logging
 from .output import dropped_lines_to, queued_output
 from .signals import Reload, watch_signals
 from .tree import PortInUse, Server, open_listeners
+from .v1.uploads import remove_left_behind
 
 READY_POLL_S = 0.05
 
@@ -118,6 +122,7 @@ async def _serve(
                 engines=room.chosen,
                 agents=agents.names or None,
             )
+            nursery.start_soon(_tidy)
             for task in beside:
                 nursery.start_soon(task, agents, port)
             if settings.observing.log_format == "auto":
@@ -131,6 +136,14 @@ async def _serve(
             stopped = True
             nursery.cancel_scope.cancel()
     return 0 if stopped else FORCED
+
+
+async def _tidy() -> None:
+    """Remove uploads that a server left behind which was killed."""
+    folder, now_s = Path(tempfile.gettempdir()), unix_ms() / 1000
+    tidy = functools.partial(remove_left_behind, folder, now_s)
+    if removed := await trio.to_thread.run_sync(tidy, abandon_on_cancel=True):
+        structlog.get_logger().info("left_behind_uploads_removed", files=removed)
 
 
 async def _tell_people(settings: Settings, room: EngineRoom, server: Server, port: int) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import tempfile
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -41,7 +40,6 @@ from ..recording.recordings import Recordings
 from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
-from ..wallclock import unix_ms
 from .accepting import accept_for_ever
 from .access.access import Access
 from .access.endpoint import TicketEndpoint
@@ -60,7 +58,6 @@ from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
-from .v1.uploads import remove_left_behind
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -219,9 +216,6 @@ class Server:
                 return
             for problem in start_problems(self._settings, self._room.own_kinds):
                 self._log.warning("cannot_work", what=problem.what, why=problem.why, do=problem.do)
-            folder, now_s = Path(tempfile.gettempdir()), unix_ms() / 1000
-            if removed := await trio.to_thread.run_sync(remove_left_behind, folder, now_s):
-                self._log.info("left_behind_uploads_removed", files=removed)
             await self._tree.run(task_status=task_status)
 
     @property
