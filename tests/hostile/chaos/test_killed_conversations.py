@@ -54,9 +54,9 @@ class Killed(_Run):
         assert self.synthesizer.most_active <= 1
         self._check_roles()
         self._check_tools()
-        at, done = self.killer.at, self.killer.done
+        at = self.killer.at
         assert at is not None
-        if not done or at.actor not in ENDS_SESSION:
+        if at.actor not in ENDS_SESSION:
             self._check_broken()
             self._check_finals()
         elif at.actor != "sender":  # else a frame may be half written, and nothing follows
