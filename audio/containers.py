@@ -191,7 +191,8 @@ def is_text(data: bytes) -> bool:
     """Whether nearly all of it are letters, digits and signs. A sample that stands still may look
     like two of them, again and again; no text has so few."""
     row = np.frombuffer(data, np.uint8)
-    if len(np.unique(row)) <= SAME_SIGNS:
+    # (Not np.unique, which imports a module at its first call: there may be no descriptor left.)
+    if len(set(data)) <= SAME_SIGNS:
         return False
     printable = ((row >= 32) & (row < 127)) | (row == 9) | (row == 10) | (row == 13)
     return bool(printable.mean() >= TEXT_SHARE)

@@ -31,8 +31,7 @@ async def main():
     async with process_streams([sys.executable, "-c", sys.argv[1]], structlog.get_logger()):
         await trio.sleep(1)
         print("up", flush=True)
-        if sys.argv[2] == "stay":
-            await trio.sleep(60)
+        await trio.sleep(60 if sys.argv[2] == "stay" else 1)
 
 trio.run(main)
 """
@@ -60,6 +59,11 @@ def test_a_stubborn_server_and_its_children_end_with_us(then: str, tmp_path: Pat
         assert parent.stdout is not None
         assert b"up\n" in iter(parent.stdout.readline, b"")
         family = family_of(parent.pid)
+        for _ in range(50):
+            if len(family) == 3:
+                break
+            time.sleep(0.05)
+            family = family_of(parent.pid)
         assert len(family) == 3, "the server, its child, and the guard"
         if then == "stay":
             parent.kill()

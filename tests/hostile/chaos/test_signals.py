@@ -27,6 +27,7 @@ from support.live_server import (
     open_client,
     request_http,
 )
+from support.llm_server import open_llm_server, stall_after
 from support.serve_process import ServeProcess, serving, until_all_gone
 
 pytestmark = pytest.mark.slow
@@ -102,17 +103,23 @@ async def test_a_signal_to_the_whole_group_lets_the_reply_finish(
 
 
 async def test_a_second_signal_to_the_group_ends_at_once(tmp_path: Path) -> None:
-    async with serving(tmp_path, options=OWN_GROUP) as served, open_client(served.url) as client:
-        group = members_of(served.process.pid)
-        await client.start()
-        await client.speak(WEATHER.pcm16)
-        os.killpg(served.process.pid, signal.SIGTERM)
-        await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
-        await trio.sleep(TOGETHER_S + 0.1)
-        os.killpg(served.process.pid, signal.SIGINT)
-        with trio.fail_after(GONE_S):
-            assert await served.process.wait() == 130
-            await until_all_gone(group)
+    """A model that never goes on holds the first."""
+    async with open_llm_server() as llm:
+        llm.script(stall_after("Wait for me", "."))
+        async with (
+            serving(tmp_path, options=OWN_GROUP, OPENAI_BASE_URL=llm.base_url) as served,
+            open_client(served.url) as client,
+        ):
+            group = members_of(served.process.pid)
+            await client.utter(WEATHER)
+            await client.wait_for("tts_chunk")
+            os.killpg(served.process.pid, signal.SIGTERM)
+            await client.wait_for("info", where=lambda m: "shutting down" in m["message"])
+            await trio.sleep(TOGETHER_S + 0.1)
+            os.killpg(served.process.pid, signal.SIGINT)
+            with trio.fail_after(GONE_S):
+                assert await served.process.wait() == 130
+                await until_all_gone(group)
     assert "Traceback" not in served.log.read_text()
 
 
