@@ -49,7 +49,7 @@ QUICK: dict[str, object] = {
     "stream_tts_thread_workers": 1,
     # A whole reply at once: only tests of its pace wait for its playback.
     "stream_reply_lead_ms": 60_000,
-    # Everybody comes in, however busy the machine is; who is turned away for load has its own tests.
+    # Everybody comes in, however busy the machine is; other tests are about who does not.
     "stream_max_loop_lag_ms": 0,
     "stream_max_lane_wait_ms": 0,
     "stream_max_talking_share": 0,
