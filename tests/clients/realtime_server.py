@@ -89,6 +89,10 @@ def _words(text: str) -> list[ReplyPart]:
 
 async def main() -> None:
     settings = Settings.defaults(
+        # Scenarios are played at once: nobody is turned away for load.
+        stream_max_loop_lag_ms=0,
+        stream_max_lane_wait_ms=0,
+        stream_max_talking_share=0,
         stream_asr_lanes=1,
         stream_tts_engine="pyttsx3",
         stream_tts_thread_workers=1,
