@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
+HOME_PREFIX = 64
+"""Bits of an IPv6 address that one customer's are alike in: whoever has one has all of these."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 """Every interface of the machine, which is no address that one can open."""
 
@@ -41,3 +45,24 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def host_name(authority: str) -> str:
+    """The name in `name:port`, in lower case, without brackets and without a dot at its end; ""
+    where there is none."""
+    with suppress(ValueError):
+        return (urlsplit(f"//{authority}").hostname or "").removesuffix(".")
+    return ""
+
+
+def counted_as(address: str) -> str:
+    """Under which name an address is counted: IPv6 by its network. As it is where it is none."""
+    with suppress(ValueError):
+        found = ip_address(address.partition("%")[0])
+        if isinstance(found, IPv6Address):
+            if found.ipv4_mapped is not None:
+                return str(found.ipv4_mapped)
+            if not found.is_loopback:
+                return str(ip_network(f"{found}/{HOME_PREFIX}", strict=False))
+        return str(found)
+    return address

@@ -154,7 +154,7 @@ class Variables(BaseSettings):
         le=65535,
         description="A port of its own for these; 0 opens none.",
     )
-    parley_admin_host: str = Field(
+    parley_admin_host: Host = Field(
         default="127.0.0.1", min_length=1, description="Address of that port."
     )
     parley_hosts: Hosts = Field(

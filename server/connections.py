@@ -107,7 +107,9 @@ class Connections:
         self._accepted = 0
         # Names of connections that are no front's, from their admission on.
         self._without_front: set[str] = set()
-        self._waiting_room = WaitingRoom()
+        self._waiting_room = WaitingRoom(
+            on_reset=functools.partial(telemetry.dropped, "connection_without_request")
+        )
 
     def child(self) -> Child:
         return Child(

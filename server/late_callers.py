@@ -7,7 +7,7 @@ supervised children, since nothing is: they are few, short, and go with this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -22,8 +22,10 @@ MAX_LATE = 64
 class LateCallers:
     """Serves nothing until `begin`, which is called when nobody else accepts any more."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, on_dropped: Callable[[], None]) -> None:
+        """`on_dropped` is told of each that is hung up on."""
         self._front = front
+        self._on_dropped = on_dropped
         self._begun = trio.Event()
         self._open = 0
 
@@ -46,6 +48,7 @@ class LateCallers:
             if self._open <= MAX_LATE:
                 await self._front.handle(stream)  # which closes it
             else:
+                self._on_dropped()
                 await drop(stream)
         finally:
             self._open -= 1

@@ -112,7 +112,11 @@ class Server:
         self.access = Access(settings, self.telemetry)
         admitting = settings.admitting
         self.certificates = (
-            Certificates(admitting.tls_cert, admitting.tls_key)
+            Certificates(
+                admitting.tls_cert,
+                admitting.tls_key,
+                functools.partial(self.telemetry.dropped, "tls_handshake"),
+            )
             if admitting.tls_cert is not None and admitting.tls_key is not None
             else None
         )
@@ -160,7 +164,10 @@ class Server:
         }
         paths = {path: dialect for dialect in dialects for path in dialect.paths}
         self._front = self._connections.front(routes, paths)
-        self._late_callers = LateCallers(self._connections.front(self._status.late(routes), paths))
+        self._late_callers = LateCallers(
+            self._connections.front(self._status.late(routes), paths),
+            functools.partial(self.telemetry.dropped, "late_caller"),
+        )
         self._engine_front = self._connections.front(routes, {ANY_PATH: newspeech.DIALECT})
         self._admin_front = self._connections.front(self._status.routes, {}, private=True)
         self._tree: Supervisor | None = None
@@ -232,7 +239,7 @@ class Server:
     def reload(self) -> None:
         """Read certificate and tokens again; what cannot be read goes on as it was, and the log
         says so."""
-        self.access.keyring.look(at_once=True)
+        self.access.keyring.look()
         if self.certificates is not None:
             try:
                 self.certificates.reload()

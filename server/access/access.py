@@ -14,14 +14,13 @@ from dataclasses import replace
 import structlog
 import trio
 
-from ...addresses import is_loopback
+from ...addresses import counted_as, host_name, is_loopback
 from ...config import Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
-from ..http.hosts import host_name
-from .addresses import client_address, counted_as
+from .addresses import client_address
 from .credentials import CHALLENGE, credentials_of
 from .doors import Door, door_of
 from .guest import Guest, too_many, work_for
@@ -130,7 +129,7 @@ class Access:
 
     def _proof(self, head: Head, door: Door) -> tuple[Token, Ticket | None]:
         given = credentials_of(head)
-        token = self.keyring.found(given.token) if given.token else None
+        token = self.keyring.ring.found(given.token) if given.token else None
         ticket: Ticket | None = None
         brought = given.ticket or (given.token if token is None else "")
         if not given.token and not given.ticket:
@@ -159,7 +158,7 @@ class Access:
         if given and self._admin is not None and _same(self._admin, given):
             return guest
         if given:
-            token = self.keyring.found(given)
+            token = self.keyring.ring.found(given)
             if token is None or token.is_over(self.now_s()):
                 raise BadRequest(401, "the token is not known here, or has expired", CHALLENGE)
             if Door.ADMIN not in token.doors:

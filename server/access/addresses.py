@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
 from ..http.head import Head
 
 Network: TypeAlias = IPv4Network | IPv6Network
-
-HOME_PREFIX = 64
-"""Bits of an IPv6 address that one customer's are alike in: whoever has one has all of these."""
 
 
 def client_address(peer: str, head: Head | None, proxies: Sequence[Network]) -> str:
@@ -26,18 +23,6 @@ def client_address(peer: str, head: Head | None, proxies: Sequence[Network]) -> 
         address = _plain(hop)
         if not _is_one_of(address, proxies):
             break
-    return address
-
-
-def counted_as(address: str) -> str:
-    """Under which name an address is counted: IPv6 by its network."""
-    with suppress(ValueError):
-        found = ip_address(address)
-        if isinstance(found, IPv6Address):
-            if found.ipv4_mapped is not None:
-                return str(found.ipv4_mapped)
-            if not found.is_loopback:
-                return str(ip_network(f"{found}/{HOME_PREFIX}", strict=False))
     return address
 
 

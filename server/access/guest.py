@@ -58,7 +58,6 @@ class Guest:
         for meter in self.meters:
             if (over := meter.exhausted(now_s)) is not None:
                 unit, wait_s = over
-                self.on_refused("share_used_up")
                 raise too_many(f"the {unit.value} of {meter.name} are used up for now", wait_s)
 
     @contextmanager

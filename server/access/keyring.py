@@ -16,7 +16,7 @@ import trio
 
 from ...config import Admitting
 from ...engines.services.keys import plain_text
-from .tokens import BadTokens, Token, TokenRing, own_token, read_tokens
+from .tokens import BadTokens, TokenRing, own_token, read_tokens
 
 LOOK_EVERY_S = 1.0
 SIZE_MAX = 4 * 1024 * 1024
@@ -33,7 +33,6 @@ class Keyring:
             None if settings.tokens_file is None else Path(settings.tokens_file).expanduser()
         )
         self._seen: tuple[int, int, int] | None = None
-        self._looked_at_s = float("-inf")
         self._log = structlog.get_logger(__name__)
         self.on_read: Callable[[TokenRing], None] = lambda ring: None
         """Told of the tokens that count from now on."""
@@ -55,21 +54,11 @@ class Keyring:
         """A child of the server's tree."""
         while True:
             await trio.sleep(LOOK_EVERY_S)
-            self.look(at_once=True)
+            self.look()
 
-    def found(self, presented: str) -> Token | None:
-        self.look()
-        return self.ring.found(presented)
-
-    def look(self, *, at_once: bool = False) -> None:
-        """Read the file again where it has changed; at most once a second, unless it is wanted `at
-        once`."""
-        now_s = trio.current_time()
-        if self._file is None or (not at_once and now_s - self._looked_at_s < LOOK_EVERY_S):
-            return
-        self._looked_at_s = now_s
-        stamp = _stamp(self._file)
-        if stamp == self._seen:
+    def look(self) -> None:
+        """Read the file again where it has changed."""
+        if self._file is None or (stamp := _stamp(self._file)) == self._seen:
             return
         self._seen = stamp
         try:

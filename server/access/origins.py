@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from ...addresses import is_loopback
+from ...addresses import host_name, is_loopback
 from ..http.head import BadRequest, Head
-from ..http.hosts import host_name
 
 ANY = "*"
 

@@ -20,11 +20,10 @@ import structlog
 import trio
 from structlog.typing import FilteringBoundLogger
 
-from ...addresses import is_loopback
+from ...addresses import host_name, is_loopback
 from ...transport import PeerGone
 from .cors import Cors
 from .head import RECEIVE_BYTES, BadRequest, Head, read_head
-from .hosts import host_name
 from .refusals import refusal
 from .request_stream import RequestStream, while_connected
 from .responses import Response, StreamedResponse, Writer, render, respond

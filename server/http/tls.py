@@ -8,6 +8,7 @@ counts when it is read again, at SIGHUP, and connections that are open keep the 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,7 +39,9 @@ class NoHandshake(Exception):
 class Certificates:
     """The certificate that is served now. Raises BadCertificate."""
 
-    def __init__(self, cert: str, key: str) -> None:
+    def __init__(self, cert: str, key: str, on_failed: Callable[[], None] = lambda: None) -> None:
+        """`on_failed` is told of each connection that does not become one."""
+        self._on_failed = on_failed
         self._cert = Path(cert).expanduser()
         self._key = Path(key).expanduser()
         self._context = self._read()
@@ -49,6 +52,13 @@ class Certificates:
 
     async def secure(self, stream: trio.abc.Stream) -> trio.abc.Stream:
         """The same connection behind TLS. Raises NoHandshake, and the stream is closed then."""
+        try:
+            return await self._secured(stream)
+        except NoHandshake:
+            self._on_failed()
+            raise
+
+    async def _secured(self, stream: trio.abc.Stream) -> trio.abc.Stream:
         try:
             with trio.fail_after(HANDSHAKE_LIMIT_S):
                 first = bytes(await stream.receive_some(FIRST_BYTES))

@@ -8,13 +8,13 @@ wants none. One address cannot push out the others: it loses its own first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
 
 import trio
 
+from ...addresses import counted_as
 from ...transport import PeerGone
 from .wire import peer_host, reset_on_close
 
@@ -23,8 +23,6 @@ WAITING_MAX = 512
 that a process has where nobody has raised that."""
 WAITING_MAX_PER_ADDRESS = 128
 """Of one address. Browsers have six, a proxy's pool has some dozens."""
-NETWORK_BITS = 64
-"""Of an IPv6 address: whoever has one has the rest of them too."""
 
 
 @dataclass(eq=False, slots=True)
@@ -33,10 +31,21 @@ class _Place:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
+def _uncounted() -> None:
+    pass
+
+
 class WaitingRoom:
     """One for all doors of a server."""
 
-    def __init__(self, most: int = WAITING_MAX, most_each: int = WAITING_MAX_PER_ADDRESS) -> None:
+    def __init__(
+        self,
+        most: int = WAITING_MAX,
+        most_each: int = WAITING_MAX_PER_ADDRESS,
+        on_reset: Callable[[], None] = _uncounted,
+    ) -> None:
+        """`on_reset` is told of each connection that has to go."""
+        self._on_reset = on_reset
         self._most = most
         self._most_each = most_each
         self._places: dict[str, dict[_Place, None]] = {}  # by address, the oldest first
@@ -45,7 +54,7 @@ class WaitingRoom:
     @contextmanager
     def place(self, stream: trio.abc.Stream) -> Iterator[None]:
         """While the connection waits for a request. Raises PeerGone where it has to go."""
-        place = _Place(address_of(stream))
+        place = _Place(counted_as(peer_host(stream)))
         self._make_room(place.address)
         self._places.setdefault(place.address, {})[place] = None
         self.waiting += 1
@@ -55,6 +64,7 @@ class WaitingRoom:
         finally:
             self._leave(place)
         if place.scope.cancelled_caught:
+            self._on_reset()
             reset_on_close(stream)
             raise PeerGone(reason="too many connections wait for a request")
 
@@ -75,15 +85,3 @@ class WaitingRoom:
             self.waiting -= 1
             if not places:
                 del self._places[place.address]
-
-
-def address_of(stream: trio.abc.Stream) -> str:
-    """The peer's address; of IPv6 the network."""
-    host = peer_host(stream)
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Address(int(address) >> (128 - NETWORK_BITS) << (128 - NETWORK_BITS)))
-    return str(address)

@@ -14,13 +14,12 @@ from functools import partial
 import structlog
 from pydantic import SecretStr
 
-from ...addresses import is_loopback
+from ...addresses import host_name, is_loopback
 from ...config import Carriers, Telephone
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
 from ...wallclock import unix_ms
 from ..http.head import BadRequest, Head
-from ..http.hosts import host_name
 from ..http.upgrade import BadUpgrade
 from .asked import Asked, NotSigned
 from .genesys import AGE_S, SKEW_S, genesys

@@ -16,7 +16,7 @@ import trio.testing
 
 from parley.agents.registry import Agents
 from parley.client.in_memory import InMemoryClient
-from parley.client.wire import Wire, WireClosed, open_wire
+from parley.client.wire import open_wire
 from parley.config import Settings
 from parley.conversation.caller import Caller
 from parley.engines.kit import Engines, OwnEngines
@@ -41,6 +41,7 @@ from support.failing_engines import (
     failing_agent,
 )
 from support.figures import Figures
+from support.live_server import WireTransport
 
 DIALECTS: dict[str, Dialect] = {"A": PROMPT_VOICE, "B": IO_SPEECH, "C": NEWSPEECH, "D": REALTIME}
 LONG_S = 600.0
@@ -53,25 +54,6 @@ CODES = ("error", "response.done", "conversation.item.input_audio_transcription.
 SPEECH = ("tts_chunk", "audio_output", "binary", "response.output_audio.delta")
 TEXT = ("token", "llm_token", "text", "response", "transcript", "partial_response")
 ENDS = frozenset((*CODES, *SPEECH, *TEXT))
-
-
-class OverWire:
-    """A wire as a client in memory takes it."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    async def send(self, frame: str | bytes) -> None:
-        try:
-            await self._wire.send(frame)
-        except WireClosed as closed:
-            raise PeerGone(closed.code, closed.reason) from None
-
-    async def receive(self) -> str | bytes:
-        try:
-            return await self._wire.receive()
-        except WireClosed as closed:
-            raise PeerGone(closed.code, closed.reason) from None
 
 
 class Conversation:
@@ -120,7 +102,7 @@ class Conversation:
             open_wire(f"ws://127.0.0.1:{port}{path}") as wire,
             trio.open_nursery() as nursery,
         ):
-            ear = cast(MemoryTransport, OverWire(wire))
+            ear = cast(MemoryTransport, WireTransport(wire))
             client = InMemoryClient(ear, DIALECTS[self.dialect])
             nursery.start_soon(client.read)
             with suppress(PeerGone):

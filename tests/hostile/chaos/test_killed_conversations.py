@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from test_conversations_property import Script, _Run, scripts
 
 from support.figures import Figures
+from support.killed_scene import CONDUCTOR, SIGNIFICANT, SUPERVISORS
 from support.killing import SENDS, WAITS, Killer, Point
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 EXAMPLES = {False: 20, True: 1667}
 """In each of three dialects."""
-ENDS_SESSION = {"sender", "dialogue", "turn"}
+ENDS_SESSION = SIGNIFICANT | SUPERVISORS | CONDUCTOR
 ACTORS = (
     *("receiver", "vad", "asr", "llm", "phraser", "tts", "playout"),
     *("sender", "dialogue", "drain", "conductor"),
@@ -54,9 +55,9 @@ class Killed(_Run):
         assert self.synthesizer.most_active <= 1
         self._check_roles()
         self._check_tools()
-        at = self.killer.at
+        at, done = self.killer.at, self.killer.done
         assert at is not None
-        if at.actor not in ENDS_SESSION:
+        if not done or at.actor not in ENDS_SESSION:
             self._check_broken()
             self._check_finals()
         elif at.actor != "sender":  # else a frame may be half written, and nothing follows

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from parley.addresses import is_loopback
+from parley.addresses import counted_as, host_name, is_loopback
 from parley.config.kinds import networks_of
-from parley.server.access.addresses import client_address, counted_as
+from parley.server.access.addresses import client_address
 from parley.server.access.origins import Origins
 from parley.server.http.head import BadRequest, Head, HeadParser
-from parley.server.http.hosts import host_name
 
 LOCAL = Origins(hosts={"127.0.0.1"}, only_loopback=True)
 OPEN = Origins(hosts={"0.0.0.0", "voice.example.org"}, only_loopback=False)

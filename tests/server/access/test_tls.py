@@ -164,7 +164,7 @@ async def test_who_begins_no_handshake_is_let_go(
 ) -> None:
     monkeypatch.setattr(tls, "HANDSHAKE_LIMIT_S", 0.3)
     pair = certificate(tmp_path)
-    async with serving(pair) as (_, port):
+    async with serving(pair) as (server, port):
         for first in (b"", b"\x16", b"\x16\x03\x01\x00\x05hello", b"\x16" + bytes(5000)):
             stream = await trio.open_tcp_stream("localhost", port)
             if first:
@@ -177,3 +177,9 @@ async def test_who_begins_no_handshake_is_let_go(
                     pass
             await stream.aclose()
         assert (await https(port, "/health", pair.cert)).startswith(b"HTTP/1.1 200 ")
+        assert (
+            server.telemetry.registry.get_sample_value(
+                "parley_drops_total", {"edge": "tls_handshake"}
+            )
+            == 4
+        )

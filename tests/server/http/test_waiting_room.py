@@ -8,11 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
+from parley.addresses import counted_as
 from parley.server.http import waiting_room as module
 from parley.server.http.front import Front
 from parley.server.http.head import Head
 from parley.server.http.responses import Response, text_response
-from parley.server.http.waiting_room import WaitingRoom, address_of
+from parley.server.http.waiting_room import WaitingRoom
 from parley.transport import PeerGone
 
 PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -64,11 +65,11 @@ async def test_of_all_the_oldest_of_the_address_that_has_most_goes() -> None:
 
 async def test_a_network_of_ipv6_is_one_address() -> None:
     one, same, other = "[2001:db8:0:1::1]", "[2001:db8:0:1:ffff::2]", "[2001:db8:0:2::1]"
-    assert address_of(from_host(one[1:-1])) == address_of(from_host(same[1:-1]))
-    assert address_of(from_host(one[1:-1])) != address_of(from_host(other[1:-1]))
-    assert address_of(from_host("::ffff:10.0.0.1")) != address_of(from_host("::ffff:10.0.0.2"))
-    assert address_of(from_host("10.0.0.1")) == "10.0.0.1"
-    assert address_of(from_host("fe80::1%eth0")) == "fe80::"
+    assert counted_as(one[1:-1]) == counted_as(same[1:-1])
+    assert counted_as(one[1:-1]) != counted_as(other[1:-1])
+    assert counted_as("::ffff:10.0.0.1") != counted_as("::ffff:10.0.0.2")
+    assert counted_as("10.0.0.1") == "10.0.0.1"
+    assert counted_as("fe80::1%eth0") == "fe80::/64"
 
 
 async def page(head: Head, stream: trio.abc.Stream) -> Response:
@@ -76,7 +77,9 @@ async def page(head: Head, stream: trio.abc.Stream) -> Response:
 
 
 async def test_a_client_gets_in_whoever_else_waits(autojump_clock: MockClock) -> None:
-    front = Front({("GET", "/"): page}, {}, waiting_room=WaitingRoom(8, 8))
+    resets: list[int] = []
+    room = WaitingRoom(8, 8, lambda: resets.append(1))
+    front = Front({("GET", "/"): page}, {}, waiting_room=room)
     async with trio.open_nursery() as nursery:
         silent = []
         for _ in range(50):
@@ -92,6 +95,7 @@ async def test_a_client_gets_in_whoever_else_waits(autojump_clock: MockClock) ->
         assert bytes(await client.receive_some()).startswith(b"HTTP/1.1 200 ")
         assert trio.current_time() == 0
         assert await silent[0].receive_some() == b"", "who waited longest was dropped"
+        assert len(resets) == 43, "each is counted"
         nursery.cancel_scope.cancel()
 
 
