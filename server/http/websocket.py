@@ -137,10 +137,19 @@ class WebSocketTransport:
                 self.abort()
 
     def abort(self) -> None:
-        """Drop the connection now (RST); a blocked `send` and `receive` raise PeerGone."""
+        """Drop the connection now (RST); a blocked `send` and `receive` raise PeerGone.
+
+        Where the peer broke the protocol the library has ended the connection already, and `_part`
+        is about to say why, within its own limits: whoever ends the session behind it may not take
+        that word away.
+        """
+        wire = self._wire
+        ended = wire.closed or (self._opened and self._connection.closed is not None)
+        if ended and not wire.torn and wire.sending_since is None:
+            return
         self._end_with(ABNORMAL, "connection aborted")
         self._aborted = True
-        self._wire.close()
+        wire.close()
         reset_on_close(self._stream)
         self._life.cancel()
 

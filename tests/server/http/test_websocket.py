@@ -209,6 +209,20 @@ async def test_a_breach_is_told_to_both_sides_and_ends_the_connection(
         assert trio.current_time() == 0
 
 
+@pytest.mark.parametrize("case", BREACHES)
+async def test_whoever_ends_a_session_behind_a_breach_leaves_the_peer_its_reason(case: str) -> None:
+    """The session sees the end in the same moment in which the peer is told why."""
+    data, code = BREACHES[case]
+    with capture_logs():
+        for _ in range(10):  # which of the two tasks is first is the scheduler's to choose
+            async with conversation() as (transport, raw):
+                await raw.send(data)
+                await gone(transport)
+                transport.abort()
+                assert await raw.read_close() == code
+                await raw.stream.aclose()
+
+
 @pytest.mark.parametrize("flood", [frame(0, fin=False), frame(PONG, b"x")])
 async def test_a_flood_without_a_message_is_cut(flood: bytes, autojump_clock: MockClock) -> None:
     async with conversation() as (transport, raw):

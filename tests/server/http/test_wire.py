@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, memory_stream_pair
 
 from parley.server.http.wire import ReplayStream
 
@@ -93,3 +93,14 @@ async def test_what_waits_for_its_turn_is_not_sent_on_a_torn_stream(
         with trio.move_on_after(0.5):
             await wire.send_all(b"half")
     assert wire.torn
+
+
+async def test_who_is_cancelled_before_the_first_byte_has_torn_nothing() -> None:
+    client, server = memory_stream_pair()
+    wire = ReplayStream(server, b"", b"", 1000)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await wire.send_all(b"never begun")
+    assert not wire.torn
+    await wire.send_all(b"said")
+    assert await client.receive_some(100) == b"said"
