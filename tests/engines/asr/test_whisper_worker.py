@@ -65,8 +65,12 @@ def a_pass(pcm16: bytes, *, frames: int | None = None, beam: int = 1, language: 
     )
 
 
+PASS_MS = 60.0
+"""What a pass is taken for: how often there are partials must not depend on the machine's speed."""
+
+
 class Here:
-    """A lane without a process."""
+    """A lane without a process, on a machine that always takes the same time."""
 
     load_error = None
 
@@ -90,7 +94,7 @@ class Here:
         urgent: bool = False,
     ) -> Decoded:
         await trio.lowlevel.checkpoint()
-        return fn([item()])[0]
+        return replace(fn([item()])[0], ms=PASS_MS)
 
 
 def transcriber(language: str = "en") -> OnDemandTranscriber:
