@@ -10,6 +10,7 @@ FULL_HOUSE_AUDIO names another folder of recordings, with a words.txt.
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import os
@@ -109,9 +110,11 @@ async def errors_alone(port: int) -> float:
 
     async def heard(recording: Recording) -> str:
         wav = wav_bytes(recording.pcm16, HEARING_RATE_HZ)
-        head = f"POST /speech/stt HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: audio/wav"
-        request = f"{head}\r\nContent-Length: {len(wav)}\r\n\r\n".encode() + wav
-        return str(json.loads((await request_http(port, request)).body)["text"])
+        body = json.dumps({"audio": base64.b64encode(wav).decode()}).encode()
+        head = f"POST /speech/stt HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        request = (head + kind).encode() + body
+        return str(json.loads((await request_http(port, request)).body)["transcript"])
 
     pairs = [(recording.spoken or "", await heard(recording)) for recording in RECORDINGS]
     return errors(pairs) / sum(len(plain_words(said)) for said, _ in pairs)
