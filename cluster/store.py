@@ -34,7 +34,7 @@ class StoreUnavailable(Exception):
 class Store(Protocol):
     """Small values by name, each with a time to live.
 
-    All raise StoreUnavailable within their deadline (CALL_S). `ttl_s` is in seconds and more than 0.
+    All raise StoreUnavailable within their deadline (CALL_S). `ttl_s` is in seconds, more than 0.
     """
 
     async def get(self, key: str) -> bytes | None: ...
