@@ -44,6 +44,7 @@ from ..protocol.effects import (
     FindOutWhoAnswers,
     Forget,
     ForgetItems,
+    GoOn,
     Interrupt,
     Mute,
     OfferTools,
@@ -57,10 +58,11 @@ from ..protocol.effects import (
     Transfer,
     TruncateItem,
 )
-from ..protocol.events import ConductorTold, DigitsTold, Failure, TransferTold
+from ..protocol.events import ConductorTold, DigitsTold, Failure, TicketTold, TransferTold
 from ..protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
 from ..telemetry import Telemetry
 from ..turnstile import current_time
+from .going_on import take_up, tell_items
 from .item_desk import ItemDesk
 from .outbox import Outbox
 from .reply_exit import ReplyExit
@@ -287,10 +289,30 @@ class ConductedCall:
                 await self.outbox.send(DigitsTold(digits=effect.digits))
             case End() | Transfer():
                 await self._leave(effect)
+            case GoOn():
+                await self._go_on(effect)
             case ConductorFailed():
                 await self._failed(effect.message)
             case _:
                 assert_never(effect)
+
+    async def _go_on(self, effect: GoOn) -> None:
+        if effect.kept is not None:
+            take_up(
+                effect.kept,
+                effect.played_ms,
+                self.machines,
+                self.turns,
+                self.turns.current_language,
+            )
+        resumed = effect.kept is not None
+        told = TicketTold(ticket=effect.ticket, resumed=resumed, why=effect.why)
+        await self.outbox.send(told)
+        if resumed:
+            await tell_items(self.items)
+        if not effect.conducted:
+            self.machines.conducting.ready = True
+            await self.hands.answer_waiting()
 
     def _instruct(self, effect: SetInstructions) -> None:
         items = self.turns.items

@@ -920,5 +920,5 @@ class Dialogue:
             await self.conducted.close_if_draining()
 
     async def close(self, code: int, reason: str) -> None:
-        if self.machines.ending.say_goodbye():
+        if self.machines.ending.say_goodbye(code):
             await self.outbox.send(Closing(code=code, reason=reason))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ..conversation.items import Items
+from ..conversation.items import Item, Items, ids_of
 from ..conversation.record import TurnRecord
 from ..protocol.commands import GiveAudio
 from ..protocol.effects import (
@@ -203,6 +203,12 @@ class ItemDesk:
             return None
         self._given += 1
         return item_id or self.ids.given(self._given), "" if after == ROOT else after
+
+    async def tell_again(self, item: Item) -> None:
+        """Tell a client of an item that it, or the one before it, has seen on another
+        connection."""
+        for item_id in ids_of(item):
+            await self._tell(item_id, None)
 
     async def _tell(self, item_id: str, after: str | None, utterance: int = 0) -> None:
         view = self.items.view(item_id)

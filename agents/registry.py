@@ -15,6 +15,7 @@ from ..config import Acting, Settings
 from ..conversation.caller import Caller
 from ..conversation.text.tables import own_tables, tables_with
 from ..engines.llm.interface import Responder
+from ..protocol.kept import KeptConversation
 from .agent import Agent
 from .mcp import McpTools
 from .problems import BadAgent
@@ -76,11 +77,18 @@ class Agents:
             return settings
         return settings.model_copy(update=dict(agent.overlay))
 
-    def running(self, agent: Agent[Any], caller: Caller, responder: Responder) -> RunningAgent:
-        """The agent at work in one call."""
+    def running(
+        self,
+        agent: Agent[Any],
+        caller: Caller,
+        responder: Responder,
+        goes_on: KeptConversation | None = None,
+    ) -> RunningAgent:
+        """The agent at work in one call; `goes_on`: what the call was on another connection."""
         return RunningAgent(
             agent,
             caller,
+            goes_on=goes_on,
             acting=self._acting,
             responder=responder,
             threads=self._threads,

@@ -35,10 +35,12 @@ from ..protocol.effects import (
     Say,
     SetInstructions,
 )
+from ..protocol.kept import KeptConversation
 from ..protocol.tool_calls import Outcome, ToolResult
 from ..turnstile import outside
 from .agent import Agent, Words
 from .call import Call
+from .kept_state import CannotKeep, kept_state, restored_state
 from .tool import Tool
 from .tool_runs import ToolRun
 from .voicemail import leave_message
@@ -68,7 +70,11 @@ class RunningAgent:
         tables: Tables | None = None,
         more_tools: Callable[[Agent[Any]], Sequence[Tool]] = lambda agent: (),
         tools_changed: Callable[[int], Awaitable[int]] | None = None,
+        goes_on: KeptConversation | None = None,
     ) -> None:
+        """`goes_on` is what the call was before, on another connection: it is not greeted again."""
+        self._goes_on = goes_on
+        self._cannot_keep = False
         self.threads = threads
         self._acting = acting
         self._responder = responder
@@ -98,7 +104,7 @@ class RunningAgent:
     async def effects(self) -> AsyncIterator[AsyncIterator[AnyEffect]]:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            self.start(functools.partial(self._begin, self._agent, first=True))
+            self.start(functools.partial(self._begin, self._agent, first=self._goes_on is None))
             try:
                 yield self._effects_in
             finally:
@@ -114,6 +120,18 @@ class RunningAgent:
                     run.interrupt()
         if self._call is not None:
             self._call._happened(event)
+
+    def kept_state(self) -> Any:
+        """What the agent's code has of its own in this call, as JSON values; None: nothing, or it
+        cannot be kept, which the log says once."""
+        if self._call is None or self._call.state is None or self._cannot_keep:
+            return None
+        try:
+            return kept_state(self._call.state)
+        except CannotKeep as problem:
+            self._cannot_keep = True
+            self._log.warning("agent_state_not_kept", why=str(problem))
+            return None
 
     @property
     def call(self) -> Call[Any] | None:
@@ -186,6 +204,8 @@ class RunningAgent:
         call = self._call
         if call is None:
             state = agent.state() if agent.state else None
+            if self._goes_on is not None and self._goes_on.agent == agent.name:
+                state = restored_state(self._goes_on.state, state)
             call = self._call = Call(self._caller, agent, state, self)
         elif agent.state is not None:
             call.state = agent.state()

@@ -316,6 +316,7 @@ class Settings(Variables):
             idle_timeout_s=self.ws_idle_timeout,
             drain_s=self.stream_drain_s,
             send_stall_s=self.stream_send_stall_s,
+            resume_s=self.parley_resume_s,
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
         )

@@ -219,7 +219,8 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never; `upload_mb` and
+    """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never, `resume_s` 0 that
+    no conversation goes on over another connection; `upload_mb` and
     `upload_s` bound a recording that is transcribed over HTTP."""
 
     host: str
@@ -232,6 +233,7 @@ class Serving:
     idle_timeout_s: float
     drain_s: float
     send_stall_s: float
+    resume_s: float
     upload_mb: int
     upload_s: float
 

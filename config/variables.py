@@ -119,6 +119,13 @@ class Variables(BaseSettings):
         le=86_400,
         description="Seconds without any message from a client until it is closed; 0 is never.",
     )
+    parley_resume_s: Seconds = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which a conversation is kept whose connection was lost, for "
+        "clients that ask to go on with it; 0: none is.",
+    )
     stream_send_stall_s: Seconds = Field(
         default=10.0, ge=0.1, le=600, description="Seconds a client may read nothing."
     )

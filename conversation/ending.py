@@ -58,8 +58,14 @@ class EndingState:
         words, self._farewell = self._farewell, ""
         return words
 
-    def say_goodbye(self) -> bool:
-        """True the first time: a goodbye is said once."""
-        first = self.stage is not Ending.GOODBYE
-        self.stage = Ending.GOODBYE
-        return first
+    @property
+    def in_peace(self) -> bool:
+        """Whether it was ended by its client's wish or a conductor's, and not by the server's."""
+        return self.stage is Ending.GOODBYE and self.code == close_codes.NORMAL
+
+    def say_goodbye(self, code: int) -> bool:
+        """True the first time: a goodbye is said once. `code` closes the connection."""
+        if self.stage is Ending.GOODBYE:
+            return False
+        self.stage, self.code = Ending.GOODBYE, code
+        return True

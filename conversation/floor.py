@@ -114,6 +114,12 @@ class Floor:
         no answer begins meanwhile."""
         return any(u.sure and not u.lost for u in self._utterances.values())
 
+    @property
+    def words_so_far(self) -> str:
+        """Of what is certainly speech and not over: what was understood of it by now."""
+        open_ones = (u.text for u in self._utterances.values() if u.sure and not u.lost)
+        return " ".join(filter(None, open_ones))
+
     def is_open(self, number: int) -> bool:
         """Whether words of this utterance are still to come, and it is certainly speech."""
         found = self._utterances.get(number)

@@ -425,6 +425,15 @@ class Items:
         self._items.append(UserMessage(id=item_id, turn=turn, text=user_text, spoken=True))
         self._forget()
 
+    def restore(self, items: Sequence[Item]) -> None:
+        """Have the conversation hold these and no others: those of one that goes on here."""
+        self._items = list(items)
+        self._newest_turn = max((item.turn for item in items), default=0)
+        numbers = (one.id.removeprefix("item-") for one in items if one.id.startswith("item-"))
+        self._numbered = max((int(number) for number in numbers if number.isdecimal()), default=0)
+        self._put = {item.id: _length(item) for item in items if _was_put(item)}
+        self._forget()
+
     def clear(self) -> None:
         """The model knows nothing any more of what was said. Calls without a result stay."""
         self._items = [i for i in self._items if isinstance(i, ToolUse) and i.result is None]
@@ -518,6 +527,11 @@ class Items:
 
 def _is_reply(item: Item, turn: int) -> bool:
     return isinstance(item, AssistantMessage) and item.turn == turn and not item.given
+
+
+def _was_put(item: Item) -> bool:
+    """Whether nobody said it. Of what somebody typed or called that cannot be told any more."""
+    return isinstance(item, Note) or (isinstance(item, AssistantMessage) and item.given)
 
 
 def ids_of(item: Item) -> tuple[str, ...]:

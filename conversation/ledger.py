@@ -83,16 +83,31 @@ class Entry:
             return ""
         if self.marks is None:
             return self._by_letters(heard_s / self.duration_s)
-        begin_s, end_s = self.sound_s or (0.0, self.expected_s)
-        ends = [spoken for _, spoken in self.marks]
-        told = moments(self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s)
         over = self.whole and heard_s >= self.duration_s - HAIR_S
         heard = 0
-        for (written, _), moment_s in zip(self.marks, told, strict=True):
+        for moment_s, written in self._steps(self.marks):
             if moment_s > heard_s + HAIR_S and not over:
                 break
             heard = written
         return self.text[:heard]
+
+    def steps(self) -> list[tuple[float, int]]:
+        """After how many seconds of its audio how many characters of its text have been heard."""
+        if self.marks is not None:
+            return self._steps(self.marks)
+        total = sum(len(word) for word in self.text.split())
+        found, letters, at = [], 0, 0
+        for word in self.text.split():
+            letters += len(word)
+            at = self.text.index(word, at) + len(word)
+            found.append((self.duration_s * letters / total, at))
+        return found
+
+    def _steps(self, marks: tuple[Mark, ...]) -> list[tuple[float, int]]:
+        begin_s, end_s = self.sound_s or (0.0, self.expected_s)
+        ends = [spoken for _, spoken in marks]
+        told = moments(self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s)
+        return [(moment_s, written) for (written, _), moment_s in zip(marks, told, strict=True)]
 
     def _by_letters(self, share: float) -> str:
         words = self.text.split()
@@ -271,6 +286,25 @@ class Ledger:
     def heard_s(self, now_s: float) -> float:
         """Seconds of audio that were heard by `now_s`."""
         return sum(entry.heard_s(self.until(now_s)) for entry in self._entries)
+
+    def steps(self) -> list[tuple[float, int]]:
+        """After how many seconds of this part of the playback how many characters of the text that
+        is known by now have been heard, oldest first. What was heard before this part counts as
+        heard at 0."""
+        found: list[tuple[float, int]] = []
+        chars, played_s = 0, 0.0
+        for entry in self._entries:
+            if entry.aside or not entry.text:
+                played_s += max(0.0, entry.duration_s - entry.heard_before_s)
+                continue
+            before = " " if entry.before is None else entry.before
+            chars += len(before) if chars else len(before.lstrip())
+            for moment_s, written in entry.steps():
+                at_s = played_s + max(0.0, moment_s - entry.heard_before_s)
+                found.append((at_s, chars + written))
+            chars += len(entry.text)
+            played_s += max(0.0, entry.duration_s - entry.heard_before_s)
+        return found
 
     def said(self) -> str:
         """The text of every phrase of which something has left."""

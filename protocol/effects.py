@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from .chat import ToolCall, ToolOffer
+from .kept import KeptConversation
 from .tool_calls import ToolResult
 
 
@@ -271,6 +272,22 @@ class Transfer(Effect, frozen=True, kw_only=True, tag="transfer"):
     text: str = ""
 
 
+class GoOn(Effect, frozen=True, kw_only=True, tag="go_on"):
+    """The conversation is kept from here on, and its client is told by what it can go on over
+    another connection. It comes before all other effects, if it comes at all."""
+
+    ticket: str
+    """What the client has to show then."""
+    kept: KeptConversation | None = None
+    """What this conversation goes on from; None: it begins."""
+    played_ms: int | None = None
+    """So much of the reply that was cut the client has played; None: it does not say."""
+    why: str = ""
+    """Why it begins and does not go on, where it was asked to."""
+    conducted: bool = False
+    """Whether somebody conducts it beside the client, who is waited for."""
+
+
 class ConductorFailed(Effect, frozen=True, kw_only=True, tag="failed"):
     """The conductor's code has crashed, and does nothing any more."""
 
@@ -300,6 +317,7 @@ AnyEffect: TypeAlias = (
     | FindOutWhoAnswers
     | End
     | Transfer
+    | GoOn
     | ConductorFailed
 )
 

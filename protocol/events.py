@@ -234,6 +234,16 @@ class ToolTold(Event, frozen=True, kw_only=True):
     """Which of the turn's calls it is, from 0."""
 
 
+class TicketTold(Event, frozen=True, kw_only=True):
+    """The conversation can go on over another connection: by this ticket, until it is over."""
+
+    ticket: str
+    resumed: bool = False
+    """Whether it goes on from another connection."""
+    why: str = ""
+    """Why not, where that was asked for."""
+
+
 class ConductorTold(Event, frozen=True, kw_only=True):
     """Who answers from now on: an agent's name, and its voice where that is known."""
 
@@ -291,6 +301,7 @@ Outbound: TypeAlias = (
     | ReplyTakenBack
     | ToolTold
     | ConductorTold
+    | TicketTold
     | TransferTold
     | Pong
     | Expired

@@ -25,6 +25,7 @@ from .commands import Command, Interrupt, Remark, StartListening, StopListening
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, message_in, type_of
 from .states import State
+from .ticket_message import ticket_message
 from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
 RATE_HZ = 16_000
@@ -233,6 +234,8 @@ class IoSpeechCodec:
                 return self._error(event)
             case events.Expired():
                 return [{"type": "error", "code": "session_expired", "message": event.message}]
+            case events.TicketTold():
+                return [ticket_message(event)]
             case events.ToolTold() | events.ConductorTold() | events.TransferTold():
                 return [tool_message(event)] if self._tells_tools else []
             case (

@@ -24,6 +24,7 @@ from .commands import Audio, CancelReply, Command, Played, StartListening, StopL
 from .dialect import NO_CHOICES, Choices, Dialect, Frame, NowMs, Profile
 from .jsontext import as_json, fields_of, message_in, type_of
 from .rates import COMMON_HZ, in_words, rate_of
+from .ticket_message import ticket_message
 from .tool_messages import TOOLS_OPTION, tells_tools, tool_message
 
 PROTOCOL_VERSION = 1
@@ -272,6 +273,8 @@ def plain_messages(event: events.Outbound) -> list[dict[str, Any]]:
             return [{"type": "pong"}]
         case events.TurnTimes():
             return [{"type": "metrics", "event": "turn", **event.by_name()}]
+        case events.TicketTold():
+            return [ticket_message(event)]
         case (
             events.StateChanged()
             | events.ToolTold()

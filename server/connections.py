@@ -10,8 +10,11 @@ that session: its client sees a close with 1011.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import MappingProxyType
 
 import structlog
 import trio
@@ -27,6 +30,7 @@ from ..engines.room import EngineRoom
 from ..protocol import close_codes
 from ..protocol.dialect import BadChoice, Dialect
 from ..protocol.telephone.audiosocket import DIALECT as AUDIOSOCKET
+from ..protocol.ticket_message import PLAYED_QUERY, RESUME_QUERY
 from ..session.life import Session
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
@@ -45,6 +49,8 @@ from .http.waiting_room import WaitingRoom
 from .http.websocket import WebSocketTransport
 from .http.wire import drop, peer_host
 from .load.admission import Refusal, SessionAdmission
+from .resuming.keeper import keeper
+from .resuming.resumption import Held, Resumption
 from .session_opener import SessionOpener
 from .telephone.arriving import CallRefused, arrived
 from .telephone.audiosocket import AudioSocketTransport
@@ -54,6 +60,9 @@ from .telephone.tickets import ROOT
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
+
+OWN_QUERIES = frozenset({TICKET, RESUME_QUERY, PLAYED_QUERY})
+"""Parameters of an address that let somebody in, or on: nobody's business any more behind that."""
 
 REASON_CHARS = 100
 """Of why a connection is closed."""
@@ -84,8 +93,10 @@ class Connections:
         live_calls: LiveCalls | None = None,
         access: Access | None = None,
         certificates: Certificates | None = None,
+        resumption: Resumption | None = None,
     ) -> None:
-        """`door` None: no telephone service is let in; `access` None: nobody is asked who they
+        """`resumption` None: no conversation goes on over another connection.
+        `door` None: no telephone service is let in; `access` None: nobody is asked who they
         are."""
         self._admission = admission
         admission.taken = self._taken
@@ -94,6 +105,7 @@ class Connections:
         self._door = door
         self._access = access
         self._certificates = certificates
+        self._resumption = resumption
         self._live_calls = live_calls or LiveCalls()
         self._settings = settings
         self._room = room
@@ -211,6 +223,7 @@ class Connections:
             settings=self._wished(head),
             caller=_caller(head, transport.peer),
             agent=agent,
+            query=head.query,
         )
 
     def _check(self, dialect: Dialect, head: Head) -> None:
@@ -364,21 +377,36 @@ class Connections:
         caller: Caller | None = None,
         agent: str = "",
         watchers: Sequence[Watcher] = (),
+        query: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Hold one conversation over `transport`. Returns when it is over.
 
-        `record` is the token by which the client wants to fetch the session's recording.
+        `record` is the token by which the client wants to fetch the session's recording, `query`
+        the parameters of its address: whether it goes on from another connection.
         """
-        with self._opener.open(
-            transport,
-            dialect,
-            companions=companions,
-            record=record,
-            settings=settings or self._settings,
-            caller=caller,
-            agent=agent,
-            watchers=watchers,
-        ) as session:
+        held: Held | None = None
+        keeping: AbstractContextManager[None] = contextlib.nullcontext()
+        if self._resumption is not None:
+            owner = current_guest().token
+            name = owner.name if owner is not None else ""
+            held = await self._resumption.begin(query, dialect.profile.name, name)
+        if self._resumption is not None and held is not None:
+            keeping = self._resumption.held(held)
+            companions = (*companions, keeper(self._resumption, held, transport))
+        with (
+            keeping,
+            self._opener.open(
+                transport,
+                dialect,
+                companions=companions,
+                held=held,
+                record=record,
+                settings=settings or self._settings,
+                caller=caller,
+                agent=agent,
+                watchers=watchers,
+            ) as session,
+        ):
             connection = current_connection()
             connection.session = session
             guest = current_guest()
@@ -390,6 +418,8 @@ class Connections:
             try:
                 await session.run()
             finally:
+                if held is not None:
+                    held.ended = session.ended_in_peace or _said_goodbye(transport)
                 del self.sessions[session.id], self._names[session.id], self._guests[session.id]
 
     async def _take_call(
@@ -474,6 +504,11 @@ class Connections:
         return len(audience)
 
 
+def _said_goodbye(transport: Transport) -> bool:
+    """Whether the client has closed its connection in peace."""
+    return isinstance(transport, WebSocketTransport) and transport.peer_closed == close_codes.NORMAL
+
+
 def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
     """The dialect with the options of this upgrade's address. Raises BadUpgrade."""
     try:
@@ -487,7 +522,7 @@ def _caller(head: Head, peer: str) -> Caller:
     """Who calls over a socket, as far as the request and the token say."""
     guest = current_guest()
     names = {name.decode("latin-1") for name, _ in head.headers}
-    query = {name: value for name, value in head.query.items() if name != TICKET}
+    query = {name: value for name, value in head.query.items() if name not in OWN_QUERIES}
     if guest.token is not None:  # what proved it is nobody's business any more
         names -= set(SECRET_HEADERS)
     return Caller(

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from ..agents.registry import Agents
+from ..agents.resumable import Resumable
+from ..agents.running import RunningAgent
 from ..config import Settings
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
@@ -29,6 +31,7 @@ from ..telemetry import Telemetry
 from ..transport import Transport
 from ..turnstile import Turnstile
 from ..wallclock import unix_ms
+from .resuming.resumption import Held
 
 
 class SessionOpener:
@@ -63,8 +66,11 @@ class SessionOpener:
         caller: Caller | None = None,
         agent: str = "",
         watchers: Sequence[Watcher] = (),
+        held: Held | None = None,
     ) -> Iterator[Session]:
         """A session that was not run yet.
+
+        `held`: it is kept, and may go on from another connection.
 
         `caller` says who calls, and `agent` by name who answers: the server's first, where it is
         empty. Raises UnknownAgent.
@@ -75,7 +81,7 @@ class SessionOpener:
         """
         session_id, opened_ms = uuid.uuid4().hex[:12], unix_ms()
         caller = replace(caller or Caller(), session_id=session_id, dialect=dialect.profile.name)
-        settings, conductor = self._conducted(settings, caller, agent)
+        settings, conductor = self._conducted(settings, caller, agent, held)
         engines = self._voiced(settings)
         turnstile = None
         token = record if self._recordings.grants(record) else None
@@ -96,7 +102,7 @@ class SessionOpener:
                     tap = Tap(turnstile, recorder)
                     transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
                     conductor = TappedConductor(conductor, tap) if conductor else None
-            yield Session(
+            session = Session(
                 transport=transport,
                 dialect=dialect,
                 engines=engines,
@@ -109,19 +115,37 @@ class SessionOpener:
                 turnstile=turnstile,
                 conductor=conductor,
             )
+            if held is not None:
+                held.session, held.drop = session, transport.abort
+            yield session
 
     def _conducted(
-        self, settings: Settings, caller: Caller, name: str
+        self, settings: Settings, caller: Caller, name: str, held: Held | None
     ) -> tuple[Settings, Conductor | None]:
-        """The settings with what the agent has of its own, and the agent at work, if any is."""
-        agents = self._agents
+        """The settings with what the agent has of its own, and whoever conducts, if anybody."""
+        settings, running = self._agent_at_work(settings, caller, name, held)
+        if held is None:
+            return settings, running
+        if running is not None:
+            held.agent_state = running.kept_state
+        return settings, Resumable(held.go_on(conducted=running is not None), running)
+
+    def _agent_at_work(
+        self, settings: Settings, caller: Caller, name: str, held: Held | None
+    ) -> tuple[Settings, RunningAgent | None]:
+        """An agent that has handed over a conversation which goes on here is not asked again: the
+        one that it was handed to is, where there is one of this name."""
+        agents, goes_on = self._agents, held.kept if held is not None else None
         agent = agents.choose(name) if agents is not None else None
         if agents is None or agent is None:
             return settings, None
+        if goes_on is not None and goes_on.agent in agents.names:
+            agent = agents.choose(goes_on.agent) or agent
         settings = agents.settings_for(agent, settings)
         if agent.voice and (voice := self._room.voice_setting):
             settings = settings.model_copy(update={voice: agent.voice})
-        return settings, agents.running(agent, caller, self._room.engines.responder)
+        responder = self._room.engines.responder
+        return settings, agents.running(agent, caller, responder, goes_on)
 
     def _voiced(self, settings: Settings) -> Engines:
         """The engines, with the voice that these settings name where it is not the server's."""

@@ -37,6 +37,7 @@ from ..conversation.events import (
     Disconnected,
     Watcher,
 )
+from ..conversation.keeping import kept_items, kept_reply
 from ..conversation.timings import Timings
 from ..engines.agent.interface import Conductor
 from ..engines.kit import Engines
@@ -46,6 +47,7 @@ from ..protocol.codes import Code
 from ..protocol.dialect import Dialect
 from ..protocol.effects import ConductorFailed
 from ..protocol.events import Failure
+from ..protocol.kept import KeptConversation
 from ..supervisor import (
     AutoShutdown,
     Child,
@@ -327,6 +329,35 @@ class Session:
     def status(self) -> dict[str, Any]:
         """A line of GET /sessions. `reply` is the ledger of the live turn or of the last one."""
         return {**self._figures(), "reply": self.parts.dialogue.account(self._time_s())}
+
+    @property
+    def replies(self) -> bool:
+        """Whether a reply is being made or said."""
+        return self.parts.turns.live is not None
+
+    @property
+    def ended_in_peace(self) -> bool:
+        """Whether it was ended by its client's wish or a conductor's, and not by the server's or
+        the network's."""
+        return self.parts.machines.ending.in_peace
+
+    def kept(self) -> KeptConversation:
+        """The conversation as it is now, so that it can go on elsewhere. Changes nothing; what an
+        agent's code has of its own is not in it."""
+        parts = self.parts
+        conducting, live = parts.machines.conducting, parts.turns.live
+        return KeptConversation(
+            dialect=self.dialect.profile.name,
+            agent=conducting.name,
+            voice=conducting.voice,
+            language=parts.current_language.now,
+            instructions=parts.items.client_instructions,
+            items=kept_items(parts.items),
+            turns=parts.turns.count,
+            unanswered=tuple(parts.machines.floor.unanswered),
+            hearing=parts.machines.floor.words_so_far,
+            reply=None if live is None else kept_reply(live, self._time_s()),
+        )
 
     def _figures(self) -> dict[str, Any]:
         dialogue = self.parts.dialogue

@@ -26,6 +26,7 @@ from ..item_events import (
 )
 from ..item_ids import ItemIds
 from ..jsontext import as_json, type_of
+from ..ticket_message import ticket_message
 from . import told_items
 from .audio_in import AudioIn, in_base64
 from .beta import OLDER_EVENTS, Beta
@@ -123,6 +124,8 @@ class RealtimeCodec:
                 return [error_message(event.code, event.message, param=event.param, ref=event.ref)]
             case events.Failure():
                 return [*self._failure(event)]
+            case events.TicketTold():
+                return [{**ticket_message(event), "type": "parley.resume"}]
             case _:
                 return []  # this dialect has no word for it
 

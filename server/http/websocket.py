@@ -77,6 +77,12 @@ class WebSocketTransport:
         self._farewell: tuple[int, str] | None = None  # what our own side ended it with
         self._until_end: list[trio.CancelScope] = []  # waits that the reader's end cuts short
 
+    @property
+    def peer_closed(self) -> int | None:
+        """The code with which the peer has closed; None: it has not."""
+        closed = self._connection.closed if self._opened else None
+        return None if closed is None or self._farewell is not None else int(closed.code)
+
     async def receive(self) -> str | bytes:
         """The next message. Raises PeerGone.
 

@@ -151,7 +151,7 @@ def test_nothing_is_answered_when_the_session_ends(goodbye: bool) -> None:
     m = machines()
     m.floor.unanswered.append("hi")
     if goodbye:
-        m.ending.say_goodbye()
+        m.ending.say_goodbye(1001)
     else:
         m.ending.drain()
     assert not m.may_answer

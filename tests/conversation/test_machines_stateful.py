@@ -263,7 +263,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.machines.reply.end()
         self.machines.early.take()
         first = self.machines.ending.stage is not Ending.GOODBYE
-        assert self.machines.ending.say_goodbye() is first
+        assert self.machines.ending.say_goodbye(1001) is first
         self.settle()
 
     # A long quiet time

@@ -1,0 +1,1 @@
+"""Conversations that go on over another connection, or on another server."""
