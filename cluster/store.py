@@ -28,7 +28,12 @@ LOOKED_AT = 8
 
 class StoreUnavailable(Exception):
     """The store did not do it: it is away, slow, full, or answers something else. The reason is in
-    words that hold no secret. What became of a write is not known."""
+    words that hold no secret. `sent`: the store may have done it nevertheless, only its answer did
+    not come."""
+
+    def __init__(self, why: str, *, sent: bool = True) -> None:
+        super().__init__(why)
+        self.sent = sent
 
 
 class Store(Protocol):
@@ -140,7 +145,7 @@ class MemoryStore:
         if not self._has_room(key, value):
             self._look_at(len(self._kept))
             if not self._has_room(key, value):
-                raise StoreUnavailable("the store in memory is full")
+                raise StoreUnavailable("the store in memory is full", sent=False)
         self._forget(key)
         self._kept[key] = _Kept(value, until_s)
         self._bytes += len(key) + len(value)
@@ -173,7 +178,8 @@ def too_long(value: bytes) -> None:
     """Raises StoreUnavailable for a value that no store takes."""
     if len(value) > VALUE_MAX_BYTES:
         raise StoreUnavailable(
-            f"a value of {len(value)} bytes is longer than the {VALUE_MAX_BYTES} that are kept"
+            f"a value of {len(value)} bytes is longer than the {VALUE_MAX_BYTES} that are kept",
+            sent=False,
         )
 
 
@@ -182,7 +188,7 @@ def number(value: bytes) -> float:
     try:
         total = float(value)
     except ValueError:
-        raise StoreUnavailable("what is kept there is no sum") from None
+        raise StoreUnavailable("what is kept there is no sum", sent=False) from None
     if not math.isfinite(total):
-        raise StoreUnavailable("what is kept there is no sum")
+        raise StoreUnavailable("what is kept there is no sum", sent=False)
     return total

@@ -34,6 +34,7 @@ from .slices import (
     Answering,
     Backpressure,
     Carriers,
+    Clustering,
     Fallback,
     Framing,
     Hearing,
@@ -355,6 +356,16 @@ class Settings(Variables):
             audio_s_per_hour=self.parley_address_audio_s,
             characters_per_hour=self.parley_address_characters,
             requests_per_hour=self.parley_address_requests,
+        )
+
+    @property
+    def clustering(self) -> Clustering:
+        return Clustering(
+            store_url=self.parley_store_url,
+            store_ca=self.parley_store_ca,
+            node=self.parley_node,
+            advertise=self.parley_advertise,
+            shared_key=self.parley_shared_key,
         )
 
     @property

@@ -270,6 +270,18 @@ class Admitting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clustering:
+    """What servers share, and who this one is among them: see cluster. `store_url` may hold a
+    password; `advertise` is where others reach what is for administration."""
+
+    store_url: str | None = field(repr=False)
+    store_ca: str | None
+    node: str | None
+    advertise: str | None
+    shared_key: SecretStr | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
     """The audio's shape: what `/stream` speaks, and the chunk size that clients are advised."""
 

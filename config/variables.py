@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from .cluster_kinds import NodeName, StoreUrl
 from .kinds import (
     ApiKey,
     AsrEngineChoice,
@@ -218,6 +219,30 @@ class Variables(BaseSettings):
         ge=0,
         le=1_000_000_000,
         description="Requests per hour to services with a price for one address; 0: any number.",
+    )
+    parley_store_url: StoreUrl = Field(
+        default=None,
+        description="The Valkey or Redis in which servers keep what they share; unset: each is "
+        "alone. See docs/CLUSTER.md.",
+    )
+    parley_store_ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Certificates that its certificate may be signed by, a PEM file; unset: those "
+        "of the system.",
+    )
+    parley_node: NodeName = Field(
+        default=None,
+        description="The name of this server among others, each another one; unset: one is made.",
+    )
+    parley_advertise: BaseUrl = Field(
+        default=None,
+        description="The URL at which other servers reach what is for administration here.",
+    )
+    parley_shared_key: OwnToken = Field(
+        default=None,
+        description="The key by which servers know each other's tickets, the same for all; unset: "
+        "one is made and kept in the store.",
     )
     stream_upload_mb: Megabytes = Field(
         default=200,

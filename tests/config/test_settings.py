@@ -46,6 +46,7 @@ SLICES = (
     "telephone",
     "carriers",
     "load",
+    "clustering",
 )
 FIELDS = Settings.model_fields
 CHOICES = {
@@ -943,6 +944,11 @@ SLICE_VARIABLES = {
     "load.loop_lag_ms": ("STREAM_MAX_LOOP_LAG_MS", 1054),
     "load.lane_wait_ms": ("STREAM_MAX_LANE_WAIT_MS", 1055),
     "load.talking_share": ("STREAM_MAX_TALKING_SHARE", 0.56),
+    "clustering.store_url": ("PARLEY_STORE_URL", "redis://:k@store.example.org:6380/1"),
+    "clustering.store_ca": ("PARLEY_STORE_CA", "/srv/ca.pem"),
+    "clustering.node": ("PARLEY_NODE", "berlin-1"),
+    "clustering.advertise": ("PARLEY_ADVERTISE", "http://10.0.0.7:8085"),
+    "clustering.shared_key": ("PARLEY_SHARED_KEY", SecretStr("k" * 16)),
     "framing.rate_hz": ("AUDIO_SAMPLE_RATE", 48_000),
     "framing.channels": ("AUDIO_CHANNELS", 1),
     "framing.chunk_ms": ("AUDIO_CHUNK_MS", 52),
