@@ -79,6 +79,8 @@ COUNTS = {
     "silent_phrases": "phrases for which the synthesizer had no sound",
     "slow_voices": "sessions whose voice took longer than its audio lasts",
     "backpressure_changes": "times that thinning of partials began or ended",
+    "resumes": "conversations that went on over another connection",
+    "resumes_refused": "tickets that led to no conversation, so that a new one began",
     "stalled_peers": "sessions closed because their peer read nothing",
     "calls_refused": "requests of telephone services that did not prove whose they are",
     "calls_made": "calls that services were asked to make",

@@ -29,6 +29,8 @@ import trio
 from ..addresses import without_brackets
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
+from ..cluster.behind import WriteBehind
+from ..cluster.store import MemoryStore
 from ..config import Settings
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
@@ -52,6 +54,7 @@ from .http.tls import BadCertificate, Certificates
 from .late_callers import LateCallers
 from .load.admission import SessionAdmission
 from .load.watch import LoadWatch
+from .resuming.resumption import Resumption
 from .session_opener import SessionOpener
 from .start_checks import start_problems
 from .status import ServerStatus, Status
@@ -128,6 +131,13 @@ class Server:
             settings, room, self._recordings, self.telemetry, watchers, self._agents
         )
         self._load = LoadWatch(room.waited_for, room.admission)
+        self._behind = WriteBehind(store := MemoryStore(), self.telemetry)
+        resumption = Resumption(
+            store=store,
+            behind=self._behind,
+            telemetry=self.telemetry,
+            keep_s=settings.serving.resume_s,
+        )
         admission = SessionAdmission(settings.serving.max_connections, settings.load, self._load)
         self._connections = Connections(
             settings,
@@ -141,6 +151,7 @@ class Server:
             live_calls=live_calls,
             access=self.access,
             certificates=self.certificates,
+            resumption=resumption,
         )
         self._status = Status(
             settings,
@@ -200,6 +211,7 @@ class Server:
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
                     Child("load", run=self._load.run),
+                    Child("store", run=self._behind.run, stop=self._behind.stop),
                     *self._recordings.children(),
                     *(
                         Child(name, run=run, shutdown_s=STOP_S)

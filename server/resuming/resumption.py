@@ -29,8 +29,6 @@ from ...telemetry import Telemetry
 from .ticket import BadTicket, ResumeTicket, new_ticket, ticket_of
 
 CLAIM_S = 10.0
-GONE_S = 0.05
-"""A value that is nothing, and gone in a moment."""
 MAX_PLAYED_MS = 3_600_000
 WANTED = frozenset({"", "new", "1", "true", "yes"})
 """What asks for a ticket and brings none."""
@@ -40,6 +38,8 @@ class Behind(Protocol):
     """Writes without ever making anybody wait."""
 
     def keep(self, key: str, value: bytes, *, ttl_s: float) -> None: ...
+
+    def forget(self, key: str) -> None: ...
 
 
 class Session(Protocol):
@@ -176,7 +176,7 @@ class Resumption:
 
     async def _stored(self, ticket: ResumeTicket) -> _Stored | None:
         data = await self.store.get(ticket.key)
-        if data is None or data == b"":
+        if data is None:
             return None
         try:
             stored = msgspec.json.decode(data, type=_Stored)
@@ -205,14 +205,14 @@ class Resumption:
         if held.moved:
             return
         if held.ended:
-            self._forget(held.ticket.key)
+            self.behind.forget(held.ticket.key)
             return
         self.keep(held)
         if held.before is not None and (stored := self._pictured(held)) is not None:
             # The client may never have seen its new ticket: the one that it has is good again.
             again = msgspec.structs.replace(stored, hashed=held.before.hashed)
             self.behind.keep(held.before.key, msgspec.json.encode(again), ttl_s=self.keep_s)
-            self._forget(held.before.claim)
+            self.behind.forget(held.before.claim)
 
     def keep(self, held: Held) -> None:
         """Keep a conversation as it is now, where that has changed or would be forgotten soon."""
@@ -225,14 +225,11 @@ class Resumption:
         held._last, held._renew_s = data, now_s + self.keep_s / 2
         self.behind.keep(held.ticket.key, data, ttl_s=self.keep_s)
 
-    def _forget(self, key: str) -> None:
-        self.behind.keep(key, b"", ttl_s=GONE_S)
-
     def confirm(self, held: Held) -> None:
         """The client has said something over its new connection: the older ticket is used up."""
         if held.before is not None:
             self.behind.keep(held.before.claim, b"used", ttl_s=2 * self.keep_s)
-            self._forget(held.before.key)
+            self.behind.forget(held.before.key)
             held.before = None
 
 

@@ -921,6 +921,7 @@ SLICE_VARIABLES = {
     "serving.idle_timeout_s": ("WS_IDLE_TIMEOUT", 45.0),
     "serving.drain_s": ("STREAM_DRAIN_S", 46.0),
     "serving.send_stall_s": ("STREAM_SEND_STALL_S", 47.0),
+    "serving.resume_s": ("PARLEY_RESUME_S", 61.0),
     "admitting.host": ("PARLEY_HOST", "::1"),
     "admitting.insecure": ("PARLEY_INSECURE", True),
     "admitting.token": ("PARLEY_TOKEN", SecretStr("a-token-of-one's-own")),

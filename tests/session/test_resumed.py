@@ -1,5 +1,5 @@
-"""A conversation whose connection is lost goes on over another one: nothing is forgotten, nothing is
-said twice, and what was not heard is said."""
+"""A conversation whose connection is lost goes on over another one: nothing is forgotten, nothing
+is said twice, and what was not heard is said."""
 
 from __future__ import annotations
 
@@ -163,9 +163,8 @@ def test_what_was_heard_is_cut_at_a_word(written: bool) -> None:
         steps=((300, 3), (600, 7), (900, 13)),
     )
     heard = {ms: reply.heard_by(ms) for ms in (None, 0, 299, 300, 899, 900, 99_999)}
-    assert list(heard.values()) == ["one", "", "", "one", "one two", "one two three"] + [
-        "one two three"
-    ]
+    words = ["one", "", "", "one", "one two", "one two three", "one two three"]
+    assert list(heard.values()) == words
 
 
 async def test_half_a_sentence_is_not_forgotten_and_waits_for_the_rest(
