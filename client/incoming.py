@@ -123,6 +123,14 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True, tag="transfer"):
     to: str
 
 
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
+    """By which ticket the conversation can go on over another connection; `resumed`: it has."""
+
+    ticket: str
+    resumed: bool = False
+    why: str = ""
+
+
 class Sound(Phrase, frozen=True, kw_only=True, tag=False):
     """A short piece of a reply's sound, and the item that it belongs to. In dialect D only."""
 
@@ -161,6 +169,7 @@ Incoming = (
     | ToolReturned
     | Answering
     | Transferred
+    | Resume
     | Sound
     | SpeechBegan
     | Interrupted
@@ -183,6 +192,7 @@ _KNOWN = (
     | ToolReturned
     | Answering
     | Transferred
+    | Resume
     | Problem
 )
 _decoder: msgspec.json.Decoder[_KNOWN] = msgspec.json.Decoder(_KNOWN)

@@ -22,6 +22,7 @@ from .incoming import (
     Phrase,
     Problem,
     ReplyComplete,
+    Resume,
     Sound,
     Token,
     ToolCalled,
@@ -105,6 +106,12 @@ class LiveView:
             case Transferred(to=to):
                 self._flush_reply()
                 self.line(f"transfer to {to}", "dim")
+            case Resume(resumed=True):
+                self.line("info   connected again: the conversation goes on", "dim")
+            case Resume(why=why) if why:
+                self.line(f"info   connected again, but as a new conversation: {why}", "yellow")
+            case Resume():
+                return
             case Unknown(type=kind):
                 self.line(f"event  {kind}", "dim")
             case Interrupted(heard=words):

@@ -23,6 +23,7 @@ from .incoming import (
     Partial,
     Problem,
     ReplyComplete,
+    Resume,
     Sound,
     SpeechBegan,
     Token,
@@ -137,6 +138,9 @@ class RealtimeEnd:
                 self._pieces += 1
                 wav = wav_bytes(base64.b64decode(event["delta"], validate=True), RATE_HZ)
                 return (Sound(seq=self._pieces, audio_b64=wav, item=event["item_id"]),)
+            case "parley.resume":
+                resumed, why = event["resumed"], str(event.get("why", ""))
+                return (Resume(ticket=event["ticket"], resumed=resumed, why=why),)
             case "response.function_call_arguments.done":
                 call = event["call_id"]
                 self._tools[call] = event["name"]

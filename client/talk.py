@@ -33,6 +33,7 @@ from .piece_speaker import PieceSpeaker
 from .realtime import RealtimeEnd
 from .recording import load_recording, reply_wav, resampled
 from .report import Row, row_of, table_of
+from .resuming_wire import open_resuming_wire
 from .told_settings import recording_notice
 from .utterance import Heard, Utterance
 from .wire import Unreachable, Wire, open_wire
@@ -43,7 +44,7 @@ OK, UNANSWERED, FAILED = 0, 1, 2
 TOOLS = "tools=told"
 """What dialect A's address asks for: the calls of tools and who answers are shown, too."""
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Wire]]
-"""`open_wire`, but for `asks`."""
+"""`open_resuming_wire`, but for `asks`."""
 HOST = "ws://127.0.0.1:8084"
 
 
@@ -96,7 +97,16 @@ async def talk(
         pace = Pace(
             rate_hz=end.rate_hz, chunk_ms=chunk_ms, speed=speed, reply_timeout_s=reply_timeout_s
         )
-        connect = functools.partial(open_wire, url, token=token, ca=ca)
+        connect: Connect = functools.partial(open_wire, url, token=token, ca=ca)
+        if not realtime:  # other servers of that protocol know no such thing
+            connect = functools.partial(
+                open_resuming_wire,
+                url,
+                opening=end.opening(pace.rate_hz),
+                on_lost=lambda closed: console.print(f"{closed}: connecting again"),
+                token=token,
+                ca=ca,
+            )
         if mic:
             return await _talk_by_microphone(connect, end, pace, console)
         return await _talk_by_recordings(connect, end, wavs, out, aloud, pace, console, errors)

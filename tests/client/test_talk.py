@@ -289,5 +289,5 @@ async def test_it_asks_for_tools_and_shows_them(spoken: Path) -> None:
     shown = Shown()
     async with open_stand_in(serve) as url:
         result = await shown.talk(url, [spoken], aloud=False)
-    assert (result.exit_code, asked) == (0, ["/ws?tools=told"])
+    assert (result.exit_code, asked) == (0, ["/ws?tools=told&resume=new"])
     assert '→ opening_hours({"day": "Monday"})\n← 9 to 18 (' in shown.out.getvalue()

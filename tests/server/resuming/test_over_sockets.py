@@ -97,7 +97,7 @@ async def connected(server: RunningServer, path: str, query: str) -> AsyncIterat
         yield client
         nursery.cancel_scope.cancel()
         if not client.says_goodbye:
-            await trio.aclose_forcefully(wire._connection._stream)  # type: ignore[attr-defined]
+            await trio.aclose_forcefully(wire._connection._stream)
 
 
 def memory_of(server: RunningServer) -> list[tuple[str, str]]:
