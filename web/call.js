@@ -19,7 +19,7 @@ import { takeContext, giveContextBack } from "./sound.js";
 import { Speaker } from "./speaker.js";
 
 const CLIENT_EVENTS = [
-  "open", "session", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
+  "open", "session", "ticket", "state", "speechstart", "speechend", "partial", "finalizing", "final", "token",
   "phrase", "audio", "phrasedone", "replydone", "interrupted", "resumed",
   "takenback", "agent", "toolcall", "toolresult", "transfer", "latency", "info", "failure", "close",
 ];
@@ -28,7 +28,9 @@ export const EVENTS = [
   ...CLIENT_EVENTS, "level", "sound", "microphone", "muted", "offline", "online", "refused", "ended",
 ];
 
-const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000];
+/** Others have lost the same server in the same moment: not all come again at once. */
+const JITTER_MS = 250;
 /** How long what is left of the last words may take, after the server has ended the conversation. */
 const LAST_WORDS_MS = 5000;
 /** How long the conversation waits for the loudspeaker. It goes on in writing. */
@@ -69,6 +71,8 @@ export class Call extends EventTarget {
     this._ducking = null;
     this._sounds = false;
     this._account = new PlayedAccount((ms, flushed) => this._client?.tellPlayed(ms, flushed));
+    /** By what the conversation goes on over another connection; "new": none is known. */
+    this._goesOn = "new";
     /** Words that were typed while there was no connection. */
     this._unsent = [];
   }
@@ -233,7 +237,8 @@ export class Call extends EventTarget {
   }
 
   async _connect() {
-    const client = (this._client = new Client(this._options));
+    const resume = { resume: this._goesOn, playedMs: this._account.takeLost() };
+    const client = (this._client = new Client({ ...this._options, ...resume }));
     this.recordingUrl = client.recordingUrl;
     for (const type of CLIENT_EVENTS) {
       client.addEventListener(type, ({ detail }) => {
@@ -266,7 +271,8 @@ export class Call extends EventTarget {
 
   /** Connect again, after the wait that the server asked for. */
   _again(wishedMs, advice) {
-    const waitMs = Math.max(wishedMs, BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)]);
+    const backoffMs = BACKOFF_MS[Math.min(this._failures++, BACKOFF_MS.length - 1)];
+    const waitMs = Math.max(wishedMs, Math.round(backoffMs + JITTER_MS * Math.random()));
     this._tell("offline", { waitMs, advice });
     this._timer = setTimeout(() => this._over || this._connect(), waitMs);
   }
@@ -276,6 +282,9 @@ export class Call extends EventTarget {
       case "audio":
         this._account.audio();
         return this._speaker?.play(detail.pcm16.slice(), detail.rateHz);
+      case "ticket":
+        this._goesOn = detail.ticket;
+        return;
       case "replydone":
         this._account.whole();
         return this._speaker?.end();

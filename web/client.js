@@ -6,6 +6,8 @@
  *
  *   open                                     the socket is open
  *   session      {id}                        the server's name for it
+ *   ticket       {ticket, resumed, why}      by what the conversation goes on over another connection,
+ *                                            whether it does, and why not where that was asked for
  *   state        {state}                     dialect B only
  *   speechstart, speechend                   dialects B, C and D
  *   partial      {text, stableChars}         so many characters will not change any more
@@ -58,7 +60,7 @@ const OPEN_MS = 10_000;
  * not heard. A link must not choose how a session is spelled, have it recorded, or bring a proof. */
 const RESERVED = new Set([
   "agent", "events", "phrases", "record", "sensitivity", "silence_ms", "speak", "tools", "voice",
-  "ticket", "token", "access_token", "api_key", "api-key", "apikey", "authorization",
+  "resume", "played_ms", "ticket", "token", "access_token", "api_key", "api-key", "apikey", "authorization",
 ]);
 
 /** Why an idle connection is closed, with 1000. */
@@ -81,6 +83,9 @@ export class Client extends EventTarget {
    * @param {string} [options.agent] Who answers, by name; the server's first.
    * @param {(door: string) => Promise<string>} [options.ticket] Gets a ticket for the connection
    * (`door` is "ws", "stream", "engine" or "realtime"), where the server asks for one; "": it does not.
+   * @param {string} [options.resume] The ticket of a conversation that goes on here; "new": one that
+   * begins is to be able to, and a ticket is told.
+   * @param {number} [options.playedMs] So much was played of the reply that was lost.
    * @param {Object<string, string>} [options.parameters] Of the call, for the agent's code. Names
    * that mean something to the server itself are left out.
    *
@@ -95,6 +100,8 @@ export class Client extends EventTarget {
     voice = null,
     agent = null,
     parameters = {},
+    resume = null,
+    playedMs = null,
     ticket = async () => "",
   } = {}) {
     super();
@@ -111,7 +118,9 @@ export class Client extends EventTarget {
       this.url.searchParams.set("speak", "sentences");
     }
     if (dialect.tellsTools) this.url.searchParams.set("tools", "told");
-    const wished = { silence_ms: silenceMs, sensitivity, voice, agent };
+    const wished = {
+      silence_ms: silenceMs, sensitivity, voice, agent, resume, played_ms: playedMs,
+    };
     for (const [name, value] of Object.entries(wished)) {
       if (value !== null) this.url.searchParams.set(name, value);
     }

@@ -16,6 +16,7 @@ export class PlayedAccount {
     this._reply = null;
     this._isWhole = false;
     this._isCut = false;
+    this._lost = null;
   }
 
   /** A piece of a reply came. */
@@ -35,14 +36,23 @@ export class PlayedAccount {
     this._isCut = true;
   }
 
-  /** The connection is gone. */
+  /** The connection is gone. What was played of its reply is known when the loudspeaker has stopped. */
   forget() {
+    this._lost = this._reply && { from: this._reply.playedMs, ms: this._playedMs - this._reply.playedMs };
     this._reply = null;
+  }
+
+  /** How much was played of the reply that the last connection was lost in; null: there was none. */
+  takeLost() {
+    const lost = this._lost;
+    this._lost = null;
+    return lost ? Math.max(0, Math.round(lost.ms)) : null;
   }
 
   /** What the loudspeaker tells. @param {string} what @param {number} playedMs Since it was opened. */
   sound(what, playedMs) {
     this._playedMs = playedMs;
+    if (this._lost) this._lost.ms = playedMs - this._lost.from;
     const ms = this._reply ? playedMs - this._reply.playedMs : 0;
     if (this._reply) this._reply.hasEnded = what === "ended" || what === "flushed";
     if (what === "flushed") return this._flushed(ms);

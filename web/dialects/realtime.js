@@ -1,6 +1,7 @@
 /** Dialect D, `/v1/realtime`: OpenAI's Realtime API. JSON both ways, audio as base64 PCM16 at 24 kHz. */
 
 import { fromBase64, toBase64 } from "../samples.js";
+import { ticket } from "./tools.js";
 
 const RATE_HZ = 24000;
 /** Longer than the longest silence that a server waits for; in frames of 100 ms. */
@@ -94,6 +95,8 @@ class Codec {
     switch (event.type) {
       case "session.created":
         return [{ type: "session", id: event.session.id }];
+      case "parley.resume":
+        return [ticket(event)];
       case "input_audio_buffer.speech_started":
         return [{ type: "speechstart", audioMs: event.audio_start_ms }];
       case "input_audio_buffer.speech_stopped":

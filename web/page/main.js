@@ -23,6 +23,8 @@ import { Who } from "./who.js";
 import { Wishes } from "./wishes.js";
 
 /** Keys of failures that are over when there is a connection, or a microphone. */
+/** How long a server may take to say whether the conversation goes on. */
+const UNTOLD_MS = 3000;
 const [OFFLINE, DEAF, AWAY] = ["offline", "deaf", "away"];
 
 const follow = new Follow(at("log"), at("newest"));
@@ -48,6 +50,8 @@ let speechMs = 0;
 /** The agent that answers in this conversation, as far as the server has said; and whether it has
  * put the caller through. */
 let [answering, transferred] = ["", false];
+/** Whether the connection was lost, and it is not known yet whether the conversation goes on. */
+let wasLost = false;
 
 function state(words) {
   if (at("state").textContent !== words) at("state").textContent = words;
@@ -123,6 +127,7 @@ function newConversation(words) {
 const REACTIONS = {
   begun: () => {
     newConversation("New conversation");
+    wasLost = false;
     state("connecting");
     who.recording(talking.isRecorded);
     alerts.clear();
@@ -142,14 +147,22 @@ const REACTIONS = {
     alerts.clear(OFFLINE);
     rest();
     details.mark("connected");
+    // A server that keeps nothing says nothing of it.
+    setTimeout(() => wasLost && REACTIONS.ticket({ resumed: false, why: "" }), UNTOLD_MS);
   },
   offline: ({ waitMs, advice }) => {
     conversation.broken();
-    newConversation("The connection was lost: a new conversation");
+    wasLost = true;
     state("offline");
     const title = advice ? "The server lets nobody in now." : "The server is not there, or has no room.";
     const again = `Trying again in ${Math.ceil(waitMs / 100) / 10} s.`;
     alarm(title, advice ? `${sentence(advice)} ${again}` : again, OFFLINE);
+  },
+  ticket: ({ resumed, why }) => {
+    if (wasLost && resumed) conversation.note("The connection was lost for a moment: the conversation goes on");
+    if (wasLost && !resumed) newConversation("The connection was lost: a new conversation");
+    if (why) details.mark(`a new conversation: ${why}`);
+    wasLost = false;
   },
   refused: (refusal) => {
     tokenForm.ask(refusal);
