@@ -20,6 +20,7 @@ from ..addresses import is_loopback
 from ..agents.registry import Agents, UnknownAgent
 from ..audio.pcm import check_pcm16
 from ..childspec import Observer
+from ..cluster.registry import Registry
 from ..config import BadWish, Settings, wished
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
@@ -84,9 +85,11 @@ class Connections:
         live_calls: LiveCalls | None = None,
         access: Access | None = None,
         certificates: Certificates | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """`door` None: no telephone service is let in; `access` None: nobody is asked who they
-        are."""
+        are; `registry` None: no other server is told of sessions."""
+        self._registry = registry
         self._admission = admission
         admission.taken = self._taken
         self._agents = agents
@@ -387,9 +390,13 @@ class Connections:
             self.sessions[session.id] = session
             self._names[session.id] = connection.name
             self._guests[session.id] = guest
+            if self._registry is not None:
+                self._registry.opened(session.id)
             try:
                 await session.run()
             finally:
+                if self._registry is not None:
+                    self._registry.closed(session.id)
                 del self.sessions[session.id], self._names[session.id], self._guests[session.id]
 
     async def _take_call(
