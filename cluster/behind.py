@@ -88,14 +88,14 @@ class WriteBehind:
         self._stopping = True
         self._news.set()
 
-    def left(self) -> int:
-        """Count as dropped what was not written, at the end; how many."""
-        left = len(self._pending)
-        for _ in range(left):
+    def at_the_end(self) -> None:
+        """Where it was stopped, count as dropped what was not written; else that waits on."""
+        if not self._stopping:
+            return
+        for _ in range(len(self._pending)):
             self._telemetry.dropped("store_not_written")
         self._pending.clear()
         self._bytes = 0
-        return left
 
     def _add(self, key: str, write: _Write) -> None:
         there = self._pending.get(key)

@@ -212,8 +212,9 @@ class RedisStore:
         gone: list[bytes] = []
         for begin in range(0, len(keys), FOUND_AT_ONCE):
             some = keys[begin : begin + FOUND_AT_ONCE]
-            command: Command = (b"MGET", *some)
-            (values,) = await self._ask(command, answer_bytes=len(some) * VALUE_MAX_BYTES)
+            (values,) = await self._ask(
+                (b"MGET", *tuple(some)), answer_bytes=len(some) * VALUE_MAX_BYTES
+            )
             for key, value in zip(some, _listed(values, len(some)), strict=True):
                 if not isinstance(value, bytes):
                     gone.append(key)
@@ -222,7 +223,7 @@ class RedisStore:
             if len(found) >= most:
                 break
         if index is not None and gone:
-            await self._ask((b"SREM", index, *gone[:FOUND_AT_ONCE]))
+            await self._ask((b"SREM", index, *tuple(gone[:FOUND_AT_ONCE])))
         return found
 
     async def _indexed(self, index: str, prefix: str) -> list[bytes]:

@@ -23,6 +23,7 @@ from ..addresses import is_loopback
 from ..agents.registry import Agents, UnknownAgent
 from ..audio.pcm import check_pcm16
 from ..childspec import Observer
+from ..cluster.registry import Registry
 from ..config import BadWish, Settings, wished
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
@@ -93,11 +94,13 @@ class Connections:
         live_calls: LiveCalls | None = None,
         access: Access | None = None,
         certificates: Certificates | None = None,
+        registry: Registry | None = None,
         resumption: Resumption | None = None,
     ) -> None:
-        """`resumption` None: no conversation goes on over another connection.
-        `door` None: no telephone service is let in; `access` None: nobody is asked who they
-        are."""
+        """`door` None: no telephone service is let in; `access` None: nobody is asked who they
+        are; `registry` None: no other server is told of sessions; `resumption` None: no
+        conversation goes on over another connection."""
+        self._registry = registry
         self._admission = admission
         admission.taken = self._taken
         self._agents = agents
@@ -415,11 +418,15 @@ class Connections:
             self.sessions[session.id] = session
             self._names[session.id] = connection.name
             self._guests[session.id] = guest
+            if self._registry is not None:
+                self._registry.opened(session.id)
             try:
                 await session.run()
             finally:
                 if held is not None:
                     held.ended = session.ended_in_peace or _said_goodbye(transport)
+                if self._registry is not None:
+                    self._registry.closed(session.id)
                 del self.sessions[session.id], self._names[session.id], self._guests[session.id]
 
     async def _take_call(

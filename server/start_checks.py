@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..cluster.cluster import NOT_INSTALLED, store_problem
 from ..config import Settings
 from ..engines.asr.choice import choose_recognizer
 from ..engines.models.folder import models_folder
@@ -46,7 +47,7 @@ def start_problems(settings: Settings, own: Collection[str] = ()) -> list[StartP
     for kind, look in (("asr", _recognizer), ("tts", _voice), ("llm", _model)):
         if kind not in own:
             problems += look(settings)
-    return [*problems, *_tools(settings), *_folders(settings)]
+    return [*problems, *_tools(settings), *_store(settings), *_folders(settings)]
 
 
 def _recognizer(settings: Settings) -> Iterator[StartProblem]:
@@ -81,6 +82,15 @@ def _tools(settings: Settings) -> Iterator[StartProblem]:
     if settings.acting.mcp_servers and find_spec("mcp") is None:
         why = "mcp is not installed"
         yield StartProblem(what="MCP servers", why=why, do="pip install 'parley-voice[mcp]'")
+
+
+def _store(settings: Settings) -> Iterator[StartProblem]:
+    why = store_problem(settings.clustering)
+    if why == NOT_INSTALLED:
+        why, _, do = why.partition(": ")
+        yield StartProblem(what="store", why=why, do=do)
+    elif why is not None:
+        yield StartProblem(what="store", why=why, do="this server shares nothing with others")
 
 
 def _folders(settings: Settings) -> Iterator[StartProblem]:

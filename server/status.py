@@ -18,6 +18,7 @@ import trio
 
 from .. import __version__
 from ..agents.registry import Agents
+from ..cluster.cluster import Cluster
 from ..config import Settings
 from ..engines.lanes.standing import LaneState
 from ..engines.room import EngineRoom
@@ -103,8 +104,10 @@ class Status:
         telemetry: Telemetry,
         agents: Agents,
         load: LoadWatch,
+        cluster: Cluster,
     ) -> None:
         self._load = load
+        self._cluster = cluster
         self._settings = settings
         self._room = room
         self._agents = agents
@@ -266,6 +269,8 @@ class Status:
             ],
             "accepting": refusal is None,
             **({"reason": refusal.reason} if refusal else {}),
+            "store": self._cluster.state,
+            **({"store_why": why} if (why := self._cluster.why_away) else {}),
         }
         return json_response(body, status=503 if missing or refusal else 200)
 

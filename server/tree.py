@@ -3,6 +3,7 @@
     server                one_for_one, permanent children
     ├─ lanes              worker processes that hold blocking engines
     ├─ load               measures how busy the server is
+    ├─ store …            what several servers share; see cluster
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
@@ -29,8 +30,7 @@ import trio
 from ..addresses import without_brackets
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
-from ..cluster.behind import WriteBehind
-from ..cluster.store import MemoryStore
+from ..cluster.cluster import Cluster
 from ..config import Settings
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
@@ -112,7 +112,8 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
-        self.access = Access(settings, self.telemetry)
+        self.cluster = Cluster(settings.clustering, self.telemetry, load=self._figures)
+        self.access = Access(settings, self.telemetry, cluster=self.cluster)
         admitting = settings.admitting
         self.certificates = (
             Certificates(
@@ -131,10 +132,9 @@ class Server:
             settings, room, self._recordings, self.telemetry, watchers, self._agents
         )
         self._load = LoadWatch(room.waited_for, room.admission)
-        self._behind = WriteBehind(store := MemoryStore(), self.telemetry)
         resumption = Resumption(
-            store=store,
-            behind=self._behind,
+            store=self.cluster.store,
+            behind=self.cluster.behind,
             telemetry=self.telemetry,
             keep_s=settings.serving.resume_s,
         )
@@ -151,6 +151,7 @@ class Server:
             live_calls=live_calls,
             access=self.access,
             certificates=self.certificates,
+            registry=self.cluster.registry if self.cluster.shares else None,
             resumption=resumption,
         )
         self._status = Status(
@@ -161,6 +162,7 @@ class Server:
             self.telemetry,
             self._agents,
             self._load,
+            self.cluster,
         )
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
@@ -211,7 +213,8 @@ class Server:
                 (
                     Child("lanes", run=lanes.run, ready=True, stop=lanes.stop),
                     Child("load", run=self._load.run),
-                    Child("store", run=self._behind.run, stop=self._behind.stop),
+                    *self.cluster.children(),
+                    *self.access.children(),
                     *self._recordings.children(),
                     *(
                         Child(name, run=run, shutdown_s=STOP_S)
@@ -323,6 +326,15 @@ class Server:
     def load_errors(self) -> list[str]:
         """Which engines cannot be loaded, and why."""
         return self._room.load_errors()
+
+    def _figures(self) -> dict[str, float]:
+        """How busy this server is, for others to see."""
+        return {
+            "loop_lag_s": self._load.lag_s.p90,
+            "lane_wait_s": self._load.lane_wait_s.p90,
+            "talking": self._load.talking.mean,
+            "accepting": float(self._connections.refusal_now() is None),
+        }
 
     def _observe(self, event: SupervisionEvent) -> None:
         if isinstance(event, Crashed):

@@ -204,7 +204,9 @@ ROOMS = {
             "audio",
         ),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+        "cluster",
     ),
+    "cluster": ("addresses", "config", "supervisor", "childspec", "telemetry"),
     "testing": (
         *(
             "agents",
