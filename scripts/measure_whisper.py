@@ -24,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def passes(speech: bytes, batches: Sequence[int]) -> None:
     def final(seconds: float, at: int) -> Pass:
         return decoding.final(of(seconds, at), language="en", again=False)
 
-    kinds = {
+    kinds: dict[str, Callable[[int], Pass]] = {
         "partial, 2 s": partial,
         "final, 3 s": functools.partial(final, 3.0),
         "final, 8 s": functools.partial(final, 8.0),
