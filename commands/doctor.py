@@ -134,8 +134,18 @@ async def _engines(settings: Settings) -> list[Check]:
             await _turn_end(room),
             *await _voice_and_recognizer(room, SessionInfo.outside("doctor", settings.hearing)),
             *await _llm(room),
+            *_remarks(room),
         ]
         nursery.cancel_scope.cancel()
+    return checks
+
+
+def _remarks(room: EngineRoom) -> list[Check]:
+    """What engines said when they were loaded; the last part of it is what to do."""
+    checks = []
+    for remark in room.remarks():
+        detail, _, advice = remark.partition("; ")
+        checks.append(Check(name="note", ok=False, detail=detail, advice=advice, needed=False))
     return checks
 
 

@@ -111,6 +111,11 @@ class EngineRoom:
         """How each lane stands, those included that no conversation waits for."""
         return [lane.standing for lane in self.lanes]
 
+    def remarks(self) -> list[str]:
+        """What engines said when they were loaded: what works otherwise than one would think."""
+        said = (lane.remark for lane in self.lanes if lane.remark is not None)
+        return list(dict.fromkeys(said))
+
     def load_errors(self) -> list[str]:
         """Of what the server waits for, what will not come by waiting: engines that cannot be
         loaded, with the reason."""

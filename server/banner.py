@@ -32,6 +32,7 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     lines += [_line("better", advice) for advice in room.how_better()]
     problems = start_problems(settings, room.own_kinds)
     lines += [_line("cannot", problem.line()) for problem in problems]
+    lines += [_line("note", remark) for remark in room.remarks()]
     lines.append(_line("clients", f"{url_of(f'ws{secure}', host, port)}/ws, /stream and /engine"))
     if everywhere and settings.admitting.insecure:
         lines.append(_line("note", "whoever reaches this machine may talk: there is no password"))

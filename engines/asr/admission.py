@@ -19,7 +19,9 @@ UTILIZATION = 0.95
 """Of the lanes' time. Above, queues grow without any further talker."""
 
 WEIGHT = 0.2
-"""Of the newest utterance in the estimates: they follow a change within five utterances."""
+"""Of the newest utterance in the estimates: they follow a change within five utterances. The first
+five count alike, and what was expected counts no more: nobody knows the machine beforehand, and a
+GPU is ten times faster than what a model's size lets one expect of a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Admission:
         self.rtf = expected.rtf
         self.final_s = expected.final_s
         self.talking = 0
+        self._heard = 0
 
     @property
     def places(self) -> int:
@@ -67,5 +70,7 @@ class Admission:
         """An utterance of `audio_s` cost `work_s` in all that could not be left out, `final_s` of
         it after its end."""
         if audio_s >= 0.5:  # shorter ones say little of what a second costs
-            self.rtf += (work_s / audio_s - self.rtf) * WEIGHT
-            self.final_s += (final_s - self.final_s) * WEIGHT
+            self._heard += 1
+            weight = max(WEIGHT, 1 / self._heard)
+            self.rtf += (work_s / audio_s - self.rtf) * weight
+            self.final_s += (final_s - self.final_s) * weight

@@ -22,6 +22,13 @@ from .interface import LanguageUnknown
 from .model_store import parse_name, ready_model
 from .quiet_cuts import seconds_of
 from .spoken_language import Found, Look, found
+from .whisper_device import (
+    Device,
+    compute_type_on,
+    ends_with_its_gpu,
+    find_cublas,
+    on_cpu_because,
+)
 from .whisper_window import FRAMES_PER_S, FULL_FRAMES, frames_of
 
 TRANSCRIBE, TRANSLATE = "transcribe", "translate"
@@ -57,45 +64,65 @@ class Pass:
 class _Model:
     whisper: Any
     prompt_of: Any
-    device: str
+    device: Device
 
 
 _model: _Model | None = None
 
 
-def load(folder: str, compute_type: str, threads: int) -> None:
-    """A lane's `init`. `compute_type` "" chooses: float16 on CUDA, int8 elsewhere.
+def load(folder: str, compute_type: str, threads: int) -> str | None:
+    """A lane's `init`. `compute_type` "" chooses: float16 on CUDA, int8 elsewhere. Where there is a
+    GPU that cannot be used, the CPU is, and what is given says so in one line.
 
     Raises EngineFailure in one line for a folder that does not work.
     """
-    global _model
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     import ctranslate2
+
+    remark = None
+    if ctranslate2.get_cuda_device_count():
+        find_cublas()
+        try:
+            _load_on("cuda", folder, compute_type_on("cuda", compute_type), threads)
+            return None
+        except (RuntimeError, ValueError) as error:  # a library, memory, an old GPU; or the folder
+            remark = on_cpu_because(error)
+    cpu_type = compute_type_on("cpu", compute_type, instead=remark is not None)
+    try:
+        _load_on("cpu", folder, cpu_type, threads)
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise EngineFailure(f"the Whisper model in {folder} cannot be loaded: {error}") from None
+    return remark
+
+
+def _load_on(device: Device, folder: str, compute_type: str, threads: int) -> None:
+    """Raises what CTranslate2 raises, and EngineFailure for a tokenizer that does not work."""
+    global _model
     from faster_whisper import WhisperModel
 
-    device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
     try:
         whisper = WhisperModel(
             folder,
             device=device,
-            compute_type=compute_type or ("float16" if device == "cuda" else "int8"),
+            compute_type=compute_type,
             cpu_threads=threads,
             local_files_only=True,
         )
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-        raise EngineFailure(f"the Whisper model in {folder} cannot be loaded: {error}") from None
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError):
+        raise
     except Exception as error:  # tokenizers raises bare Exceptions
         raise EngineFailure(f"the model's tokenizer cannot be loaded: {error}") from None
-    _model = _Model(whisper=whisper, prompt_of=_Prompts(whisper), device=device)
+    loaded = _Model(whisper=whisper, prompt_of=_Prompts(whisper), device=device)
     silence = bytes(int(WARM_UP_S * 32_000))
-    decode([Pass(pcm16=silence, frames=300, beam=1, tokens=4, language="en")])
+    _decode(loaded, [Pass(pcm16=silence, frames=300, beam=1, tokens=4, language="en")])
+    _model = loaded
 
 
-def load_named(name: str, models_dir: str | None, threads: int) -> None:
+def load_named(name: str, models_dir: str | None, threads: int) -> str | None:
     """A lane's `init` for a model by the name that the settings have for it. Looks for it each
     time, so a lane that found none finds the one that was fetched meanwhile."""
     folder = ready_model(name, models_folder(models_dir))
-    load(str(folder), parse_name(name).compute_type or "", threads)
+    return load(str(folder), parse_name(name).compute_type or "", threads)
 
 
 def loaded() -> Any:
@@ -105,13 +132,26 @@ def loaded() -> Any:
     return _model.whisper
 
 
+def device_of_model() -> str:
+    """Where it runs, and with which arithmetic. Raises EngineFailure where there is none."""
+    model = loaded().model
+    return f"{model.device}, {model.compute_type}"
+
+
 def decode(passes: Sequence[Pass]) -> list[Decoded]:
-    """All passes in one go, in the window and with the beam of the widest. Four in a batch cost a
-    third less each on a CPU, and much less on CUDA. They must begin with equally many tokens."""
+    """All passes in one go, in the window and with the beam of the widest. Four in a batch cost up
+    to a third less each on a CPU, and a GPU takes four for what it takes for one or two; of short
+    passes little is gained, as the batch takes as long as its longest text. They must begin with
+    equally many tokens."""
     if _model is None:
         raise EngineFailure("no model is loaded")
+    with ends_with_its_gpu(_model.device):
+        return _decode(_model, passes)
+
+
+def _decode(model: _Model, passes: Sequence[Pass]) -> list[Decoded]:
     began_s = time.perf_counter()
-    whisper, prompts = _model.whisper, _model.prompt_of
+    whisper, prompts = model.whisper, model.prompt_of
     if not whisper.model.is_multilingual and any(job.task == TRANSLATE for job in passes):
         raise LanguageUnknown("this Whisper model knows English only, so it cannot translate")
     frames = max(job.frames for job in passes)
@@ -155,10 +195,11 @@ def word_times(pcm16: bytes, text: str, language: str) -> list[tuple[str, float,
     audio_s = seconds_of(len(pcm16))
     tokenizer = prompts.tokenizer(language)
     frames = frames_of(audio_s, ALIGN_MARGIN_S, audio_s)
-    encoded = whisper.encode(_mels(whisper, pcm16, frames)[None])
     tokens = tokenizer.encode(" " + text.strip())
     spoken = min(frames, max(2, int(audio_s * FRAMES_PER_S)))
-    (found,) = whisper.find_alignment(tokenizer, [tokens], encoded, spoken)
+    with ends_with_its_gpu(_model.device):
+        encoded = whisper.encode(_mels(whisper, pcm16, frames)[None])
+        (found,) = whisper.find_alignment(tokenizer, [tokens], encoded, spoken)
     words: list[tuple[str, float, float]] = []
     for each in found:
         start_s, end_s = min(float(each["start"]), audio_s), min(float(each["end"]), audio_s)

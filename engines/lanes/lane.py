@@ -54,7 +54,8 @@ GRACE_S = 0.5
 
 
 class Lane:
-    """`init` runs in every new worker and loads the engine; it and all jobs must pickle.
+    """`init` runs in every new worker and loads the engine; it and all jobs must pickle. A text
+    that it gives is the lane's remark.
 
     `generation` numbers the workers: it moves on the moment one is lost. A job with a generation
     needs what an earlier call left in that very worker; one without can run on any.
@@ -73,6 +74,9 @@ class Lane:
         self.name = name
         self.ready = False
         self.load_error: str | None = None
+        self.remark: str | None = None
+        """What its engine said when it was loaded: one line for people, of what works otherwise
+        than they would think."""
         self.pid: int | None = None
         self.generation = 1
         self.deaths = 0
@@ -298,13 +302,14 @@ class Lane:
         error = f"loading took longer than {LOAD_LIMIT_S:g} s"
         try:
             with trio.move_on_after(LOAD_LIMIT_S):
-                self.pid = await context.run_sync(
+                self.pid, remark = await context.run_sync(
                     warm, self._init, place(), kill_on_cancel=True, limiter=self._limiter
                 )
                 end_at_exit(self.pid)
                 self.ready, self.load_error = True, None
                 self._lost, self._told_error, self._failed_loads = None, None, 0
                 self._began_s = trio.current_time()
+                self._take(remark)
                 return True
         except trio_parallel.BrokenWorkerError:
             error = WORKER_DIED
@@ -315,6 +320,12 @@ class Lane:
             return False
         self._not_loaded(error)
         return False
+
+    def _take(self, remark: str | None) -> None:
+        """Told once, however many workers say it."""
+        if remark is not None and remark != self.remark:
+            structlog.get_logger().warning("lane_remarks", lane=self.name, remark=remark)
+        self.remark = remark
 
     def _cannot_start(self, refusal: Exception) -> None:
         self._not_loaded(f"no worker can be started: {_named(refusal)}")

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..failures import EngineFailure, place_of
 from .worker_output import print_to
@@ -24,17 +24,25 @@ class WorkerReplaced(Exception):
     """This process is not the one that the lane had warmed: that one died unnoticed."""
 
 
-def warm(init: Callable[[], object], output: str | None = None) -> int:
-    """Make this process the lane's worker: load its engine. Gives its process id. `output` is where
-    it prints to; see worker_output."""
+class Warmed(NamedTuple):
+    """A worker that is ready."""
+
+    pid: int
+    remark: str | None
+    """What its engine says of how it was loaded, for people; None: all is as one would think."""
+
+
+def warm(init: Callable[[], object], output: str | None = None) -> Warmed:
+    """Make this process the lane's worker: load its engine. A text that `init` gives is a remark.
+    `output` is where it prints to; see worker_output."""
     global _warm
     if multiprocessing.parent_process() is not None:
         print_to(output)
         ignore_signals_of_the_group()
         die_with_parent()
-    contained(init)
+    said = contained(init)
     _warm = True
-    return os.getpid()
+    return Warmed(os.getpid(), said if isinstance(said, str) else None)
 
 
 def work(fn: Callable[..., Any], *args: Any) -> Any:

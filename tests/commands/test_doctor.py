@@ -103,6 +103,21 @@ async def test_engines_that_work_are_used_and_described(
     ]
 
 
+async def test_what_an_engine_said_when_it_was_loaded_is_told_with_what_to_do() -> None:
+    async with open_engine_room(Settings.defaults(stream_asr_engine="pocketsphinx")) as room:
+        for lane in room.lanes:
+            lane.remark = "Whisper runs on the CPU; pip install what is missing"
+    assert parley.commands.doctor._remarks(room) == [
+        Check(
+            name="note",
+            ok=False,
+            detail="Whisper runs on the CPU",
+            advice="pip install what is missing",
+            needed=False,
+        )
+    ]
+
+
 async def test_detectors_that_differ_between_endpoints_are_all_tried() -> None:
     settings = Settings.defaults(
         stream_vad_engine="webrtc", vad_engine="energy", parley_engine_vad="silero"

@@ -51,6 +51,14 @@ async def test_it_says_where_to_go_who_is_there_and_how_to_stop() -> None:
     assert not value(told, "note")
 
 
+async def test_what_an_engine_said_when_it_was_loaded_is_a_note_and_told_once() -> None:
+    opened = await room()
+    for lane in opened.lanes:
+        lane.remark = "Whisper runs on the CPU"
+    told = banner.ready(opened.settings, opened, 8084)
+    assert value(told, "note") == ["Whisper runs on the CPU"]
+
+
 @pytest.mark.parametrize(
     ("host", "shown"),
     [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.1.2.3", "10.1.2.3")],

@@ -20,6 +20,11 @@ def nothing() -> None:
     return None
 
 
+def remark() -> str:
+    """An `init` whose engine has something to say."""
+    return "it runs on the CPU"
+
+
 def fail_while_there(path: str) -> None:
     """An `init` that fails as long as the file exists."""
     if Path(path).exists():

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
@@ -364,7 +365,7 @@ def test_a_worker_that_was_replaced_unnoticed_does_no_job(monkeypatch: pytest.Mo
     monkeypatch.setattr("parley.engines.lanes.worker._warm", False)
     with pytest.raises(WorkerReplaced):
         work(jobs.pid)
-    assert warm(jobs.nothing) == work(jobs.pid) == os.getpid()
+    assert warm(jobs.nothing).pid == work(jobs.pid) == os.getpid()
 
 
 def test_a_process_that_is_not_there_has_ended() -> None:
@@ -589,6 +590,18 @@ async def test_an_engine_that_cannot_be_loaded_is_tried_again(tmp_path: Path) ->
         assert (lane.ready, lane.load_error) == (True, None)
         assert await lane.call(jobs.pid) == lane.pid
         assert lane.lost_with == []
+
+
+async def test_what_an_engine_says_when_it_is_loaded_is_kept_and_logged_once() -> None:
+    with structlog.testing.capture_logs() as logged:
+        async with serving(jobs.remark) as lane:
+            await until(lambda: lane.ready)
+            said = lane.remark
+            lane._take(said)
+    assert said == "it runs on the CPU"
+    assert [line["remark"] for line in logged if line["event"] == "lane_remarks"] == [
+        "it runs on the CPU"
+    ]
 
 
 @slow
