@@ -1,4 +1,4 @@
-"""A connection that is lost in an answer: the page comes again by itself, and the answer goes on."""
+"""A connection is lost in an answer: the page comes again by itself, and the answer goes on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def test_an_answer_goes_on_over_another_connection(
         first, second = tab.told("ticket")
         assert (first["resumed"], second["resumed"]) == (False, True)
         tab.until(
-            "document.getElementById('conversation').textContent.includes('the conversation goes on')"
+            "document.getElementById('conversation').textContent"
+            ".includes('the conversation goes on')"
         )
         url = tab.page.evaluate("opened.at(-1).url")
         assert "resume=" in url
