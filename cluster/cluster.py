@@ -81,9 +81,7 @@ class Cluster:
 
     def children(self) -> Sequence[Child]:
         """They stop behind the sessions, the writer first: it writes what these have left."""
-        writer = Child(
-            "store-writer", run=self._write, stop=self.behind.stop, shutdown_s=LAST_S
-        )
+        writer = Child("store-writer", run=self._write, stop=self.behind.stop, shutdown_s=LAST_S)
         if self._redis is None:
             return (writer,)
         keyed = (Child("shared-key", run=self.key.run),) if self.key.looks else ()
