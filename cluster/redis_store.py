@@ -37,6 +37,8 @@ WAITING_MAX = 64
 """Calls that wait for answers. More of them come only where the store does not keep up."""
 FOUND_AT_ONCE = 64
 """Values that are asked for in one command."""
+AT_ONCE = 16
+"""Names that are gone, and are taken out of the set of their kind at once."""
 KEY_BYTES = 1024
 """Of a name; longer ones are refused."""
 
@@ -223,7 +225,7 @@ class RedisStore:
             if len(found) >= most:
                 break
         if index is not None and gone:
-            await self._ask((b"SREM", index, *tuple(gone[:FOUND_AT_ONCE])))
+            await self._ask(*((b"SREM", index, key) for key in gone[:AT_ONCE]))
         return found
 
     async def _indexed(self, index: str, prefix: str) -> list[bytes]:

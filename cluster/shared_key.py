@@ -75,8 +75,7 @@ class SharedKey:
 
     def holds(self, purpose: str, text: bytes, signature: bytes) -> bool:
         """Whether a server that shares the key, or this one, signed it."""
-        codes = [_code(key, purpose, text) for key in self._keys]
-        return any([hmac.compare_digest(code, signature) for code in codes])
+        return any(hmac.compare_digest(_code(key, purpose, text), signature) for key in self._keys)
 
 
 def _code(key: bytes, purpose: str, text: bytes) -> bytes:

@@ -182,6 +182,7 @@ ROOMS = {
         *("conversation", "engines", "protocol", "audio"),
         *("telemetry", "transport", "turnstile"),
     ),
+    "cluster": ("childspec", "config", "telemetry"),
     "agents": (*("conversation", "engines", "protocol", "config", "turnstile"),),
     "session": (
         *("actors", "conversation", "engines", "protocol", "audio", "config"),
@@ -195,6 +196,7 @@ ROOMS = {
         *(
             "addresses",
             "agents",
+            "cluster",
             "session",
             "recording",
             "conversation",

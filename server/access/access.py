@@ -8,13 +8,15 @@ often that one asks, and what both have left of their shares.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
 import trio
 
 from ...addresses import counted_as, host_name, is_loopback
+from ...childspec import Child
+from ...cluster.cluster import Cluster
 from ...config import Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
@@ -27,8 +29,10 @@ from .guest import Guest, too_many, work_for
 from .keyring import Keyring
 from .limits import Meter
 from .meters import Meters
+from .once import OnceOverall
 from .origins import Origins
-from .tickets import NoTicket, Ticket, Tickets
+from .shared_meters import SharedMeters
+from .tickets import NoTicket, Once, Ticket, Tickets
 from .tokens import Token, digest_of
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -44,15 +48,25 @@ class Access:
         telemetry: Telemetry,
         *,
         now_s: Callable[[], float] = lambda: unix_ms() / 1000,
+        cluster: Cluster | None = None,
     ) -> None:
-        """Raises BadTokens for a file of tokens that cannot be used."""
+        """`cluster` None: this server shares neither tickets nor shares of tokens with others.
+        Raises BadTokens for a file of tokens that cannot be used."""
         self.now_s = now_s
         self.settings = settings.admitting
         self.keyring = Keyring(self.settings)
-        self.tickets = Tickets()
+        self.tickets = Tickets(cluster.key if cluster is not None else None)
+        self._once = OnceOverall(cluster, telemetry)
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
         self._meters = Meters(settings.address_limits)
+        self._shared_meters = (
+            SharedMeters(
+                self._meters, cluster.store, cluster.behind, cluster.registry.id, telemetry
+            )
+            if cluster is not None and cluster.shares
+            else None
+        )
         self._limits_addresses = settings.address_limits.any
         admin = plain_text(self.settings.admin_token)
         self._admin = None if admin is None else digest_of(admin)
@@ -62,13 +76,35 @@ class Access:
     def asks_for_tokens(self) -> bool:
         return self.keyring.is_set
 
-    def let_in(self, head: Head, peer: str, *, private: bool = False) -> Guest:
+    def children(self) -> Sequence[Child]:
+        """What has to run in the server's tree."""
+        if self._shared_meters is None:
+            return ()
+        return (Child("shared-meters", run=self._shared_meters.run),)
+
+    async def look_up(self, head: Head) -> Once:
+        """What the store says of the ticket that a request brings, if it brings one and there is a
+        store; it is used up by that. Takes half a second at most."""
+        if not self._once.asks or not self.asks_for_tokens:
+            return Once.UNKNOWN
+        try:
+            given = credentials_of(head)
+            brought = given.ticket or given.token
+            if not brought or "." not in brought or self.keyring.ring.found(brought) is not None:
+                return Once.UNKNOWN
+            return await self._once.take(self.tickets.read(brought))
+        except (BadRequest, NoTicket):
+            return Once.UNKNOWN  # what is wrong with it is said by let_in
+
+    def let_in(
+        self, head: Head, peer: str, *, private: bool = False, once: Once = Once.UNKNOWN
+    ) -> Guest:
         """Who asks, where it may ask for this; the current task works for it from then on. Raises
         BadRequest: 400, 401, 403, 421 or 429. `private`: it came by the listener that is for
-        administration."""
+        administration; `once` is what look_up gave."""
         door = door_of(head.path, websocket=head.is_websocket)
         try:
-            guest = self._let_in(door, head, peer, private)
+            guest = self._let_in(door, head, peer, private, once)
         except BadRequest as problem:
             self._refused(door, head, peer, problem)
             raise
@@ -81,12 +117,13 @@ class Access:
         work_for(guest)
         return guest
 
-    def ticket(self, ticket: Ticket, for_s: float) -> str:
-        return self.tickets.make(ticket, now_s=self.now_s(), for_s=for_s)
+    async def ticket(self, ticket: Ticket, for_s: float) -> str:
+        once, kept = await self._once.make(for_s)
+        return self.tickets.make(ticket, now_s=self.now_s(), for_s=for_s, once=once, kept=kept)
 
     # What is checked
 
-    def _let_in(self, door: Door, head: Head, peer: str, private: bool) -> Guest:
+    def _let_in(self, door: Door, head: Head, peer: str, private: bool, once: Once) -> Guest:
         address = client_address(peer, head, self.settings.proxies)
         if door in (Door.OPEN, Door.TELEPHONE):  # a service's proof is looked at by its own gate
             return Guest(address=address, on_refused=self._count)
@@ -105,13 +142,15 @@ class Access:
                 raise BadRequest(404, "this server asks nobody for a token, so it has no tickets")
             guest = Guest(address=address, meters=meters, on_refused=self._count)
         else:
-            guest = self._known(head, door, address, meters)
+            guest = self._known(head, door, address, meters, once)
         guest.check_share()
         return guest
 
-    def _known(self, head: Head, door: Door, address: str, meters: list[Meter]) -> Guest:
+    def _known(
+        self, head: Head, door: Door, address: str, meters: list[Meter], once: Once
+    ) -> Guest:
         """Whose token or ticket it is. Raises BadRequest."""
-        token, ticket = self._proof(head, door)
+        token, ticket = self._proof(head, door, once)
         if door is not Door.TICKETS and door not in token.doors:
             raise BadRequest(403, f"the token {token.name} is not for {door.value}")
         if ticket is not None and ticket.doors and door not in ticket.doors:
@@ -127,7 +166,7 @@ class Access:
             on_refused=self._count,
         )
 
-    def _proof(self, head: Head, door: Door) -> tuple[Token, Ticket | None]:
+    def _proof(self, head: Head, door: Door, once: Once) -> tuple[Token, Ticket | None]:
         given = credentials_of(head)
         token = self.keyring.ring.found(given.token) if given.token else None
         ticket: Ticket | None = None
@@ -141,7 +180,7 @@ class Access:
             )
         if brought and door is not Door.TICKETS and "." in brought:
             try:
-                ticket = self.tickets.take(brought, now_s=self.now_s())
+                ticket = self.tickets.take(brought, now_s=self.now_s(), once=once)
             except NoTicket as problem:
                 raise BadRequest(401, str(problem), CHALLENGE) from None
             token = self.keyring.ring.named(ticket.name)

@@ -61,7 +61,7 @@ class TicketEndpoint:
             doors=frozenset(doors or token.doors) - {Door.ADMIN},
             claims=wanted.claims,
         )
-        given = self._access.ticket(ticket, wanted.seconds)
+        given = await self._access.ticket(ticket, wanted.seconds)
         told = {"ticket": given, "expires_in": wanted.seconds}
         return json_response(told, headers={"Cache-Control": "no-store"})
 

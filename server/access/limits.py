@@ -50,6 +50,17 @@ class Bucket:
         """Whether it is as if nobody had ever taken anything."""
         return not self.rate or self._now(now_s) >= self.share
 
+    def missing(self, now_s: float) -> float:
+        """How much of the share is taken; more than the share where more was taken than there
+        was."""
+        return self.share - self._now(now_s) if self.rate else 0.0
+
+    def miss(self, amount: float, now_s: float) -> None:
+        """At least so much of the share is taken."""
+        if self.rate:
+            self._level = min(self._now(now_s), self.share - amount)
+            self._at_s = now_s
+
     def _now(self, now_s: float) -> float:
         if self._at_s == -math.inf:
             return self._level
@@ -62,6 +73,10 @@ class Meter:
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
         self.sessions = 0
+        self.elsewhere = 0
+        """Sessions on other servers, as far as they are known."""
+        self.used = dict.fromkeys(Unit, 0.0)
+        """Here, since the beginning."""
         self.limit_by(limits)
 
     def limit_by(self, limits: Limits) -> None:
@@ -76,7 +91,40 @@ class Meter:
         }
 
     def spend(self, unit: Unit, amount: float, now_s: float) -> None:
+        self.used[unit] += amount
         self._hourly[unit].take(amount, now_s)
+
+    def spent_elsewhere(self, unit: Unit, amount: float, now_s: float) -> None:
+        """The same share was used on another server. Two shares at most are taken for it: what was
+        used while servers did not hear of each other is forgiven beyond that."""
+        bucket = self._hourly[unit]
+        bucket.take(min(amount, 2 * bucket.share), now_s)
+
+    @property
+    def limited(self) -> tuple[Unit, ...]:
+        """The units of which there is a share by the hour."""
+        return tuple(unit for unit, bucket in self._hourly.items() if bucket.rate)
+
+    def share(self, unit: Unit) -> float:
+        """Of an hour; 0 where there is no limit."""
+        return self._hourly[unit].share
+
+    def is_full(self, now_s: float) -> bool:
+        """Whether nothing of any share by the hour is taken."""
+        return all(bucket.is_full(now_s) for bucket in self._hourly.values())
+
+    def missing(self, now_s: float) -> dict[Unit, float]:
+        """How much of each share is taken."""
+        return {unit: self._hourly[unit].missing(now_s) for unit in self.limited}
+
+    def miss(self, unit: Unit, amount: float, now_s: float) -> None:
+        """At least so much of a share is taken."""
+        self._hourly[unit].miss(amount, now_s)
+
+    def full_in_s(self, now_s: float) -> float:
+        """When all shares are there again, if nothing more is used."""
+        buckets = (self._hourly[unit] for unit in self.limited)
+        return max((bucket.wait_s(now_s, bucket.share) for bucket in buckets), default=0.0)
 
     def exhausted(self, now_s: float) -> tuple[Unit, float] | None:
         """What is used up, and in how many seconds there is some again; None where there is."""
@@ -87,7 +135,7 @@ class Meter:
     @property
     def full(self) -> bool:
         """Whether it has as many sessions as it may have."""
-        return 0 < self.limits.sessions <= self.sessions
+        return 0 < self.limits.sessions <= self.sessions + self.elsewhere
 
     def is_idle(self, now_s: float) -> bool:
         """Whether forgetting it would change nothing."""

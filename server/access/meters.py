@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from ...config import Limits
 from .limits import Meter
@@ -30,6 +31,11 @@ class Meters:
         elif meter.limits != token.limits:
             meter.limit_by(token.limits)
         return meter
+
+    @property
+    def tokens(self) -> Mapping[str, Meter]:
+        """Of tokens, by their names."""
+        return self._tokens
 
     def of_address(self, address: str, now_s: float) -> Meter:
         meter = self._addresses.get(address)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 import trio
@@ -88,7 +88,11 @@ class Guest(Protocol):
 class Doorman(Protocol):
     """Who may ask for what; see server/access."""
 
-    def let_in(self, head: Head, peer: str, *, private: bool = False) -> Guest:
+    async def look_up(self, head: Head) -> Any:
+        """What has to be asked elsewhere before; it is `once` for let_in."""
+        ...
+
+    def let_in(self, head: Head, peer: str, *, private: bool = False, once: Any = None) -> Guest:
         """Raises BadRequest for a request that is refused. `peer` is an address without its port;
         `private`: it came by a listener of its own."""
         ...
@@ -176,7 +180,7 @@ class Front:
         """Serve a WebSocket, or say why not."""
         with ExitStack() as kept:
             try:
-                guest, route = self._may_open(stream, head)
+                guest, route = await self._may_open(stream, head)
                 kept.enter_context(guest.conversation())
             except BadRequest as exc:
                 return refusal(head, exc)
@@ -195,9 +199,9 @@ class Front:
                 self.websockets -= 1
         return None
 
-    def _may_open(self, stream: trio.abc.Stream, head: Head) -> tuple[Guest, WebSocketRoute]:
+    async def _may_open(self, stream: trio.abc.Stream, head: Head) -> tuple[Guest, WebSocketRoute]:
         """Whose WebSocket it is, and what serves it. Raises BadRequest."""
-        guest = self._let_in(stream, head)
+        guest = await self._let_in(stream, head)
         route = self._websocket_route(head.path) or self.websocket_routes.get(ANY_PATH)
         if route is None:
             raise BadRequest(404, "no WebSocket is served at this path")
@@ -207,11 +211,12 @@ class Front:
             raise BadRequest(503, full, (("Retry-After", str(RETRY_AFTER_S)),))
         return guest, route
 
-    def _let_in(self, stream: trio.abc.Stream, head: Head) -> Guest:
+    async def _let_in(self, stream: trio.abc.Stream, head: Head) -> Guest:
         """Raises BadRequest for whoever may not ask for this."""
         if self.doorman is None:
             return ANYBODY
-        return self.doorman.let_in(head, peer_host(stream), private=self.private)
+        once = await self.doorman.look_up(head)
+        return self.doorman.let_in(head, peer_host(stream), private=self.private, once=once)
 
     async def _answer(self, request: RequestStream, head: Head, *, may_keep: bool) -> bool:
         """Answer a plain request; whatever the handler does, it is answered. Says whether the
@@ -242,7 +247,7 @@ class Front:
     async def _asked(self, head: Head, request: RequestStream) -> Answer:
         """What the handler answers, or what is answered in its place."""
         try:
-            request.pace = self._let_in(request.socket, head).wait_for_bytes
+            request.pace = (await self._let_in(request.socket, head)).wait_for_bytes
             handler = self._handler(head)
             if handler is None:
                 return self._no_route(head)

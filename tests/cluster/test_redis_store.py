@@ -24,13 +24,15 @@ pytestmark = needs_redis
 
 
 @asynccontextmanager
-async def open_store(url: str, ca: Path | None = None, **how: float) -> AsyncIterator[RedisStore]:
+async def open_store(
+    url: str, ca: Path | None = None, call_s: float = 0.5
+) -> AsyncIterator[RedisStore]:
     address = store_address(url, str(ca) if ca else None)
     store = RedisStore(
         address,
         Telemetry(),
         backoff=lambda: Backoff(first_s=0.02, most_s=0.1),
-        **how,
+        call_s=call_s,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run)
