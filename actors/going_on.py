@@ -44,9 +44,11 @@ def take_up(
         _end_reply(kept.reply, played_ms, machines, turns)
     machines.floor.unanswered.extend(kept.unanswered)
     if kept.hearing:
-        # Whoever was cut off in a sentence says the rest of it, or all of it again.
+        # Perhaps it is only half a sentence. Whoever goes on with it takes the answer back.
         machines.floor.unanswered.append(kept.hearing)
-        machines.more_wanted = True
+        if items.ids is not None:
+            item_id = items.ids.utterance(0)  # no other utterance of this connection has it
+            items.add("user", kept.hearing, item_id=item_id, spoken=True)
 
 
 def _end_reply(

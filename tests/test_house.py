@@ -206,9 +206,7 @@ ROOMS = {
             "audio",
         ),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
-        "cluster",
     ),
-    "cluster": ("addresses", "config", "supervisor", "childspec", "telemetry"),
     "testing": (
         *(
             "agents",

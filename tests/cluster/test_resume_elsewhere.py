@@ -1,5 +1,5 @@
-"""A server dies, or hangs, under people who are being answered: they go on elsewhere, and nothing is
-forgotten. Real servers, each a process, and a real Redis."""
+"""A server dies, or hangs, under people who are being answered: they go on elsewhere, and nothing
+is forgotten. Real servers, each a process, and a real Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AGAIN_S = 2.0
 async def test_a_server_that_is_killed_costs_nobody_their_conversation(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
-    with trio.fail_after(120):
+    with trio.fail_after(200):
         async with (
             redis_server(tmp_path) as redis,
             nodes(tmp_path, 2, {"PARLEY_STORE_URL": redis.url}) as (one, other),
@@ -42,17 +42,15 @@ async def test_a_server_that_is_killed_costs_nobody_their_conversation(
                 nursery.cancel_scope.cancel()
     again_s = [s for person in there for s in person.again_s]
     wrong = [f"{person.number}: {lost}" for person in there if (lost := person.lost_words())]
-    figures.tell(
-        "people under the server that was killed, and beside", f"{len(there)}, {len(others)}"
-    )
+    figures.tell("people under the server, and beside", f"{len(there)}, {len(others)}")
     figures.tell("on again, p95", f"{p95_ms(again_s):.0f} ms", "2,000 ms")
     figures.tell("conversations that did not go on", sum(person.new for person in there), 0)
     figures.tell("conversations with a wrong word", len(wrong), 0)
     assert len(there) >= len(people) // 2 - 1
     assert all(person.again_s for person in there)
+    assert wrong == [], wrong
     assert p95_ms(again_s) < 1000 * AGAIN_S
     assert [person.number for person in there if person.new] == []
-    assert wrong == []
     assert [person.number for person in others if person.again_s] == []
     assert [problem for person in people for problem in person.problems] == []
     assert all(person.done for person in people)

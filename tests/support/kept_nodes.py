@@ -1,5 +1,6 @@
-"""Servers that share a store, each a process of its own, and people who talk with them over OpenAI's
-Realtime API: it shows what each conversation holds. They come again when their connection is lost."""
+"""Servers that share a store, each a process of its own, and people who talk with them over
+OpenAI's Realtime API: it shows what each conversation holds. They come again when their connection
+is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from support.serve_process import environment
 TESTS = Path(__file__).parents[1]
 FRAME_MS = 100
 LINE_FRAMES = 12
-START_S = 30.0
+START_S = 90.0
 WAIT_S = 0.1
 """Between two attempts to come again."""
 
@@ -187,8 +188,8 @@ class Person:
                     self.problems.append(message["error"]["message"])
 
     def lost_words(self) -> str:
-        """What is wrong with the conversation that went on, in words; empty: nothing. The reply that
-        was cut and the one behind it are one."""
+        """What is wrong with the conversation that went on, in words; empty: nothing. The reply
+        that was cut and the one behind it are one."""
         said = [text for role, text in self.items if role == "user"]
         wrong = [text for text in said if not text.startswith(f"caller {self.number} ")]
         heard = [text for role, text in self.items if role == "assistant"]
