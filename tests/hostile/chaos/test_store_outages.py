@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.slow, needs_redis]
 
 TALKERS = 10
 LATE_MS = 50.0
+MANY = 2000
 ALL_COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0"}
 SOON_S = 20.0
 """For the server to notice how the store stands."""
@@ -123,8 +124,8 @@ async def test_no_harm_to_the_store_reaches_a_conversation(
         network = await enter(bad_network(redis.port, to_server=GOOD))
         url = f"redis://{HOST}:{network.port}"
         shared = {"PARLEY_STORE_URL": url, "PARLEY_NODE": "a"}
-        on = await enter(instant_server(tmp_path / "a", **shared, **ALL_COME_IN))
-        off = await enter(instant_server(tmp_path / "b", **ALL_COME_IN))
+        on = await enter(instant_server(tmp_path / "a", MANY, **shared, **ALL_COME_IN))
+        off = await enter(instant_server(tmp_path / "b", MANY, **ALL_COME_IN))
         await store_is(on.port, "ok")
         assert (await ready(off.port))["store"] == "none"
         visitors = await enter(trio.open_nursery())
