@@ -16,6 +16,7 @@ from ..server.process import serve_until_signalled
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
+USUAL_LAG_MS = Settings.defaults().load.loop_lag_ms
 
 
 def main() -> int:
@@ -27,6 +28,9 @@ def main() -> int:
         # As short as it may be: the limit on partials would be measured, not the framework.
         stream_partial_min_gap_ms=20,
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
+        stream_max_loop_lag_ms=int(os.environ.get("STREAM_MAX_LOOP_LAG_MS", USUAL_LAG_MS)),
+        parley_store_url=os.environ.get("PARLEY_STORE_URL"),
+        parley_node=os.environ.get("PARLEY_NODE"),
     )
     if len(sys.argv) < 3:
         return serve_until_signalled(settings, own=instant_engines())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..childspec import Child
 from ..config import Clustering
@@ -21,6 +22,9 @@ from .registry import Registry
 from .shared_key import SharedKey
 from .store import MemoryStore, Store
 from .store_address import BadStore, store_address
+
+if TYPE_CHECKING:
+    from .redis_store import RedisStore
 
 NOT_INSTALLED = "coredis is not installed: pip install 'parley-voice[cluster]'"
 
@@ -34,21 +38,22 @@ class Cluster:
         telemetry: Telemetry,
         *,
         load: Callable[[], Mapping[str, float]] = dict,
+        store: Store | None = None,
     ) -> None:
-        """`load` gives figures by name, for others to choose by. Where the store cannot be used as
-        it is set the server is alone, and `problem` says why."""
+        """`load` gives figures by name, for others to choose by; `store` is one that others have as
+        well, None: that of the settings. Where that cannot be used as it is set the server is
+        alone, and `problem` says why."""
         self.problem = store_problem(settings)
-        self._telemetry = telemetry
-        self._redis = None
-        self.store: Store
-        if settings.store_url is None or self.problem is not None:
-            self.store = MemoryStore()
-        else:
+        self._redis: RedisStore | None = None
+        self.shares = store is not None
+        """Whether there is a store in which others may have something."""
+        self.store: Store = store if store is not None else MemoryStore()
+        if store is None and settings.store_url is not None and self.problem is None:
             from .redis_store import RedisStore  # it takes half a second, and is an extra
 
             address = store_address(settings.store_url, settings.store_ca)
             self._redis = RedisStore(address, telemetry, client_name=settings.node or "parley")
-            self.store = self._redis
+            self.store, self.shares = self._redis, True
         self._is_set = settings.store_url is not None
         self.behind = WriteBehind(self.store, telemetry)
         self.registry = Registry(
@@ -59,13 +64,8 @@ class Cluster:
             admin_url=settings.advertise or "",
             load=load,
         )
-        self.key = SharedKey(settings.shared_key, self._redis)
+        self.key = SharedKey(settings.shared_key, self.store if self.shares else None)
         telemetry.gauge("store_up", "Whether the shared store answers", lambda: self.state == "ok")
-
-    @property
-    def shares(self) -> bool:
-        """Whether there is a store in which others may have something."""
-        return self._redis is not None
 
     @property
     def state(self) -> str:
@@ -82,12 +82,11 @@ class Cluster:
     def children(self) -> Sequence[Child]:
         """They stop behind the sessions, the writer first: it writes what these have left."""
         writer = Child("store-writer", run=self._write, stop=self.behind.stop, shutdown_s=LAST_S)
-        if self._redis is None:
+        if not self.shares:
             return (writer,)
-        keyed = (Child("shared-key", run=self.key.run),) if self.key.looks else ()
         return (
-            Child("store", run=self._redis.run),
-            *keyed,
+            *((Child("store", run=self._redis.run),) if self._redis is not None else ()),
+            *((Child("shared-key", run=self.key.run),) if self.key.looks else ()),
             Child("registry", run=self.registry.run),
             writer,
         )

@@ -19,7 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/RELIABILITY.md"
 
 ROOMS = (
-    *("actors", "agents", "audio", "config", "conversation", "engines", "protocol", "recording"),
+    *(
+        "actors",
+        "agents",
+        "audio",
+        "cluster",
+        "config",
+        "conversation",
+        "engines",
+        "protocol",
+        "recording",
+    ),
     *("server", "session"),
 )
 """What runs in a server; the modules at the root as well."""

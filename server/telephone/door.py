@@ -71,7 +71,8 @@ class TelephoneDoor:
         self._on_status = on_status
         self._log = structlog.get_logger(__name__)
         self._clients = CarrierClients()
-        self.gate = Gate(telephone, carriers, telemetry)
+        shared_key = settings.clustering.shared_key
+        self.gate = Gate(telephone, carriers, telemetry, shared_key=shared_key)
         self.addresses = Addresses(telephone, self.gate)
         self.controls = controls_of(carriers, self.addresses, self._clients, self.gate.now_s)
         self._outbound = Outbound(telephone, self.controls, self.addresses, agents, telemetry)

@@ -62,6 +62,7 @@ class Gate:
         carriers: Carriers,
         telemetry: Telemetry,
         *,
+        shared_key: SecretStr | None = None,
         now_s: Callable[[], int] = lambda: unix_ms() // 1000,
     ) -> None:
         self.now_s = now_s
@@ -70,7 +71,7 @@ class Gate:
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
         self._nonces: OrderedDict[str, int] = OrderedDict()
-        self._tickets = Tickets(_keys(telephone, carriers))
+        self._tickets = Tickets(_keys(telephone, carriers, shared_key))
 
     def check_stream(self, service: str, head: Head) -> None:
         """Raises BadUpgrade (403) for a WebSocket that is not the service's, (404) for a path that
@@ -227,7 +228,7 @@ def _no_telnyx_token(asked: Asked) -> str:
     raise NotSigned("a stream of Telnyx needs a ticket, or PARLEY_TELNYX_STREAM_TOKEN")
 
 
-def _keys(telephone: Telephone, carriers: Carriers) -> list[str]:
+def _keys(telephone: Telephone, carriers: Carriers, shared_key: SecretStr | None) -> list[str]:
     """All secrets that servers of a kind share."""
     found = (
         *(telephone.stream_token, telephone.password, telephone.token),
@@ -235,6 +236,6 @@ def _keys(telephone: Telephone, carriers: Carriers) -> list[str]:
         *(carriers.signalwire_signing_key, carriers.signalwire_api_token),
         *(carriers.telnyx_api_key, carriers.telnyx_stream_token),
         *(carriers.vonage_signature_secret, carriers.genesys_client_secret),
-        carriers.genesys_api_key,
+        *(carriers.genesys_api_key, shared_key),
     )
     return [secret.get_secret_value() for secret in found if secret is not None]

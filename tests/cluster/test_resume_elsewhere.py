@@ -44,8 +44,8 @@ async def test_a_server_that_is_killed_costs_nobody_their_conversation(
     wrong = [f"{person.number}: {lost}" for person in there if (lost := person.lost_words())]
     figures.tell("people under the server, and beside", f"{len(there)}, {len(others)}")
     figures.tell("on again, p95", f"{p95_ms(again_s):.0f} ms", "2,000 ms")
-    figures.tell("conversations that did not go on", sum(person.new for person in there), 0)
-    figures.tell("conversations with a wrong word", len(wrong), 0)
+    figures.tell("conversations that did not go on", sum(person.new for person in there), "0")
+    figures.tell("conversations with a wrong word", len(wrong), "0")
     assert len(there) >= len(people) // 2 - 1
     assert all(person.again_s for person in there)
     assert wrong == [], wrong

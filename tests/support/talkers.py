@@ -31,14 +31,17 @@ HOSTILE = Path(__file__).with_name("hostile_peers.py")
 
 
 @asynccontextmanager
-async def instant_server(folder: Path, most: int = 2000) -> AsyncIterator[ServerProcess]:
+async def instant_server(
+    folder: Path, most: int = 2000, **variables: str
+) -> AsyncIterator[ServerProcess]:
     """A server with instant engines, as a process of its own."""
 
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "parley.bench.instant_server", str(port)]
 
     log = folder / "server.log"
-    async with server_process(log, command, {"WS_MAX_CONNECTIONS": str(most)}) as server:
+    environment = {"WS_MAX_CONNECTIONS": str(most), **variables}
+    async with server_process(log, command, environment) as server:
         yield server
 
 

@@ -105,9 +105,9 @@ async def test_a_full_share_is_used_up_on_all(
     a.use(1)
     b.use(1)
     await trio.sleep(2)
-    a.use(SHARE + 100)
+    a.use(SHARE + 1000)
     b.meter.sessions = 1
-    await trio.sleep(2)
+    await trio.sleep(3.5)
     assert a.meter.exhausted(trio.current_time()) is not None
     assert b.meter.exhausted(trio.current_time()) is not None
 
