@@ -318,6 +318,8 @@ class Settings(Variables):
             send_stall_s=self.stream_send_stall_s,
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
+            agent_host=self.parley_agent_host,
+            agent_port=self.parley_agent_port,
         )
 
     @property

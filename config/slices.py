@@ -220,7 +220,8 @@ class Speaking:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never; `upload_mb` and
-    `upload_s` bound a recording that is transcribed over HTTP."""
+    `upload_s` bound a recording that is transcribed over HTTP. At `agent_port` a balancer is told
+    how busy the server is; 0: none."""
 
     host: str
     port: int
@@ -234,6 +235,8 @@ class Serving:
     send_stall_s: float
     upload_mb: int
     upload_s: float
+    agent_host: str
+    agent_port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

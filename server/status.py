@@ -232,6 +232,13 @@ class Status:
             lambda: connections.refusal_now() is None,
         )
 
+        gauge("weight", "What a balancer is told is free of this server, in per cent", self.weight)
+
+    def weight(self) -> int:
+        """How much of the server is free for newcomers, in per cent; 0 while its engines cannot
+        talk, or nobody is let in."""
+        return 0 if self._room.not_ready() else self._connections.weight_now()
+
     # HTTP
 
     async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
@@ -265,6 +272,7 @@ class Status:
                 if lane.state is not LaneState.READY
             ],
             "accepting": refusal is None,
+            "weight": self.weight(),
             **({"reason": refusal.reason} if refusal else {}),
         }
         return json_response(body, status=503 if missing or refusal else 200)

@@ -6,6 +6,7 @@
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
+    ├─ load-agent         tells a balancer how much of the server is free
     ├─ late-callers       answers who comes while the server stops: 503, `/ready` before all
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
@@ -51,6 +52,7 @@ from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
 from .late_callers import LateCallers
 from .load.admission import SessionAdmission
+from .load.agent import LoadAgent
 from .load.watch import LoadWatch
 from .session_opener import SessionOpener
 from .start_checks import start_problems
@@ -163,6 +165,9 @@ class Server:
             **TicketEndpoint(self.access).routes,
         }
         paths = {path: dialect for dialect in dialects for path in dialect.paths}
+        self._load_agent = LoadAgent(
+            self._status.weight, functools.partial(self.telemetry.dropped, "load_agent")
+        )
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
             self._connections.front(self._status.late(routes), paths),
@@ -179,11 +184,12 @@ class Server:
         engine_listeners: Sequence[trio.SocketListener] = (),
         audiosocket_listeners: Sequence[trio.SocketListener] = (),
         admin_listeners: Sequence[trio.SocketListener] = (),
+        agent_listeners: Sequence[trio.SocketListener] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until stopped; `engine_listeners` speak dialect C at any path,
         `audiosocket_listeners` take calls from Asterisk's AudioSocket, and `admin_listeners` serve
-        what is for administration.
+        what is for administration, and `agent_listeners` tell a balancer how busy the server is.
 
         Raises GaveUp where a part of the tree cannot be kept alive.
         """
@@ -191,6 +197,7 @@ class Server:
             for listener in (
                 *(*listeners, *engine_listeners),
                 *(*audiosocket_listeners, *admin_listeners),
+                *agent_listeners,
             ):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
@@ -205,6 +212,7 @@ class Server:
                         Child(name, run=run, shutdown_s=STOP_S)
                         for name, run in self._agents.mcp.tasks().items()
                     ),
+                    *self._balancer_agent(agent_listeners),
                     Child("late-callers", run=functools.partial(self._late_callers.run, listeners)),
                     self._connections.child(),
                     *self._listener("listener", self._front.handle, listeners),
@@ -253,6 +261,12 @@ class Server:
             return ()
         keyring.on_read = self._connections.tokens_changed
         return (Child("tokens", run=keyring.keep_looking),)
+
+    def _balancer_agent(self, listeners: Sequence[trio.SocketListener]) -> Sequence[Child]:
+        """Before the connections, so that it is there until the last of them is over."""
+        if not listeners:
+            return ()
+        return (Child("load-agent", run=functools.partial(self._load_agent.run, listeners)),)
 
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]

@@ -940,6 +940,8 @@ SLICE_VARIABLES = {
     "address_limits.requests_per_hour": ("PARLEY_ADDRESS_REQUESTS", 8),
     "serving.upload_mb": ("STREAM_UPLOAD_MB", 49),
     "serving.upload_s": ("STREAM_UPLOAD_S", 50.0),
+    "serving.agent_host": ("PARLEY_AGENT_HOST", "10.0.0.5"),
+    "serving.agent_port": ("PARLEY_AGENT_PORT", 8087),
     "load.loop_lag_ms": ("STREAM_MAX_LOOP_LAG_MS", 1054),
     "load.lane_wait_ms": ("STREAM_MAX_LANE_WAIT_MS", 1055),
     "load.talking_share": ("STREAM_MAX_TALKING_SHARE", 0.56),
