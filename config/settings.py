@@ -381,6 +381,7 @@ class Settings(Variables):
             log_format=self.stream_log_format,
             log_latency=self.stream_log_latency,
             log_transcripts=self.stream_log_transcripts,
+            traces=self.parley_traces,
         )
 
     def _record_on_request(self) -> bool:

@@ -290,12 +290,13 @@ class Backpressure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observing:
-    """What is logged, and how."""
+    """What is logged, and how, and whether turns are traced."""
 
     log_level: LogLevel
     log_format: LogFormat
     log_latency: bool
     log_transcripts: bool
+    traces: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

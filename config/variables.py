@@ -727,6 +727,12 @@ class Variables(BaseSettings):
         default=False, description="Whether the log and /sessions may hold what was said."
     )
 
+    parley_traces: bool = Field(
+        default=False,
+        description="Whether each turn is traced by OpenTelemetry, whose own variables say where "
+        "to (docs/TRACES.md).",
+    )
+
     # Recording
     stream_record_dir: str | None = Field(
         default=None,

@@ -10,6 +10,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import trio
 
 from ..agents.registry import Agents
 from ..config import Settings
@@ -30,6 +33,10 @@ from ..transport import Transport
 from ..turnstile import Turnstile
 from ..wallclock import unix_ms
 
+if TYPE_CHECKING:
+    from .traces import Traces
+    from .turn_spans import ConversationSpans
+
 
 class SessionOpener:
     """One per server."""
@@ -42,7 +49,9 @@ class SessionOpener:
         telemetry: Telemetry,
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._settings = settings
         self._agents = agents
         self._room = room
@@ -96,6 +105,10 @@ class SessionOpener:
                     tap = Tap(turnstile, recorder)
                     transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
                     conductor = TappedConductor(conductor, tap) if conductor else None
+            trace = None
+            if self._traces is not None:
+                trace = self._traces.session(session_id, caller, opened_ms)
+                opened.callback(_end, trace, trio.current_time())
             yield Session(
                 transport=transport,
                 dialect=dialect,
@@ -108,6 +121,7 @@ class SessionOpener:
                 companions=companions,
                 turnstile=turnstile,
                 conductor=conductor,
+                trace=trace,
             )
 
     def _conducted(
@@ -152,3 +166,7 @@ def _looks_at(engine: TurnEndEngine | None) -> str:
     if engine is None:
         return ""
     return "text" if engine.needs_text else "audio"
+
+
+def _end(trace: ConversationSpans, opened_s: float) -> None:
+    trace.end(trio.current_time() - opened_s)

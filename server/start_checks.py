@@ -18,6 +18,7 @@ from ..engines.asr.choice import choose_recognizer
 from ..engines.models.folder import models_folder
 from ..engines.tts.choice import piper_voice
 from ..engines.tts.piper import missing as missing_for_piper
+from .tracing import DO, WHY, can_trace
 
 RECOGNIZER_DO = {
     "moonshine": "`parley models pull moonshine-tiny`; or set STREAM_ASR_ENGINE=pocketsphinx",
@@ -46,7 +47,7 @@ def start_problems(settings: Settings, own: Collection[str] = ()) -> list[StartP
     for kind, look in (("asr", _recognizer), ("tts", _voice), ("llm", _model)):
         if kind not in own:
             problems += look(settings)
-    return [*problems, *_tools(settings), *_folders(settings)]
+    return [*problems, *_tools(settings), *_traces(settings), *_folders(settings)]
 
 
 def _recognizer(settings: Settings) -> Iterator[StartProblem]:
@@ -81,6 +82,11 @@ def _tools(settings: Settings) -> Iterator[StartProblem]:
     if settings.acting.mcp_servers and find_spec("mcp") is None:
         why = "mcp is not installed"
         yield StartProblem(what="MCP servers", why=why, do="pip install 'parley-voice[mcp]'")
+
+
+def _traces(settings: Settings) -> Iterator[StartProblem]:
+    if settings.observing.traces and not can_trace():
+        yield StartProblem(what="traces", why=WHY, do=DO)
 
 
 def _folders(settings: Settings) -> Iterator[StartProblem]:

@@ -22,7 +22,7 @@ import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 import trio
@@ -59,7 +59,11 @@ from .start_checks import start_problems
 from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
+from .tracing import traces_wanted
 from .v1.endpoints import openai_routes
+
+if TYPE_CHECKING:
+    from .traces import Traces
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -102,8 +106,10 @@ class Server:
         dialects: Sequence[Dialect] = DIALECTS,
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        """`agents` None: those that the settings make, if any."""
+        """`agents` None: those that the settings make, if any; `traces` None: those that the
+        settings want."""
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._room = room
@@ -122,12 +128,21 @@ class Server:
             if admitting.tls_cert is not None and admitting.tls_key is not None
             else None
         )
+        self._traces = traces or traces_wanted(
+            settings.observing, functools.partial(self.telemetry.dropped, "trace")
+        )
         live_calls = LiveCalls()
         self.telephone = TelephoneDoor(
             settings, self.telemetry, self._agents, on_status=live_calls.told
         )
         opener = SessionOpener(
-            settings, room, self._recordings, self.telemetry, watchers, self._agents
+            settings,
+            room,
+            self._recordings,
+            self.telemetry,
+            watchers,
+            self._agents,
+            self._traces,
         )
         self._load = LoadWatch(room.waited_for, room.admission)
         admission = SessionAdmission(settings.serving.max_connections, settings.load, self._load)
@@ -201,6 +216,8 @@ class Server:
             ):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
+            if self._traces is not None:
+                stack.push_async_callback(self._traces.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
             self._tree = Supervisor(
                 "server",

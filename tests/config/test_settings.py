@@ -955,6 +955,7 @@ SLICE_VARIABLES = {
     "observing.log_format": ("STREAM_LOG_FORMAT", "json"),
     "observing.log_latency": ("STREAM_LOG_LATENCY", False),
     "observing.log_transcripts": ("STREAM_LOG_TRANSCRIPTS", True),
+    "observing.traces": ("PARLEY_TRACES", True),
     "recording.folder": ("STREAM_RECORD_DIR", "/srv/recordings"),
     "recording.on_request": ("STREAM_RECORD_ON_REQUEST", "off"),
     "recording.share": ("STREAM_RECORD_SHARE", 0.61),

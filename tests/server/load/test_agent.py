@@ -140,7 +140,7 @@ async def test_while_a_server_drains_the_agent_says_zero_until_its_last_session_
                     late = await request_http(port, READY)
                     assert (late.status, json.loads(late.body)["weight"]) == (503, 0)
                     assert await told(agent_port) == b"0% up\n"
-            with pytest.raises(OSError, match="refused|connect"):
+            with pytest.raises(OSError, match="connect"):
                 await trio.open_tcp_stream(HOST, agent_port)
 
 
