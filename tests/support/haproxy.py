@@ -179,6 +179,7 @@ def configuration(
     ]
     for old, new in {
         template: "\n".join(servers),
+        "maxconn 20000": "maxconn 200",
         "/var/lib/haproxy/admin.sock": str(folder / "admin.sock"),
         "bind :80\n": f"bind {HOST}:{plain_port}\n",
         "bind :443 ssl crt /etc/haproxy/certs/": f"bind {HOST}:{port} ssl crt {pem}",
@@ -230,7 +231,7 @@ class Service:
 
 @asynccontextmanager
 async def service(
-    tmp_path: Path, variables: Sequence[Mapping[str, str]], *, limit_s: float = 60.0
+    tmp_path: Path, variables: Sequence[Mapping[str, str]], *, limit_s: float = 120.0
 ) -> AsyncIterator[Service]:
     """As many servers as there are `variables`, which are each one's own, behind HAProxy; all are
     ready. Bounded by time."""
