@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ def told(name: str, *arguments: str, cwd: Path = ROOT, **environ: str) -> str:
     done = subprocess.run(
         [program(name), *arguments],
         cwd=cwd,
-        env={"PATH": "/usr/sbin:/usr/bin:/bin", **environ},
+        env={"PATH": os.environ["PATH"], **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,7 +73,10 @@ def test_haproxy_takes_its_configuration(tmp_path: Path, pem: Path) -> None:
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     pair = certificate(tmp_path)
     text = (DEPLOY / "nginx.conf").read_text()
+    places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    folders = "".join(f"{place}_temp_path {tmp_path}/{place};\n" for place in places)
     for old, new in {
+        "http {\n": f"http {{\n{folders}",
         "/etc/nginx/certs/fullchain.pem": str(pair.cert),
         "/etc/nginx/certs/privkey.pem": str(pair.key),
         "/var/log/nginx": str(tmp_path),

@@ -231,7 +231,7 @@ class Service:
 
 @asynccontextmanager
 async def service(
-    tmp_path: Path, variables: Sequence[Mapping[str, str]], *, limit_s: float = 120.0
+    tmp_path: Path, variables: Sequence[Mapping[str, str]], *, limit_s: float = 240.0
 ) -> AsyncIterator[Service]:
     """As many servers as there are `variables`, which are each one's own, behind HAProxy; all are
     ready. Bounded by time."""
