@@ -109,10 +109,10 @@ class ConversationSpans:
         context = set_span_in_context(span)
         for stage in stages:
             self._child(context, stage.name, stage.began_s - zero_s, stage.ended_s - zero_s)
-        for name, called_s, ended_s, outcome in self._returned:
+        for name, called_s, ended_s, result in self._returned:
             child = self._begin(context, "tool", called_s - zero_s)
             child.set_attribute("parley.tool", name)
-            if outcome is Outcome.FAILED:
+            if result is Outcome.FAILED:
                 child.set_status(Status(StatusCode.ERROR, "the tool failed"))
             child.end(self._ns(ended_s - zero_s))
         for name, at_s in self._moments:

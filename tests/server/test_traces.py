@@ -169,7 +169,7 @@ async def test_who_hangs_up_in_the_middle_of_a_reply_is_told(autojump_clock: Clo
     turn = told.one("parley.turn")
     assert turn.attributes is not None
     assert turn.attributes["parley.outcome"] == "hung_up"
-    assert 0 < int(turn.attributes["parley.heard_chars"]) < 172  # type: ignore[call-overload]
+    assert 0 < int(turn.attributes["parley.heard_chars"]) < 172  # type: ignore[arg-type]
 
 
 def test_a_parent_that_is_none_begins_a_trace_of_its_own() -> None:
