@@ -73,7 +73,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV), with what the tests need: a minute or so, once"
-	$(BIN)/python -m pip install --quiet -e '.[piper,test,check]'
+	$(BIN)/python -m pip install --quiet -e '.[piper,test,check,deploy]'
 	@touch $@ $(VENV)/.installed
 
 $(TYPING)/parley:

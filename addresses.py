@@ -47,6 +47,17 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+def is_private(host: str) -> bool:
+    """Whether an address is one of this machine or of a closed network (RFC 1918, 4193, 3927).
+    False for a name: where it leads is not known."""
+    try:
+        address = ip_address(without_brackets(host).partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_private
+
+
 def host_name(authority: str) -> str:
     """The name in `name:port`, in lower case, without brackets and without a dot at its end; ""
     where there is none."""

@@ -320,6 +320,8 @@ class Settings(Variables):
             resume_s=self.parley_resume_s,
             upload_mb=self.stream_upload_mb,
             upload_s=self.stream_upload_s,
+            agent_host=self.parley_agent_host,
+            agent_port=self.parley_agent_port,
         )
 
     @property
@@ -391,6 +393,7 @@ class Settings(Variables):
             log_format=self.stream_log_format,
             log_latency=self.stream_log_latency,
             log_transcripts=self.stream_log_transcripts,
+            traces=self.parley_traces,
         )
 
     def _record_on_request(self) -> bool:

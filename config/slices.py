@@ -220,8 +220,9 @@ class Speaking:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never, `resume_s` 0 that
-    no conversation goes on over another connection; `upload_mb` and
-    `upload_s` bound a recording that is transcribed over HTTP."""
+    no conversation goes on over another connection; `upload_mb` and `upload_s` bound a recording
+    that is transcribed over HTTP. At `agent_port` a balancer is told how busy the server is; 0:
+    none."""
 
     host: str
     port: int
@@ -236,6 +237,8 @@ class Serving:
     resume_s: float
     upload_mb: int
     upload_s: float
+    agent_host: str
+    agent_port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,12 +304,13 @@ class Backpressure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observing:
-    """What is logged, and how."""
+    """What is logged, and how, and whether turns are traced."""
 
     log_level: LogLevel
     log_format: LogFormat
     log_latency: bool
     log_transcripts: bool
+    traces: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

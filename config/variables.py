@@ -166,6 +166,18 @@ class Variables(BaseSettings):
     parley_admin_host: Host = Field(
         default="127.0.0.1", min_length=1, description="Address of that port."
     )
+    parley_agent_port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A TCP port that tells HAProxy's agent check how much of the server is free "
+        "(docs/DEPLOY.md); 0 opens none.",
+    )
+    parley_agent_host: Host = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address of that port; only private addresses are answered.",
+    )
     parley_hosts: Hosts = Field(
         default=None,
         description="Names under which the server may be asked, beside localhost and addresses; "
@@ -754,6 +766,12 @@ class Variables(BaseSettings):
     )
     stream_log_transcripts: bool = Field(
         default=False, description="Whether the log and /sessions may hold what was said."
+    )
+
+    parley_traces: bool = Field(
+        default=False,
+        description="Whether each turn is traced by OpenTelemetry, whose own variables say where "
+        "to (docs/TRACES.md).",
     )
 
     # Recording

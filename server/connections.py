@@ -343,6 +343,10 @@ class Connections:
         """Why nobody could be let in now; None where somebody could."""
         return self._admission.refusal()
 
+    def weight_now(self) -> int:
+        """How much of the server is free, in per cent; 0 while nobody is let in."""
+        return self._admission.weight()
+
     def _refusal(self) -> str | None:
         """Lets somebody in, and gives None; or says why not."""
         refusal = self._admission.refusal()

@@ -94,6 +94,11 @@ async def _serve(
         if settings.admitting.admin_port
         else []
     )
+    agent_listeners = (
+        await _bind(serving.agent_host, serving.agent_port, "PARLEY_AGENT_PORT")
+        if serving.agent_port
+        else []
+    )
     if own.transcriber is None:
         await fetch_model(settings)
     async with open_engine_room(settings, own) as room:
@@ -132,6 +137,7 @@ async def _serve(
                 engine_listeners=engine_listeners,
                 audiosocket_listeners=audiosocket_listeners,
                 admin_listeners=admin_listeners,
+                agent_listeners=agent_listeners,
             )
             stopped = True
             nursery.cancel_scope.cancel()

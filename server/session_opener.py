@@ -10,6 +10,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import trio
 
 from ..agents.registry import Agents
 from ..agents.resumable import Resumable
@@ -33,6 +36,10 @@ from ..turnstile import Turnstile
 from ..wallclock import unix_ms
 from .resuming.resumption import Held
 
+if TYPE_CHECKING:
+    from .traces import Traces
+    from .turn_spans import ConversationSpans
+
 
 class SessionOpener:
     """One per server."""
@@ -45,7 +52,9 @@ class SessionOpener:
         telemetry: Telemetry,
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._settings = settings
         self._agents = agents
         self._room = room
@@ -102,6 +111,10 @@ class SessionOpener:
                     tap = Tap(turnstile, recorder)
                     transport, engines = TappedTransport(transport, tap), tapped(engines, tap)
                     conductor = TappedConductor(conductor, tap) if conductor else None
+            trace = None
+            if self._traces is not None:
+                trace = self._traces.session(session_id, caller, opened_ms)
+                opened.callback(_end, trace, trio.current_time())
             session = Session(
                 transport=transport,
                 dialect=dialect,
@@ -114,6 +127,7 @@ class SessionOpener:
                 companions=companions,
                 turnstile=turnstile,
                 conductor=conductor,
+                trace=trace,
             )
             if held is not None:
                 held.session, held.drop = session, transport.abort
@@ -176,3 +190,7 @@ def _looks_at(engine: TurnEndEngine | None) -> str:
     if engine is None:
         return ""
     return "text" if engine.needs_text else "audio"
+
+
+def _end(trace: ConversationSpans, opened_s: float) -> None:
+    trace.end(trio.current_time() - opened_s)

@@ -22,6 +22,7 @@ from ..engines.models.folder import models_folder
 from ..engines.pools.opening import names_of
 from ..engines.tts.choice import piper_voice
 from ..engines.tts.piper import missing as missing_for_piper
+from .tracing import DO, WHY, can_trace
 
 RECOGNIZER_DO = {
     "moonshine": "`parley models pull moonshine-tiny`; or set STREAM_ASR_ENGINE=pocketsphinx",
@@ -50,8 +51,9 @@ def start_problems(settings: Settings, own: Collection[str] = ()) -> list[StartP
     for kind, look in (("asr", _recognizer), ("tts", _voice), ("llm", _model)):
         if kind not in own:
             problems += look(settings)
-    problems += _pools(settings, own)
-    return [*problems, *_tools(settings), *_store(settings), *_folders(settings)]
+    for more in (_pools(settings, own), _tools(settings), _store(settings), _traces(settings)):
+        problems += more
+    return [*problems, *_folders(settings)]
 
 
 def _recognizer(settings: Settings) -> Iterator[StartProblem]:
@@ -123,6 +125,11 @@ def _store(settings: Settings) -> Iterator[StartProblem]:
         yield StartProblem(what="store", why=why, do=do)
     elif why is not None:
         yield StartProblem(what="store", why=why, do="this server shares nothing with others")
+
+
+def _traces(settings: Settings) -> Iterator[StartProblem]:
+    if settings.observing.traces and not can_trace():
+        yield StartProblem(what="traces", why=WHY, do=DO)
 
 
 def _folders(settings: Settings) -> Iterator[StartProblem]:

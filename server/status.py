@@ -263,6 +263,7 @@ class Status:
             "1 while another session would be let in",
             lambda: connections.refusal_now() is None,
         )
+        gauge("weight", "What a balancer is told is free of this server, in per cent", self.weight)
 
     def _place_gauges(self) -> None:
         """Of the servers of pools, by what they are asked for and where they are."""
@@ -275,6 +276,11 @@ class Status:
             tables(name, what, PLACE_LABELS, read(figure))
         for name, what, figure in PLACE_COUNTS:
             tables(name, what, PLACE_LABELS, read(figure), counts=True)
+
+    def weight(self) -> int:
+        """How much of the server is free for newcomers, in per cent; 0 while its engines cannot
+        talk, or nobody is let in."""
+        return 0 if self._room.not_ready() else self._connections.weight_now()
 
     # HTTP
 
@@ -310,6 +316,7 @@ class Status:
             ],
             **self._places_down(),
             "accepting": refusal is None,
+            "weight": self.weight(),
             **({"reason": refusal.reason} if refusal else {}),
             "store": self._cluster.state,
             **({"store_why": why} if (why := self._cluster.why_away) else {}),

@@ -7,6 +7,7 @@
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
+    ├─ load-agent         tells a balancer how much of the server is free
     ├─ late-callers       answers who comes while the server stops: 503, `/ready` before all
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
@@ -22,7 +23,7 @@ import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 import trio
@@ -53,6 +54,7 @@ from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
 from .late_callers import LateCallers
 from .load.admission import SessionAdmission
+from .load.agent import LoadAgent
 from .load.watch import LoadWatch
 from .resuming.resumption import Resumption
 from .session_opener import SessionOpener
@@ -60,7 +62,11 @@ from .start_checks import start_problems
 from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
+from .tracing import traces_wanted
 from .v1.endpoints import openai_routes
+
+if TYPE_CHECKING:
+    from .traces import Traces
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
@@ -103,8 +109,10 @@ class Server:
         dialects: Sequence[Dialect] = DIALECTS,
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        """`agents` None: those that the settings make, if any."""
+        """`agents` None: those that the settings make, if any; `traces` None: those that the
+        settings want."""
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._room = room
@@ -124,12 +132,21 @@ class Server:
             if admitting.tls_cert is not None and admitting.tls_key is not None
             else None
         )
+        self._traces = traces or traces_wanted(
+            settings.observing, functools.partial(self.telemetry.dropped, "trace")
+        )
         live_calls = LiveCalls()
         self.telephone = TelephoneDoor(
             settings, self.telemetry, self._agents, on_status=live_calls.told
         )
         opener = SessionOpener(
-            settings, room, self._recordings, self.telemetry, watchers, self._agents
+            settings,
+            room,
+            self._recordings,
+            self.telemetry,
+            watchers,
+            self._agents,
+            self._traces,
         )
         self._load = LoadWatch(room.waited_for, room.admission)
         resumption = Resumption(
@@ -176,6 +193,9 @@ class Server:
             **TicketEndpoint(self.access).routes,
         }
         paths = {path: dialect for dialect in dialects for path in dialect.paths}
+        self._load_agent = LoadAgent(
+            self._status.weight, functools.partial(self.telemetry.dropped, "load_agent")
+        )
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
             self._connections.front(self._status.late(routes), paths),
@@ -192,11 +212,12 @@ class Server:
         engine_listeners: Sequence[trio.SocketListener] = (),
         audiosocket_listeners: Sequence[trio.SocketListener] = (),
         admin_listeners: Sequence[trio.SocketListener] = (),
+        agent_listeners: Sequence[trio.SocketListener] = (),
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until stopped; `engine_listeners` speak dialect C at any path,
         `audiosocket_listeners` take calls from Asterisk's AudioSocket, and `admin_listeners` serve
-        what is for administration.
+        what is for administration, and `agent_listeners` tell a balancer how busy the server is.
 
         Raises GaveUp where a part of the tree cannot be kept alive.
         """
@@ -204,9 +225,12 @@ class Server:
             for listener in (
                 *(*listeners, *engine_listeners),
                 *(*audiosocket_listeners, *admin_listeners),
+                *agent_listeners,
             ):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
+            if self._traces is not None:
+                stack.push_async_callback(self._traces.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
             self._tree = Supervisor(
                 "server",
@@ -220,6 +244,7 @@ class Server:
                         Child(name, run=run, shutdown_s=STOP_S)
                         for name, run in self._agents.mcp.tasks().items()
                     ),
+                    *self._balancer_agent(agent_listeners),
                     Child("late-callers", run=functools.partial(self._late_callers.run, listeners)),
                     self._connections.child(),
                     *self._listener("listener", self._front.handle, listeners),
@@ -268,6 +293,12 @@ class Server:
             return ()
         keyring.on_read = self._connections.tokens_changed
         return (Child("tokens", run=keyring.keep_looking),)
+
+    def _balancer_agent(self, listeners: Sequence[trio.SocketListener]) -> Sequence[Child]:
+        """Before the connections, so that it is there until the last of them is over."""
+        if not listeners:
+            return ()
+        return (Child("load-agent", run=functools.partial(self._load_agent.run, listeners)),)
 
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]

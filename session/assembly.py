@@ -44,7 +44,7 @@ from ..conversation.current_language import CurrentLanguage
 from ..conversation.early_reply import EarlyReply
 from ..conversation.ending import EndingState
 from ..conversation.endpointer import Endpointer, EndpointerSettings
-from ..conversation.events import AudioHeard, SessionEvent
+from ..conversation.events import AudioHeard, Disconnected, SessionEvent
 from ..conversation.floor import Floor
 from ..conversation.hearing import HearingState
 from ..conversation.items import Items
@@ -78,9 +78,10 @@ from ..supervisor import (
 )
 from ..telemetry import Telemetry
 from ..transport import Transport
-from ..turnstile import Merged, Turnstile, run_ranked
+from ..turnstile import Merged, Turnstile, current_time, run_ranked
 from .events import Watchers
 from .phrasing import tables_of
+from .trace import SessionTrace
 from .turn import Turn
 
 BY_HAND_UTTERANCES = 4
@@ -119,6 +120,7 @@ class Assembly:
         observers: Sequence[Observer],
         conductor: Conductor | None = None,
         voice_name: str = "",
+        trace: SessionTrace | None = None,
     ) -> None:
         """`now_ms` tells the time of day, `spawn_turn` starts a turn's child and `stop_turn`
         ends it; `conductor` None: nobody conducts. Raises what an engine's factory raises; then
@@ -132,6 +134,7 @@ class Assembly:
         self._log = log
         self._watchers = watchers
         self._conductor = conductor
+        self._trace = trace
         self._turnstile = turnstile
         self._timings = timings
         self._spawn_turn = spawn_turn
@@ -367,8 +370,19 @@ class Assembly:
 
     def _tell(self, event: SessionEvent) -> None:
         self._watchers.tell(event)
+        self._follow(event, self.turns.latest)
         if self._conductor is not None:
             self._conductor.tell(event)
+
+    def tell_over(self) -> None:
+        """The session is over, perhaps in the middle of a turn."""
+        over = Disconnected(session_id=self._session_id)
+        self._watchers.tell(over)
+        self._follow(over, self.turns.live)
+
+    def _follow(self, event: SessionEvent, turn: TurnRecord | None) -> None:
+        if self._trace is not None:
+            self._trace.told(event, turn, zero_s=self._timings.zero_s, now_s=current_time())
 
     def _sentence(self, occasion: Occasion) -> str:
         silence, settings = self._settings.silence, self._settings

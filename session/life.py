@@ -34,7 +34,6 @@ from ..audio.pcm import check_pcm16
 from ..config import Settings
 from ..conversation.events import (
     Connected,
-    Disconnected,
     Watcher,
 )
 from ..conversation.keeping import kept_items, kept_reply
@@ -63,6 +62,7 @@ from ..transport import PeerGone, Transport
 from ..turnstile import Turnstile, admit, current_time, run_ranked
 from .assembly import Assembly
 from .events import Watchers
+from .trace import SessionTrace
 
 MAX_RESTARTS = 10
 """Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
@@ -95,6 +95,7 @@ class Session:
         watchers: Sequence[Watcher] = (),
         turnstile: Turnstile | None = None,
         conductor: Conductor | None = None,
+        trace: SessionTrace | None = None,
     ) -> None:
         """`companions` are further children with the session's lifetime (a socket's ping).
 
@@ -103,6 +104,7 @@ class Session:
         `watchers` are told what happens (`parley.conversation.events`). With a `turnstile` it
         does one thing at a time, in an order that can be repeated (see `parley.turnstile`);
         transport and engines must use it too. `conductor` is an agent's code, or what replays it.
+        `trace` follows the turns from outside.
         """
         self.id = session_id or uuid.uuid4().hex[:12]
         self.dialect = dialect
@@ -140,6 +142,7 @@ class Session:
             stop_turn=self._stop_turn,
             observers=self._observers,
             conductor=conductor,
+            trace=trace,
         )
         self._supervisor = self._tree()
 
@@ -285,7 +288,7 @@ class Session:
                     end.close()  # whoever still waits to play something learns that it is over
                 self.parts.announcer.end()
             self._log.info("session_closed", **self._figures())
-            self._watchers.tell(Disconnected(session_id=self.id))
+            self.parts.tell_over()
 
     async def play(self, pcm16: bytes, rate_hz: int) -> None:
         """Send audio of your own to the client: PCM16 mono, as the dialect sends reply audio.

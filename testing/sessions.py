@@ -20,6 +20,7 @@ from ..nurseries import plain_nursery
 from ..protocol.dialect import Dialect
 from ..protocol.prompt_voice import DIALECT as PROMPT_VOICE
 from ..session.life import Session
+from ..session.trace import SessionTrace
 from ..telemetry import Telemetry
 from ..transport import memory_pair
 
@@ -48,13 +49,14 @@ async def open_session(
     reading: bool = True,
     watchers: Sequence[Watcher] = (),
     conductor: Conductor | None = None,
+    trace: SessionTrace | None = None,
 ) -> AsyncIterator[tuple[Session, InMemoryClient]]:
     """A running session and its client. Leaving the block hangs up and waits for its end.
 
     `capacity` is how many frames the way holds in each direction; with `reading=False` the client
-    reads only when it is told to (`client.read`). `conductor` is an agent at work. What the block
-    raises comes out as it is, and ends the session at once. Raises ValueError for engines that are
-    none.
+    reads only when it is told to (`client.read`). `conductor` is an agent at work, `trace` follows
+    the turns. What the block raises comes out as it is, and ends the session at once. Raises
+    ValueError for engines that are none.
     """
     if not isinstance(engines, Engines):
         raise ValueError(f"engines are an Engines(...), not {engines!r}")
@@ -73,6 +75,7 @@ async def open_session(
         session_id="test",
         watchers=watchers,
         conductor=conductor,
+        trace=trace,
     )
     client = InMemoryClient(client_end, dialect)
     async with plain_nursery() as nursery:

@@ -84,6 +84,7 @@ OTHER_FILES = ("Makefile", "Dockerfile", ".dockerignore", "examples/audio/README
 HOSTS = {
     *("127.0.0.1", "trio.readthedocs.io", "mcap.dev", "foxglove.dev", "caddyserver.com"),
     *("github.com", "host.docker.internal"),
+    *("opentelemetry.io", "www.w3.org", "docs.haproxy.org", "localhost"),
 }
 """Whose addresses the pages may hold. No package index is among them, and no registry of images or
 models: which one is asked is the reader's own setting."""

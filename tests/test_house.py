@@ -51,7 +51,7 @@ OUTSIDE = (
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_PACKAGED = ("tests", "scripts", "docs", "examples", "build", "dist")
+NOT_PACKAGED = ("tests", "scripts", "docs", "examples", "deploy", "build", "dist")
 
 
 def files() -> list[Path]:

@@ -6,7 +6,9 @@ warning before the harm is done.
 
 from __future__ import annotations
 
-from ...addresses import is_loopback
+from ipaddress import ip_address
+
+from ...addresses import is_loopback, is_private, without_brackets
 from ...config import Settings
 
 
@@ -19,6 +21,11 @@ def check_binding(settings: Settings) -> None:
     admitting, serving = settings.admitting, settings.serving
     if (admitting.tls_cert is None) != (admitting.tls_key is None):
         raise Exposed("TLS takes both PARLEY_TLS_CERT and PARLEY_TLS_KEY")
+    if serving.agent_port and not _is_closed(serving.agent_host):
+        raise Exposed(
+            f"{serving.agent_host} is a public address, and PARLEY_AGENT_PORT is for a balancer "
+            "beside the server: set PARLEY_AGENT_HOST to a private address"
+        )
     if admitting.insecure:
         return
     locked = admitting.token is not None or admitting.tokens_file is not None
@@ -40,3 +47,13 @@ def check_binding(settings: Settings) -> None:
             f"others can reach {admitting.admin_host}, where sessions and metrics are shown: "
             "set PARLEY_ADMIN_TOKEN, or PARLEY_ADMIN_HOST=127.0.0.1"
         )
+
+
+def _is_closed(host: str) -> bool:
+    """Whether no public address is named. A name may lead to one: there only private addresses are
+    answered, as on every interface."""
+    try:
+        ip_address(without_brackets(host))
+    except ValueError:
+        return True
+    return is_private(host)

@@ -7,9 +7,10 @@ it has fallen well below, so that it does not open and close with every sample.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import trio
@@ -31,6 +32,10 @@ NEW_FREE = 4
 """Newcomers that are not counted, and sessions below which load is no reason: a household, a test.
 What keeps a machine busy that so few talk to is another program, and refusing would help nobody.
 Where they are too many, utterances are refused, as engines/asr/admission.py says."""
+
+
+WEIGHT_STEP = 5
+"""Per cent: a figure that wavers by less does not change what a balancer is told."""
 
 
 def _cores() -> int:
@@ -89,6 +94,26 @@ class SessionAdmission:
             return Refusal("talkers", "too many people talk already; try again later")
         return None
 
+    def weight(self) -> int:
+        """How much of what this server can do is free, in per cent, in steps of WEIGHT_STEP; 0
+        while nobody is let in. The figure that is nearest to its limit decides."""
+        if self.refusal() is not None:
+            return 0
+        busy = max(self._shares())
+        return WEIGHT_STEP * max(1, math.ceil((1 - busy) * 100 / WEIGHT_STEP - 1e-9))
+
+    def _shares(self) -> Iterator[float]:
+        """How much of each limit is used up; one that is off is left out."""
+        watch, limits = self.watch, self.limits
+        yield self.taken() / self.most
+        if limits.loop_lag_ms:
+            yield watch.lag_s.p90 * 1000 / limits.loop_lag_ms
+        if limits.lane_wait_ms:
+            yield watch.lane_wait_s.p90 * 1000 / limits.lane_wait_ms
+        if limits.talking_share and watch.places:
+            talking = watch.talking.mean + self._newcomers()
+            yield talking / (limits.talking_share * watch.places)
+
     def let_in(self) -> None:
         """Somebody was: a newcomer, for a while."""
         self._new.append(trio.current_time())
@@ -103,9 +128,14 @@ class SessionAdmission:
     def _too_many_new(self) -> bool:
         """Whether those who talk and those who came just now would be too many together."""
         share, places = self.limits.talking_share, self.watch.places
-        if not share or places is None or not self._new:
+        if not share or places is None or not (new := self._newcomers()):
             return False
-        since_s = trio.current_time() - NEW_S
-        new = sum(1 for came_s in self._new if came_s > since_s)
         room = share * min(places, NEW_PER_CORE * self.cores)
         return new >= NEW_FREE and self.watch.talking.mean + new - NEW_FREE >= room
+
+    def _newcomers(self) -> int:
+        """Who was let in within the last NEW_S."""
+        if not self._new:
+            return 0
+        since_s = trio.current_time() - NEW_S
+        return sum(1 for came_s in self._new if came_s > since_s)
