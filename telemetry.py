@@ -5,12 +5,12 @@ The names are a closed set: a counter that nobody declared is a mistake and rais
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .engines.failures import EngineFailure
@@ -19,6 +19,9 @@ from .protocol.events import TurnTimes
 
 Figures: TypeAlias = Mapping[str, float]
 """By the value of a label."""
+
+Table: TypeAlias = Mapping[tuple[str, ...], float]
+"""By the values of several labels."""
 
 STAGE_BUCKETS_S = (
     0.005,
@@ -182,6 +185,18 @@ class Telemetry:
         for."""
         self.registry.register(_Gauges(f"parley_{name}", what, label, read))
 
+    def tables(
+        self,
+        name: str,
+        what: str,
+        labels: Sequence[str],
+        read: Callable[[], Table],
+        *,
+        counts: bool = False,
+    ) -> None:
+        """As `gauges`, under several labels; `counts`: they are sums that only grow."""
+        self.registry.register(_Tables(f"parley_{name}", what, tuple(labels), read, counts))
+
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
@@ -202,6 +217,28 @@ class _Gauges(Collector):
 
     def describe(self) -> list[GaugeMetricFamily]:
         return [GaugeMetricFamily(self.name, self.what, labels=[self.label])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables(Collector):
+    name: str
+    what: str
+    labels: tuple[str, ...]
+    read: Callable[[], Table]
+    counts: bool
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        for values, figure in self.read().items():
+            family.add_metric(values, figure)
+        yield family
+
+    def describe(self) -> list[Metric]:
+        return [self._family()]
+
+    def _family(self) -> CounterMetricFamily | GaugeMetricFamily:
+        kind = CounterMetricFamily if self.counts else GaugeMetricFamily
+        return kind(self.name, self.what, labels=self.labels)
 
 
 def _known(name: str, names: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ import platform
 import socket
 import sys
 from dataclasses import dataclass, replace
+from typing import Any
 
 import trio
 from rich.console import Console
@@ -27,6 +28,8 @@ from ..engines.failures import EngineFailure, ModelProblem
 from ..engines.kit import SessionInfo
 from ..engines.llm.interface import Responder, second_of
 from ..engines.models.folder import models_folder
+from ..engines.pools.place import Place
+from ..engines.pools.pool import LOOK_S
 from ..engines.room import EngineRoom, open_engine_room
 from ..engines.tts.interface import Speech
 from ..engines.turn.interface import Pause
@@ -134,6 +137,7 @@ async def _engines(settings: Settings) -> list[Check]:
             await _turn_end(room),
             *await _voice_and_recognizer(room, SessionInfo.outside("doctor", settings.hearing)),
             *await _llm(room),
+            *await _places(room),
         ]
         nursery.cancel_scope.cancel()
     return checks
@@ -244,6 +248,30 @@ async def _answers(kind: str, name: str, responder: Responder, advice: str) -> C
         detail = f"{name}: {instead if text.strip() else 'said nothing'}"
         return Check(name=kind, ok=False, detail=detail, advice="check OPENAI_MAX_TOKENS")
     return Check(name=kind, ok=True, detail=f"{name}: answers {said[:40]!r}")
+
+
+async def _places(room: EngineRoom) -> list[Check]:
+    """Each server of a pool, by a look. Whether it can do its work the engine's own check told of
+    one of them."""
+    checks = []
+    for pool in room.pools:
+        for place in pool.places:
+            checks.append(await _place(pool.kind, place))
+    return checks
+
+
+async def _place(kind: str, place: Place[Any]) -> Check:
+    name, began_s = f"{kind} place", trio.current_time()
+    try:
+        with trio.fail_after(LOOK_S):
+            await place.look()
+    except (EngineFailure, trio.TooSlowError) as error:
+        detail, advice = f"{place.name}: {_words(error)}", "the others do its work meanwhile"
+        return Check(name=name, ok=False, detail=detail, advice=advice, needed=False)
+    took_ms = (trio.current_time() - began_s) * 1000
+    usual = f", usually {place.known_s:.2f} s to its answers" if place.known_s else ""
+    detail = f"{place.name}: is there after {took_ms:.0f} ms{usual}"
+    return Check(name=name, ok=True, detail=detail, needed=False)
 
 
 def _model(settings: Settings) -> Check:

@@ -7,6 +7,7 @@ wishes over them, for one session.
 
 from __future__ import annotations
 
+from .base_urls import keys_of, urls_of
 from .kinds import Phrases
 from .limits import Limits
 from .load import SettingsError, load_settings
@@ -59,7 +60,9 @@ __all__ = [
     "Transcribing",
     "Turning",
     "VoiceSetting",
+    "keys_of",
     "load_settings",
     "mcp_server",
+    "urls_of",
     "wished",
 ]

@@ -93,7 +93,7 @@ def _check_rate(value: int) -> int:
     return value
 
 
-def _check_url(value: str | None) -> str | None:
+def check_url(value: str | None) -> str | None:
     if value is None:
         return None
     parts = urlsplit(value)  # raises ValueError itself for a malformed host
@@ -229,7 +229,7 @@ SampleRate: TypeAlias = Annotated[
     Rule(f"one of {', '.join(str(rate) for rate in SAMPLE_RATES_HZ)} Hz"),
 ]
 BaseUrl: TypeAlias = Annotated[
-    str | None, AfterValidator(_check_url), Rule("an http or https URL"), _MayHoldCredentials()
+    str | None, AfterValidator(check_url), Rule("an http or https URL"), _MayHoldCredentials()
 ]
 ApiKey: TypeAlias = Annotated[
     SecretStr | None, AfterValidator(_check_key), Rule("printable ASCII without spaces")
@@ -351,12 +351,26 @@ def may_hold_credentials(field: FieldInfo) -> bool:
     return any(isinstance(mark, _MayHoldCredentials) for mark in field.metadata)
 
 
+_NEXT_URL = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+"""A comma before a scheme: one within a URL, or within a password, parts nothing."""
+
+
+def parted(listed: str) -> list[str]:
+    """The URLs in a list with commas, well-formed or not."""
+    return _NEXT_URL.split(listed.strip().rstrip(","))
+
+
 def without_credentials(url: str) -> str:
-    """Cut user, password, query and fragment out of a URL, be it well-formed or not.
+    """Cut user, password, query and fragment out of a URL, be it well-formed or not, and out of
+    each in a list with commas.
 
     Whatever stands before the last "@" goes, so an odd URL is shown with too little of it
     rather than with a password.
     """
+    return ",".join(_without_credentials(one) for one in parted(url))
+
+
+def _without_credentials(url: str) -> str:
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
     start = scheme.group() if scheme else ""
     bare = url.removeprefix(start).rpartition("@")[2]

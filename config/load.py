@@ -8,12 +8,13 @@ that no message can show one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
+from .base_urls import keys_of
 from .explain import meant
 from .kinds import (
     allowed,
@@ -21,6 +22,7 @@ from .kinds import (
     is_secret,
     may_be_blank,
     may_hold_credentials,
+    parted,
     without_credentials,
 )
 from .service_links import service_links
@@ -221,4 +223,17 @@ def _contradictions(found: Mapping[str, Entry]) -> list[str]:
         *others, last = needed
         either = f"{', '.join(others)} or {last}" if others else last
         problems.append(f"{name}: '{choice}' is refused; it needs {either} (from {engine.origin})")
-    return problems
+    return [*problems, *_odd_keys(found)]
+
+
+def _odd_keys(found: Mapping[str, Entry]) -> Iterator[str]:
+    """Keys of pools that are neither one for all nor one for each."""
+    for service in ("OPENAI", "OPENAI_ASR", "OPENAI_FALLBACK", "OPENAI_TTS"):
+        key = found.get(f"{service}_API_KEY")
+        urls = found.get(f"{service}_BASE_URL", found.get("OPENAI_BASE_URL"))
+        if key is None or urls is None or not isinstance(key.value, SecretStr):
+            continue
+        try:
+            keys_of(key.value, len(parted(str(urls.value))))
+        except ValueError as error:
+            yield f"{key.name}: {error} (from {key.origin})"

@@ -119,10 +119,10 @@ class Answering:
     a model server on this machine, but not at the ports that Parley listens on itself.
     `named_model` is the model where somebody named one, `gguf` the path of a model file.
 
-    `retries` counts the attempts after the first. `base_url` may hold credentials, so it is
-    kept out of the repr, like the key. `failure_sentence` is as it was set; see
-    conversation.spoken_sentences, which knows what it is in a `language`. `tool_rounds` bounds how
-    often a reply's model may call tools.
+    `retries` counts the attempts after the first. `base_url` may be several (urls_of), and may
+    hold credentials, so it is kept out of the repr, like the key. `failure_sentence` is as it was
+    set; see conversation.spoken_sentences, which knows what it is in a `language`. `tool_rounds`
+    bounds how often a reply's model may call tools.
     """
 
     engine: Literal["openai", "gguf", "found", "local"]

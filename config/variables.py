@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from .base_urls import BaseUrls
 from .kinds import (
     ApiKey,
     AsrEngineChoice,
@@ -434,10 +435,11 @@ class Variables(BaseSettings):
         default=False,
         description="Whether the openai engine is asked for partials too; each costs like a final.",
     )
-    openai_asr_base_url: BaseUrl = Field(
+    openai_asr_base_url: BaseUrls = Field(
         default=None,
         repr=False,
-        description="Base URL of a server that transcribes, if not that of OPENAI_BASE_URL.",
+        description="Base URL of a server that transcribes, if not that of OPENAI_BASE_URL; or of "
+        "several, a pool.",
     )
     openai_asr_api_key: ApiKey = Field(
         default=None,
@@ -458,11 +460,16 @@ class Variables(BaseSettings):
         min_length=1,
         description="Path of a language model, a .gguf file, for a process of Parley's own.",
     )
-    openai_api_key: ApiKey = Field(default=None, description="Key for the API. Secret.")
-    openai_base_url: BaseUrl = Field(
+    openai_api_key: ApiKey = Field(
+        default=None,
+        description="Key for the API; of a pool one for all, or one for each with commas between "
+        "them. Secret.",
+    )
+    openai_base_url: BaseUrls = Field(
         default=None,
         repr=False,
-        description="Base URL of an OpenAI-compatible API, if not OpenAI's own.",
+        description="Base URL of an OpenAI-compatible API, if not OpenAI's own; or of several, a "
+        "pool.",
     )
     openai_model: str = Field(
         default="gpt-3.5-turbo", min_length=1, description="Model that answers."
@@ -479,10 +486,11 @@ class Variables(BaseSettings):
         description="Model that is asked where the first one failed before its first word; unset, "
         "with one of the next two: that of OPENAI_MODEL.",
     )
-    openai_fallback_base_url: BaseUrl = Field(
+    openai_fallback_base_url: BaseUrls = Field(
         default=None,
         repr=False,
-        description="Base URL of the server that is asked then, if not that of OPENAI_BASE_URL.",
+        description="Base URL of the server that is asked then, if not that of OPENAI_BASE_URL; or "
+        "of several, a pool.",
     )
     openai_fallback_api_key: ApiKey = Field(
         default=None,
@@ -622,10 +630,11 @@ class Variables(BaseSettings):
         default=False,
         description="Ask /dev/captioned_speech, as Kokoro-FastAPI has it, for the times of words.",
     )
-    openai_tts_base_url: BaseUrl = Field(
+    openai_tts_base_url: BaseUrls = Field(
         default=None,
         repr=False,
-        description="Base URL of a server that speaks, if not that of OPENAI_BASE_URL.",
+        description="Base URL of a server that speaks, if not that of OPENAI_BASE_URL; or of "
+        "several, a pool.",
     )
     openai_tts_api_key: ApiKey = Field(
         default=None,

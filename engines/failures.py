@@ -36,6 +36,11 @@ class EngineUnreachable(EngineFailure):
     """No connection to the service that does it."""
 
 
+class ServiceBusy(EngineFailure):
+    """A service that is well was asked too often, or has too much to do: it says so itself (429, or
+    how long it wants to be left alone)."""
+
+
 class EngineBusy(EngineFailure):
     """There is no room for this now; later there will be. Asking again at once does not help."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..config import Settings, VoiceSetting
 from ..supervisor import Child, Observer, Restart, Supervisor
@@ -23,6 +24,9 @@ from .llm.interface import Loads, Runs, Warms
 from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
 from .media.decode_worker import load as load_media
+from .pools.opening import pools_of
+from .pools.place import PlaceStanding
+from .pools.pool import Pool
 from .tts.interface import ManyVoices
 from .tts.open import chosen_name as chosen_voice
 from .tts.open import open_voice
@@ -53,6 +57,8 @@ class EngineRoom:
     chosen: dict[str, str]
     """Kind to engine, with the reason where the settings left the choice."""
     settings: Settings
+    pools: tuple[Pool[Any], ...] = ()
+    """Engines that are services with several servers."""
     hears_and_speaks: dict[str, str] = field(default_factory=dict)
 
     def who(self) -> dict[str, str]:
@@ -93,6 +99,7 @@ class EngineRoom:
             beside.append(Child("model", run=responder.run, ready=True, restart=Restart.TRANSIENT))
         if isinstance(responder, Warms):
             beside.append(Child("warm", run=responder.warm, restart=Restart.TEMPORARY))
+        beside += [Child(f"places-{pool.kind}", run=pool.run, ready=True) for pool in self.pools]
         return LanesSupervisor(self.lanes, beside=beside, observers=observers)
 
     def not_ready(self) -> list[str]:
@@ -110,6 +117,10 @@ class EngineRoom:
     def standings(self) -> list[Standing]:
         """How each lane stands, those included that no conversation waits for."""
         return [lane.standing for lane in self.lanes]
+
+    def place_standings(self) -> list[PlaceStanding]:
+        """How each server of a pool stands."""
+        return [standing for pool in self.pools for standing in pool.standings()]
 
     def load_errors(self) -> list[str]:
         """Of what the server waits for, what will not come by waiting: engines that cannot be
@@ -131,6 +142,9 @@ class EngineRoom:
         responder = self.engines.responder
         if isinstance(responder, Loads) and not responder.ready:
             waits["llm"] = responder.load_error
+        for pool in self.pools:
+            if not pool.ready and not pool.spare:
+                waits.setdefault(pool.kind, pool.why())
         return waits
 
 
@@ -176,6 +190,7 @@ async def open_engine_room(
             admission=recognizer.admission,
             lanes=(*recognizer.lanes, *voice.lanes, *turn_end.lanes, media_lane),
             media_lane=media_lane,
+            pools=(*recognizer.pools, *pools_of(responder), *voice.pools),
             chosen=chosen,
             settings=settings,
             hears_and_speaks=who_hears_and_speaks(settings, chosen),

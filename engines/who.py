@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..config import Settings
+from ..config import Settings, urls_of
 from .asr.choice import choose_recognizer
 from .kit import Engines
 from .llm.interface import Described
@@ -76,7 +76,10 @@ def _language(code: str) -> str:
 
 
 def _host(base_url: str | None) -> str:
-    return (urlsplit(base_url).netloc.rpartition("@")[2] if base_url else "") or "OpenAI"
+    hosts = [urlsplit(url).netloc.rpartition("@")[2] for url in urls_of(base_url)]
+    if len(hosts) > 1:
+        return f"{len(hosts)} places ({', '.join(hosts)})"
+    return hosts[0] if hosts else "OpenAI"
 
 
 def how_better(settings: Settings, engines: Engines) -> list[str]:

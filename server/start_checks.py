@@ -12,10 +12,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ..config import Settings
+from ..addresses import is_loopback
+from ..config import Settings, urls_of
 from ..engines.asr.choice import choose_recognizer
 from ..engines.models.folder import models_folder
+from ..engines.pools.opening import names_of
 from ..engines.tts.choice import piper_voice
 from ..engines.tts.piper import missing as missing_for_piper
 
@@ -46,7 +49,7 @@ def start_problems(settings: Settings, own: Collection[str] = ()) -> list[StartP
     for kind, look in (("asr", _recognizer), ("tts", _voice), ("llm", _model)):
         if kind not in own:
             problems += look(settings)
-    return [*problems, *_tools(settings), *_folders(settings)]
+    return [*problems, *_pools(settings, own), *_tools(settings), *_folders(settings)]
 
 
 def _recognizer(settings: Settings) -> Iterator[StartProblem]:
@@ -75,6 +78,34 @@ def _model(settings: Settings) -> Iterator[StartProblem]:
     if find_spec("xllamacpp") is None:
         why = "xllamacpp is not installed"
         yield StartProblem(what="model", why=why, do="pip install 'parley-voice[gguf]'")
+
+
+def _pools(settings: Settings, own: Collection[str]) -> Iterator[StartProblem]:
+    """Each server of a pool that cannot be asked, whoever runs there."""
+    transcribing, answering, speaking = (
+        settings.transcribing,
+        settings.answering,
+        settings.speaking,
+    )
+    asked = {
+        "asr": ("OPENAI_ASR_BASE_URL", transcribing.engine, transcribing.base_url),
+        "llm": ("OPENAI_BASE_URL", answering.engine, answering.base_url),
+        "tts": ("OPENAI_TTS_BASE_URL", speaking.engine, speaking.base_url),
+    }
+    for kind, (variable, engine, listed) in asked.items():
+        urls = urls_of(listed)
+        if engine != "openai" or kind in own or len(urls) < 2:
+            continue
+        for url, name in zip(urls, names_of(urls), strict=True):
+            if _is_this_server(settings, url):
+                why, do = "it is this server itself", f"take it out of {variable}"
+                yield StartProblem(what=f"{kind} at {name}", why=why, do=do)
+
+
+def _is_this_server(settings: Settings, url: str) -> bool:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return is_loopback(parts.hostname or "") and port == settings.serving.port
 
 
 def _tools(settings: Settings) -> Iterator[StartProblem]:

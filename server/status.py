@@ -10,7 +10,7 @@ GET /recordings/TOKEN         the file of one's own session
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -20,9 +20,10 @@ from .. import __version__
 from ..agents.registry import Agents
 from ..config import Settings
 from ..engines.lanes.standing import LaneState
+from ..engines.pools.place import PlaceStanding, PlaceState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
-from ..telemetry import Telemetry
+from ..telemetry import Table, Telemetry
 from .connections import Connections
 from .http.front import ANY_PATH, HttpHandler
 from .http.head import Head
@@ -36,6 +37,32 @@ SERVICE = "parley"
 STOPPING = "the server is shutting down"
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+PLACE_LABELS = ("kind", "place")
+PLACE_GAUGES: tuple[tuple[str, str, Callable[[PlaceStanding], float]], ...] = (
+    (
+        "place_up",
+        "Whether a server of a pool is well, or has too much to do, and does not rest for failures",
+        lambda one: one.state in (PlaceState.WELL, PlaceState.BUSY),
+    ),
+    ("place_in_hand", "Requests that a server of a pool has now", lambda one: one.in_hand),
+    (
+        "place_usual_seconds",
+        "How long its answers take to begin, newest most; 0 before the first",
+        lambda one: one.usual_s,
+    ),
+    ("place_failures_in_a_row", "Failures for which it rests", lambda one: one.failures),
+    ("place_pause_seconds", "How long it is still left alone", lambda one: one.pause_s),
+)
+PLACE_COUNTS: tuple[tuple[str, str, Callable[[PlaceStanding], float]], ...] = (
+    ("place_requests", "Requests to a server of a pool", lambda one: one.asked),
+    ("place_answers", "Those that it answered", lambda one: one.answered),
+    ("place_failures", "Those that it failed", lambda one: one.failed),
+    ("place_late", "Those that it was too slow for", lambda one: one.late),
+    ("place_busy", "Those that it refused since it has too much to do", lambda one: one.busy),
+)
+"""Name, meaning and figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +231,8 @@ class Status:
             "lane",
             lambda: {lane.name: lane.standing.waiting for lane in lanes},
         )
+        if self._room.pools:
+            self._place_gauges()
         if (admission := self._room.admission) is not None:
             gauge("asr_talking", "Utterances being transcribed now", lambda: admission.talking)
             gauge(
@@ -231,6 +260,18 @@ class Status:
             "1 while another session would be let in",
             lambda: connections.refusal_now() is None,
         )
+
+    def _place_gauges(self) -> None:
+        """Of the servers of pools, by what they are asked for and where they are."""
+        tables, standings = self._telemetry.tables, self._room.place_standings
+
+        def read(of: Callable[[PlaceStanding], float]) -> Callable[[], Table]:
+            return lambda: {(one.kind, one.place): of(one) for one in standings()}
+
+        for name, what, figure in PLACE_GAUGES:
+            tables(name, what, PLACE_LABELS, read(figure))
+        for name, what, figure in PLACE_COUNTS:
+            tables(name, what, PLACE_LABELS, read(figure), counts=True)
 
     # HTTP
 
@@ -264,10 +305,30 @@ class Status:
                 for lane in self._room.standings()
                 if lane.state is not LaneState.READY
             ],
+            **self._places_down(),
             "accepting": refusal is None,
             **({"reason": refusal.reason} if refusal else {}),
         }
         return json_response(body, status=503 if missing or refusal else 200)
+
+    def _places_down(self) -> dict[str, Any]:
+        """Servers of pools that are not asked now; nothing where there are no pools."""
+        if not self._room.pools:
+            return {}
+        down = [one for one in self._room.place_standings() if one.state is not PlaceState.WELL]
+        return {
+            "places_down": [
+                {
+                    "kind": one.kind,
+                    "place": one.place,
+                    "state": one.state,
+                    "why": one.why,
+                    "failures": one.failures,
+                    "again_in_s": round(one.pause_s, 1),
+                }
+                for one in down
+            ]
+        }
 
     async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
         return text_response(self._telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)

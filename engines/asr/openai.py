@@ -3,16 +3,16 @@
 The service hears whole utterances, so the utterance is kept here and sent when it has ended. On
 request it is sent on the way too, for partials, one at a time; each costs as much as a final of
 its length. Nothing is retried here: the ASR actor feeds the utterance again after a failure that
-may pass.
+may pass. Where there are several servers, each request is a question to their pool.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import trio
@@ -22,11 +22,14 @@ from ...audio.wav import wav_bytes
 from ...config import Hearing, Transcribing
 from ...conversation.languages import code_of
 from ..failures import EngineFailure, LaneLost
+from ..pools.opening import Address, addresses_of, open_pool
+from ..pools.pool import Pool
 from ..services.json_answer import parse_json
-from ..services.keys import plain_text
-from ..services.openai_client import Client, SettingNames, open_client
+from ..services.openai_client import Blame, Client, SettingNames, open_client
 from .interface import Hypothesis, Transcript
 from .recognizer import Recognizer
+
+Answer = TypeVar("Answer")
 
 NAMES = SettingNames(
     model="OPENAI_ASR_MODEL",
@@ -75,13 +78,31 @@ class _Open:
     """What it says, if nothing comes any more."""
 
 
+class Asks(Protocol):
+    """Whoever knows the servers."""
+
+    async def ask(self, attempt: Callable[[Client], Awaitable[Answer]]) -> Answer:
+        """What `attempt` gives with one of the clients. Raises EngineFailure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One server."""
+
+    client: Client = field(repr=False)
+
+    async def ask(self, attempt: Callable[[Client], Awaitable[Answer]]) -> Answer:
+        return await attempt(self.client)
+
+
 class OpenAITranscriber:
     """One per session. The utterance is lost with a `finish` that fails or is cancelled."""
 
     def __init__(
-        self, client: Client, model: str, language: str | None, partial_interval_ms: int | None
+        self, servers: Asks, model: str, language: str | None, partial_interval_ms: int | None
     ) -> None:
-        self._client = client
+        self._servers = servers
         self._model = model
         tells = language is None and TELLS_LANGUAGE in model.lower()
         self._options: dict[str, Any] = {
@@ -97,7 +118,7 @@ class OpenAITranscriber:
     def for_file(self, language: str | None) -> OpenAITranscriber:
         """See HearsFiles."""
         asked = self._language if language is None else language or None
-        return OpenAITranscriber(self._client, self._model, asked, None)
+        return OpenAITranscriber(self._servers, self._model, asked, None)
 
     async def begin(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -171,29 +192,19 @@ class OpenAITranscriber:
     async def _ask(self, utterance: _Open) -> str:
         utterance.runs += 1
         began_s = trio.current_time()
-        file = ("speech.wav", wav_bytes(bytes(utterance.audio), HEARING_RATE_HZ), "audio/wav")
-        request = self._client.sdk.audio.transcriptions.with_streaming_response.create(
-            file=file, **self._options
-        )
-        _, body = await self._client.fetch(request, limit_bytes=LIMIT_BYTES)
-        utterance.decode_s += trio.current_time() - began_s
-        return self._text(body, utterance)
+        wav = wav_bytes(bytes(utterance.audio), HEARING_RATE_HZ)
 
-    def _text(self, body: bytes, utterance: _Open) -> str:
-        blame = self._client.blame
-        try:
-            answer = parse_json(body, _Answer)
-        except ValueError:
-            began = blame.clean(body[:80].decode("utf-8", "replace"))
-            raise EngineFailure(
-                f"{blame.place} answered with no transcript but {began!r}", retryable=False
-            ) from None
-        if answer.error:
-            raise blame.for_status(None, answer.error)
-        if answer.text is None:
-            raise EngineFailure(f"{blame.place} answered without a text", retryable=False)
-        utterance.language = code_of(answer.language)
-        return answer.text.strip()
+        async def attempt(client: Client) -> tuple[str, str | None]:
+            file = ("speech.wav", wav, "audio/wav")
+            request = client.sdk.audio.transcriptions.with_streaming_response.create(
+                file=file, **self._options
+            )
+            _, body = await client.fetch(request, limit_bytes=LIMIT_BYTES)
+            return _heard_in(body, client.blame)
+
+        text, utterance.language = await self._servers.ask(attempt)
+        utterance.decode_s += trio.current_time() - began_s
+        return text
 
     def _utterance(self) -> _Open:
         if self._open is None:
@@ -201,18 +212,34 @@ class OpenAITranscriber:
         return self._open
 
 
+def _heard_in(body: bytes, blame: Blame) -> tuple[str, str | None]:
+    """The words, and their language where it is told. Raises EngineFailure for what is none."""
+    try:
+        answer = parse_json(body, _Answer)
+    except ValueError:
+        began = blame.clean(body[:80].decode("utf-8", "replace"))
+        raise EngineFailure(
+            f"{blame.place} answered with no transcript but {began!r}", retryable=False
+        ) from None
+    if answer.error:
+        raise blame.for_status(None, answer.error)
+    if answer.text is None:
+        raise EngineFailure(f"{blame.place} answered without a text", retryable=False)
+    return answer.text.strip(), code_of(answer.language)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAITranscribers:
-    """Makes each session's transcriber, all on one client. `partial_interval_ms` is audio between
-    two partials; None for none."""
+    """Makes each session's transcriber, all on the same servers. `partial_interval_ms` is audio
+    between two partials; None for none."""
 
-    client: Client = field(repr=False)
+    servers: Asks = field(repr=False)
     model: str
     language: str | None
     partial_interval_ms: int | None
 
     def __call__(self, session_id: str) -> OpenAITranscriber:
-        return OpenAITranscriber(self.client, self.model, self.language, self.partial_interval_ms)
+        return OpenAITranscriber(self.servers, self.model, self.language, self.partial_interval_ms)
 
 
 @asynccontextmanager
@@ -228,17 +255,34 @@ async def open_openai_asr(
     Raises EngineUnavailable."""
     async with open_client(model=model, base_url=base_url, api_key=api_key, names=NAMES) as client:
         _ = client.sdk.audio.transcriptions.with_streaming_response  # its imports now
-        yield OpenAITranscribers(client, model, language, partial_interval_ms)
+        yield OpenAITranscribers(One(client), model, language, partial_interval_ms)
 
 
 @asynccontextmanager
 async def opened(transcribing: Transcribing, hearing: Hearing) -> AsyncIterator[Recognizer]:
-    """The recognizer as the settings describe it. Raises EngineUnavailable."""
-    async with open_openai_asr(
-        model=transcribing.model,
-        language=None if transcribing.language == "auto" else transcribing.language,
-        partial_interval_ms=hearing.partial_interval_ms if transcribing.partials else None,
-        base_url=transcribing.base_url,
-        api_key=plain_text(transcribing.api_key),
-    ) as transcriber:
-        yield Recognizer(make=lambda session: transcriber(session.session_id))
+    """The recognizer as the settings describe it, of one server or of a pool. Raises
+    EngineUnavailable."""
+    model = transcribing.model
+    language = None if transcribing.language == "auto" else transcribing.language
+    interval_ms = hearing.partial_interval_ms if transcribing.partials else None
+
+    def opens(address: Address) -> AbstractAsyncContextManager[Client]:
+        return open_client(
+            model=model, base_url=address.base_url, api_key=address.api_key, names=NAMES
+        )
+
+    async with AsyncExitStack() as stack:
+        addresses = addresses_of(transcribing.base_url, transcribing.api_key)
+        servers: Asks
+        pools: tuple[Pool[Client], ...] = ()
+        if len(addresses) > 1:
+            pool = await stack.enter_async_context(
+                open_pool("asr", addresses, opens, lambda client: client.look)
+            )
+            servers, pools, client = pool, (pool,), pool.places[0].engine
+        else:
+            client = await stack.enter_async_context(opens(addresses[0]))
+            servers = One(client)
+        _ = client.sdk.audio.transcriptions.with_streaming_response  # its imports now
+        make = OpenAITranscribers(servers, model, language, interval_ms)
+        yield Recognizer(make=lambda session: make(session.session_id), pools=pools)

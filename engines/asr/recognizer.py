@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..kit import MakeTranscriber
 from ..lanes.lane import Lane
+from ..pools.pool import Pool
 from .admission import Admission
 
 
@@ -17,3 +19,5 @@ class Recognizer:
     lanes: tuple[Lane, ...] = ()
     admission: Admission | None = None
     """Who may talk; None where nobody is refused here."""
+    pools: tuple[Pool[Any], ...] = ()
+    """Those of a service with several servers."""

@@ -20,10 +20,11 @@ import structlog
 import trio
 import trio_parallel
 
+from ..backoff import Backoff, Chance
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from .giving_way import gives_way
 from .life import WorkerLife, end_at_exit, ended
-from .queue import DEATHS, LOADS, QUICK_DEATH_S, Backoff, Chance, Job, JobQueue, Rank
+from .queue import DEATHS, LOADS, QUICK_DEATH_S, Job, JobQueue, Rank
 from .standing import LaneState, Standing
 from .worker import WorkerReplaced, warm, work
 from .worker_output import place

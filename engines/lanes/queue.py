@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 import trio
 
+from ..backoff import Backoff
 from ..failures import EngineFailure
-
-Chance: TypeAlias = Callable[[], float]
-"""Gives numbers from 0 up to 1, as `random.random` does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """The pause before attempt after attempt: it doubles from `first_s` up to `most_s`, and of
-    that a part, up to `jitter` of it, is left out by chance, so that lanes which died together do
-    not all load at the same moment."""
-
-    first_s: float
-    most_s: float
-    jitter: float = 0.0
-
-    def pause_s(self, failures: int, chance: Chance = random.random) -> float:
-        """After `failures` failures in a row; none after none."""
-        if not failures:
-            return 0.0
-        whole_s = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
-        return whole_s * (1 - self.jitter * chance())
-
 
 QUEUE_MAX = 64
 """Each session has one call under way, and one lane cannot serve 64 talkers in time. Jobs that give

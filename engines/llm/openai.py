@@ -12,17 +12,18 @@ generators per reply, ends silently at half an event, and lets JSONDecodeError t
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import structlog
+from pydantic import SecretStr
 
 from ...config import Answering
 from ...protocol.chat import ChatMessage, ToolOffer
-from ..services.keys import plain_text
+from ..pools.opening import Address, addresses_of, open_pool
 from ..services.openai_client import CHAT_NAMES, Client, Request, SettingNames, open_client
-from .interface import ReplyPart
+from .interface import ReplyPart, Responder
 from .openai_quirks import NEW_LIMIT, OLD_LIMIT, Quirks, advice_on_tools
 from .openai_tokens import Tokens
 
@@ -162,13 +163,46 @@ async def open_openai(
 
 
 @asynccontextmanager
-async def opened(answering: Answering) -> AsyncIterator[OpenAIResponder]:
+async def opened(answering: Answering) -> AsyncIterator[Responder]:
     """The responder as the settings describe it. Raises EngineUnavailable."""
-    async with open_openai(
+    async with open_servers(
+        answering,
         model=answering.model,
-        max_tokens=answering.max_tokens,
-        temperature=answering.temperature,
         base_url=answering.base_url,
-        api_key=plain_text(answering.api_key),
+        api_key=answering.api_key,
+        names=CHAT_NAMES,
     ) as responder:
         yield responder
+
+
+@asynccontextmanager
+async def open_servers(
+    answering: Answering,
+    *,
+    model: str,
+    base_url: str | None,
+    api_key: SecretStr | None,
+    names: SettingNames,
+    kind: str = "llm",
+) -> AsyncIterator[Responder]:
+    """A server, or a pool where `base_url` names several. Raises EngineUnavailable."""
+
+    def opens(address: Address) -> AbstractAsyncContextManager[OpenAIResponder]:
+        return open_openai(
+            model=model,
+            max_tokens=answering.max_tokens,
+            temperature=answering.temperature,
+            base_url=address.base_url,
+            api_key=address.api_key,
+            names=names,
+        )
+
+    addresses = addresses_of(base_url, api_key)
+    if len(addresses) > 1:
+        from .openai_pool import PooledResponder
+
+        async with open_pool(kind, addresses, opens, lambda place: place.client.look) as pool:
+            yield PooledResponder(pool)
+    else:
+        async with opens(addresses[0]) as responder:
+            yield responder

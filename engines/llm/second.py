@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import trio
 
 from ...config import Answering, Fallback
 from ...protocol.chat import ChatMessage, ToolOffer
-from ..services.keys import plain_text
+from ..pools.opening import pools_of
+from ..pools.pool import Pool
 from ..services.openai_client import SettingNames
 from .interface import (
     Described,
@@ -38,15 +40,15 @@ NAMES = SettingNames(
 @asynccontextmanager
 async def open_second(answering: Answering, fallback: Fallback) -> AsyncIterator[Responder]:
     """Raises EngineUnavailable."""
-    from .openai import open_openai  # its SDK takes a second to import
+    from .openai import open_servers  # its SDK takes a second to import
 
-    async with open_openai(
+    async with open_servers(
+        answering,
         model=fallback.model or answering.model,
-        max_tokens=answering.max_tokens,
-        temperature=answering.temperature,
         base_url=fallback.base_url,
-        api_key=plain_text(fallback.api_key),
+        api_key=fallback.api_key,
         names=NAMES,
+        kind="second_llm",
     ) as responder:
         yield responder
 
@@ -72,14 +74,18 @@ class _Noted:
 
 @dataclass(slots=True)
 class WithSecond:
-    """Satisfies Responder, CallsTools, HasSecond, Warms, Runs, Loads and Described: the first one
-    does what it can of these."""
+    """Satisfies Responder, CallsTools, HasSecond, Warms, Runs, Loads, HasPools and Described: the
+    first one does what it can of these."""
 
     first: Responder
     inner: Responder
     """The second one."""
     second_answers: bool = field(default=False, init=False)
     """Whether the newest reply was the second one's."""
+
+    def __post_init__(self) -> None:
+        for pool in self.pools:
+            pool.spare = True
 
     @property
     def second(self) -> Responder:
@@ -101,6 +107,10 @@ class WithSecond:
         async with offering(self.first, tools).reply(conversation) as parts:
             self.second_answers = False
             yield parts
+
+    @property
+    def pools(self) -> tuple[Pool[Any], ...]:
+        return (*pools_of(self.first), *pools_of(self.inner))
 
     async def warm(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, EngineUnreachable
+from ..failures import (
+    EngineFailure,
+    EngineTimeout,
+    EngineUnavailable,
+    EngineUnreachable,
+    ServiceBusy,
+)
 from ..spending import Unit, spent
 from .answer_body import MAX_ERROR_BYTES, guard_body, unwind
 from .http_client import BadEnvironment, open_http
@@ -136,9 +142,10 @@ class Blame:
             retry_after_s = None
         elif retry_after_s is not None:
             advice += f"; it is to be asked again in {max(1, round(retry_after_s))} s"
-        return EngineFailure(
-            f"{self.place} {what}{advice}", retryable=retryable, retry_after_s=retry_after_s
-        )
+        busy = retryable and (status == 429 or retry_after_s is not None)
+        failure = ServiceBusy if busy else EngineFailure
+        told = f"{self.place} {what}{advice}"
+        return failure(told, retryable=retryable, retry_after_s=retry_after_s)
 
     def clean(self, text: str) -> str:
         """`text` fit for a message: without the key and credentials, and not too long."""
@@ -170,6 +177,9 @@ class Client:
     warmer: Warmer = field(repr=False)
     paid: bool = True
     """Whether its requests are counted: it is not on this machine."""
+    look: Callable[[], Awaitable[None]] = field(default=trio.lowlevel.checkpoint, repr=False)
+    """Asks for the list of models, and raises EngineFailure where there is no server that works:
+    nobody answers, or with a status from 500 on. A server without such a list is one too."""
 
     @asynccontextmanager
     async def stream(
@@ -295,10 +305,15 @@ async def open_client(
         api_key=key, base_url=str(url), max_retries=0, timeout=timeout, http_client=http
     ) as sdk:
         blame = Blame(model=model, place=place, key=key, names=names)
-        touch = functools.partial(_touch, http, f"{str(url).rstrip('/')}/models", blame)
-        warmer = Warmer(touch=touch, place=place)
+        models = f"{str(url).rstrip('/')}/models"
+        warmer = Warmer(touch=functools.partial(_touch, http, models, blame), place=place)
         yield Client(
-            sdk=sdk, blame=blame, hosted=hosted, warmer=warmer, paid=not _is_here(url.host)
+            sdk=sdk,
+            blame=blame,
+            hosted=hosted,
+            warmer=warmer,
+            paid=not _is_here(url.host),
+            look=functools.partial(_look, http, models, blame),
         )
 
 
@@ -311,9 +326,28 @@ async def _touch(http: httpx2.AsyncClient, url: str, blame: Blame) -> bool:
     it is no stranger's knocking. Opening a connection without a request is nothing that the HTTP
     library offers. Raises EngineFailure.
     """
+    response = await _asked(http, "OPTIONS", url, blame)
+    if response is None:
+        return False
+    kept = response.headers.get("connection", "keep-alive").lower()
+    return response.http_version != "HTTP/1.0" and kept != "close"
+
+
+async def _look(http: httpx2.AsyncClient, url: str, blame: Blame) -> None:
+    """GET of the list of models. Raises EngineFailure."""
+    response = await _asked(http, "GET", url, blame)
+    if response is not None and response.status_code >= 500:
+        raise blame.for_status(response.status_code, None)
+
+
+async def _asked(
+    http: httpx2.AsyncClient, method: str, url: str, blame: Blame
+) -> httpx2.Response | None:
+    """The head of the answer, whose body was read to its end; None where that is too far away.
+    Raises EngineFailure."""
     from httpx2 import HTTPError
 
-    request = http.build_request("OPTIONS", url, headers={"Authorization": f"Bearer {blame.key}"})
+    request = http.build_request(method, url, headers={"Authorization": f"Bearer {blame.key}"})
     try:
         async with AsyncExitStack() as stack:
             response = await http.send(request, stream=True, follow_redirects=False)
@@ -324,8 +358,7 @@ async def _touch(http: httpx2.AsyncClient, url: str, blame: Blame) -> bool:
             async for chunk in chunks:
                 read += len(chunk)
                 if read > MAX_ERROR_BYTES:
-                    return False
+                    return None
     except HTTPError as error:
         raise blame.for_error(error) from None
-    kept = response.headers.get("connection", "keep-alive").lower()
-    return response.http_version != "HTTP/1.0" and kept != "close"
+    return response

@@ -8,14 +8,14 @@ sound is a failure, since nobody would hear that the reply is gone.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from ...audio.wav import NotAWav
 from ...audio.wav_stream import WavStream
 from ...config import Speaking
 from ..failures import EngineFailure
-from ..services.keys import plain_text
+from ..pools.opening import Address, addresses_of, open_pool
 from ..services.openai_client import Client, SettingNames, open_client
 from .interface import Speech
 from .text import speakable
@@ -167,12 +167,24 @@ async def open_openai_tts(
 
 @asynccontextmanager
 async def opened(speaking: Speaking) -> AsyncIterator[Voice]:
-    """The voice as the settings describe it. Raises EngineUnavailable."""
-    async with open_openai_tts(
-        model=speaking.model,
-        voice=speaking.model_voice,
-        base_url=speaking.base_url,
-        api_key=plain_text(speaking.api_key),
-        captions=speaking.captions,
-    ) as synthesizer:
-        yield Voice(synthesizer=synthesizer)
+    """The voice as the settings describe it, of one server or of a pool. Raises
+    EngineUnavailable."""
+
+    def opens(address: Address) -> AbstractAsyncContextManager[OpenAISynthesizer]:
+        return open_openai_tts(
+            model=speaking.model,
+            voice=speaking.model_voice,
+            base_url=address.base_url,
+            api_key=address.api_key,
+            captions=speaking.captions,
+        )
+
+    addresses = addresses_of(speaking.base_url, speaking.api_key)
+    if len(addresses) > 1:
+        from .openai_pool import PooledSynthesizer
+
+        async with open_pool("tts", addresses, opens, lambda place: place.client.look) as pool:
+            yield Voice(synthesizer=PooledSynthesizer(pool, speaking.model_voice), pools=(pool,))
+    else:
+        async with opens(addresses[0]) as synthesizer:
+            yield Voice(synthesizer=synthesizer)

@@ -94,7 +94,7 @@ def with_languages(voice: Voice, engine: str, speaking: Speaking) -> Voice:
         )
     else:
         synthesizer = ByLanguage(main, speaks=speaks, named=named, otherwise=otherwise)
-    return Voice(synthesizer=synthesizer, lanes=(*voice.lanes, *others.lanes))
+    return replace(voice, synthesizer=synthesizer, lanes=(*voice.lanes, *others.lanes))
 
 
 def _nobody(language: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..lanes.lane import Lane
+from ..pools.pool import Pool
 from .interface import Synthesizer
 
 
@@ -14,3 +16,5 @@ class Voice:
 
     synthesizer: Synthesizer
     lanes: tuple[Lane, ...] = ()
+    pools: tuple[Pool[Any], ...] = ()
+    """Those of a service with several servers."""

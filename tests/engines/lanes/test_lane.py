@@ -21,12 +21,13 @@ from pathlib import Path
 import pytest
 import trio
 
+from parley.engines.backoff import Backoff
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.lanes.giving_way import giving_way
 from parley.engines.lanes.lane import FAIR_RUN_S, Lane
 from parley.engines.lanes.life import WorkerLife
 from parley.engines.lanes.pool import LanePool
-from parley.engines.lanes.queue import QUEUE_MAX, Backoff, Job, JobQueue, Rank
+from parley.engines.lanes.queue import QUEUE_MAX, Job, JobQueue, Rank
 from parley.engines.lanes.standing import LaneState
 from parley.engines.lanes.supervisor import LanesSupervisor
 from parley.engines.lanes.worker import WorkerReplaced, warm, work

@@ -1,0 +1,29 @@
+"""How long whoever failed pauses before the next attempt: lanes' workers, and places of a pool."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Chance: TypeAlias = Callable[[], float]
+"""Gives numbers from 0 up to 1, as `random.random` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The pause before attempt after attempt: it doubles from `first_s` up to `most_s`, and of
+    that a part, up to `jitter` of it, is left out by chance, so that those which failed together
+    do not all begin again at the same moment."""
+
+    first_s: float
+    most_s: float
+    jitter: float = 0.0
+
+    def pause_s(self, failures: int, chance: Chance = random.random) -> float:
+        """After `failures` failures in a row; none after none."""
+        if not failures:
+            return 0.0
+        whole_s = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
+        return whole_s * (1 - self.jitter * chance())
