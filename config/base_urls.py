@@ -41,11 +41,13 @@ def keys_of(key: SecretStr | None, places: int) -> tuple[str | None, ...]:
 
 
 def _is_one(url: str) -> bool:
+    """A comma in its host or path is taken for a second URL whose scheme was forgotten."""
     try:
         check_url(url)
-        return "," not in (urlsplit(url).hostname or "")
     except ValueError:
         return False
+    parts = urlsplit(url)
+    return "," not in f"{parts.hostname}{parts.path}"
 
 
 def _same(url: str) -> tuple[str, str | None, int, str]:

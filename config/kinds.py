@@ -357,7 +357,7 @@ _NEXT_URL = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 def parted(listed: str) -> list[str]:
     """The URLs in a list with commas, well-formed or not."""
-    return _NEXT_URL.split(listed.strip().rstrip(","))
+    return _NEXT_URL.split(listed.strip().strip(", \t\n"))
 
 
 def without_credentials(url: str) -> str:

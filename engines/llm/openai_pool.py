@@ -12,7 +12,7 @@ import trio
 from ...protocol.chat import ChatMessage, ToolOffer
 from ..pools.pool import Pool
 from ..pools.streams import first_to_begin
-from .interface import ReplyPart, offering
+from .interface import Alive, ReplyPart, offering
 from .openai import OpenAIResponder
 
 WARMED = 3
@@ -36,7 +36,9 @@ class PooledResponder:
         self, conversation: Sequence[ChatMessage]
     ) -> AbstractAsyncContextManager[AsyncIterator[ReplyPart]]:
         return first_to_begin(
-            self.pool, lambda place: offering(place, self.tools).reply(conversation)
+            self.pool,
+            lambda place: offering(place, self.tools).reply(conversation),
+            lambda part: not isinstance(part, Alive),
         )
 
     def with_tools(self, tools: Sequence[ToolOffer]) -> PooledResponder:

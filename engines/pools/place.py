@@ -92,25 +92,25 @@ class Work:
 
     def __init__(self, place: Place[Any]) -> None:
         self.began_s = trio.current_time()
-        self._place = place
+        self.place = place
         self._open = True
 
     def answered(self) -> None:
         """Its answer is there, or the first piece of it."""
-        self._place.answered_in(self, trio.current_time() - self.began_s)
+        self.place.answered_in(self, trio.current_time() - self.began_s)
 
     def failed(self, failure: EngineFailure) -> None:
         """Also in the middle of an answer."""
-        self._place.failed_with(failure)
+        self.place.failed_with(failure)
 
     def late(self, *, may_rest: bool) -> None:
         """Nobody waits for it any longer."""
-        self._place.was_late(trio.current_time() - self.began_s, may_rest=may_rest)
+        self.place.was_late(trio.current_time() - self.began_s, may_rest=may_rest)
 
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._place.is_rid_of(self)
+            self.place.is_rid_of(self)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

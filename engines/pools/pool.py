@@ -17,7 +17,7 @@ import trio
 
 from ..backoff import Chance
 from ..failures import EngineFailure, EngineTimeout
-from .place import Place, PlaceStanding, PlaceState, Work
+from .place import Place, PlaceStanding, PlaceState
 from .race import Race
 
 T = TypeVar("T")
@@ -74,13 +74,6 @@ class Pool(Generic[T]):
         answer, work = await Race(self, attempt).run()
         work.close()
         return answer
-
-    async def begin(
-        self, attempt: Callable[[T], Awaitable[R]], discard: Callable[[R], Awaitable[object]]
-    ) -> tuple[R, Work]:
-        """As `ask`, where an answer goes on: close the work when it is over, and tell it what fails
-        meanwhile. `discard` closes an answer that came together with another one."""
-        return await Race(self, attempt, discard).run()
 
     # Which of them
 

@@ -55,35 +55,51 @@ class Race(Generic[T, R]):
         self._running = 0
         self._won: list[tuple[R, Work]] = []
         self._failures: list[EngineFailure] = []
+        self._refusals = 0
         self._refused: list[tuple[Place[T], EngineFailure]] = []
+        """Those of which is not known yet whose fault they are."""
         self._replace = False
         """Whether one has failed and no other was asked in its place yet."""
         self._news = trio.Event()
         self._second_at_s = inf
         """When another one is asked beside, if it may."""
-        now_s = trio.current_time()
-        left_s = trio.current_effective_deadline() - now_s
-        self._rescue_at_s = now_s + (left_s / 2 if isfinite(left_s) else RESCUE_S)
+        self._rescue_at_s = inf
+        """When another one is asked whatever it costs."""
 
     async def run(self) -> tuple[R, Work]:
         """The first answer, and its work, which is the caller's to close. Raises EngineFailure."""
         self._pool.count_request()
+        return await self._first(self._pool.pick())
+
+    async def again(self, work: Work, failure: EngineFailure) -> tuple[R, Work]:
+        """The same question of places that were not asked yet, where the answer turned out to be
+        none before anything of it was used. Raises EngineFailure."""
+        self._note(work.place, failure)
+        return await self._first(None if self._enough else self._pool.pick(self._asked))
+
+    async def _first(self, place: Place[T] | None) -> tuple[R, Work]:
+        won: list[tuple[R, Work]] = []
+        self._won, self._replace = won, False
+        now_s = trio.current_time()
+        left_s = trio.current_effective_deadline() - now_s
+        self._rescue_at_s = now_s + (left_s / 2 if isfinite(left_s) else RESCUE_S)
         try:
             async with trio.open_nursery() as nursery:
+                self._start(nursery, place)
                 await self._ask(nursery)
                 nursery.cancel_scope.cancel()
         except BaseException:
-            await self._throw_away(self._won)
+            await self._throw_away(won)
             raise
-        if not self._won:
+        if not won:
             raise _all_of(self._failures)
-        for place, failure in self._refused:
-            place.failed_with(failure)
-        await self._throw_away(self._won[1:])
-        return self._won[0]
+        while self._refused:
+            refused, failure = self._refused.pop()
+            refused.failed_with(failure)
+        await self._throw_away(won[1:])
+        return won[0]
 
     async def _ask(self, nursery: trio.Nursery) -> None:
-        self._start(nursery, self._pool.pick())
         while not self._won:
             if self._replace:
                 self._replace = False
@@ -105,7 +121,7 @@ class Race(Generic[T, R]):
 
     @property
     def _enough(self) -> bool:
-        return len(self._asked) >= MAX_ASKED or len(self._refused) >= MAX_REFUSALS
+        return len(self._asked) >= MAX_ASKED or self._refusals >= MAX_REFUSALS
 
     async def _wait_for_news(self) -> None:
         """Or for the moment at which another one may be asked."""
@@ -132,12 +148,8 @@ class Race(Generic[T, R]):
         except EngineFailure as failure:
             ended = True
             work.close()
-            self._failures.append(failure)
+            self._note(place, failure)
             self._replace = True
-            if failure.retryable:
-                work.failed(failure)
-            else:
-                self._refused.append((place, failure))
         finally:
             self._running -= 1
             self._news.set()
@@ -145,6 +157,14 @@ class Race(Generic[T, R]):
                 if trio.current_time() - work.began_s > patience_s:
                     work.late(may_rest=self._pool.others_are_well(place))
                 work.close()
+
+    def _note(self, place: Place[T], failure: EngineFailure) -> None:
+        self._failures.append(failure)
+        if failure.retryable:
+            place.failed_with(failure)
+        else:
+            self._refusals += 1
+            self._refused.append((place, failure))
 
     async def _throw_away(self, answers: Sequence[tuple[R, Work]]) -> None:
         for answer, work in answers:

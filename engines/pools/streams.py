@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from ..failures import EngineFailure
 from .place import Work
 from .pool import Pool
+from .race import Race
 
 T = TypeVar("T")
 Piece = TypeVar("Piece")
@@ -28,37 +29,69 @@ class _Begun(Generic[Piece]):
     """None where the answer has no pieces."""
     rest: AsyncIterator[Piece]
 
+    async def aclose(self) -> None:
+        await self.stack.aclose()
 
-class _Pieces(Generic[Piece]):
-    """All of an answer. An iterator and no generator: nobody would close that."""
 
-    def __init__(self, begun: _Begun[Piece], work: Work) -> None:
-        self._first = begun.first
-        self._rest = begun.rest
-        self._work = work
+class _Pieces(Generic[T, Piece]):
+    """All of an answer. An iterator and no generator, which somebody would have to close."""
 
-    def __aiter__(self) -> _Pieces[Piece]:
+    def __init__(self, race: Race[T, _Begun[Piece]], counts: Callable[[Piece], bool]) -> None:
+        self._race = race
+        self._counts = counts
+        self._begun: _Begun[Piece] | None = None
+        self._work: Work | None = None
+        self._used = False
+
+    async def begin(self) -> None:
+        self._begun, self._work = await self._race.run()
+
+    async def aclose(self) -> None:
+        begun, work, self._begun, self._work = self._begun, self._work, None, None
+        if work is not None:
+            work.close()
+        if begun is not None:
+            await begun.aclose()
+
+    def __aiter__(self) -> _Pieces[T, Piece]:
         return self
 
     async def __anext__(self) -> Piece:
-        if self._first is not None:
-            piece, self._first = self._first, None
+        while self._begun is not None and self._work is not None:
+            try:
+                piece = await self._next_of(self._begun)
+            except EngineFailure as failure:
+                await self._elsewhere(self._work, failure)
+            else:
+                self._used = self._used or self._counts(piece)
+                return piece
+        raise StopAsyncIteration
+
+    async def _next_of(self, begun: _Begun[Piece]) -> Piece:
+        if begun.first is not None:
+            piece, begun.first = begun.first, None
             return piece
-        try:
-            return await anext(self._rest)
-        except EngineFailure as failure:
+        return await anext(begun.rest)
+
+    async def _elsewhere(self, work: Work, failure: EngineFailure) -> None:
+        """Another place's answer, where nothing of this one was used. Raises EngineFailure."""
+        if self._used:
             if failure.retryable:  # a refusal here is about what was said, and not the place's
-                self._work.failed(failure)
-            raise
+                work.failed(failure)
+            raise failure
+        await self.aclose()
+        self._begun, self._work = await self._race.again(work, failure)
 
 
 @asynccontextmanager
 async def first_to_begin(
     pool: Pool[T],
     stream: Callable[[T], AbstractAsyncContextManager[AsyncIterator[Piece]]],
+    counts: Callable[[Piece], bool] = lambda piece: True,
 ) -> AsyncIterator[AsyncIterator[Piece]]:
     """The pieces that `stream` gives, from one of the engines. Entering waits for the first piece.
-    Both entering and iterating raise EngineFailure."""
+    Both entering and iterating raise EngineFailure. `counts`: whether something of an answer is
+    used with a piece; a sign of life is none."""
 
     async def attempt(engine: T) -> _Begun[Piece]:
         async with AsyncExitStack() as stack:
@@ -66,12 +99,9 @@ async def first_to_begin(
             first = await anext(pieces, None)
             return _Begun(stack.pop_all(), first, pieces)
 
-    async def discard(begun: _Begun[Piece]) -> None:
-        await begun.stack.aclose()
-
-    begun, work = await pool.begin(attempt, discard)
+    pieces = _Pieces(Race(pool, attempt, _Begun[Piece].aclose), counts)
     try:
-        async with begun.stack:
-            yield _Pieces(begun, work)
+        await pieces.begin()
+        yield pieces
     finally:
-        work.close()
+        await pieces.aclose()

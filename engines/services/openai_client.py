@@ -144,8 +144,8 @@ class Blame:
             advice += f"; it is to be asked again in {max(1, round(retry_after_s))} s"
         busy = retryable and (status == 429 or retry_after_s is not None)
         failure = ServiceBusy if busy else EngineFailure
-        told = f"{self.place} {what}{advice}"
-        return failure(told, retryable=retryable, retry_after_s=retry_after_s)
+        line = f"{self.place} {what}{advice}"
+        return failure(line, retryable=retryable, retry_after_s=retry_after_s)
 
     def clean(self, text: str) -> str:
         """`text` fit for a message: without the key and credentials, and not too long."""
