@@ -90,9 +90,10 @@ async def test_each_place_stands_on_metrics_and_in_ready(model: LLMServer) -> No
     }
     gone, there = "127.0.0.1:9", name(model)
     assert (rows["parley_place_up", gone], rows["parley_place_up", there]) == (0.0, 1.0)
-    assert rows["parley_place_failures_total", gone] == 1.0
+    assert rows["parley_place_failures_in_a_row", gone] >= 1.0
+    assert rows["parley_place_failures_total", gone] == 0.0, "a look is no request"
     assert rows["parley_place_requests_total", there] == 0.0
-    assert rows["parley_place_pause_seconds", gone] > 0
+    assert rows["parley_place_pause_seconds", gone] >= 0
 
 
 async def test_a_server_whose_pool_is_down_is_not_ready_until_one_is_back(
