@@ -4,8 +4,8 @@
 
 Servers stand in for recognizers, models and voices, on loopback, in this process. A good one begins
 its answer after 200 ms, give or take a fifth, whatever it has in hand; a slow one takes five times
-as long. Requests come by chance, `--rate` a second. Each kind is measured with three good servers and
-with one good, one slow and one dead one, which is dead in one of four ways:
+as long. Requests come by chance, `--rate` a second. Each kind is measured with three good servers,
+and with one good, one slow and one dead one, which is dead in one of four ways:
 
     refuses     nobody listens
     silent      it accepts the connection, reads the request and never answers
@@ -164,7 +164,8 @@ async def opened(stack: AsyncExitStack, kind: str, urls: str) -> Asking:
 
         async def reply() -> None:
             async with responder.reply(ASKED) as parts:
-                await anext(parts)
+                while not isinstance(await anext(parts), str):
+                    pass
 
         return Asking(pools_of(responder)[0], reply)
     voice = await stack.enter_async_context(open_voice(settings))
@@ -232,11 +233,11 @@ async def main(options: argparse.Namespace) -> bool:
         base = 0.0
         for manners in (("good",) * 3, *((dead, "slow", "good") for dead in DEAD)):
             outcome = await measure(kind, manners, options)
-            newest = p95(outcome.later_s) or 0.0
+            usual, newest = middle(outcome.later_s) or 0.0, p95(outcome.later_s) or 0.0
             base = base or newest
             held &= newest <= 1.2 * base and not outcome.lost
             print(
-                f"| {kind} | {', '.join(manners)} | {(middle(outcome.later_s) or 0.0) * 1000:.0f} ms "
+                f"| {kind} | {', '.join(manners)} | {usual * 1000:.0f} ms "
                 f"| {newest * 1000:.0f} ms | {(newest / base - 1) * 100:+.0f} % "
                 f"| {max(outcome.first_second_s, default=0.0) * 1000:.0f} ms "
                 f"| {len(outcome.lost)} | {outcome.again} "

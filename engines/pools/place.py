@@ -93,11 +93,17 @@ class Work:
     def __init__(self, place: Place[Any]) -> None:
         self.began_s = trio.current_time()
         self.place = place
+        self.beside = place.in_hand
+        """Requests that the place had in hand when this one came."""
         self._open = True
 
+    def begun(self) -> None:
+        """The beginning of its answer is there, a sign of life at least."""
+        self.place.begun_in(self, trio.current_time() - self.began_s)
+
     def answered(self) -> None:
-        """Its answer is there, or the first piece of it."""
-        self.place.answered_in(self, trio.current_time() - self.began_s)
+        """Something of its answer can be used: the place does its work."""
+        self.place.does_its_work()
 
     def failed(self, failure: EngineFailure) -> None:
         """Also in the middle of an answer."""
@@ -105,7 +111,7 @@ class Work:
 
     def late(self, *, may_rest: bool) -> None:
         """Nobody waits for it any longer."""
-        self.place.was_late(trio.current_time() - self.began_s, may_rest=may_rest)
+        self.place.was_late(self, trio.current_time() - self.began_s, may_rest=may_rest)
 
     def close(self) -> None:
         if self._open:
@@ -136,6 +142,8 @@ class Place(Generic[T]):
     _unanswered: dict[Work, None] = field(default_factory=dict, init=False)
     """In the order in which they were begun."""
     _usual_s: float | None = field(default=None, init=False)
+    _usual_beside: float = field(default=0.0, init=False)
+    """How many other requests it had in hand, where its answers took as long as they usually do."""
     _learned_s: float = field(default=-math.inf, init=False)
     """When the last answer was given, or waited for in vain."""
     _heard_s: float = field(default=-math.inf, init=False)
@@ -182,9 +190,13 @@ class Place(Generic[T]):
         return ranked[math.ceil(0.95 * len(ranked)) - 1]
 
     def expected_s(self, best_s: float) -> float:
-        """How long an answer would take to begin, as far as that is known. `best_s` is what the
-        best place needs, which is believed of one that nobody has asked for long. It is never less
-        than the oldest request has waited already: so one that hangs is known before it fails."""
+        """How long one more answer would take to begin: what is usual, times how much more the
+        place has in hand than is usual. A server that works on many requests at once is so not
+        taken for one that is slow, and one that works on one after the other is.
+
+        `best_s` is what the best place needs, which is believed of one that nobody has asked for
+        long. It is never less than the oldest request has waited already: so one that hangs is
+        known before it fails."""
         now_s = trio.current_time()
         expected_s = best_s
         if self._usual_s is not None:
@@ -192,7 +204,8 @@ class Place(Generic[T]):
             expected_s += (self._usual_s - best_s) * known
         oldest = next(iter(self._unanswered), None)
         waited_s = 0.0 if oldest is None else now_s - oldest.began_s
-        return max(expected_s, waited_s)
+        crowd = (self.in_hand + 1) / (self._usual_beside + 1)
+        return max(expected_s, waited_s) * crowd
 
     @property
     def standing(self) -> PlaceStanding:
@@ -227,13 +240,15 @@ class Place(Generic[T]):
         self.in_hand -= 1
         self._unanswered.pop(work, None)
 
-    def answered_in(self, work: Work, seconds: float) -> None:
-        self.answered += 1
+    def begun_in(self, work: Work, seconds: float) -> None:
         self._unanswered.pop(work, None)
         self._answers_s.append(seconds)
-        self._learn(seconds)
+        self._learn(work, seconds)
         self._heard_s = trio.current_time()
         self._late_in_a_row = 0
+
+    def does_its_work(self) -> None:
+        self.answered += 1
         if self._rests_until_s is not None:
             structlog.get_logger().info("place_is_back", kind=self.kind, place=self.name)
         self.failures, self._rests_until_s, self._why = 0, None, None
@@ -250,12 +265,12 @@ class Place(Generic[T]):
             self.failed += 1
             self._rest(str(failure))
 
-    def was_late(self, seconds: float, *, may_rest: bool) -> None:
+    def was_late(self, work: Work, seconds: float, *, may_rest: bool) -> None:
         """`may_rest`: there is another one that is well."""
         self.late += 1
         self._late_in_a_row += 1
         if seconds > (self._usual_s or 0.0):
-            self._learn(seconds)
+            self._learn(work, seconds)
         enough = self._late_in_a_row >= LATE_IN_A_ROW or self.state is PlaceState.TRIAL
         if enough and may_rest:
             self._rest(str(EngineTimeout(f"{self.name} did not answer within {seconds:.1f} s")))
@@ -276,9 +291,10 @@ class Place(Generic[T]):
         self._seen_well = True
         self._heard_s = trio.current_time()
 
-    def _learn(self, seconds: float) -> None:
+    def _learn(self, work: Work, seconds: float) -> None:
         before_s = seconds if self._usual_s is None else self._usual_s
         self._usual_s = before_s + (seconds - before_s) * NEWEST
+        self._usual_beside += (work.beside - self._usual_beside) * NEWEST
         self._learned_s = trio.current_time()
 
     def _rest(self, why: str) -> None:

@@ -1,10 +1,10 @@
 """A pool: several places that can do the same, and which of them is asked next.
 
-Two of the places that are well are drawn by chance, and the one with less before it is asked: its
-requests in hand and this one, times what an answer usually takes there. Several processes share the
-places and do not talk to each other, so each knows only its own requests: were each to ask the best
-of all, all would ask the same one at the same moment, and leave it together. Lanes are otherwise
-(lanes/pool.py): one process knows all that waits for them, so there the least is the best.
+Two of the places that are well are drawn by chance, and the one that is expected to answer sooner
+is asked (`Place.expected_s`). Several processes share the places and do not talk to each other, so
+each knows only its own requests: were each to ask the best of all, all would ask the same one at
+the same moment, and leave it together. Lanes are otherwise (lanes/pool.py): one process knows all
+that waits for them, so there the least is the best.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ FIRST_GUESS_S = 0.1
 """What an answer takes, as long as nobody has given one."""
 
 ALIKE = 1.25
-"""Up to this ratio the loads of two places are equal: what is less is noise, and would have the
-same place win each time."""
+"""Up to this ratio two places are expected to answer equally soon: what is less is noise, and would
+have the same place win each time."""
 
 PATIENCE = 2.0
 """How often the p95 of the best place is waited for before a second one is asked beside."""
@@ -72,6 +72,7 @@ class Pool(Generic[T]):
         """What `attempt` gives with one of the engines. See Race for what it may ask. Raises
         EngineFailure where none of them can."""
         answer, work = await Race(self, attempt).run()
+        work.answered()
         work.close()
         return answer
 
@@ -98,7 +99,7 @@ class Pool(Generic[T]):
             (place.known_s for place in candidates if place.known_s is not None),
             default=FIRST_GUESS_S,
         )
-        return other if _load(other, best_s) * ALIKE < _load(one, best_s) else one
+        return other if other.expected_s(best_s) * ALIKE < one.expected_s(best_s) else one
 
     def _two_of(self, candidates: Sequence[Place[T]]) -> tuple[Place[T], Place[T]]:
         """The same one twice where there is no other."""
@@ -183,10 +184,6 @@ async def _look_at(place: Place[T]) -> None:
         except EngineFailure as error:
             failure = error
     place.looked(failure)
-
-
-def _load(place: Place[T], best_s: float) -> float:
-    return (place.in_hand + 1) * place.expected_s(best_s)
 
 
 @runtime_checkable

@@ -56,8 +56,9 @@ class Race(Generic[T, R]):
         self._won: list[tuple[R, Work]] = []
         self._failures: list[EngineFailure] = []
         self._refusals = 0
-        self._refused: list[tuple[Place[T], EngineFailure]] = []
-        """Those of which is not known yet whose fault they are."""
+        self._refused: list[tuple[Work, EngineFailure]] = []
+        """Those of which is not known yet whose fault they are. They count as work in hand until
+        it is, so that nobody else tries such a place meanwhile."""
         self._replace = False
         """Whether one has failed and no other was asked in its place yet."""
         self._news = trio.Event()
@@ -74,7 +75,7 @@ class Race(Generic[T, R]):
     async def again(self, work: Work, failure: EngineFailure) -> tuple[R, Work]:
         """The same question of places that were not asked yet, where the answer turned out to be
         none before anything of it was used. Raises EngineFailure."""
-        self._note(work.place, failure)
+        self._note(work, failure)
         return await self._first(None if self._enough else self._pool.pick(self._asked))
 
     async def _first(self, place: Place[T] | None) -> tuple[R, Work]:
@@ -91,11 +92,10 @@ class Race(Generic[T, R]):
         except BaseException:
             await self._throw_away(won)
             raise
+        finally:
+            self._blame(bool(won))
         if not won:
             raise _all_of(self._failures)
-        while self._refused:
-            refused, failure = self._refused.pop()
-            refused.failed_with(failure)
         await self._throw_away(won[1:])
         return won[0]
 
@@ -143,12 +143,11 @@ class Race(Generic[T, R]):
         try:
             answer = await self._attempt(place.engine)
             ended = True
-            work.answered()
+            work.begun()
             self._won.append((answer, work))
         except EngineFailure as failure:
             ended = True
-            work.close()
-            self._note(place, failure)
+            self._note(work, failure)
             self._replace = True
         finally:
             self._running -= 1
@@ -158,13 +157,22 @@ class Race(Generic[T, R]):
                     work.late(may_rest=self._pool.others_are_well(place))
                 work.close()
 
-    def _note(self, place: Place[T], failure: EngineFailure) -> None:
+    def _note(self, work: Work, failure: EngineFailure) -> None:
         self._failures.append(failure)
         if failure.retryable:
-            place.failed_with(failure)
+            work.failed(failure)
+            work.close()
         else:
             self._refusals += 1
-            self._refused.append((place, failure))
+            self._refused.append((work, failure))
+
+    def _blame(self, answered: bool) -> None:
+        """Those that refused what another one took."""
+        while self._refused:
+            work, failure = self._refused.pop()
+            if answered:
+                work.failed(failure)
+            work.close()
 
     async def _throw_away(self, answers: Sequence[tuple[R, Work]]) -> None:
         for answer, work in answers:

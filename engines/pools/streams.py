@@ -63,7 +63,9 @@ class _Pieces(Generic[T, Piece]):
             except EngineFailure as failure:
                 await self._elsewhere(self._work, failure)
             else:
-                self._used = self._used or self._counts(piece)
+                if not self._used and self._counts(piece):
+                    self._used = True
+                    self._work.answered()
                 return piece
         raise StopAsyncIteration
 
@@ -79,7 +81,9 @@ class _Pieces(Generic[T, Piece]):
             if failure.retryable:  # a refusal here is about what was said, and not the place's
                 work.failed(failure)
             raise failure
-        await self.aclose()
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            await begun.aclose()
         self._begun, self._work = await self._race.again(work, failure)
 
 

@@ -33,6 +33,7 @@ async def answers_in(place: Place[Worker], seconds: float, times: int = 5) -> No
     for _ in range(times):
         one = place.begin()
         await trio.sleep(seconds)
+        one.begun()
         one.answered()
         one.close()
 
@@ -79,7 +80,7 @@ async def test_a_place_that_hangs_is_known_before_it_has_failed(autojump_clock: 
     works.begin()
     await trio.sleep(0.1)
     [unanswered] = works._unanswered
-    unanswered.answered()  # its first piece: it goes on
+    unanswered.begun()  # its first piece: it goes on
     await trio.sleep(0.1)
     assert drawn(pool) == {"works": 300}
 
@@ -134,6 +135,8 @@ async def test_after_its_rest_one_request_tries_it_and_the_others_wait_for_that(
     assert pool.pick() is place
     trial = place.begin()
     assert drawn(pool) == {"b": 300}
+    trial.begun()
+    assert state_of(place) is PlaceState.TRIAL, "a sign of life is not all"
     trial.answered()
     trial.close()
     assert state_of(place) is PlaceState.WELL
