@@ -1,6 +1,6 @@
 """What a pool of three servers costs where one of them is dead and one is slow.
 
-    python scripts/measure_pools.py [--seconds 20] [--rate 10] [--kinds asr llm tts]
+    python scripts/measure_pools.py [--seconds 20] [--rate 10] [--kinds asr llm tts] [--alone]
 
 Servers stand in for recognizers, models and voices, on loopback, in this process. A good one begins
 its answer after 200 ms, give or take a fifth, whatever it has in hand; a slow one takes five times
@@ -14,7 +14,13 @@ and with one good, one slow and one dead one, which is dead in one of four ways:
 
 A figure is the time to the answer's beginning: of a recognizer the final, of a model the first
 token, of a voice the first sound. What began in the first second stands by itself. `again` is how
-many requests were made beyond one for each question.
+many requests were made beyond one for each question. With `--alone` there is neither HTTP nor a
+clock: the choice alone, in virtual time, the same on every machine.
+
+    python scripts/measure_pools.py --shared 32 [--seconds 60] [--rate 40]
+
+So many processes share three servers that work on one request after the other for 50 ms each, in
+virtual time: asked as Parley does, by two that are drawn, and by the best of all that each knows.
 """
 
 from __future__ import annotations
@@ -24,21 +30,24 @@ import functools
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 import trio
+import trio.testing
 
 from parley.audio.wav import wav_bytes
 from parley.client.report import middle, p95
 from parley.config import Settings
 from parley.engines.asr.open import open_recognizer
-from parley.engines.failures import EngineFailure
+from parley.engines.failures import EngineFailure, EngineUnreachable
 from parley.engines.kit import SessionInfo
 from parley.engines.llm.open import open_responder
 from parley.engines.pools.opening import pools_of
+from parley.engines.pools.place import Place
 from parley.engines.pools.pool import Pool
 from parley.engines.tts.interface import Streams
 from parley.engines.tts.open import open_voice
@@ -100,6 +109,7 @@ async def serve_one(kind: str, manner: str, rng: random.Random, stream: trio.Soc
 
 
 async def answer(kind: str, manner: str, rng: random.Random, *, looks: bool) -> bytes:
+    """The bytes of an answer, when it is time for them."""
     if manner == "silent":
         await trio.sleep_forever()
     if manner == "500":
@@ -141,7 +151,7 @@ async def servers(kind: str, manners: tuple[str, ...], seed: int) -> AsyncIterat
 
 @dataclass(slots=True)
 class Asking:
-    pool: Pool[object]
+    pool: Pool[Any]
     ask: Callable[[], Awaitable[None]]
     """Returns with the beginning of the answer."""
 
@@ -180,6 +190,40 @@ async def opened(stack: AsyncExitStack, kind: str, urls: str) -> Asking:
     return Asking(voice.pools[0], speak)
 
 
+def alone(kind: str, manners: tuple[str, ...], seed: int) -> Asking:
+    """A pool without servers."""
+    rng = random.Random(seed)
+
+    async def attempt(manner: str) -> bytes:
+        if manner == "refuses":
+            raise EngineUnreachable("nobody listens there")
+        body = await answer(kind, manner, rng, looks=False)
+        if manner in ("500", "garbage"):
+            raise EngineFailure(body.decode("latin-1"), retryable=manner == "500")
+        return body
+
+    async def look(manner: str) -> None:
+        if manner in ("refuses", "500"):
+            raise EngineUnreachable("nobody listens there")
+        await answer(kind, manner, rng, looks=True)
+
+    places = [
+        Place(
+            kind=kind,
+            name=f"{manner}-{number}",
+            engine=manner,
+            look=functools.partial(look, manner),
+        )
+        for number, manner in enumerate(manners)
+    ]
+    pool = Pool(kind, places, chance=random.Random(seed).random)
+
+    async def ask() -> None:
+        await pool.ask(attempt)
+
+    return Asking(pool, ask)
+
+
 @dataclass(slots=True)
 class Outcome:
     first_second_s: list[float] = field(default_factory=list)
@@ -193,8 +237,11 @@ async def measure(kind: str, manners: tuple[str, ...], options: argparse.Namespa
     outcome = Outcome()
     rng = random.Random(options.seed)
     async with AsyncExitStack() as stack:
-        urls = await stack.enter_async_context(servers(kind, manners, options.seed))
-        asking = await opened(stack, kind, urls)
+        if options.alone:
+            asking = alone(kind, manners, options.seed)
+        else:
+            urls = await stack.enter_async_context(servers(kind, manners, options.seed))
+            asking = await opened(stack, kind, urls)
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(asking.pool.run)
         began_s = trio.current_time()
@@ -222,14 +269,61 @@ async def measure(kind: str, manners: tuple[str, ...], options: argparse.Namespa
     return outcome
 
 
+class BestOfAll(Pool[str]):
+    """What Parley does not do."""
+
+    def _sooner(self, candidates: Sequence[Place[str]]) -> Place[str]:
+        best_s = min((place.known_s or 0.1 for place in candidates), default=0.1)
+        return min(candidates, key=lambda place: place.expected_s(best_s))
+
+
+async def share(choice: type[Pool[str]], options: argparse.Namespace) -> None:
+    names, took_s = "abc", list[float]()
+    turns = {name: trio.Lock() for name in names}
+
+    async def attempt(name: str) -> None:
+        async with turns[name]:
+            await trio.sleep(0.05)
+
+    async def process(seed: int) -> None:
+        rng = random.Random(seed)
+        places = [
+            Place(kind="asr", name=name, engine=name, look=trio.lowlevel.checkpoint)
+            for name in names
+        ]
+        pool = choice("asr", places, chance=rng.random)
+        end_s = trio.current_time() + options.seconds
+        async with trio.open_nursery() as nursery:
+            while trio.current_time() < end_s:
+                nursery.start_soon(ask, pool)
+                await trio.sleep(rng.expovariate(options.rate / options.shared))
+
+    async def ask(pool: Pool[str]) -> None:
+        began_s = trio.current_time()
+        await pool.ask(attempt)
+        took_s.append(trio.current_time() - began_s)
+
+    async with trio.open_nursery() as nursery:
+        for seed in range(options.shared):
+            nursery.start_soon(process, seed)
+    figures = (middle(took_s) or 0.0, p95(took_s) or 0.0, max(took_s, default=0.0))
+    p50, most, worst = (f"{figure * 1000:.0f} ms" for figure in figures)
+    print(f"{choice.__name__}: p50 {p50}, p95 {most}, longest {worst}", flush=True)
+
+
 async def main(options: argparse.Namespace) -> bool:
+    if options.shared:
+        choices: tuple[type[Pool[str]], ...] = (Pool, BestOfAll)
+        for choice in choices:
+            await share(choice, options)
+        return True
     print(
         "| kind | places | p50 | p95 | p95 to three good | first second, longest | lost | again "
         "| requests to each |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     held = True
-    for kind in options.kinds:
+    for kind in options.kinds[:1] if options.alone else options.kinds:
         base = 0.0
         for manners in (("good",) * 3, *((dead, "slow", "good") for dead in DEAD)):
             outcome = await measure(kind, manners, options)
@@ -253,7 +347,12 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--shared", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=list(BODIES), default=list(BODIES))
     os.environ["NO_PROXY"] = "127.0.0.1"
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    sys.exit(not trio.run(main, parser.parse_args()))
+    options = parser.parse_args()
+    virtual = options.alone or options.shared
+    clock = trio.testing.MockClock(autojump_threshold=0) if virtual else None
+    sys.exit(not trio.run(main, options, clock=clock))

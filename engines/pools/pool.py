@@ -88,12 +88,12 @@ class Pool(Generic[T]):
                 return free
         candidates = [place for place in left if place.state is PlaceState.WELL]
         if candidates:
-            return self._less_loaded(candidates)
+            return self._sooner(candidates)
         if well or not left:
             return None
         return min(left, key=lambda place: place.again_s)
 
-    def _less_loaded(self, candidates: Sequence[Place[T]]) -> Place[T]:
+    def _sooner(self, candidates: Sequence[Place[T]]) -> Place[T]:
         one, other = self._two_of(candidates)
         best_s = min(
             (place.known_s for place in candidates if place.known_s is not None),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import trio
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable, ServiceBusy
-from .place import Place, Work
+from .place import Place, PlaceState, Work
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -89,6 +89,7 @@ class Race(Generic[T, R]):
                 self._start(nursery, place)
                 await self._ask(nursery)
                 nursery.cancel_scope.cancel()
+            await self._throw_away(won[1:])
         except BaseException:
             await self._throw_away(won)
             raise
@@ -96,7 +97,6 @@ class Race(Generic[T, R]):
             self._blame(bool(won))
         if not won:
             raise _all_of(self._failures)
-        await self._throw_away(won[1:])
         return won[0]
 
     async def _ask(self, nursery: trio.Nursery) -> None:
@@ -114,14 +114,22 @@ class Race(Generic[T, R]):
                 self._rescue_at_s = inf
                 self._start(nursery, None if self._enough else self._pool.pick(self._asked))
             elif now_s >= self._second_at_s:
-                self._second_at_s = inf
                 place = None if self._enough else self._pool.pick(self._asked, well=True)
-                if place is not None and self._pool.may_ask_second():
+                if place is None:
+                    self._second_at_s = inf
+                elif self._hopeless or self._pool.may_ask_second():
                     self._start(nursery, place)
+                else:  # perhaps a little later
+                    self._second_at_s = now_s + self._pool.patience_s(self._asked[-1])
 
     @property
     def _enough(self) -> bool:
         return len(self._asked) >= MAX_ASKED or self._refusals >= MAX_REFUSALS
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether those that were asked have failed others meanwhile."""
+        return all(place.state is PlaceState.RESTING for place in self._asked)
 
     async def _wait_for_news(self) -> None:
         """Or for the moment at which another one may be asked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -15,7 +17,7 @@ from parley.engines.failures import (
 from parley.engines.pools.place import LATE_IN_A_ROW, PlaceState
 from parley.engines.pools.pool import FIRST_PATIENCE_S, SECONDS_MOST, Pool
 from parley.engines.pools.race import MAX_ASKED, RESCUE_S, Race
-from support.places import Load, Worker, gone, p95, pool_of, work
+from support.places import Load, Worker, back, gone, p95, pool_of, work
 
 BROKEN = EngineFailure("it reported an error (500)")
 REFUSED = EngineFailure("it refused", retryable=False)
@@ -165,6 +167,30 @@ async def test_where_all_are_slow_few_are_asked_twice(autojump_clock: MockClock)
     assert load.failures == []
 
 
+async def test_requests_at_a_place_that_has_begun_to_rest_are_asked_elsewhere(
+    autojump_clock: MockClock,
+) -> None:
+    silent = Worker("silent", 1000)
+    pool = pool_of(silent, Worker("good"))
+    prefer(pool, "silent")
+    took_s: list[float] = []
+
+    async def one() -> None:
+        began_s = trio.current_time()
+        await pool.ask(work)
+        took_s.append(trio.current_time() - began_s)
+
+    pool._seconds = float(LATE_IN_A_ROW)
+    async with trio.open_nursery() as nursery:
+        for place in pool.places[1:]:
+            place.in_hand += 100
+        for _ in range(20):
+            nursery.start_soon(one)
+    assert silent.asked == 20
+    assert pool.places[0].state is PlaceState.RESTING
+    assert max(took_s) < 3 * FIRST_PATIENCE_S
+
+
 async def test_half_of_the_callers_time_is_left_for_another_one(autojump_clock: MockClock) -> None:
     pool = pool_of(Worker("silent", 1000), Worker("good"))
     pool._seconds = 0.0
@@ -232,6 +258,25 @@ async def test_of_two_answers_at_once_one_is_discarded(autojump_clock: MockClock
     assert pool.places[1].in_hand == 3
 
 
+async def test_who_is_cancelled_while_an_answer_is_discarded_leaves_none(
+    autojump_clock: MockClock,
+) -> None:
+    pool = pool_of(Worker("slow", FIRST_PATIENCE_S + 0.1), Worker("good"))
+    prefer(pool, "slow")
+    discarded: list[str] = []
+
+    async def discard(answer: str) -> None:
+        discarded.append(answer)
+        scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+    with trio.CancelScope() as scope:
+        await Race(pool, work, discard).run()
+    assert scope.cancelled_caught
+    assert [place.in_hand for place in pool.places] == [0, 3]
+    assert discarded
+
+
 async def test_a_bug_is_no_failure_of_a_place(autojump_clock: MockClock) -> None:
     pool = pool_of(Worker("a"), Worker("b"))
 
@@ -280,20 +325,57 @@ async def test_one_dead_and_one_slow_cost_a_fifth_at_most(
     assert workers[1].asked < 60
 
 
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
 async def test_a_pool_gets_over_a_place_that_dies_and_comes_back(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, how: str, nursery: trio.Nursery
 ) -> None:
     workers = [Worker("a"), Worker("b"), Worker("c")]
     pool = pool_of(*workers)
     await nursery.start(pool.run)
     load = Load(pool)
     await load.run(10)
-    gone(workers[0])
+    if how == "refuses":
+        gone(workers[0])
+    else:
+        workers[0].takes_s = 1000
     await load.run(30)
     asked = workers[0].asked
-    workers[0].failure, workers[0].hidden, workers[0].takes_s = None, None, 0.1
+    back(workers[0])
     await load.run(60)
     assert workers[0].asked > asked + 200
     assert load.failures == []
     assert max(load.took_s) < 0.5
     nursery.cancel_scope.cancel()
+
+
+async def test_processes_that_do_not_talk_share_the_places_evenly(
+    autojump_clock: MockClock,
+) -> None:
+    """Each place works on one request after the other, so that a herd would be seen."""
+    turns = {name: trio.Lock() for name in "abc"}
+
+    async def in_turn(worker: Worker) -> str:
+        async with turns[worker.name]:
+            return await worker.work()
+
+    workers = [Worker(name, 0.05) for name in "abc"]
+    took_s: list[float] = []
+
+    async def process(seed: int) -> None:
+        pool, rng = pool_of(*workers, seed=seed), random.Random(seed)
+        async with trio.open_nursery() as nursery:
+            for _ in range(300):
+                nursery.start_soon(one, pool)
+                await trio.sleep(rng.expovariate(5.0))
+
+    async def one(pool: Pool[Worker]) -> None:
+        began_s = trio.current_time()
+        await pool.ask(in_turn)
+        took_s.append(trio.current_time() - began_s)
+
+    async with trio.open_nursery() as nursery:
+        for seed in range(8):  # 40 requests a second, of 60 that the places can do
+            nursery.start_soon(process, seed)
+    counts = [worker.asked for worker in workers]
+    assert max(counts) < 1.15 * min(counts)
+    assert p95(took_s) < 0.3
