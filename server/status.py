@@ -282,6 +282,18 @@ class Status:
         talk, or nobody is let in."""
         return 0 if self._room.not_ready() else self._connections.weight_now()
 
+    def _place_gauges(self) -> None:
+        """Of the servers of pools, by what they are asked for and where they are."""
+        tables, standings = self._telemetry.tables, self._room.place_standings
+
+        def read(of: Callable[[PlaceStanding], float]) -> Callable[[], Table]:
+            return lambda: {(one.kind, one.place): of(one) for one in standings()}
+
+        for name, what, figure in PLACE_GAUGES:
+            tables(name, what, PLACE_LABELS, read(figure))
+        for name, what, figure in PLACE_COUNTS:
+            tables(name, what, PLACE_LABELS, read(figure), counts=True)
+
     # HTTP
 
     async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
