@@ -1,12 +1,14 @@
 """A whole server with instant engines, as a process of its own:
 
-    python -m parley.bench.instant_server PORT [PROFILE]
+    python -m parley.bench.instant_server PORT [PROFILE] [--reply-times N]
 
-PROFILE is a file for cProfile's figures; profiled, the server is about half as fast.
+PROFILE is a file for cProfile's figures; profiled, the server is about half as fast. Each reply is
+three seconds long, or N times that.
 """
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import os
 import sys
@@ -19,8 +21,14 @@ MOST_CALLERS = 2000
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("profile", nargs="?")
+    parser.add_argument("--reply-times", type=int, default=1)
+    given = parser.parse_args()
+    own = instant_engines(given.reply_times)
     settings = Settings.defaults(
-        parley_port=int(sys.argv[1]),
+        parley_port=given.port,
         ws_max_connections=int(os.environ.get("WS_MAX_CONNECTIONS", MOST_CALLERS)),
         stream_log_level="warning",
         stream_log_format="json",
@@ -28,13 +36,13 @@ def main() -> int:
         stream_partial_min_gap_ms=20,
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
     )
-    if len(sys.argv) < 3:
-        return serve_until_signalled(settings, own=instant_engines())
+    if given.profile is None:
+        return serve_until_signalled(settings, own=own)
     profiler = cProfile.Profile()
     try:
-        return profiler.runcall(serve_until_signalled, settings, own=instant_engines())
+        return profiler.runcall(serve_until_signalled, settings, own=own)
     finally:
-        profiler.dump_stats(sys.argv[2])
+        profiler.dump_stats(given.profile)
 
 
 if __name__ == "__main__":
