@@ -86,6 +86,7 @@ class Loads:
             settle_s=SETTLE_S,
             dialects=(TONGUE_OF[dialect],),
             recordings=self.recordings,
+            admit_all=True,
         )
         plan = replace(plan, **more)
         log = self._log(dialect)
@@ -100,14 +101,20 @@ class Loads:
 
     async def calls(self, count: int, *, silent: bool = False) -> tuple[Seen, dict[str, Any]]:
         plan = CallsPlan(seconds=self.seconds, settle_s=SETTLE_S, silent=silent)
-        async with server_process(self._log("calls"), _command(Plan(), None)) as server:
+        async with server_process(
+            self._log("calls"), _command(Plan(admit_all=True), None)
+        ) as server:
             row = await carry_calls(plan, count, server, self.progress)
         return self._seen("telephone", row | {"sessions": count}, 20)
 
     async def through_a_proxy(self, count: int) -> list[Measured]:
         """Sessions in conversation with HAProxy in between, where there is one."""
         plan = Plan(
-            seconds=self.seconds, settle_s=SETTLE_S, dialects=(TONGUE_OF["ws"],), frame_ms=20
+            seconds=self.seconds,
+            settle_s=SETTLE_S,
+            dialects=(TONGUE_OF["ws"],),
+            frame_ms=20,
+            admit_all=True,
         )
         async with server_process(self._log("proxy"), _command(plan, None)) as server:
 

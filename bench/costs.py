@@ -86,22 +86,29 @@ async def _of_dialects(plan: CostsPlan, loads: Loads, base: float) -> list[Measu
     short, row = await loads.sessions("ws", some, talking=0, frame_ms=20)
     talk, busy = await loads.sessions("ws", some)
     more = [
+        await loads.sessions("ws", max(2, some // 8), talking=0),
+        await loads.sessions("ws", max(2, some // 5)),
         await loads.sessions("ws", few, frame_ms=20),
         await loads.sessions("ws", some, line_ms=8000),
         await loads.sessions("ws", some, reply_times=4),
     ]
-    costs = fitted([silent, short, talk, *(seen for seen, _ in more)], base)
-    found = _dialect("ws", costs, row, busy)
-    found.append(Measured("server.mb", busy["server_mb_empty"], "an idle server"))
+    fit = fitted([silent, short, talk, *(seen for seen, _ in more)], base)
+    found = _dialect("ws", fit.costs, row, busy)
+    by = f"{len(more) + 3} loads, which the sum meets within {fit.off:.1%}"
+    found += [
+        Measured("server.mb", busy["server_mb_empty"], "an idle server"),
+        Measured("server.wake", fit.wake_s, by),
+        Measured("server.cools", fit.cools_s, by),
+    ]
     for dialect in plan.dialects:
         if dialect == "telephone":
             still, row = await loads.calls(some, silent=True)
             call, busy = await loads.calls(few)
-            found += _dialect(dialect, scaled(still, call, base, costs), row, busy)
+            found += _dialect(dialect, scaled(still, call, base, fit), row, busy)
         elif dialect != "ws":
             still, row = await loads.sessions(dialect, some, talking=0)
             call, busy = await loads.sessions(dialect, some)
-            found += _dialect(dialect, scaled(still, call, base, costs), row, busy)
+            found += _dialect(dialect, scaled(still, call, base, fit), row, busy)
     return found
 
 

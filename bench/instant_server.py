@@ -1,6 +1,6 @@
 """A whole server with instant engines, as a process of its own:
 
-    python -m parley.bench.instant_server PORT [PROFILE] [--reply-times N]
+    python -m parley.bench.instant_server PORT [PROFILE] [--reply-times N] [--admit-all]
 
 PROFILE is a file for cProfile's figures; profiled, the server is about half as fast. Each reply is
 three seconds long, or N times that.
@@ -18,6 +18,7 @@ from ..server.process import serve_until_signalled
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
+LOAD_LIMITS = ("stream_max_loop_lag_ms", "stream_max_lane_wait_ms", "stream_max_talking_share")
 
 
 def main() -> int:
@@ -25,9 +26,12 @@ def main() -> int:
     parser.add_argument("port", type=int)
     parser.add_argument("profile", nargs="?")
     parser.add_argument("--reply-times", type=int, default=1)
+    parser.add_argument("--admit-all", action="store_true")
     given = parser.parse_args()
     own = instant_engines(given.reply_times)
+    admitting = dict.fromkeys(LOAD_LIMITS, 0) if given.admit_all else {}
     settings = Settings.defaults(
+        **admitting,
         parley_port=given.port,
         ws_max_connections=int(os.environ.get("WS_MAX_CONNECTIONS", MOST_CALLERS)),
         stream_log_level="warning",

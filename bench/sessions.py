@@ -70,6 +70,8 @@ class Plan:
     pinned: bool = True
     seed: int = 1
     profiled: bool = False
+    admit_all: bool = False
+    """Nobody is refused for load; with instant engines only."""
 
 
 async def bench_sessions(plan: Plan, console: Console) -> Result:
@@ -115,6 +117,7 @@ def _command(plan: Plan, profile: Path | None) -> Callable[[int], list[str]]:
     def instant(port: int) -> list[str]:
         more = [str(profile)] if profile else []
         more += ["--reply-times", str(plan.reply_times)]
+        more += ["--admit-all"] if plan.admit_all else []
         return [sys.executable, "-m", "parley.bench.instant_server", str(port), *more]
 
     return instant

@@ -34,6 +34,8 @@ CPU_S = "CPU s"
 def _meanings() -> Mapping[str, Meaning]:
     found = {
         "server.base": Meaning(CORE, "a server process to which nobody is connected"),
+        "server.wake": Meaning(CPU_S, "waking a server process that has slept for long"),
+        "server.cools": Meaning("s", "in which a sleeping process loses its caches"),
         "server.mb": Meaning("MB", "memory of a server process to which nobody is connected"),
         "server.hearing": Meaning(
             CORE, "in the server's process, per person who talks: to the recognizer, from the voice"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .server_load import Traffic
+from .server_load import Traffic, cooling, events_per_s
 
 PARTS = ("session", "frame", "talk", "reply", "turn")
 
@@ -35,40 +35,75 @@ def amounts(traffic: Traffic) -> tuple[float, ...]:
     )
 
 
-def fitted(seen: Sequence[Seen], base: float) -> dict[str, float]:
-    """The cost of each part, for loads of one dialect. `base` is an idle process' cost.
+COOLS_S = (0.0003, 0.001, 0.003, 0.01, 0.03)
+"""Times in which a process may lose its caches, of which the one is taken that fits best."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    costs: dict[str, float]
+    """By the names of PARTS."""
+    wake_s: float
+    cools_s: float
+    off: float
+    """Root of the mean square, relative, of what the loads used."""
+
+
+def fitted(seen: Sequence[Seen], base: float) -> Fitted:
+    """The cost of each part, and of waking, for loads of one dialect. `base` is an idle process'
+    cost.
 
     Raises ValueError where the loads are too alike to tell the parts apart.
     """
-    table = np.array([amounts(one.traffic) for one in seen])
-    used = np.array([max(one.cores - base, 0.0) for one in seen])
+    return min((_fitted(seen, base, cools_s) for cools_s in COOLS_S), key=lambda one: one.off)
+
+
+def _fitted(seen: Sequence[Seen], base: float, cools_s: float) -> Fitted:
+    table = np.array([[*amounts(one.traffic), _woken(one, cools_s)] for one in seen])
     sizes = np.array([max(one.cores, 1e-6) for one in seen])
-    table, used = table / sizes[:, None], used / sizes
+    used = np.array([max(one.cores - base, 0.0) for one in seen]) / sizes
+    table = table / sizes[:, None]
     scale = np.abs(table).max(axis=0)
     if not scale.all() or np.linalg.matrix_rank(table / scale, tol=1e-2) < len(PARTS):
         raise ValueError("these loads are too alike to tell the costs apart")
-    kept = list(range(len(PARTS)))
+    kept = list(range(len(PARTS) + 1))
     while True:
         found = np.linalg.lstsq(table[:, kept] / scale[kept], used, rcond=None)[0]
         if (found >= 0).all():
             break
         kept.pop(int(found.argmin()))  # noise made it less than nothing
-    costs = dict.fromkeys(PARTS, 0.0)
-    for part, cost in zip(kept, found / scale[kept], strict=True):
-        costs[PARTS[part]] = float(cost)
-    return costs
+    every = np.zeros(len(PARTS) + 1)
+    every[kept] = found / scale[kept]
+    *costs, wake_s = (float(cost) for cost in every)
+    return Fitted(
+        costs=dict(zip(PARTS, costs, strict=True)),
+        wake_s=wake_s,
+        cools_s=cools_s,
+        off=float(np.sqrt(np.mean((table @ every - used) ** 2))),
+    )
 
 
-def scaled(silent: Seen, talking: Seen, base: float, like: Mapping[str, float]) -> dict[str, float]:
+def _woken(one: Seen, cools_s: float) -> float:
+    """How often the process was woken, counted by how cold it was."""
+    return max(1 - one.cores, 0.0) * cooling(events_per_s(one.traffic), cools_s)
+
+
+def scaled(silent: Seen, talking: Seen, base: float, fit: Fitted) -> dict[str, float]:
     """The costs of a dialect that was measured at two loads only, one silent and one in
-    conversation: in the proportions of another dialect, whose costs are `like`."""
-    open_ = _cost(silent.traffic, like, ("session", "frame"))
-    listening = max(silent.cores - base, 0.0) / open_ if open_ else 0.0
-    costs = {part: like[part] * listening for part in ("session", "frame")}
-    left = talking.cores - base - _cost(talking.traffic, costs, ("session", "frame"))
-    busy = _cost(talking.traffic, like, ("talk", "reply", "turn"))
+    conversation: in the proportions of another dialect, to which loads were fitted."""
+    like, listen, converse = fit.costs, ("session", "frame"), ("talk", "reply", "turn")
+    open_ = _cost(silent.traffic, like, listen)
+    left = silent.cores - base - _waking(silent, fit)
+    listening = max(left, 0.0) / open_ if open_ else 0.0
+    costs = {part: like[part] * listening for part in listen}
+    busy = _cost(talking.traffic, like, converse)
+    left = talking.cores - base - _waking(talking, fit) - _cost(talking.traffic, costs, listen)
     conversing = max(left, 0.0) / busy if busy else 0.0
-    return costs | {part: like[part] * conversing for part in ("talk", "reply", "turn")}
+    return costs | {part: like[part] * conversing for part in converse}
+
+
+def _waking(one: Seen, fit: Fitted) -> float:
+    return fit.wake_s * _woken(one, fit.cools_s)
 
 
 def _cost(traffic: Traffic, costs: Mapping[str, float], parts: Sequence[str]) -> float:

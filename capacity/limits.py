@@ -19,6 +19,8 @@ DISK_BYTES_PER_S = 200e6
 """What one disk, or one collector of logs, takes. Assumed."""
 SERIES = 10e6
 """What one Prometheus holds. Assumed."""
+NODES = 1000
+"""That one registry holds."""
 LISTED_BYTES = 450
 """A session's line of GET /sessions."""
 LIST_BYTES = 20e6
@@ -39,7 +41,8 @@ def limits_of(load: Load, costs: Costs, full: OneMachine) -> tuple[Limit, ...]:
     some = 10_000
     many = replace(load, calls=some)
     processes = round(some / max(1, full.sessions) * full.processes) or 1
-    store = store_load(many, costs, some, processes)
+    machines = some / max(1, full.sessions)
+    store = store_load(many, costs, some, round(machines) or 1)
     wire = wire_of(many, costs, some, some * load.reply_share)
     machine = load.machine
     log = some * (
@@ -85,6 +88,12 @@ def limits_of(load: Load, costs: Costs, full: OneMachine) -> tuple[Limit, ...]:
             sure="extrapolated",
         ),
         Limit(
+            calls=some * machine.network_gbit * 1e9 / 8 * NETWORK / store.bytes_per_s,
+            what=f"one Valkey: its network of {machine.network_gbit:g} Gbit/s",
+            then="one per shard, or conversations kept less often",
+            sure="extrapolated",
+        ),
+        Limit(
             calls=some * machine.memory_gb * 1024 * 0.5 / store.memory_mb,
             what="one Valkey: half of a machine's memory",
             then="one per shard, or a shorter time to come back",
@@ -109,6 +118,14 @@ def limits_of(load: Load, costs: Costs, full: OneMachine) -> tuple[Limit, ...]:
             sure="extrapolated",
         ),
     ]
+    found.append(
+        Limit(
+            calls=full.sessions * NODES,
+            what=f"one registry, of {NODES:,} machines",
+            then="a registry per shard",
+            sure="extrapolated",
+        )
+    )
     if load.recorded:
         recorded = load.recorded * costs["recording.bytes"]
         found.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .at_once import at_once
 from .costs import Costs
@@ -72,18 +72,16 @@ def machine_with(load: Load, costs: Costs, sessions: int) -> OneMachine:
     """
     talking = at_once(sessions, load.talk_share, load.percentile)
     replying = at_once(sessions, load.reply_share, load.percentile)
-    cores = cores_of(traffic_of(load, sessions, talking, replying), engines_of(load), costs)
-    base, own = cores.base, cores.server - cores.base
-    if base >= PROCESS_CORE or own / max(sessions, 1) > PROCESS_CORE - base:
-        raise BadLoad(["one session costs more than a process can use of its core"])
-    processes = max(1, math.ceil(own / (PROCESS_CORE - base) - 1e-9))
+    traffic = traffic_of(load, sessions, talking, replying)
+    processes = processes_for(traffic, engines_of(load), costs)
+    cores = cores_of(traffic.shared_by(processes), engines_of(load), costs).times(processes)
     recognizer_lanes = math.ceil(cores.recognizer / LANE_CORE - 1e-9)
     voice_lanes = math.ceil(cores.voice / LANE_CORE - 1e-9)
     return OneMachine(
         sessions=sessions,
         talking=talking,
         replying=replying,
-        cores=replace(cores, base=cores.base * processes),
+        cores=cores,
         processes=processes,
         recognizer_lanes=recognizer_lanes,
         voice_lanes=voice_lanes,
@@ -95,6 +93,26 @@ def machine_with(load: Load, costs: Costs, sessions: int) -> OneMachine:
         ),
         wire=wire_of(load, costs, sessions, replying),
     )
+
+
+def processes_for(traffic: Traffic, engines: Engines, costs: Costs) -> int:
+    """So many that each is planned to use PROCESS_CORE at most. Raises BadLoad where one session
+    alone is too much for a process."""
+    most = max(1, math.ceil(traffic.sessions))
+
+    def is_enough(processes: int) -> bool:
+        return cores_of(traffic.shared_by(processes), engines, costs).server <= PROCESS_CORE
+
+    if not is_enough(most):
+        raise BadLoad(["one session costs more than a process can use of its core"])
+    few, enough = 0, most
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        if is_enough(middle):
+            enough = middle
+        else:
+            few = middle
+    return enough
 
 
 def _lanes_mb(costs: Costs, kind: str, engine: str, lanes: int) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .at_once import at_once
 from .costs import Costs, Sure
@@ -110,7 +110,7 @@ def plan_of(load: Load, costs: Costs) -> Plan:
         descriptors=DESCRIPTORS_A_PROCESS
         + DESCRIPTORS_A_SESSION * math.ceil(full.sessions / full.processes),
         proxies=proxies_of(load, costs, places),
-        store=store_load(load, costs, load.calls, processes),
+        store=store_load(load, costs, load.calls, machines),
         log_bytes_per_s=turns_per_s * costs["log.turn"] + load.arrivals_per_s * costs["log.call"],
         recording_bytes_per_s=(
             load.calls * load.recorded * costs["recording.bytes"] if load.recorded else 0.0
@@ -126,7 +126,14 @@ def used_costs(load: Load) -> list[str]:
     """The names of all costs that a plan of this load rests on."""
     own, hears, speaks = load.dialect, load.recognizer, load.voice
     names = [
-        *("server.base", "server.mb", "server.series", "server.hearing"),
+        *(
+            "server.base",
+            "server.wake",
+            "server.cools",
+            "server.mb",
+            "server.series",
+            "server.hearing",
+        ),
         *(f"{own}.{part}" for part in ("session", "frame", "talk", "reply", "turn", "mb")),
         *(f"{own}.{part}" for part in ("frame_bytes", "reply_bytes", "reply_messages")),
         *(f"detector.{load.detector}", f"model.{load.model}.turn"),
@@ -147,5 +154,4 @@ def _share_asking(load: Load) -> float:
 def _mean_cores(load: Load, costs: Costs, processes: int) -> Cores:
     talking, replying = load.calls * load.talk_share, load.calls * load.reply_share
     traffic = traffic_of(load, load.calls, talking, replying)
-    cores = cores_of(traffic, engines_of(load), costs)
-    return replace(cores, base=cores.base * processes)
+    return cores_of(traffic.shared_by(processes), engines_of(load), costs).times(processes)

@@ -82,7 +82,7 @@ def _cores(plan: Plan) -> Iterator[Line]:
     for what, used, *names in (
         (
             "sockets, sessions, protocol",
-            cores.base + cores.sockets + cores.hand_over,
+            cores.server - cores.detector - cores.model,
             own,
             "server",
         ),
