@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -60,7 +61,9 @@ class Watched:
 @asynccontextmanager
 async def _running(command: Sequence[str], port: int) -> AsyncIterator[Watched]:
     """The program, once it listens. Raises OSError where it does not within UP_S."""
-    process = await trio.lowlevel.open_process(list(command), stdin=None)
+    process = await trio.lowlevel.open_process(
+        list(command), stdin=None, stdout=DEVNULL, stderr=DEVNULL
+    )
     try:
         with trio.fail_after(UP_S):
             while True:

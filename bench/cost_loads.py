@@ -87,6 +87,7 @@ class Loads:
             dialects=(TONGUE_OF[dialect],),
             recordings=self.recordings,
             admit_all=True,
+            costs_only=True,
         )
         plan = replace(plan, **more)
         log = self._log(dialect)
@@ -115,13 +116,14 @@ class Loads:
             dialects=(TONGUE_OF["ws"],),
             frame_ms=20,
             admit_all=True,
+            costs_only=True,
         )
         async with server_process(self._log("proxy"), _command(plan, None)) as server:
 
             async def carry(port: int) -> dict[str, float]:
                 return await _one_load(plan, count, replace(server, port=port), self.progress)
 
-            begin_s = 2 * SETTLE_S + 1 + count * CONNECT_EVERY_S + 1
+            begin_s = SETTLE_S + count * CONNECT_EVERY_S + 1
             return await proxy(server.port, carry, (begin_s, begin_s + self.seconds - 1))
 
     def close(self) -> None:

@@ -72,6 +72,9 @@ class Plan:
     profiled: bool = False
     admit_all: bool = False
     """Nobody is refused for load; with instant engines only."""
+    costs_only: bool = False
+    """Only what the server uses counts: no call is made before the load, and the last answers are
+    not waited for."""
 
 
 async def bench_sessions(plan: Plan, console: Console) -> Result:
@@ -128,7 +131,10 @@ async def _one_load(
 ) -> dict[str, Any]:
     with _cores(server.pid, plan.pinned and plan.engines == "instant"):
         callers = _callers(plan, count, server.port)
-        empty = await _after_one_call(plan, server)
+        if plan.costs_only:
+            empty = burden_of(server.pid)
+        else:
+            empty = await _after_one_call(plan, server)
         bar = progress.add_task(f"{count} sessions", total=plan.seconds)
         async with trio.open_nursery() as nursery:
             for caller in callers:
@@ -145,7 +151,9 @@ async def _one_load(
             for caller in callers:
                 caller.counting = False
                 caller.may_talk = lambda: False
-            with trio.move_on_after(LAST_ANSWERS_S):  # lines that were begun are answered
+            with trio.move_on_after(
+                0 if plan.costs_only else LAST_ANSWERS_S
+            ):  # lines that were begun are answered
                 while not all(caller.between_lines for caller in callers):  # noqa: ASYNC110
                     await trio.sleep(0.1)
             nursery.cancel_scope.cancel()

@@ -147,7 +147,7 @@ def sources(costs: Costs, plan: Plan) -> list[str]:
         f"{sure}: {', '.join(sorted(names))} ({'; '.join(filter(None, (by, where)))})"
         for (sure, by, where), names in sorted(
             found.items(),
-            key=lambda one: ORDER.index(one[0][0]),  # type: ignore[arg-type]
+            key=lambda one: ORDER.index(one[0][0]),
         )
     ]
 

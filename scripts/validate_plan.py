@@ -118,9 +118,7 @@ async def validate(arguments: argparse.Namespace, console: Console) -> list[dict
     if arguments.costs:
         costs = costs_in(arguments.costs.read_text("utf-8"), str(arguments.costs)).over(our_costs())
     else:
-        plan = CostsPlan(
-            dialects=("ws", "realtime", "telephone"), voices=("joe",), seconds=arguments.seconds
-        )
+        plan = CostsPlan(seconds=arguments.seconds)
         result = await bench_costs(plan, console)
         result.write(arguments.out.with_suffix(".costs.json"))
         text = json.dumps(result.as_json())
@@ -151,7 +149,7 @@ def show(one: dict[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--costs", type=Path)
     parser.add_argument("--only", default="", help="cases whose names hold this")
     parser.add_argument("--out", type=Path, default=Path("bench-out/validation.json"))
