@@ -7,7 +7,6 @@ detectors and voices by themselves, recognizers as they are served, HAProxy, Val
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.table import Table
 from ..capacity.costs import Costs
 from ..capacity.fitting import fitted, scaled
 from ..capacity.server_load import Engines, cores_of
+from ..capacity.told import amount
 from ..wallclock import utc_now
 from .beside_costs import store
 from .cost_loads import QUIET_ENGINES, RECOGNIZERS, TONGUE_OF, Loads, traffic_of
@@ -83,7 +83,7 @@ def _checked(plan: CostsPlan) -> None:
 async def _of_dialects(plan: CostsPlan, loads: Loads, base: float) -> list[Measured]:
     few, some = max(2, plan.sessions // 2), plan.sessions
     silent, _ = await loads.sessions("ws", 2 * some, talking=0)
-    short, row = await loads.sessions("ws", some, talking=0, frame_ms=20)
+    short, row = await loads.sessions("ws", 2 * some // 3, talking=0, frame_ms=20)
     talk, busy = await loads.sessions("ws", some)
     more = [
         await loads.sessions("ws", max(2, some // 8), talking=0),
@@ -102,8 +102,8 @@ async def _of_dialects(plan: CostsPlan, loads: Loads, base: float) -> list[Measu
     ]
     for dialect in plan.dialects:
         if dialect == "telephone":
-            still, row = await loads.calls(some, silent=True)
-            call, busy = await loads.calls(few)
+            still, row = await loads.calls(few, silent=True)
+            call, busy = await loads.calls(max(2, some // 3))
             found += _dialect(dialect, scaled(still, call, base, fit), row, busy)
         elif dialect != "ws":
             still, row = await loads.sessions(dialect, some, talking=0)
@@ -167,12 +167,5 @@ def table_of(result: Result) -> Table:
         table.add_column(name, overflow="fold")
     for row in result.rows:
         by = row["by"].partition(": ")[2]
-        table.add_row(row["figure"], told(row["value"]), row["unit"], by)
+        table.add_row(row["figure"], amount(row["value"]), row["unit"], by)
     return table
-
-
-def told(value: float) -> str:
-    """Three digits of a figure."""
-    if not value:
-        return "0"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -157,10 +158,11 @@ def count(number: float) -> str:
 
 
 def amount(number: float) -> str:
-    """Three digits, or all before the point."""
-    if number >= 100:
-        return f"{number:,.0f}"
-    return f"{number:.3g}"
+    """Three digits, or all before the point, and never an exponent."""
+    if number <= 0 or number >= 99.95:
+        return count(number)
+    digits = 2 - math.floor(math.log10(number))
+    return f"{number:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def share(part: float) -> str:

@@ -55,8 +55,8 @@ def cases() -> list[Case]:
             sessions=sessions,
             plan={"talking": round(sessions * share), "line_ms": 3000, "reply_times": 2},
         )
-        for sessions in (20, 50, 100, 200)
-        for share in (1.0, 0.3)
+        for sessions, shares in ((20, (1, 0.3)), (50, (1, 0.3)), (100, (1, 0.3)), (200, (0.4, 0.1)))
+        for share in shares
     ]
     moonshine = [
         Case(
@@ -73,7 +73,7 @@ def cases() -> list[Case]:
         *framework,
         *moonshine,
         Case(name="50 Realtime sessions", dialect="realtime", sessions=50, plan={"talking": 25}),
-        Case(name="50 telephone calls", dialect="telephone", sessions=50),
+        Case(name="40 telephone calls", dialect="telephone", sessions=40),
     ]
 
 

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from parley.bench import beside_costs
 from parley.bench.cost_loads import Loads, _log_bytes, small
-from parley.bench.costs import table_of, told
+from parley.bench.costs import table_of
 from parley.bench.engine_costs import Measured, detectors
 from parley.bench.result import Result, spread
 from parley.capacity.costs import costs_in
+from parley.capacity.told import amount
 from parley.commands.app import app
 from parley.config import load_settings
 
@@ -79,10 +80,11 @@ def test_a_row_is_kept_without_its_distributions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.000123456, "0.000123"), (0.0456, "0.0456"), (123.4, "123")]
+    ("value", "text"),
+    [(0, "0"), (0.000123456, "0.000123"), (0.0456, "0.0456"), (60, "60"), (123.4, "123")],
 )
 def test_figures_have_three_digits(value: float, text: str) -> None:
-    assert told(value) == text
+    assert amount(value) == text
 
 
 @pytest.mark.parametrize(
