@@ -33,6 +33,11 @@ class Line:
 
     frames: Sequence[bytes]
     words: str
+    speech: range | None = None
+    """Which of the frames hold speech; None: all of them."""
+
+    def speaks_in(self, frame: int) -> bool:
+        return self.speech is None or frame in self.speech
 
 
 @dataclass(slots=True)
@@ -59,6 +64,16 @@ class Notes:
     wrong: list[str] = field(default_factory=list)
     """Finals that are not what was said, each as "said | heard"."""
     failures: list[str] = field(default_factory=list)
+    frames: int = 0
+    """Of audio that were sent."""
+    speech_frames: int = 0
+    """Of these, such with speech."""
+    sent_bytes: int = 0
+    heard_bytes: int = 0
+    """Payload of messages in both directions."""
+    heard_messages: int = 0
+    reply_s: float = 0.0
+    """Seconds of reply audio that came."""
 
     def add(self, other: Notes) -> None:
         for name in self.__slots__:
@@ -140,6 +155,7 @@ class Caller:
             if self._line is not None:
                 if self._said < len(self._line.frames):
                     frame = self._line.frames[self._said]
+                    self.notes.speech_frames += self.counting and self._line.speaks_in(self._said)
                     self._said += 1
                     self._said_s.append(now_s)
                 elif self._answered(now_s):
@@ -148,7 +164,11 @@ class Caller:
                 await wire.send(self.hush)
                 self._over, self._played_until_s = True, now_s
             self._sent_s.append(now_s)
-            await wire.send(self.tongue.audio(frame))
+            message = self.tongue.audio(frame)
+            if self.counting:
+                self.notes.frames += 1
+                self.notes.sent_bytes += len(message)
+            await wire.send(message)
 
     def _begin(self, now_s: float) -> None:
         self._line = self.next_line()
@@ -178,6 +198,10 @@ class Caller:
             frame = await wire.receive()
             now_s = trio.current_time()
             word = self.tongue.hear(frame)
+            if self.counting:
+                self.notes.heard_messages += 1
+                self.notes.heard_bytes += len(frame)
+                self.notes.reply_s += word.audio_s
             match word.kind:
                 case "greeting" if not self.greeted.is_set():
                     self.notes.ready_s.append(now_s - began_s)

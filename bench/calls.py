@@ -23,7 +23,7 @@ from ..client.server_process import ServerProcess, server_process
 from ..nurseries import plain_nursery
 from ..wallclock import utc_now
 from .burden import burden_of
-from .phone_line import PhoneLine
+from .phone_line import FRAME_MS, PhoneLine
 from .result import Result, spread
 from .sessions import ROOT, _cores
 from .shares import shares_of
@@ -38,6 +38,8 @@ class CallsPlan:
     settle_s: float = 8.0
     pinned: bool = True
     profiled: bool = False
+    silent: bool = False
+    """Nobody speaks: what an open line costs."""
 
 
 async def bench_calls(plan: CallsPlan, console: Console) -> Result:
@@ -76,7 +78,7 @@ async def _one_load(
             for number in range(count):
                 stream = await trio.open_tcp_stream("127.0.0.1", server.port)
                 await stack.enter_async_context(stream)
-                line = PhoneLine(stream, number)
+                line = PhoneLine(stream, number, silent=plan.silent)
                 await line.open(f"127.0.0.1:{server.port}", "/telephone/twilio")
                 nursery.start_soon(line.speak)
                 nursery.start_soon(line.listen)
@@ -100,6 +102,15 @@ async def _one_load(
         "frames_in_per_s": round(sum(line.frames_in for line in lines) / wall_s),
         "gaps": len(gaps),
         "core_per_call": round((after.cpu_s - before.cpu_s) / wall_s / count, 5),
+        "server_cores": round((after.cpu_s - before.cpu_s) / wall_s, 4),
+        "server_mb_empty": round(empty.rss_mb, 1),
+        "frames_per_s": round(1000 / FRAME_MS * count, 1),
+        "talking": round(sum(line.speech_frames for line in lines) * FRAME_MS / 1000 / wall_s, 3),
+        "replying": round(sum(line.reply_s for line in lines) / wall_s, 3),
+        "turns_per_s": round(sum(line.said for line in lines) / wall_s, 3),
+        "sent_bytes_per_s": round(sum(line.sent_bytes for line in lines) / wall_s),
+        "heard_bytes_per_s": round(sum(line.heard_bytes for line in lines) / wall_s),
+        "heard_messages_per_s": round(sum(line.heard_messages for line in lines) / wall_s, 1),
         "mb_per_call": round((after.rss_mb - empty.rss_mb) / count, 3),
         "first_audio_ms": spread([s for line in lines for s in line.first_audio_s], 1000),
         "gap_ms": spread(gaps, 1000),

@@ -118,14 +118,17 @@ def heard_words(numbers: Sequence[int]) -> str:
 
 
 class InstantResponder:
-    """Always the same two sentences."""
+    """Always the same two sentences, or them several times."""
+
+    def __init__(self, times: int = 1) -> None:
+        self._reply = " ".join([REPLY] * times)
 
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
         yield self._tokens()
 
     async def _tokens(self) -> AsyncIterator[str]:
-        for token in REPLY.split():
+        for token in self._reply.split():
             await trio.lowlevel.checkpoint()
             yield token + " "
 
@@ -139,10 +142,10 @@ class InstantSynthesizer:
         return Speech(pcm16=b"\x00\x10" * samples, rate_hz=REPLY_RATE_HZ)
 
 
-def instant_engines() -> OwnEngines:
+def instant_engines(reply_times: int = 1) -> OwnEngines:
     return OwnEngines(
         detector=lambda session: InstantDetector(),
         transcriber=InstantTranscriber,
-        responder=InstantResponder(),
+        responder=InstantResponder(reply_times),
         synthesizer=InstantSynthesizer(),
     )

@@ -1,12 +1,14 @@
 """A whole server with instant engines, as a process of its own:
 
-    python -m parley.bench.instant_server PORT [PROFILE]
+    python -m parley.bench.instant_server PORT [PROFILE] [--reply-times N] [--admit-all]
 
-PROFILE is a file for cProfile's figures; profiled, the server is about half as fast.
+PROFILE is a file for cProfile's figures; profiled, the server is about half as fast. Each reply is
+three seconds long, or N times that.
 """
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import os
 import sys
@@ -16,29 +18,39 @@ from ..server.process import serve_until_signalled
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
-USUAL_LAG_MS = Settings.defaults().load.loop_lag_ms
+LOAD_LIMITS = ("stream_max_loop_lag_ms", "stream_max_lane_wait_ms", "stream_max_talking_share")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("profile", nargs="?")
+    parser.add_argument("--reply-times", type=int, default=1)
+    parser.add_argument("--admit-all", action="store_true")
+    given = parser.parse_args()
+    own = instant_engines(given.reply_times)
+    limits = dict.fromkeys(LOAD_LIMITS, 0) if given.admit_all else {}
+    if given_lag_ms := os.environ.get("STREAM_MAX_LOOP_LAG_MS"):
+        limits["stream_max_loop_lag_ms"] = int(given_lag_ms)
     settings = Settings.defaults(
-        parley_port=int(sys.argv[1]),
+        **limits,
+        parley_port=given.port,
         ws_max_connections=int(os.environ.get("WS_MAX_CONNECTIONS", MOST_CALLERS)),
         stream_log_level="warning",
         stream_log_format="json",
         # As short as it may be: the limit on partials would be measured, not the framework.
         stream_partial_min_gap_ms=20,
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
-        stream_max_loop_lag_ms=int(os.environ.get("STREAM_MAX_LOOP_LAG_MS", USUAL_LAG_MS)),
         parley_store_url=os.environ.get("PARLEY_STORE_URL"),
         parley_node=os.environ.get("PARLEY_NODE"),
     )
-    if len(sys.argv) < 3:
-        return serve_until_signalled(settings, own=instant_engines())
+    if given.profile is None:
+        return serve_until_signalled(settings, own=own)
     profiler = cProfile.Profile()
     try:
-        return profiler.runcall(serve_until_signalled, settings, own=instant_engines())
+        return profiler.runcall(serve_until_signalled, settings, own=own)
     finally:
-        profiler.dump_stats(sys.argv[2])
+        profiler.dump_stats(given.profile)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..audio.pcm import HEARING_RATE_HZ
 from ..client.recording import Recording, resampled
+from ..client.speech_edges import speech_edges
 from .caller import Line
 from .instant import FRAME_NUMBERS, sample_of
 
@@ -38,5 +39,9 @@ def recorded_lines(
     for recording in recordings:
         pcm16 = resampled(recording.pcm16, HEARING_RATE_HZ, rate_hz)
         frames = [pcm16[at : at + size].ljust(size, b"\0") for at in range(0, len(pcm16), size)]
-        lines.append(Line(frames=frames, words=recording.spoken or ""))
+        edges = speech_edges(recording.pcm16, HEARING_RATE_HZ)
+        speech = None
+        if edges is not None:
+            speech = range(int(edges.onset_ms // frame_ms), int(edges.last_ms // frame_ms) + 1)
+        lines.append(Line(frames=frames, words=recording.spoken or "", speech=speech))
     return lambda rng: rng.choice(lines)

@@ -11,6 +11,7 @@ import base64
 import json
 import math
 import struct
+import sys
 from collections import deque
 from collections.abc import Iterator
 
@@ -57,9 +58,9 @@ def _media(level: int, number: int) -> bytes:
 
 
 class PhoneLine:
-    """One call. What was seen is counted while `counting`."""
+    """One call. What was seen is counted while `counting`. Who is silent never speaks."""
 
-    def __init__(self, stream: trio.abc.Stream, number: int) -> None:
+    def __init__(self, stream: trio.abc.Stream, number: int, *, silent: bool = False) -> None:
         self._stream = stream
         self._number = number
         self._chunk = 0
@@ -67,9 +68,15 @@ class PhoneLine:
         self._marks: deque[tuple[float, str]] = deque()
         self._played_until_s = -math.inf
         self._speech_until = 0
-        self._speaks_from = 50 + number * 7 % 100
+        self._speaks_from = sys.maxsize if silent else 50 + number * 7 % 100
         self.counting = False
         self.frames_in = 0
+        self.speech_frames = 0
+        self.sent_bytes = 0
+        self.heard_bytes = 0
+        """Of WebSocket frames in both directions."""
+        self.heard_messages = 0
+        self.reply_s = 0.0
         self.gaps_s: list[float] = []
         self.late_s: list[float] = []
         """By how much our own frames left too late."""
@@ -117,13 +124,16 @@ class PhoneLine:
             now_s = trio.current_time()
             if self.counting:
                 self.late_s.append(now_s - due_s)
+            frames = self._frames(now_s)
+            self.sent_bytes += len(frames) * self.counting
             try:
-                await self._stream.send_all(self._frames(now_s))
+                await self._stream.send_all(frames)
             except trio.BrokenResourceError:
                 raise ConnectionError("the server hung up") from None
 
     def _frames(self, now_s: float) -> bytes:
         speaks = self._speaks_from <= self._chunk < self._speaks_from + 100
+        self.speech_frames += speaks and self.counting
         if self._chunk == self._speaks_from + 100:
             self.said += self.counting
             self._said_s = now_s
@@ -148,6 +158,7 @@ class PhoneLine:
             if not data:
                 raise ConnectionError("the server hung up")
             self._left += data
+            self.heard_bytes += len(data) * self.counting
 
     def _messages(self) -> Iterator[bytes]:
         left, at = self._left, 0
@@ -165,6 +176,7 @@ class PhoneLine:
         self._left = left[at:]
 
     def _heard(self, message: bytes, now_s: float) -> None:
+        self.heard_messages += self.counting
         if (begin := message.find(_AUDIO)) >= 0:
             begin += len(_AUDIO)
             payload = message.index(b'"', begin) - begin
@@ -178,6 +190,7 @@ class PhoneLine:
             elif silent_s > GAP_S and self.counting:
                 self.gaps_s.append(silent_s)
             self.frames_in += self.counting
+            self.reply_s += length_s * self.counting
             self._played_until_s = max(self._played_until_s, now_s) + length_s
         elif (begin := message.find(_MARK)) >= 0:
             begin += len(_MARK)

@@ -59,12 +59,22 @@ class Plan:
     engines: str = "instant"
     frame_ms: int = 100
     talking: int | None = None
+    """0: all of them are silent."""
+    line_ms: int = LINE_FRAMES_MS
+    """How long a line is; with instant engines only."""
+    reply_times: int = 1
+    """How many times three seconds a reply lasts; with instant engines only."""
     talk_on: bool = False
     """Cancel each reply and talk on: everybody talks nearly all of the time. Dialect A only."""
     recordings: Path = Path("examples/audio")
     pinned: bool = True
     seed: int = 1
     profiled: bool = False
+    admit_all: bool = False
+    """Nobody is refused for load; with instant engines only."""
+    costs_only: bool = False
+    """Only what the server uses counts: no call is made before the load, and the last answers are
+    not waited for."""
 
 
 async def bench_sessions(plan: Plan, console: Console) -> Result:
@@ -109,6 +119,8 @@ def _command(plan: Plan, profile: Path | None) -> Callable[[int], list[str]]:
 
     def instant(port: int) -> list[str]:
         more = [str(profile)] if profile else []
+        more += ["--reply-times", str(plan.reply_times)]
+        more += ["--admit-all"] if plan.admit_all else []
         return [sys.executable, "-m", "parley.bench.instant_server", str(port), *more]
 
     return instant
@@ -119,7 +131,10 @@ async def _one_load(
 ) -> dict[str, Any]:
     with _cores(server.pid, plan.pinned and plan.engines == "instant"):
         callers = _callers(plan, count, server.port)
-        empty = await _after_one_call(plan, server)
+        if plan.costs_only:
+            empty = burden_of(server.pid)
+        else:
+            empty = await _after_one_call(plan, server)
         bar = progress.add_task(f"{count} sessions", total=plan.seconds)
         async with trio.open_nursery() as nursery:
             for caller in callers:
@@ -136,7 +151,9 @@ async def _one_load(
             for caller in callers:
                 caller.counting = False
                 caller.may_talk = lambda: False
-            with trio.move_on_after(LAST_ANSWERS_S):  # lines that were begun are answered
+            with trio.move_on_after(
+                0 if plan.costs_only else LAST_ANSWERS_S
+            ):  # lines that were begun are answered
                 while not all(caller.between_lines for caller in callers):  # noqa: ASYNC110
                     await trio.sleep(0.1)
             nursery.cancel_scope.cancel()
@@ -160,7 +177,7 @@ async def _after_one_call(plan: Plan, server: ServerProcess) -> Burden:
 def _callers(plan: Plan, count: int, port: int) -> list[Caller]:
     profiles = {d.profile.name: d.profile for d in DIALECTS}
     default_lead_ms = Settings.defaults().speaking.reply_lead_ms
-    floor = _Floor(plan.talking or count)
+    floor = _Floor(count if plan.talking is None else plan.talking)
     recordings = load_folder(plan.recordings) if plan.engines == "real" else []
     callers = []
     for number, dialect in enumerate(islice(cycle(plan.dialects), count)):
@@ -190,7 +207,7 @@ def _lines(
         pick = recorded_lines(recordings, rate_hz=rate_hz, frame_ms=plan.frame_ms)
         return lambda: pick(rng)
     line = numbered_line(
-        number % 200, LINE_FRAMES_MS // plan.frame_ms, rate_hz=rate_hz, frame_ms=plan.frame_ms
+        number % 200, plan.line_ms // plan.frame_ms, rate_hz=rate_hz, frame_ms=plan.frame_ms
     )
     return lambda: line
 
@@ -235,10 +252,19 @@ def _row(count: int, notes: Notes, empty: Burden, before: Burden, after: Burden)
         "failure_examples": sorted(set(notes.failures))[:10],
         "gaps": len(notes.gaps_s),
         "core_per_session": round((after.cpu_s - before.cpu_s) / wall_s / count, 5),
+        "server_cores": round((after.cpu_s - before.cpu_s) / wall_s, 4),
         "worker_cores": round((after.workers_cpu_s - before.workers_cpu_s) / wall_s, 3),
         "mb_per_session": round((after.rss_mb - empty.rss_mb) / count, 3),
         "server_mb": round(after.rss_mb, 1),
         "workers_mb": round(after.workers_rss_mb, 1),
+        "server_mb_empty": round(empty.rss_mb, 1),
+        "frames_per_s": round(notes.frames / wall_s, 1),
+        "talking": round(count * notes.speech_frames / max(1, notes.frames), 3),
+        "replying": round(notes.reply_s / wall_s, 3),
+        "turns_per_s": round(notes.lines / wall_s, 3),
+        "sent_bytes_per_s": round(notes.sent_bytes / wall_s),
+        "heard_bytes_per_s": round(notes.heard_bytes / wall_s),
+        "heard_messages_per_s": round(notes.heard_messages / wall_s, 1),
         "ready_ms": spread(notes.ready_s, 1000),
         "frame_lag_ms": spread(notes.frame_lag_s, 1000),
         "audio_late_ms": spread(notes.audio_late_s, 1000),

@@ -22,6 +22,7 @@ from .call import call
 from .config import config
 from .dev import dev
 from .models import models_app
+from .plan import plan
 from .replay import replay
 from .show import show
 from .tokens import tokens_app
@@ -244,6 +245,7 @@ app.add_typer(voices_app)
 app.add_typer(tokens_app)
 app.command()(call)
 app.command()(config)
+app.command()(plan)
 app.command()(replay)
 app.command()(show)
 app.command("try")(try_agent)

@@ -42,6 +42,10 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
 def _write(result: Result, out: Path, console: Console) -> None:
     path = out / f"{result.bench}.json"
     result.write(path)
@@ -139,6 +143,51 @@ def sessions(
     try:
         result = trio.run(functools.partial(bench_sessions, plan, console))
     except (ServerFailed, NotAWav, ValueError, OSError) as problem:
+        _fail(str(problem))
+    console.print(table_of(result))
+    _write(result, out, console)
+
+
+@bench_app.command()
+def costs(
+    dialects: Annotated[
+        str, typer.Option(help="Protocols, separated by commas; ws is always measured.")
+    ] = "ws,stream,engine,realtime,telephone",
+    recognizers: Annotated[
+        str, typer.Option(help="Recognizers that are served here, separated by commas.")
+    ] = "moonshine",
+    voices: Annotated[str, typer.Option(help="Voices, separated by commas.")] = "joe,espeak",
+    sessions: Annotated[
+        int, typer.Option(help="Sessions of a load of moderate size.", min=4, max=1000)
+    ] = 60,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds for which each load is measured.", min=1)
+    ] = 12,
+    recordings: Annotated[
+        Path, typer.Option(help="Folder that callers play to recognizers: WAV files.")
+    ] = Path("examples/audio"),
+    out: Out = OUT,
+) -> None:
+    """What each part of a call costs on this machine, for `parley plan --from`."""
+    from rich.console import Console
+
+    from ..audio.wav import NotAWav
+    from ..bench.costs import CostsPlan, bench_costs, table_of
+    from ..client.server_process import ServerFailed
+    from ..engines.failures import EngineFailure
+
+    console = Console()
+    plan = CostsPlan(
+        dialects=_names(dialects),
+        recognizers=_names(recognizers),
+        voices=_names(voices),
+        sessions=sessions,
+        seconds=seconds,
+        recordings=recordings,
+    )
+    try:
+        result = trio.run(bench_costs, plan, console)
+    except (ServerFailed, EngineFailure, NotAWav, ValueError, OSError) as problem:
         _fail(str(problem))
     console.print(table_of(result))
     _write(result, out, console)

@@ -165,6 +165,7 @@ def test_all_of_it_is_looked_at() -> None:
 
 ROOMS = {
     "audio": (),
+    "capacity": (),
     "protocol": ("audio",),
     "conversation": ("protocol", "audio"),
     "config": ("addresses", "conversation", "audio", "protocol"),
@@ -244,7 +245,7 @@ def test_dependencies_point_one_way(room: str) -> None:
     assert strangers == []
 
 
-@pytest.mark.parametrize("room", ["protocol", "conversation", "audio"])
+@pytest.mark.parametrize("room", ["protocol", "conversation", "audio", "capacity"])
 @pytest.mark.parametrize("library", ["trio", "socket", "ssl", "h11", "trio_websocket", "select"])
 def test_what_is_only_known_and_decided_does_no_io(room: str, library: str) -> None:
     assert of(room, library) == []
