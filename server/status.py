@@ -265,18 +265,6 @@ class Status:
         )
         gauge("weight", "What a balancer is told is free of this server, in per cent", self.weight)
 
-    def _place_gauges(self) -> None:
-        """Of the servers of pools, by what they are asked for and where they are."""
-        tables, standings = self._telemetry.tables, self._room.place_standings
-
-        def read(of: Callable[[PlaceStanding], float]) -> Callable[[], Table]:
-            return lambda: {(one.kind, one.place): of(one) for one in standings()}
-
-        for name, what, figure in PLACE_GAUGES:
-            tables(name, what, PLACE_LABELS, read(figure))
-        for name, what, figure in PLACE_COUNTS:
-            tables(name, what, PLACE_LABELS, read(figure), counts=True)
-
     def weight(self) -> int:
         """How much of the server is free for newcomers, in per cent; 0 while its engines cannot
         talk, or nobody is let in."""
