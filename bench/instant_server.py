@@ -13,6 +13,8 @@ import sys
 
 from ..config import Settings
 from ..server.process import serve_until_signalled
+from ..server.workers.handed import is_worker
+from ..server.workers.parent import is_by_workers, serve_by_workers
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
@@ -27,7 +29,10 @@ def main() -> int:
         # As short as it may be: the limit on partials would be measured, not the framework.
         stream_partial_min_gap_ms=20,
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
+        parley_workers=int(os.environ.get("PARLEY_WORKERS", "1")),
     )
+    if is_by_workers(settings) and not is_worker():
+        return serve_by_workers(settings, lambda: settings)
     if len(sys.argv) < 3:
         return serve_until_signalled(settings, own=instant_engines())
     profiler = cProfile.Profile()

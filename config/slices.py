@@ -220,12 +220,13 @@ class Speaking:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never; `upload_mb` and
-    `upload_s` bound a recording that is transcribed over HTTP."""
+    `upload_s` bound a recording that is transcribed over HTTP; `workers` 0 is one per core."""
 
     host: str
     port: int
     engine_port: int
     audiosocket_port: int
+    workers: int
     max_connections: int
     ping_interval_s: float
     ping_timeout_s: float

@@ -6,6 +6,7 @@
     ├─ recordings         where sessions are recorded: one task per file
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
+    ├─ workers            where it is one of several: tells the others how it stands, answers them
     ├─ late-callers       answers who comes while the server stops: 503, `/ready` before all
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
@@ -16,7 +17,6 @@ what is left to be written of them, the lanes last.
 
 from __future__ import annotations
 
-import errno
 import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
@@ -26,7 +26,6 @@ from typing import TypeAlias
 import structlog
 import trio
 
-from ..addresses import without_brackets
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..config import Settings
@@ -43,13 +42,15 @@ from ..transport import MemoryTransport
 from .accepting import accept_for_ever
 from .access.access import Access
 from .access.endpoint import TicketEndpoint
+from .access.tickets import Tickets
+from .bound import PortInUse, open_listeners
 from .connections import Connections
 from .http.front import ANY_PATH
 from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
-from .late_callers import LateCallers
+from .late_callers import Accept, LateCallers
 from .load.admission import SessionAdmission
 from .load.watch import LoadWatch
 from .session_opener import SessionOpener
@@ -58,31 +59,17 @@ from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
+from .workers.link import Link, Worker, serve_at
+from .workers.together import Together
+from .workers.used_once import FOLDER, UsedOnce
+
+__all__ = ["PortInUse", "Server", "open_listeners"]
 
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
 
-PORTS = range(65_536)
-
 Handler: TypeAlias = Callable[[trio.SocketStream], Awaitable[object]]
 """What serves one connection of a listener, to its end."""
-
-
-class PortInUse(Exception):
-    """Somebody else listens there."""
-
-
-async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Bind. Raises PortInUse, ValueError for what is no port, or OSError for an address that is
-    not ours."""
-    if type(port) is not int or port not in PORTS:
-        raise ValueError(f"the port {port!r} is refused; allowed: 0 (a free one) to {PORTS[-1]}")
-    try:
-        return list(await trio.open_tcp_listeners(port, host=without_brackets(host)))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {without_brackets(host)} is in use") from None
-        raise
 
 
 class Server:
@@ -100,8 +87,11 @@ class Server:
         dialects: Sequence[Dialect] = DIALECTS,
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
+        link: Link | None = None,
     ) -> None:
-        """`agents` None: those that the settings make, if any."""
+        """`agents` None: those that the settings make, if any. `link`: to the other workers, where
+        this is one of several."""
+        self._link = link
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._room = room
@@ -109,7 +99,7 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
-        self.access = Access(settings, self.telemetry)
+        self.access = Access(settings, self.telemetry, tickets=_tickets(link))
         admitting = settings.admitting
         self.certificates = (
             Certificates(
@@ -122,7 +112,11 @@ class Server:
         )
         live_calls = LiveCalls()
         self.telephone = TelephoneDoor(
-            settings, self.telemetry, self._agents, on_status=live_calls.told
+            settings,
+            self.telemetry,
+            self._agents,
+            on_status=live_calls.told,
+            key="" if link is None else link.handed.key.hex(),
         )
         opener = SessionOpener(
             settings, room, self._recordings, self.telemetry, watchers, self._agents
@@ -163,13 +157,31 @@ class Server:
             **TicketEndpoint(self.access).routes,
         }
         paths = {path: dialect for dialect in dialects for path in dialect.paths}
+        late, admin = self._status.late(routes), self._status.routes
+        own_routes = {**routes}
+        self._accept: Accept = accept_for_ever
+        accept_late: Accept = accept_for_ever
+        if link is not None:
+            together = Together(link, self._status, self.telephone)
+            routes, late, admin = map(together.routes, (routes, late, admin))
+            own_routes = together.private_routes(self._status.routes)
+            self._accept, accept_late = link.accept, link.accept_late
+            admission.elsewhere = link.sessions_elsewhere
+            link.worker = Worker(
+                sessions=lambda: self._connections.taken,
+                idle_connections=lambda: self._connections.idle,
+                is_open=lambda: self._connections.refusal_now() is None,
+                is_ready=lambda: not room.not_ready(),
+            )
+        self._own_front = self._connections.own_front(own_routes)
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
-            self._connections.front(self._status.late(routes), paths),
+            self._connections.front(late, paths),
             functools.partial(self.telemetry.dropped, "late_caller"),
+            accept_late,
         )
         self._engine_front = self._connections.front(routes, {ANY_PATH: newspeech.DIALECT})
-        self._admin_front = self._connections.front(self._status.routes, {}, private=True)
+        self._admin_front = self._connections.front(admin, {}, private=True)
         self._tree: Supervisor | None = None
 
     async def run(
@@ -205,6 +217,7 @@ class Server:
                         Child(name, run=run, shutdown_s=STOP_S)
                         for name, run in self._agents.mcp.tasks().items()
                     ),
+                    *self._workers(),
                     Child("late-callers", run=functools.partial(self._late_callers.run, listeners)),
                     self._connections.child(),
                     *self._listener("listener", self._front.handle, listeners),
@@ -254,6 +267,17 @@ class Server:
         keyring.on_read = self._connections.tokens_changed
         return (Child("tokens", run=keyring.keep_looking),)
 
+    def _workers(self) -> Sequence[Child]:
+        if self._link is None:
+            return ()
+        return (Child("workers", run=functools.partial(self._with_the_others, self._link)),)
+
+    async def _with_the_others(self, link: Link) -> None:
+        """Tell the other workers how this one stands, and answer what they ask."""
+        async with serve_at(link.folder, link.number) as listener, trio.open_nursery() as nursery:
+            nursery.start_soon(link.beat)
+            await trio.serve_listeners(self._own_front.handle, [listener], handler_nursery=nursery)
+
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]
     ) -> Sequence[Child]:
@@ -263,14 +287,15 @@ class Server:
 
     async def _listen(self, handle: Handler, listeners: Sequence[trio.SocketListener]) -> None:
         """Every connection is a supervised child."""
+        serve = handle if self._link is None else self._link.counted(handle)
 
         def take(stream: trio.SocketStream) -> None:
-            self._connections.start_soon(handle, stream)
+            self._connections.start_soon(serve, stream)
 
         try:
             async with trio.open_nursery() as nursery:
                 for listener in listeners:
-                    nursery.start_soon(accept_for_ever, listener, take)
+                    nursery.start_soon(self._accept, listener, take)
         finally:
             if self._connections.stopping:
                 if handle == self._front.handle:
@@ -321,3 +346,10 @@ class Server:
                 child=event.child,
                 error=event.error,
             )
+
+
+def _tickets(link: Link | None) -> Tickets | None:
+    """Where this is one of several workers: one takes what another has given out, once."""
+    if link is None:
+        return None
+    return Tickets(link.handed.key, UsedOnce(link.folder / FOLDER).first)

@@ -171,6 +171,7 @@ ROOMS = {
     "engines": (
         "addresses",
         "conversation",
+        "cores",
         "protocol",
         "audio",
         "config",
@@ -204,6 +205,7 @@ ROOMS = {
             "audio",
         ),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+        "cores",
     ),
     "testing": (
         *(
@@ -223,6 +225,7 @@ ROOMS = {
     "childlife": ("childspec",),
     "childspec": (),
     "turnstile": (),
+    "cores": (),
     "transport": ("protocol",),
     "wallclock": (),
     "telemetry": ("engines", "protocol"),

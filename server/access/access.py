@@ -44,12 +44,13 @@ class Access:
         telemetry: Telemetry,
         *,
         now_s: Callable[[], float] = lambda: unix_ms() / 1000,
+        tickets: Tickets | None = None,
     ) -> None:
         """Raises BadTokens for a file of tokens that cannot be used."""
         self.now_s = now_s
         self.settings = settings.admitting
         self.keyring = Keyring(self.settings)
-        self.tickets = Tickets()
+        self.tickets = tickets or Tickets()
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
         self._meters = Meters(settings.address_limits)

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,8 +52,13 @@ class Ticket:
 class Tickets:
     """Makes and takes tickets. One per server; `now_s` is the moment in Unix seconds."""
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(
+        self, key: bytes | None = None, is_first: Callable[[str], bool] = lambda once: True
+    ) -> None:
+        """`key` signs, where several processes take each other's tickets; `is_first` says whether
+        none of them has taken the one of this number before, and notes it."""
+        self._key = key or secrets.token_bytes(32)
+        self._is_first = is_first
         self._used: OrderedDict[str, float] = OrderedDict()
         self._all_over_until_s = 0.0
 
@@ -82,7 +87,7 @@ class Tickets:
             raise NoTicket("the ticket is not one of this server") from None
         if now_s >= said.until or said.until <= self._all_over_until_s:
             raise NoTicket("the ticket is over; get another one")
-        if said.once in self._used:
+        if said.once in self._used or not self._is_first(said.once):
             raise NoTicket("the ticket was used before; get another one")
         self._remember(said, now_s)
         return Ticket(name=said.name, doors=doors, claims=said.claims)
