@@ -153,7 +153,7 @@ class Connections:
 
     def own_front(self, routes: Mapping[tuple[str, str], HttpHandler]) -> Front:
         """A door for other processes of this server, at a socket that nobody else can open."""
-        return Front(routes=routes, waiting_room=self._waiting_room, websocket_routes={})
+        return Front(routes=routes, websocket_routes={})
 
     @property
     def idle(self) -> int:

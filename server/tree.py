@@ -59,7 +59,8 @@ from .status import ServerStatus, Status
 from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .v1.endpoints import openai_routes
-from .workers.link import Link, Worker, serve_at
+from .workers.link import Link, Worker
+from .workers.quotas import SharedQuotas
 from .workers.together import Together
 from .workers.used_once import FOLDER, UsedOnce
 
@@ -158,13 +159,14 @@ class Server:
         }
         paths = {path: dialect for dialect in dialects for path in dialect.paths}
         late, admin = self._status.late(routes), self._status.routes
-        own_routes = {**routes}
         self._accept: Accept = accept_for_ever
         accept_late: Accept = accept_for_ever
+        self._with_workers: Callable[[], Awaitable[object]] | None = None
         if link is not None:
-            together = Together(link, self._status, self.telephone)
+            together = Together(link, self._status, self.telephone, SharedQuotas(link, self.access))
+            own_front = self._connections.own_front(together.private_routes(admin))
             routes, late, admin = map(together.routes, (routes, late, admin))
-            own_routes = together.private_routes(self._status.routes)
+            self._with_workers = functools.partial(together.run, own_front)
             self._accept, accept_late = link.accept, link.accept_late
             admission.elsewhere = link.sessions_elsewhere
             link.worker = Worker(
@@ -173,7 +175,6 @@ class Server:
                 is_open=lambda: self._connections.refusal_now() is None,
                 is_ready=lambda: not room.not_ready(),
             )
-        self._own_front = self._connections.own_front(own_routes)
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
             self._connections.front(late, paths),
@@ -268,15 +269,8 @@ class Server:
         return (Child("tokens", run=keyring.keep_looking),)
 
     def _workers(self) -> Sequence[Child]:
-        if self._link is None:
-            return ()
-        return (Child("workers", run=functools.partial(self._with_the_others, self._link)),)
-
-    async def _with_the_others(self, link: Link) -> None:
-        """Tell the other workers how this one stands, and answer what they ask."""
-        async with serve_at(link.folder, link.number) as listener, trio.open_nursery() as nursery:
-            nursery.start_soon(link.beat)
-            await trio.serve_listeners(self._own_front.handle, [listener], handler_nursery=nursery)
+        """Where this is one of several."""
+        return () if self._with_workers is None else (Child("workers", run=self._with_workers),)
 
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]

@@ -53,7 +53,7 @@ class Access:
         self.tickets = tickets or Tickets()
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
-        self._meters = Meters(settings.address_limits)
+        self.meters = Meters(settings.address_limits)
         self._limits_addresses = settings.address_limits.any
         admin = plain_text(self.settings.admin_token)
         self._admin = None if admin is None else digest_of(admin)
@@ -81,6 +81,14 @@ class Access:
         guest = Guest(address=client_address(peer, None, ()))
         work_for(guest)
         return guest
+
+    def meter_of(self, kind: str, name: str) -> Meter | None:
+        """Of a token or an address that another process of this server tells of; None for a token
+        that is not known here."""
+        if kind == "address":
+            return self.meters.of_address(name, trio.current_time())
+        token = self.keyring.ring.named(name)
+        return None if token is None else self.meters.of_token(token)
 
     def ticket(self, ticket: Ticket, for_s: float) -> str:
         return self.tickets.make(ticket, now_s=self.now_s(), for_s=for_s)
@@ -117,7 +125,7 @@ class Access:
             raise BadRequest(403, f"the token {token.name} is not for {door.value}")
         if ticket is not None and ticket.doors and door not in ticket.doors:
             raise BadRequest(403, f"the ticket is not for {door.value}")
-        meter = self._meters.of_token(token)
+        meter = self.meters.of_token(token)
         self._handshake([meter])
         claims = {**(ticket.claims if ticket is not None else {}), **token.claims}
         return Guest(
@@ -188,7 +196,7 @@ class Access:
         """None for this machine, unless a proxy on it says that it asks for another."""
         if is_loopback(address) or not self._limits_addresses:
             return []
-        return [self._meters.of_address(counted_as(address), trio.current_time())]
+        return [self.meters.of_address(counted_as(address), trio.current_time())]
 
     def _handshake(self, meters: list[Meter]) -> None:
         now_s = trio.current_time()

@@ -67,8 +67,8 @@ class Guest:
             if meter.full:
                 self.on_refused("too_many_sessions")
                 raise too_many(
-                    f"{meter.name} has {meter.sessions} conversations, and may not have more at "
-                    "once",
+                    f"{meter.name} has {meter.all_sessions} conversations, and may not have more "
+                    "at once",
                     SESSION_WAIT_S,
                 )
         for meter in self.meters:

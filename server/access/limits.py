@@ -27,6 +27,8 @@ class Bucket:
 
     rate: float
     share: float
+    taken: float = field(default=0.0, init=False)
+    """In all, by this process."""
     _level: float = field(init=False)
     _at_s: float = field(default=-math.inf, init=False)
 
@@ -35,6 +37,11 @@ class Bucket:
 
     def take(self, amount: float, now_s: float) -> None:
         """Take it, whether it is there or not."""
+        self.taken += amount
+        self.taken_elsewhere(amount, now_s)
+
+    def taken_elsewhere(self, amount: float, now_s: float) -> None:
+        """Another process of the same server has taken it."""
         if self.rate:
             self._level = self._now(now_s) - amount
             self._at_s = now_s
@@ -62,6 +69,8 @@ class Meter:
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
         self.sessions = 0
+        self.sessions_elsewhere: dict[int, int] = {}
+        """By the number of another process of the same server."""
         self.limit_by(limits)
 
     def limit_by(self, limits: Limits) -> None:
@@ -75,6 +84,16 @@ class Meter:
             Unit.REQUESTS: _by_hour(limits.requests_per_hour),
         }
 
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """All, always in the same order."""
+        return (self.handshakes, self.bytes, *self._hourly.values())
+
+    @property
+    def all_sessions(self) -> int:
+        """With those that other processes of the same server have."""
+        return self.sessions + sum(self.sessions_elsewhere.values())
+
     def spend(self, unit: Unit, amount: float, now_s: float) -> None:
         self._hourly[unit].take(amount, now_s)
 
@@ -87,14 +106,11 @@ class Meter:
     @property
     def full(self) -> bool:
         """Whether it has as many sessions as it may have."""
-        return 0 < self.limits.sessions <= self.sessions
+        return 0 < self.limits.sessions <= self.all_sessions
 
     def is_idle(self, now_s: float) -> bool:
         """Whether forgetting it would change nothing."""
-        return self.sessions == 0 and all(
-            bucket.is_full(now_s)
-            for bucket in (self.handshakes, self.bytes, *self._hourly.values())
-        )
+        return self.all_sessions == 0 and all(bucket.is_full(now_s) for bucket in self.buckets)
 
 
 def _by_second(rate: float) -> Bucket:

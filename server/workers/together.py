@@ -14,13 +14,13 @@ each worker answers for itself alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import structlog
 import trio
 
-from ..http.front import ANY_PATH, Answer, HttpHandler
+from ..http.front import ANY_PATH, Answer, Front, HttpHandler
 from ..http.head import BadRequest, Head
 from ..http.request_body import read_body
 from ..http.responses import Response, json_response, text_response
@@ -28,7 +28,8 @@ from ..status import PROMETHEUS_TEXT, Status
 from ..telephone.door import TelephoneDoor
 from ..telephone.statuses import CallStatus
 from . import metrics_text, siblings
-from .link import Link
+from .link import Link, serve_at
+from .quotas import SPENT, SPENT_BYTES, SharedQuotas, Spent
 
 CALL_STATUS = "/workers/call-status"
 """At a worker's own socket: what a telephone service told another one."""
@@ -43,11 +44,23 @@ Routes = Mapping[tuple[str, str], HttpHandler]
 class Together:
     """One per worker."""
 
-    def __init__(self, link: Link, status: Status, telephone: TelephoneDoor) -> None:
+    def __init__(
+        self, link: Link, status: Status, telephone: TelephoneDoor, quotas: SharedQuotas
+    ) -> None:
         self._link = link
+        self._quotas = quotas
         self._status = status
         self._telephone = telephone
         telephone.on_news = self._tell_others
+
+    async def run(self, front: Front) -> NoReturn:
+        """A child of the server's tree: tell the others how this worker stands and what its guests
+        use, and answer them by `front`, which has the private routes."""
+        link = self._link
+        async with serve_at(link.folder, link.number) as listener, trio.open_nursery() as nursery:
+            nursery.start_soon(link.beat)
+            nursery.start_soon(self._quotas.run)
+            await trio.serve_listeners(front.handle, [listener], handler_nursery=nursery)
 
     def routes(self, own: Routes) -> dict[tuple[str, str], HttpHandler]:
         """The routes of a server, `own`, with those that are about all workers in their places."""
@@ -71,6 +84,7 @@ class Together:
         return {
             **own,
             ("POST", CALL_STATUS): self._told,
+            ("POST", SPENT): self._spent,
             ("GET", f"/telephone/calls/{ANY_PATH}"): self._telephone.call_state,
         }
 
@@ -176,6 +190,13 @@ class Together:
     async def _told(self, head: Head, stream: trio.abc.Stream) -> Response:
         body = await read_body(stream, head, NEWS_BYTES, NEWS_S)
         self._telephone.told_elsewhere(msgspec.json.decode(body, type=CallStatus))
+        return Response(204)
+
+    # What was used
+
+    async def _spent(self, head: Head, stream: trio.abc.Stream) -> Response:
+        body = await read_body(stream, head, SPENT_BYTES, NEWS_S)
+        self._quotas.take(msgspec.json.decode(body, type=Spent))
         return Response(204)
 
 
