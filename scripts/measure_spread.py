@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from parley.server.workers.link import BOARD, Link, Worker
 HOST = "127.0.0.1"
 WAYS = ("reuseport", "one queue", "turns")
 SETTLE_S = 0.5
+POLL_S = 0.05
 
 
 def listening(port: int, *, shared: bool) -> socket.socket:
@@ -47,9 +49,9 @@ def listening(port: int, *, shared: bool) -> socket.socket:
 
 def busy(milliseconds: float) -> None:
     """Keeps the processor for so long, as a handshake does."""
-    begun = os.times()
-    while (os.times().user - begun.user + os.times().system - begun.system) * 1000 < milliseconds:
-        sum(range(200))
+    until_s = time.process_time() + milliseconds / 1000
+    while time.process_time() < until_s:
+        pass
 
 
 async def work(
@@ -132,7 +134,8 @@ def measure(way: str, workers: int, count: int, work_ms: float, every_s: float) 
             kept: list[trio.SocketStream] = []
             with trio.fail_after(60):
                 await connect_all(port, count, every_s, kept)
-                await trio.sleep(SETTLE_S + count * work_ms / 1000)
+                while sum(standing.load for _, standing in board) < count:
+                    await trio.sleep(POLL_S)
             return [standing.load for _, standing in board]
 
         try:

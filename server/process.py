@@ -66,9 +66,8 @@ def serve_until_signalled(
     answering = Agents(agents, settings)
     with queued_output():
         configure_logging(settings.observing, worker=None if handed is None else handed[0].worker)
-        return trio.run(
-            _serve, settings, own, answering, watchers, beside, on_reload, handed, whole
-        )
+        serve = functools.partial(_serve, handed=handed, whole=whole)
+        return trio.run(serve, settings, own, answering, watchers, beside, on_reload)
 
 
 def _part_of(settings: Settings, handed: Handed) -> Settings:

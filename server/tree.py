@@ -100,7 +100,9 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
-        self.access = Access(settings, self.telemetry, tickets=_tickets(link))
+        first = _anything if link is None else UsedOnce(link.folder / FOLDER).first
+        tickets = None if link is None else Tickets(link.handed.key, first)
+        self.access = Access(settings, self.telemetry, tickets=tickets)
         admitting = settings.admitting
         self.certificates = (
             Certificates(
@@ -118,6 +120,7 @@ class Server:
             self._agents,
             on_status=live_calls.told,
             key="" if link is None else link.handed.key.hex(),
+            is_first=first,
         )
         opener = SessionOpener(
             settings, room, self._recordings, self.telemetry, watchers, self._agents
@@ -342,8 +345,6 @@ class Server:
             )
 
 
-def _tickets(link: Link | None) -> Tickets | None:
-    """Where this is one of several workers: one takes what another has given out, once."""
-    if link is None:
-        return None
-    return Tickets(link.handed.key, UsedOnce(link.folder / FOLDER).first)
+def _anything(once: str) -> bool:
+    """Nobody else serves: what was not used here was not used."""
+    return True

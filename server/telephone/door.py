@@ -68,8 +68,9 @@ class TelephoneDoor:
         *,
         on_status: Callable[[CallStatus], None] = _ignore,
         key: str = "",
+        is_first: Callable[[str], bool] = lambda nonce: True,
     ) -> None:
-        """`key` signs tickets where no service's secret does."""
+        """`key` and `is_first`: see Gate."""
         self.on_news: Callable[[CallStatus], Awaitable[None]] = _nobody_else
         """Told what a service told of a call: it may be another process' call."""
         telephone, carriers = settings.telephone, settings.carriers
@@ -79,7 +80,7 @@ class TelephoneDoor:
         self._on_status = on_status
         self._log = structlog.get_logger(__name__)
         self._clients = CarrierClients()
-        self.gate = Gate(telephone, carriers, telemetry, key=key)
+        self.gate = Gate(telephone, carriers, telemetry, key=key, is_first=is_first)
         self.addresses = Addresses(telephone, self.gate)
         self.controls = controls_of(carriers, self.addresses, self._clients, self.gate.now_s)
         self._outbound = Outbound(telephone, self.controls, self.addresses, agents, telemetry)

@@ -64,8 +64,11 @@ class Gate:
         *,
         now_s: Callable[[], int] = lambda: unix_ms() // 1000,
         key: str = "",
+        is_first: Callable[[str], bool] = lambda nonce: True,
     ) -> None:
-        """`key` signs tickets where there is no secret that does."""
+        """`key` signs tickets where there is no secret that does; `is_first` says whether no other
+        process of this server has taken a signature of this nonce, and notes it."""
+        self._is_first = is_first
         self.now_s = now_s
         self._telephone = telephone
         self._carriers = carriers
@@ -202,7 +205,7 @@ class Gate:
             next(iter(self._nonces.values())) < over or len(self._nonces) >= NONCES_MAX
         ):
             self._nonces.popitem(last=False)
-        if nonce and nonce in self._nonces:
+        if nonce and (nonce in self._nonces or not self._is_first(nonce)):
             raise NotSigned("the signature was used before")
         if nonce:
             self._nonces[nonce] = self.now_s()

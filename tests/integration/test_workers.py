@@ -17,7 +17,7 @@ from parley.server.workers.roster import HUNG_S
 from support.live_server import children_of, request_http
 from support.returning_talkers import many_talkers, refused, unanswered
 from support.serve_process import RULES, finished, serving, until_all_gone
-from support.workers import POLL_S, WorkersServer, connected, workers_server
+from support.workers import POLL_S, WorkersServer, connected, held, workers_server
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +29,9 @@ EVEN = 0.1
 @pytest.mark.parametrize("every_s", [0.01, 0.0], ids=["one by one", "at once"])
 async def test_sessions_are_shared_evenly(workers: int, every_s: float, tmp_path: Path) -> None:
     async with workers_server(tmp_path, workers) as server:
-        async with connected(server.url(), 200, every_s):
-            spread = await server.spread()
+        async with held(server.port, 200, every_s):
+            while (spread := await server.spread()).total() < 200:
+                await trio.sleep(POLL_S)
             assert spread.total() == 200
             assert len(spread) == workers
             assert max(spread.values()) <= (1 + EVEN) * 200 / workers
