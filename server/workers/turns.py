@@ -15,8 +15,9 @@ from .board import Standing
 SLACK = 32
 """A worker counts as no busier than another while it has less than one part in so many more: among
 hundreds of sessions nobody waits for an exact tie."""
-MAX_WAIT_S = 0.05
-"""For how long a connection is left to those that have less to do: they may be slow."""
+MAX_WAIT_S = 0.25
+"""For how long a connection is left to those that have less to do: they may be slow. On a machine
+with room they take it within a millisecond."""
 SILENT_S = 1.0
 """A worker whose beat has stood still for so long is waited for by nobody."""
 
