@@ -72,7 +72,7 @@ async def test_one_that_hangs_is_replaced_and_keeps_nobody_waiting(tmp_path: Pat
         assert {"worker": 2, "why": "no answer within 1 s"} in answer["missing"]
         metrics = (await server.get("/metrics")).body.decode()
         assert 'parley_worker_up{worker="2"} 0.0' in metrics
-        with trio.fail_after(HUNG_S + 5):
+        with trio.fail_after(HUNG_S + 60):
             await server.until_logged("worker_hangs")
             await until_all_gone({hung})
             await server.until_open()
@@ -191,7 +191,7 @@ async def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> Non
         lanes = {lane for worker in workers for lane in children_of(worker)}
         assert lanes
         served.process.kill()
-        with trio.fail_after(5):
+        with trio.fail_after(30):  # less than a second on a machine with room
             await until_all_gone(workers | lanes)
 
 
@@ -212,7 +212,7 @@ async def test_sigterm_drains_all_of_them(tmp_path: Path) -> None:
                         await wire.receive()
                 except WireClosed as gone:
                     closed.append(gone.code)
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             await until_all_gone(pids | {server.pid})
     assert closed == [1001] * 4
     assert server.process.exit_code == 0
@@ -226,7 +226,7 @@ async def test_a_second_signal_ends_them_now(tmp_path: Path) -> None:
             served.process.send_signal(signal.SIGTERM)
             await trio.sleep(TOGETHER_S + 0.1)
             served.process.send_signal(signal.SIGTERM)
-            with trio.fail_after(6):
+            with trio.fail_after(30):
                 assert await served.process.wait() == 130
                 await until_all_gone(workers)
 
