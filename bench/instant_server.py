@@ -15,6 +15,8 @@ import sys
 
 from ..config import Settings
 from ..server.process import serve_until_signalled
+from ..server.workers.handed import is_worker
+from ..server.workers.parent import is_by_workers, serve_by_workers
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
@@ -43,7 +45,10 @@ def main() -> int:
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
         parley_store_url=os.environ.get("PARLEY_STORE_URL"),
         parley_node=os.environ.get("PARLEY_NODE"),
+        parley_workers=int(os.environ.get("PARLEY_WORKERS", "1")),
     )
+    if is_by_workers(settings) and not is_worker():
+        return serve_by_workers(settings, lambda: settings)
     if given.profile is None:
         return serve_until_signalled(settings, own=own)
     profiler = cProfile.Profile()

@@ -45,15 +45,22 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _settings(overrides: dict[str, object] | None = None, config: Path | None = None) -> Settings:
-    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+def _settings(
+    overrides: dict[str, object] | None = None, config: Path | None = None, *, warn: bool = True
+) -> Settings:
     try:
-        settings = load_settings(given, toml_file=config)
+        settings = _load(overrides or {}, config)
     except SettingsError as error:
         fail(str(error), USAGE)
-    for warning in settings.warnings:
+    for warning in settings.warnings if warn else ():
         print(f"parley: {warning}", file=sys.stderr)
     return settings
+
+
+def _load(overrides: dict[str, object], config: Path | None) -> Settings:
+    """Raises SettingsError."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return load_settings(given, toml_file=config)
 
 
 ConfigFile = Annotated[
@@ -105,6 +112,10 @@ def serve(
             help="Ask nobody for a token where others reach the server: something in front does.",
         ),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes side by side on one port; 0 is one per core.", metavar="N"),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Start the server. Ctrl-C lets replies finish; a second Ctrl-C stops at once."""
@@ -116,19 +127,25 @@ def serve(
         "parley_tls_cert": None if tls_cert is None else str(tls_cert),
         "parley_tls_key": None if tls_key is None else str(tls_key),
         "parley_insecure": insecure or None,
+        "parley_workers": workers,
     }
     with queued_output():  # a broken log, or one that nobody reads, is no reason not to serve
-        code = _serve(agent or (), _settings(given, config))
+        code = _serve(agent or (), given, config)
     raise typer.Exit(code)
 
 
-def _serve(names: Sequence[str], settings: Settings) -> int:
+def _serve(names: Sequence[str], given: dict[str, object], config: Path | None) -> int:
     from ..agents.loading import load_agents
     from ..agents.problems import BadAgent
     from ..engines.failures import EngineUnavailable
     from ..server.process import CannotListen, serve_until_signalled
+    from ..server.workers.handed import is_worker
+    from ..server.workers.parent import is_by_workers, serve_by_workers
 
+    settings = _settings(given, config, warn=not is_worker())
     try:
+        if is_by_workers(settings) and not is_worker():
+            return serve_by_workers(settings, functools.partial(_load, given, config))
         agents = [found for name in names for found in load_agents(name)]
         return serve_until_signalled(settings, agents=agents)
     except BadAgent as problem:

@@ -21,6 +21,7 @@ from rich.table import Table
 from ..audio.resampler import Resampler
 from ..config import Settings
 from ..conversation.writing import has_word, visible_text
+from ..cores import usable
 from ..engines.asr.choice import choose_recognizer
 from ..engines.asr.model_store import ready_model
 from ..engines.asr.moonshine import ready_moonshine
@@ -37,6 +38,7 @@ from ..engines.turn.open import TURN_LANE
 from ..engines.vad.open import hearings
 from ..protocol.chat import ChatMessage
 from ..server.start_checks import start_problems
+from ..server.workers.shares import told, workers_wanted
 
 PHRASE = "hello world"
 READY_S = 60.0
@@ -77,7 +79,7 @@ class Check:
 
 def examine(settings: Settings) -> list[Check]:
     """Try everything that the settings ask for. Takes a few seconds: real engines are started."""
-    checks = [_python(), _port(settings)]
+    checks = [_python(), _port(settings), *_workers(settings)]
     try:
         checks += trio.run(_engines, settings)
     except* EngineFailure as group:
@@ -122,6 +124,23 @@ def _port(settings: Settings) -> Check:
             needed=False,
         )
     return Check(name="port", ok=True, detail=f"{address[0]}:{address[1]} is free", needed=False)
+
+
+def _workers(settings: Settings) -> list[Check]:
+    """What each of several processes gets; nothing where there is to be one."""
+    cores = usable()
+    workers = workers_wanted(settings.serving.workers, cores)
+    if workers == 1:
+        return []
+    return [
+        Check(
+            name="workers",
+            ok=workers <= cores,
+            needed=False,
+            detail=told(settings, workers, cores),
+            advice="more processes than cores serve nobody better: PARLEY_WORKERS=0",
+        )
+    ]
 
 
 async def _engines(settings: Settings) -> list[Check]:

@@ -311,6 +311,7 @@ class Settings(Variables):
             port=self.parley_port,
             engine_port=self.parley_engine_port,
             audiosocket_port=self.parley_audiosocket_port,
+            workers=self.parley_workers,
             max_connections=self.ws_max_connections,
             ping_interval_s=self.ws_ping_interval,
             ping_timeout_s=self.ws_ping_timeout,

@@ -221,13 +221,14 @@ class Speaking:
 class Serving:
     """Sockets, how many, keep-alive and shutdown. `idle_timeout_s` 0 means never, `resume_s` 0 that
     no conversation goes on over another connection; `upload_mb` and `upload_s` bound a recording
-    that is transcribed over HTTP. At `agent_port` a balancer is told how busy the server is; 0:
-    none."""
+    that is transcribed over HTTP; `workers` 0 is one per core. At `agent_port` a balancer is told
+    how busy the server is; 0: none."""
 
     host: str
     port: int
     engine_port: int
     audiosocket_port: int
+    workers: int
     max_connections: int
     ping_interval_s: float
     ping_timeout_s: float

@@ -86,6 +86,12 @@ class Variables(BaseSettings):
         description="A TCP port that takes calls from Asterisk's AudioSocket, for the first agent; "
         "whoever reaches it can call; 0 opens none.",
     )
+    parley_workers: Whole = Field(
+        default=1,
+        ge=0,
+        le=60,
+        description="Processes that parley serve runs side by side on one port; 0 is one per core.",
+    )
     ws_max_connections: Whole = Field(
         default=100, ge=1, le=100_000, description="Connections served at once; more are refused."
     )

@@ -11,7 +11,7 @@ import errno
 import os
 import resource
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import structlog
 import trio
@@ -37,8 +37,14 @@ SESSION_DESCRIPTORS = 3
 OWN_DESCRIPTORS = 64
 
 
+class Accepts(Protocol):
+    """What is asked of a listener."""
+
+    async def accept(self) -> trio.SocketStream: ...
+
+
 async def accept_for_ever(
-    listener: trio.SocketListener, take: Callable[[trio.SocketStream], object]
+    listener: Accepts, take: Callable[[trio.SocketStream], object]
 ) -> NoReturn:
     """Give every connection to `take`. Raises OSError only for a listener that is broken."""
     log = structlog.get_logger()

@@ -20,8 +20,8 @@ def starting() -> str:
     return f"Parley {__version__} is starting ..."
 
 
-def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
-    """The lines for a server that can talk."""
+def ready(settings: Settings, room: EngineRoom, port: int, workers: str | None = None) -> list[str]:
+    """The lines for a server that can talk. `workers`: what each of several processes has."""
     host = settings.serving.host
     everywhere = host in EVERYWHERE
     described = room.who()
@@ -29,6 +29,8 @@ def ready(settings: Settings, room: EngineRoom, port: int) -> list[str]:
     page = url_of(f"http{secure}", host, port)
     lines = [f"Parley is ready: open {page}/ and press Talk.", ""]
     lines += [_line(name, described[name]) for name in ("hears", "answers", "speaks")]
+    if workers is not None:
+        lines.append(_line("workers", workers))
     lines += [_line("better", advice) for advice in room.how_better()]
     problems = start_problems(settings, room.own_kinds)
     lines += [_line("cannot", problem.line()) for problem in problems]

@@ -166,6 +166,20 @@ class Connections:
         self._fronts.append(front)
         return front
 
+    def own_front(self, routes: Mapping[tuple[str, str], HttpHandler]) -> Front:
+        """A door for other processes of this server, at a socket that nobody else can open."""
+        return Front(routes=routes, websocket_routes={})
+
+    @property
+    def idle(self) -> int:
+        """Connections that are kept open between two requests."""
+        return sum(front.idle for front in self._fronts)
+
+    @property
+    def taken(self) -> int:
+        """Connections that are sessions, or will be in a moment."""
+        return self._taken()
+
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
         """Serve a connection that was accepted, as a child of its own."""
         self._supervisor.spawn_child(self._child(functools.partial(task, *args))[0])

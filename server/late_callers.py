@@ -7,7 +7,8 @@ supervised children, since nothing is: they are few, short, and go with this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 import trio
 
@@ -19,11 +20,20 @@ MAX_LATE = 64
 """Requests at once; who comes beyond that is hung up on."""
 
 
+Accept: TypeAlias = Callable[
+    [trio.SocketListener, Callable[[trio.SocketStream], object]], Awaitable[object]
+]
+"""Gives each connection of a listener to somebody."""
+
+
 class LateCallers:
     """Serves nothing until `begin`, which is called when nobody else accepts any more."""
 
-    def __init__(self, front: Front, on_dropped: Callable[[], None]) -> None:
+    def __init__(
+        self, front: Front, on_dropped: Callable[[], None], accept: Accept = accept_for_ever
+    ) -> None:
         """`on_dropped` is told of each that is hung up on."""
+        self._accept = accept
         self._front = front
         self._on_dropped = on_dropped
         self._begun = trio.Event()
@@ -40,7 +50,7 @@ class LateCallers:
                 nursery.start_soon(self._answer, stream)
 
             for listener in listeners:
-                nursery.start_soon(accept_for_ever, listener, take)
+                nursery.start_soon(self._accept, listener, take)
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         self._open += 1

@@ -21,12 +21,15 @@ from .error_words import ErrorsTold
 from .output import QueuedText
 
 
-def configure_logging(settings: Observing, stream: TextIO | None = None) -> None:
-    """Set up structlog and the standard library's logging (libraries use it) for a process."""
+def configure_logging(
+    settings: Observing, stream: TextIO | None = None, *, worker: int | None = None
+) -> None:
+    """Set up structlog and the standard library's logging (libraries use it) for a process.
+    `worker`: which of several processes it is that share a log; each line says so."""
     out = sys.stderr if stream is None else stream
     console = settings.log_format == "console" or (settings.log_format == "auto" and out.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared = _processors(settings)
+    shared = [*_processors(settings), *([] if worker is None else [_of_worker(worker)])]
     renderer: structlog.typing.Processor
     if console:
         renderer = structlog.dev.ConsoleRenderer(
@@ -77,6 +80,18 @@ def _processors(settings: Observing) -> list[structlog.typing.Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         ErrorsTold(in_words=settings.log_transcripts),
     ]
+
+
+def _of_worker(worker: int) -> structlog.typing.Processor:
+    """Says in each entry which worker wrote it."""
+
+    def add(
+        logger: object, method: str, entry: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        entry["worker"] = worker
+        return entry
+
+    return add
 
 
 def _lines_dropped(processors: Sequence[structlog.typing.Processor], lines: int) -> str:

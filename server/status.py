@@ -284,19 +284,20 @@ class Status:
 
     # HTTP
 
-    async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
-        sessions = len(self._connections.sessions)
-        return json_response(
-            {
-                "ok": True,
-                "status": "ok",
-                "service": SERVICE,
-                "version": __version__,
-                "sessions": sessions,
-            }
-        )
+    def health(self) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "status": "ok",
+            "service": SERVICE,
+            "version": __version__,
+            "sessions": len(self._connections.sessions),
+        }
 
-    async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
+    async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:
+        return json_response(self.health())
+
+    def readiness(self) -> tuple[dict[str, Any], bool]:
+        """What `/ready` tells, and whether somebody would be let in and could talk."""
         missing = [STOPPING] if self._connections.stopping else self._room.not_ready()
         refusal = self._connections.refusal_now()
         body = {
@@ -321,7 +322,14 @@ class Status:
             "store": self._cluster.state,
             **({"store_why": why} if (why := self._cluster.why_away) else {}),
         }
-        return json_response(body, status=503 if missing or refusal else 200)
+        return body, not (missing or refusal)
+
+    async def _ready(self, head: Head, stream: trio.abc.Stream) -> Response:
+        body, good = self.readiness()
+        return json_response(body, status=200 if good else 503)
+
+    def exposition(self) -> str:
+        return self._telemetry.exposition().decode()
 
     def _places_down(self) -> dict[str, Any]:
         """Servers of pools that are not asked now; nothing where there are no pools."""
@@ -343,10 +351,13 @@ class Status:
         }
 
     async def _metrics(self, head: Head, stream: trio.abc.Stream) -> Response:
-        return text_response(self._telemetry.exposition().decode(), content_type=PROMETHEUS_TEXT)
+        return text_response(self.exposition(), content_type=PROMETHEUS_TEXT)
+
+    def session_lines(self) -> list[dict[str, Any]]:
+        return [asdict(session) for session in self.of_sessions()]
 
     async def _list_sessions(self, head: Head, stream: trio.abc.Stream) -> Response:
-        sessions = [asdict(session) for session in self.of_sessions()]
+        sessions = self.session_lines()
         return json_response({"ok": True, "count": len(sessions), "sessions": sessions})
 
     async def _stream_config(self, head: Head, stream: trio.abc.Stream) -> Response:
@@ -367,12 +378,16 @@ class Status:
         found = await self._recordings.fetch(head.path.rsplit("/", 1)[1])
         if found is None:
             return error_response(404, "no recording was asked for by this token, or it is gone")
+        return self.recording_response(found)
+
+    @staticmethod
+    def recording_response(recording: bytes) -> Response:
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Disposition": 'attachment; filename="parley.mcap"',
             "Cache-Control": "no-store",
         }
-        return Response(200, headers, found)
+        return Response(200, headers, recording)
 
 
 async def _refuse_late(head: Head, stream: trio.abc.Stream) -> Response:

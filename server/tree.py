@@ -8,6 +8,7 @@
     ├─ mcp-<name>         the connection to an MCP server whose tools agents lend
     ├─ tokens             reads the file of tokens again when it has changed
     ├─ load-agent         tells a balancer how much of the server is free
+    ├─ workers            where it is one of several: tells the others how it stands, answers them
     ├─ late-callers       answers who comes while the server stops: 503, `/ready` before all
     ├─ connections        sockets and sessions in memory; see `connections`
     └─ listener           accepts, routes by path, refuses when full
@@ -18,21 +19,22 @@ what is left to be written of them, the lanes last.
 
 from __future__ import annotations
 
-import errno
 import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 import trio
+from pydantic import SecretStr
 
-from ..addresses import without_brackets
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..cluster.cluster import Cluster
-from ..config import Settings
+from ..cluster.shared_key import SharedKey
+from ..config import Clustering, Settings
 from ..conversation.caller import Caller
 from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
@@ -46,13 +48,14 @@ from ..transport import MemoryTransport
 from .accepting import accept_for_ever
 from .access.access import Access
 from .access.endpoint import TicketEndpoint
+from .bound import PortInUse, open_listeners
 from .connections import Connections
 from .http.front import ANY_PATH
 from .http.places import Places
 from .http.site import site
 from .http.speech import SpeechEndpoints
 from .http.tls import BadCertificate, Certificates
-from .late_callers import LateCallers
+from .late_callers import Accept, LateCallers
 from .load.admission import SessionAdmission
 from .load.agent import LoadAgent
 from .load.watch import LoadWatch
@@ -64,6 +67,12 @@ from .telephone.door import TelephoneDoor
 from .telephone.live_calls import LiveCalls
 from .tracing import traces_wanted
 from .v1.endpoints import openai_routes
+from .workers.link import Link, Worker
+from .workers.quotas import SharedQuotas
+from .workers.together import Together
+from .workers.used_once import FOLDER, UsedOnce
+
+__all__ = ["PortInUse", "Server", "open_listeners"]
 
 if TYPE_CHECKING:
     from .traces import Traces
@@ -71,27 +80,8 @@ if TYPE_CHECKING:
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
 
-PORTS = range(65_536)
-
 Handler: TypeAlias = Callable[[trio.SocketStream], Awaitable[object]]
 """What serves one connection of a listener, to its end."""
-
-
-class PortInUse(Exception):
-    """Somebody else listens there."""
-
-
-async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Bind. Raises PortInUse, ValueError for what is no port, or OSError for an address that is
-    not ours."""
-    if type(port) is not int or port not in PORTS:
-        raise ValueError(f"the port {port!r} is refused; allowed: 0 (a free one) to {PORTS[-1]}")
-    try:
-        return list(await trio.open_tcp_listeners(port, host=without_brackets(host)))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {without_brackets(host)} is in use") from None
-        raise
 
 
 class Server:
@@ -110,9 +100,11 @@ class Server:
         watchers: Sequence[Watcher] = (),
         agents: Agents | None = None,
         traces: Traces | None = None,
+        link: Link | None = None,
     ) -> None:
         """`agents` None: those that the settings make, if any; `traces` None: those that the
-        settings want."""
+        settings want. `link`: to the other workers, where this is one of several."""
+        self._link = link
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._room = room
@@ -120,8 +112,15 @@ class Server:
         observers = (self._observe,)
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
-        self.cluster = Cluster(settings.clustering, self.telemetry, load=self._figures)
-        self.access = Access(settings, self.telemetry, cluster=self.cluster)
+        first = _anything if link is None else UsedOnce(link.folder / FOLDER).first
+        self.cluster = Cluster(_as_node(settings, link), self.telemetry, load=self._figures)
+        self.access = Access(
+            settings,
+            self.telemetry,
+            cluster=self.cluster,
+            key=_key_of_workers(settings, self.cluster, link),
+            is_first=first,
+        )
         admitting = settings.admitting
         self.certificates = (
             Certificates(
@@ -137,7 +136,12 @@ class Server:
         )
         live_calls = LiveCalls()
         self.telephone = TelephoneDoor(
-            settings, self.telemetry, self._agents, on_status=live_calls.told
+            settings,
+            self.telemetry,
+            self._agents,
+            on_status=live_calls.told,
+            key="" if link is None else link.handed.key.hex(),
+            is_first=first,
         )
         opener = SessionOpener(
             settings,
@@ -196,13 +200,32 @@ class Server:
         self._load_agent = LoadAgent(
             self._status.weight, functools.partial(self.telemetry.dropped, "load_agent")
         )
+        late, admin = self._status.late(routes), self._status.routes
+        self._accept: Accept = accept_for_ever
+        accept_late: Accept = accept_for_ever
+        self._with_workers: Callable[[], Awaitable[object]] | None = None
+        if link is not None:
+            quotas = SharedQuotas(link, self.access, tells=not self.cluster.shares)
+            together = Together(link, self._status, self.telephone, quotas)
+            own_front = self._connections.own_front(together.private_routes(admin))
+            routes, late, admin = map(together.routes, (routes, late, admin))
+            self._with_workers = functools.partial(together.run, own_front)
+            self._accept, accept_late = link.accept, link.accept_late
+            admission.elsewhere = link.sessions_elsewhere
+            link.worker = Worker(
+                sessions=lambda: self._connections.taken,
+                idle_connections=lambda: self._connections.idle,
+                is_open=lambda: self._connections.refusal_now() is None,
+                is_ready=lambda: not room.not_ready(),
+            )
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
-            self._connections.front(self._status.late(routes), paths),
+            self._connections.front(late, paths),
             functools.partial(self.telemetry.dropped, "late_caller"),
+            accept_late,
         )
         self._engine_front = self._connections.front(routes, {ANY_PATH: newspeech.DIALECT})
-        self._admin_front = self._connections.front(self._status.routes, {}, private=True)
+        self._admin_front = self._connections.front(admin, {}, private=True)
         self._tree: Supervisor | None = None
 
     async def run(
@@ -245,6 +268,7 @@ class Server:
                         for name, run in self._agents.mcp.tasks().items()
                     ),
                     *self._balancer_agent(agent_listeners),
+                    *self._workers(),
                     Child("late-callers", run=functools.partial(self._late_callers.run, listeners)),
                     self._connections.child(),
                     *self._listener("listener", self._front.handle, listeners),
@@ -300,6 +324,10 @@ class Server:
             return ()
         return (Child("load-agent", run=functools.partial(self._load_agent.run, listeners)),)
 
+    def _workers(self) -> Sequence[Child]:
+        """Where this is one of several."""
+        return () if self._with_workers is None else (Child("workers", run=self._with_workers),)
+
     def _listener(
         self, name: str, handle: Handler, listeners: Sequence[trio.SocketListener]
     ) -> Sequence[Child]:
@@ -309,14 +337,15 @@ class Server:
 
     async def _listen(self, handle: Handler, listeners: Sequence[trio.SocketListener]) -> None:
         """Every connection is a supervised child."""
+        serve = handle if self._link is None else self._link.counted(handle)
 
         def take(stream: trio.SocketStream) -> None:
-            self._connections.start_soon(handle, stream)
+            self._connections.start_soon(serve, stream)
 
         try:
             async with trio.open_nursery() as nursery:
                 for listener in listeners:
-                    nursery.start_soon(accept_for_ever, listener, take)
+                    nursery.start_soon(self._accept, listener, take)
         finally:
             if self._connections.stopping:
                 if handle == self._front.handle:
@@ -376,3 +405,23 @@ class Server:
                 child=event.child,
                 error=event.error,
             )
+
+
+def _key_of_workers(settings: Settings, cluster: Cluster, link: Link | None) -> SharedKey | None:
+    """The one that the parent has made; None where others share one already."""
+    if link is None or cluster.shares or settings.clustering.shared_key is not None:
+        return None
+    return SharedKey(SecretStr(link.handed.key.hex()))
+
+
+def _as_node(settings: Settings, link: Link | None) -> Clustering:
+    """What this process is to others: each worker is a node of its own."""
+    clustering = settings.clustering
+    if link is None or clustering.node is None:
+        return clustering
+    return replace(clustering, node=f"{clustering.node}-{link.number}")
+
+
+def _anything(once: str) -> bool:
+    """Nobody else serves: what was not used here was not used."""
+    return True

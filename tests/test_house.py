@@ -172,6 +172,7 @@ ROOMS = {
     "engines": (
         "addresses",
         "conversation",
+        "cores",
         "protocol",
         "audio",
         "config",
@@ -207,6 +208,7 @@ ROOMS = {
             "audio",
         ),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+        "cores",
     ),
     "testing": (
         *(
@@ -226,6 +228,7 @@ ROOMS = {
     "childlife": ("childspec",),
     "childspec": (),
     "turnstile": (),
+    "cores": (),
     "transport": ("protocol",),
     "wallclock": (),
     "telemetry": ("engines", "protocol"),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ...config import Hearing, Transcribing
+from ...cores import share_of
 from ..lanes.pool import LanePool, numbered_lanes
 from .admission import Admission, Expected
 from .decoded import Decoded, Guard
@@ -105,7 +106,7 @@ def expected(name: str) -> Expected:
 
 def lane_threads(wanted: int, lanes: int) -> int:
     """Threads of each lane; where nobody said, the cores are shared."""
-    return wanted or max(1, (os.cpu_count() or 1) // lanes)
+    return wanted or max(1, share_of(os.cpu_count()) // lanes)
 
 
 def shared_whisper(

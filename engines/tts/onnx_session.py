@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...cores import share_of
 from ..failures import EngineUnavailable
 
 MODEL_BYTES_MAX = 600_000_000
@@ -75,7 +76,7 @@ def _load(path: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     # Half the cores: the recognizers have work at the same time. And no spinning between calls.
-    options.intra_op_num_threads = max(1, (os.cpu_count() or 1) // 2)
+    options.intra_op_num_threads = max(1, share_of(os.cpu_count()) // 2)
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # fatal only; the rest would go to stderr past our logs

@@ -17,6 +17,7 @@ import trio
 from ...addresses import counted_as, host_name, is_loopback
 from ...childspec import Child
 from ...cluster.cluster import Cluster
+from ...cluster.shared_key import SharedKey
 from ...config import Settings
 from ...engines.services.keys import plain_text
 from ...telemetry import Telemetry
@@ -49,21 +50,24 @@ class Access:
         *,
         now_s: Callable[[], float] = lambda: unix_ms() / 1000,
         cluster: Cluster | None = None,
+        key: SharedKey | None = None,
+        is_first: Callable[[str], bool] = lambda once: True,
     ) -> None:
         """`cluster` None: this server shares neither tickets nor shares of tokens with others.
-        Raises BadTokens for a file of tokens that cannot be used."""
+        `key` signs tickets in the place of the cluster's, and `is_first` says whether no other
+        process of this server has taken the one of this number before, and notes it. Raises
+        BadTokens for a file of tokens that cannot be used."""
         self.now_s = now_s
         self.settings = settings.admitting
         self.keyring = Keyring(self.settings)
-        self.tickets = Tickets(cluster.key if cluster is not None else None)
+        shared = cluster.key if cluster is not None else None
+        self.tickets = Tickets(key or shared, is_first)
         self._once = OnceOverall(cluster, telemetry)
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
-        self._meters = Meters(settings.address_limits)
+        self.meters = Meters(settings.address_limits)
         self._shared_meters = (
-            SharedMeters(
-                self._meters, cluster.store, cluster.behind, cluster.registry.id, telemetry
-            )
+            SharedMeters(self.meters, cluster.store, cluster.behind, cluster.registry.id, telemetry)
             if cluster is not None and cluster.shares
             else None
         )
@@ -117,6 +121,14 @@ class Access:
         work_for(guest)
         return guest
 
+    def meter_of(self, kind: str, name: str) -> Meter | None:
+        """Of a token or an address that another process of this server tells of; None for a token
+        that is not known here."""
+        if kind == "address":
+            return self.meters.of_address(name, trio.current_time())
+        token = self.keyring.ring.named(name)
+        return None if token is None else self.meters.of_token(token)
+
     async def ticket(self, ticket: Ticket, for_s: float) -> str:
         once, kept = await self._once.make(for_s)
         return self.tickets.make(ticket, now_s=self.now_s(), for_s=for_s, once=once, kept=kept)
@@ -155,7 +167,7 @@ class Access:
             raise BadRequest(403, f"the token {token.name} is not for {door.value}")
         if ticket is not None and ticket.doors and door not in ticket.doors:
             raise BadRequest(403, f"the ticket is not for {door.value}")
-        meter = self._meters.of_token(token)
+        meter = self.meters.of_token(token)
         self._handshake([meter])
         claims = {**(ticket.claims if ticket is not None else {}), **token.claims}
         return Guest(
@@ -226,7 +238,7 @@ class Access:
         """None for this machine, unless a proxy on it says that it asks for another."""
         if is_loopback(address) or not self._limits_addresses:
             return []
-        return [self._meters.of_address(counted_as(address), trio.current_time())]
+        return [self.meters.of_address(counted_as(address), trio.current_time())]
 
     def _handshake(self, meters: list[Meter]) -> None:
         now_s = trio.current_time()

@@ -66,9 +66,9 @@ class Guest:
         for meter in self.meters:
             if meter.full:
                 self.on_refused("too_many_sessions")
-                there = meter.sessions + meter.elsewhere
                 raise too_many(
-                    f"{meter.name} has {there} conversations, and may not have more at once",
+                    f"{meter.name} has {meter.all_sessions} conversations, and may not have more "
+                    "at once",
                     SESSION_WAIT_S,
                 )
         for meter in self.meters:

@@ -27,6 +27,8 @@ class Bucket:
 
     rate: float
     share: float
+    taken: float = field(default=0.0, init=False)
+    """In all, by this process."""
     _level: float = field(init=False)
     _at_s: float = field(default=-math.inf, init=False)
 
@@ -35,6 +37,11 @@ class Bucket:
 
     def take(self, amount: float, now_s: float) -> None:
         """Take it, whether it is there or not."""
+        self.taken += amount
+        self.taken_elsewhere(amount, now_s)
+
+    def taken_elsewhere(self, amount: float, now_s: float) -> None:
+        """Another process of the same server has taken it."""
         if self.rate:
             self._level = self._now(now_s) - amount
             self._at_s = now_s
@@ -75,6 +82,8 @@ class Meter:
         self.sessions = 0
         self.elsewhere = 0
         """Sessions on other servers, as far as they are known."""
+        self.sessions_elsewhere: dict[int, int] = {}
+        """By the number of another process of the same server."""
         self.used = dict.fromkeys(Unit, 0.0)
         """Here, since the beginning."""
         self.limit_by(limits)
@@ -89,6 +98,16 @@ class Meter:
             Unit.CHARACTERS: _by_hour(limits.characters_per_hour),
             Unit.REQUESTS: _by_hour(limits.requests_per_hour),
         }
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """All, always in the same order."""
+        return (self.handshakes, self.bytes, *self._hourly.values())
+
+    @property
+    def all_sessions(self) -> int:
+        """With those of other servers, and of other processes of the same server."""
+        return self.sessions + self.elsewhere + sum(self.sessions_elsewhere.values())
 
     def spend(self, unit: Unit, amount: float, now_s: float) -> None:
         self.used[unit] += amount
@@ -135,14 +154,11 @@ class Meter:
     @property
     def full(self) -> bool:
         """Whether it has as many sessions as it may have."""
-        return 0 < self.limits.sessions <= self.sessions + self.elsewhere
+        return 0 < self.limits.sessions <= self.all_sessions
 
     def is_idle(self, now_s: float) -> bool:
         """Whether forgetting it would change nothing."""
-        return self.sessions == 0 and all(
-            bucket.is_full(now_s)
-            for bucket in (self.handshakes, self.bytes, *self._hourly.values())
-        )
+        return self.all_sessions == 0 and all(bucket.is_full(now_s) for bucket in self.buckets)
 
 
 def _by_second(rate: float) -> Bucket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ...config import Limits
 from .limits import Meter
@@ -44,6 +44,13 @@ class Meters:
             meter = self._addresses[address] = Meter(address, self._address_limits)
         self._addresses.move_to_end(address)
         return meter
+
+    def limited(self) -> Iterator[tuple[str, str, Meter]]:
+        """Those that limit anything: of a `token` or an `address`, and of which."""
+        for kind, meters in (("token", self._tokens), ("address", self._addresses)):
+            for name, meter in meters.items():
+                if meter.limits.any:
+                    yield kind, name, meter
 
     def _forget(self, now_s: float) -> None:
         """The oldest that are idle; and the very oldest that has no session, where all are full."""

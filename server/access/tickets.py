@@ -12,7 +12,7 @@ import base64
 import binascii
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -70,9 +70,13 @@ class Ticket:
 class Tickets:
     """Makes and takes tickets. One per server; `now_s` is the moment in Unix seconds."""
 
-    def __init__(self, key: SharedKey | None = None) -> None:
-        """`key` None: of this server alone."""
+    def __init__(
+        self, key: SharedKey | None = None, is_first: Callable[[str], bool] = lambda once: True
+    ) -> None:
+        """`key` None: of this server alone. `is_first` says whether no other process of this server
+        has taken the ticket of this number before, and notes it."""
         self._key = key or SharedKey()
+        self._is_first = is_first
         self._used: OrderedDict[str, float] = OrderedDict()
         self._all_over_until_s = 0.0
 
@@ -123,7 +127,7 @@ class Tickets:
         over = now_s >= said.until or said.until <= self._all_over_until_s
         if once is Once.OVER or (once is Once.UNKNOWN and over):
             raise NoTicket("the ticket is over, or was used before; get another one")
-        if said.once in self._used:
+        if said.once in self._used or not self._is_first(said.once):
             raise NoTicket("the ticket was used before; get another one")
         self._remember(said, now_s)
         return Ticket(name=said.name, doors=doors, claims=said.claims)

@@ -136,6 +136,8 @@ class Front:
     doorman: Doorman | None = None
     private: bool = False
     websockets: int = field(default=0, init=False)
+    idle: int = field(default=0, init=False)
+    """Connections that are kept open between two requests."""
     _connections: int = field(default=0, init=False)
 
     async def handle(self, stream: trio.abc.Stream) -> None:
@@ -316,6 +318,7 @@ class Front:
 
     async def _next_bytes(self, stream: trio.abc.Stream) -> bytes:
         """The beginning of the next request. Raises PeerGone where none comes for a while."""
+        self.idle += 1
         try:
             with self.waiting_room.place(stream), trio.move_on_after(KEPT_S):
                 data = await stream.receive_some(RECEIVE_BYTES)
@@ -323,6 +326,8 @@ class Front:
                     return bytes(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+        finally:
+            self.idle -= 1
         raise PeerGone(reason="no further request")
 
     def _log(self, head: Head, status: int) -> None:

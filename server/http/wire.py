@@ -352,6 +352,7 @@ def peer_host(stream: trio.abc.Stream) -> str:
     if (below := socket_of(stream)) is None:
         return "127.0.0.1"
     try:
-        return str(below.socket.getpeername()[0])
+        peer = below.socket.getpeername()
+        return str(peer[0]) if peer else "127.0.0.1"  # a socket in the file system has no name
     except (OSError, ValueError):
         return "unknown"

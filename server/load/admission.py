@@ -8,7 +8,6 @@ it has fallen well below, so that it does not open and close with every sample.
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ...config.slices import Load
+from ...cores import share_of, usable
 from .watch import LoadWatch
 from .window import Threshold
 
@@ -40,9 +40,7 @@ WEIGHT_STEP = 5
 
 def _cores() -> int:
     """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return share_of(usable())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class SessionAdmission:
-    """`taken` says how many places are taken, of `most`."""
+    """`taken` says how many places are taken, of `most`; `elsewhere` how many of them are in other
+    processes of the same server."""
 
     most: int
     limits: Load
     watch: LoadWatch
     taken: Callable[[], int] = lambda: 0
+    elsewhere: Callable[[], int] = lambda: 0
     stopping: bool = False
     cores: int = field(default_factory=_cores)
     _new: deque[float] = field(init=False)
@@ -82,7 +82,7 @@ class SessionAdmission:
         """Why nobody can be let in now; None where somebody can."""
         if self.stopping:
             return Refusal("stopping", "the server is shutting down")
-        if self.taken() >= self.most:
+        if self.taken() + self.elsewhere() >= self.most:
             return Refusal("full", f"all {self.most} connections are taken; try again later")
         if self.taken() < NEW_FREE:
             return None

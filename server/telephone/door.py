@@ -12,7 +12,7 @@ One per server. Every request of a service is checked by the gate before anythin
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 import trio
@@ -53,6 +53,10 @@ def _ignore(news: CallStatus) -> None:
     pass
 
 
+async def _nobody_else(news: CallStatus) -> None:
+    pass
+
+
 class TelephoneDoor:
     """`on_status` is told what services tell of calls; it must not block, and may not raise."""
 
@@ -63,7 +67,12 @@ class TelephoneDoor:
         agents: Agents,
         *,
         on_status: Callable[[CallStatus], None] = _ignore,
+        key: str = "",
+        is_first: Callable[[str], bool] = lambda nonce: True,
     ) -> None:
+        """`key` and `is_first`: see Gate."""
+        self.on_news: Callable[[CallStatus], Awaitable[None]] = _nobody_else
+        """Told what a service told of a call: it may be another process' call."""
         telephone, carriers = settings.telephone, settings.carriers
         self._telephone = telephone
         self._telemetry = telemetry
@@ -72,7 +81,9 @@ class TelephoneDoor:
         self._log = structlog.get_logger(__name__)
         self._clients = CarrierClients()
         shared_key = settings.clustering.shared_key
-        self.gate = Gate(telephone, carriers, telemetry, shared_key=shared_key)
+        self.gate = Gate(
+            telephone, carriers, telemetry, shared_key=shared_key, key=key, is_first=is_first
+        )
         self.addresses = Addresses(telephone, self.gate)
         self.controls = controls_of(carriers, self.addresses, self._clients, self.gate.now_s)
         self._outbound = Outbound(telephone, self.controls, self.addresses, agents, telemetry)
@@ -95,6 +106,10 @@ class TelephoneDoor:
     def control(self, service: str) -> CallControl | None:
         """What can be done to calls of a service; None where its stream is all there is."""
         return self.controls.get(service)
+
+    async def call_state(self, head: Head, stream: trio.abc.Stream) -> Response:
+        """How a call goes that this process made, for another process of the same server."""
+        return await self._outbound.state_here(head, stream)
 
     async def aclose(self) -> None:
         """The server ends."""
@@ -171,7 +186,7 @@ class TelephoneDoor:
         payload = event.get("payload")
         call = payload if isinstance(payload, dict) else {}
         incoming = call.get("direction") == "incoming"
-        self._tell(call_status(path.service, asked))
+        await self._tell(call_status(path.service, asked))
         if event.get("event_type") != "call.initiated" or not incoming:
             return Response(204)
         control = self.controls.get("telnyx")
@@ -188,7 +203,7 @@ class TelephoneDoor:
 
     async def _status(self, head: Head, stream: trio.abc.Stream) -> Response:
         path, asked = await self._known(head, stream, "status")
-        self._tell(call_status(path.service, asked))
+        await self._tell(call_status(path.service, asked))
         return Response(204)
 
     async def _transfer(self, head: Head, stream: trio.abc.Stream) -> Response:
@@ -214,7 +229,7 @@ class TelephoneDoor:
             raise BadRequest(400, str(problem)) from None
         return path, asked
 
-    def _tell(self, news: CallStatus) -> None:
+    async def _tell(self, news: CallStatus) -> None:
         self._telemetry.count("call_statuses")
         self._log.info(
             "call_status",
@@ -224,6 +239,11 @@ class TelephoneDoor:
             answered_by=news.answered_by,
             detail=news.detail[:80],
         )
+        self.told_elsewhere(news)
+        await self.on_news(news)
+
+    def told_elsewhere(self, news: CallStatus) -> None:
+        """What a service told of a call, to this server's process or to another one of it."""
         self._outbound.told(news)
         try:
             self._on_status(news)

@@ -915,6 +915,7 @@ SLICE_VARIABLES = {
     "serving.port": ("PARLEY_PORT", 41),
     "serving.engine_port": ("PARLEY_ENGINE_PORT", 48),
     "serving.audiosocket_port": ("PARLEY_AUDIOSOCKET_PORT", 51),
+    "serving.workers": ("PARLEY_WORKERS", 7),
     "serving.max_connections": ("WS_MAX_CONNECTIONS", 42),
     "serving.ping_interval_s": ("WS_PING_INTERVAL", 43.0),
     "serving.ping_timeout_s": ("WS_PING_TIMEOUT", 44.0),

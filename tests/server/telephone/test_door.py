@@ -276,6 +276,19 @@ async def test_an_observer_that_raises_costs_nothing() -> None:
     assert (await answered(server, STATUS, CallStatus="ringing")).status == 204
 
 
+async def test_what_one_process_is_told_reaches_the_call_of_another() -> None:
+    """Of several workers any may get the callback."""
+    asked, holder = door(**TWILIO), door(**TWILIO)
+
+    async def tell_the_other(news: CallStatus) -> None:
+        holder.door.told_elsewhere(news)
+
+    asked.door.on_news = tell_the_other
+    assert (await answered(asked, STATUS, CallStatus="ringing")).status == 204
+    assert holder.told == asked.told
+    assert b"parley_call_statuses_total 0.0" in holder.telemetry.exposition()
+
+
 async def test_a_form_of_too_many_fields_is_refused() -> None:
     server = door(**OPEN)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
