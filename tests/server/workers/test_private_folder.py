@@ -7,7 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from parley.cluster.shared_key import SharedKey
 from parley.server.access.tickets import NoTicket, Ticket, Tickets
 from parley.server.bound import CannotListen
 from parley.server.workers.private_folder import PREFIX, private_folder, remove_left_behind
@@ -65,7 +67,7 @@ def test_no_folder_is_one_line(short: Path) -> None:
 
 
 def test_a_ticket_lets_in_once_whichever_process_takes_it(tmp_path: Path) -> None:
-    one, other = (Tickets(b"key", UsedOnce(tmp_path).first) for _ in range(2))
+    one, other = (Tickets(SharedKey(SecretStr("key")), UsedOnce(tmp_path).first) for _ in range(2))
     made = one.make(Ticket(name="shop"), now_s=100)
     assert other.take(made, now_s=101).name == "shop"
     with pytest.raises(NoTicket, match="used before"):
@@ -73,7 +75,7 @@ def test_a_ticket_lets_in_once_whichever_process_takes_it(tmp_path: Path) -> Non
 
 
 def test_where_it_cannot_be_noted_a_ticket_lets_nobody_in(tmp_path: Path) -> None:
-    tickets = Tickets(b"key", UsedOnce(tmp_path / "gone").first)
+    tickets = Tickets(SharedKey(SecretStr("key")), UsedOnce(tmp_path / "gone").first)
     with pytest.raises(NoTicket):
         tickets.take(tickets.make(Ticket(name="shop"), now_s=100), now_s=101)
 
