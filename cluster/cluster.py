@@ -39,15 +39,18 @@ class Cluster:
         *,
         load: Callable[[], Mapping[str, float]] = dict,
         store: Store | None = None,
+        local: Store | None = None,
     ) -> None:
         """`load` gives figures by name, for others to choose by; `store` is one that others have as
         well, None: that of the settings. Where that cannot be used as it is set the server is
-        alone, and `problem` says why."""
+        alone, and `problem` says why. `local` is one that the other processes of this server have;
+        it is used where there is no other, for what needs no registry."""
         self.problem = store_problem(settings)
         self._redis: RedisStore | None = None
         self.shares = store is not None
         """Whether there is a store in which others may have something."""
-        self.store: Store = store if store is not None else MemoryStore()
+        given = local if store is None else store
+        self.store: Store = MemoryStore() if given is None else given
         if store is None and settings.store_url is not None and self.problem is None:
             from .redis_store import RedisStore  # it takes half a second, and is an extra
 

@@ -33,6 +33,7 @@ from pydantic import SecretStr
 from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..cluster.cluster import Cluster
+from ..cluster.folder_store import FolderStore
 from ..cluster.shared_key import SharedKey
 from ..config import Clustering, Settings
 from ..conversation.caller import Caller
@@ -45,6 +46,7 @@ from ..recording.recordings import Recordings
 from ..supervisor import Child, Crashed, SupervisionEvent, Supervisor
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport
+from ..wallclock import unix_ms
 from .accepting import accept_for_ever
 from .access.access import Access
 from .access.endpoint import TicketEndpoint
@@ -77,6 +79,8 @@ __all__ = ["PortInUse", "Server", "open_listeners"]
 if TYPE_CHECKING:
     from .traces import Traces
 
+KEPT = "kept"
+"""What workers keep of conversations, in their private folder."""
 WEB = Path(__file__).parents[1] / "web"
 """The page, and the modules that other pages may import."""
 
@@ -113,7 +117,12 @@ class Server:
         self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
         first = _anything if link is None else UsedOnce(link.folder / FOLDER).first
-        self.cluster = Cluster(_as_node(settings, link), self.telemetry, load=self._figures)
+        self.cluster = Cluster(
+            _as_node(settings, link),
+            self.telemetry,
+            load=self._figures,
+            local=None if link is None else FolderStore(link.folder / KEPT, unix_ms),
+        )
         self.access = Access(
             settings,
             self.telemetry,
