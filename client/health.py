@@ -15,6 +15,7 @@ import os
 import ssl
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 
 TIMEOUT_S = 4.0
 DEFAULT_PORT = 8084
@@ -24,9 +25,9 @@ def problem(environ: Mapping[str, str]) -> str:
     """Why the server is not healthy, in one line; empty where it is."""
     try:
         port = int(environ.get("PARLEY_PORT") or DEFAULT_PORT)
-        connection = _connection(port, tls=bool(environ.get("PARLEY_TLS_CERT")))
-        connection.request("GET", "/ready")
-        told = json.load(connection.getresponse())
+        with closing(_connection(port, tls=bool(environ.get("PARLEY_TLS_CERT")))) as connection:
+            connection.request("GET", "/ready")
+            told = json.loads(connection.getresponse().read())
         if told["ready"]:
             return ""
         waiting = ", ".join(map(str, told.get("waiting_for", ())))

@@ -16,7 +16,7 @@ from parley.bench.instant import instant_engines
 from parley.client.health import problem
 from parley.client.server_process import free_port
 from parley.config import Settings
-from parley.engines.room import open_engine_room
+from parley.engines.room import EngineRoom, open_engine_room
 from parley.server.tree import Server, open_listeners
 from support.certificates import certificate
 from support.live_server import HOST
@@ -114,7 +114,9 @@ def test_kubernetes_takes_the_manifests(file: str) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-async def test_a_containers_health_check_with_and_without_tls(tls: bool, tmp_path: Path) -> None:
+async def test_a_containers_health_check_with_and_without_tls(
+    tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pair = certificate(tmp_path)
     lock = {"parley_tls_cert": str(pair.cert), "parley_tls_key": str(pair.key)} if tls else {}
     settings = Settings.defaults(ws_max_connections=1, **lock)
@@ -127,7 +129,7 @@ async def test_a_containers_health_check_with_and_without_tls(tls: bool, tmp_pat
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.run, listeners)
                 assert await trio.to_thread.run_sync(problem, environ) == ""
-                room.not_ready = lambda: ["recognizer: no model"]  # type: ignore[method-assign]
+                monkeypatch.setattr(EngineRoom, "not_ready", lambda room: ["recognizer: no model"])
                 assert await trio.to_thread.run_sync(problem, environ) == "recognizer: no model"
                 nursery.cancel_scope.cancel()
             assert "no answer" in await trio.to_thread.run_sync(problem, environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,15 @@ from opentelemetry.trace import StatusCode
 from parley.bench.instant import REPLY, instant_engines
 from parley.config import Settings
 from parley.conversation.caller import Caller
+from parley.conversation.events import (
+    Disconnected,
+    ReplyOver,
+    Resumed,
+    SessionEvent,
+    ToolCalled,
+    ToolReturned,
+)
+from parley.conversation.record import TurnRecord
 from parley.engines.asr.scripted import ScriptedTranscriber
 from parley.engines.failures import EngineUnavailable
 from parley.engines.kit import Engines
@@ -29,7 +39,9 @@ from parley.engines.llm.scripted import ScriptedResponder
 from parley.engines.room import open_engine_room
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
+from parley.protocol.chat import ToolCall
 from parley.protocol.newspeech import DIALECT
+from parley.protocol.tool_calls import Outcome, ToolResult
 from parley.server.start_checks import start_problems
 from parley.server.traces import MAX_WAITING, Traces, open_traces, parent_of
 from parley.server.tree import Server, open_listeners
@@ -198,8 +210,6 @@ class _Stuck(SpanExporter):
     """A collector that takes nothing for a while."""
 
     def __init__(self) -> None:
-        import threading
-
         self.may_go = threading.Event()
         self.taken = 0
 
@@ -221,14 +231,42 @@ def test_what_a_stuck_collector_does_not_take_is_counted_and_bounded() -> None:
 
 
 def test_a_turn_remembers_a_bounded_number_of_moments() -> None:
-    from parley.conversation.events import Resumed
-
     traces = Traces(InMemorySpanExporter(), lambda: None)
     spans = traces.session("s", Caller(), OPENED_MS)
     for _ in range(MAX_MOMENTS * 2):
         spans.told(Resumed(session_id="s", turn=1), None, zero_s=0, now_s=1)
     assert len(spans._moments) == MAX_MOMENTS
     traces._provider.shutdown()
+
+
+def test_calls_of_tools_are_spans_and_their_arguments_are_not() -> None:
+    exporter = InMemorySpanExporter()
+    traces = Traces(exporter, lambda: None)
+    spans = traces.session("s", Caller(), OPENED_MS)
+    record = TurnRecord(
+        turn=3, user_text=SECRET, first_sample_s=1.0, first_partial_s=None, final_s=1.0
+    )
+
+    def told(event: SessionEvent, now_s: float) -> None:
+        spans.told(event, record, zero_s=0.5, now_s=now_s)
+
+    calls = [ToolCall(id=name, name=name, arguments=SECRET) for name in ("weather", "door")]
+    for call in calls:
+        told(ToolCalled(session_id="s", turn=3, call=call), 1.5)
+    for call, outcome in zip(calls, (Outcome.DONE, Outcome.FAILED), strict=True):
+        result = ToolResult(call_id=call.id, output=SECRET, outcome=outcome)
+        told(ToolReturned(session_id="s", turn=3, call=call, result=result), 2.5)
+    over = ReplyOver(session_id="s", turn=3, text=SECRET, heard=SECRET, interrupted=False)
+    told(over, 3.5)
+    told(Disconnected(session_id="s"), 4.0)
+    spans.end(4.0)
+    traces._provider.shutdown()
+    found = exporter.get_finished_spans()
+    tools = [span for span in found if span.name == "tool"]
+    assert [after_s(span) for span in tools] == [(1.0, 2.0)] * 2
+    assert [(span.attributes or {})["parley.tool"] for span in tools] == ["weather", "door"]
+    assert [span.status.status_code for span in tools] == [StatusCode.UNSET, StatusCode.ERROR]
+    assert SECRET not in "".join(span.to_json() for span in found)
 
 
 # Over HTTP
