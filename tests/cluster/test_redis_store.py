@@ -59,7 +59,7 @@ async def why(store: RedisStore) -> str:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parley.cluster.redis_store.CONNECT_S", 0.5)
+    monkeypatch.setattr("parley.cluster.redis_link.CONNECT_S", 0.5)
 
 
 @pytest.fixture
