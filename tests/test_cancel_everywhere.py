@@ -18,7 +18,7 @@ pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 Clock = trio.testing.MockClock
 
-STRIDE = int(os.environ.get("PARLEY_STRIDE", "4"))
+STRIDE = int(os.environ.get("PARLEY_STRIDE", "5"))
 """Of what stands in STRIDES; PARLEY_STRIDE=1 tries every step of every scene."""
 LONG_STRIDE = 1 if STRIDE == 1 else 61 * STRIDE + 1
 """Of all others. No multiple of the steps that a frame of audio takes, or each attempt would end
@@ -28,7 +28,7 @@ AGENT_STRIDE = 1 if STRIDE == 1 else 183 * STRIDE + 1
 PHONE_STRIDE = 1 if STRIDE == 1 else 732 * STRIDE + 1
 """Of telephone calls, which have a carrier with a clock of its own, and so ten times the steps."""
 STRIDES = {
-    ("drained-in-a-reply", "alone"): 1,
+    ("drained-in-a-reply", "alone"): STRIDE,
     ("left-in-a-reply", "alone"): STRIDE,
     ("drained-in-a-reply", "recorded"): STRIDE,
     ("drained-in-a-reply-begun-early", "alone"): STRIDE,

@@ -67,7 +67,7 @@ from parley.transport import PeerGone
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "60"))
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "10"))
 """Schedules that each interruption is tried under."""
 

@@ -21,7 +21,7 @@ from parley.engines.turn.text import TextTurnEnd
 from parley.protocol.chat import ToolCall
 from support.realtime import AUDIO, Realtime, realtime
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "30"))
 CHUNKS = 12
 
 TOOLS = [

@@ -217,7 +217,7 @@ class ReplayStream(trio.abc.Stream):
     async def _send(self, data: bytes | bytearray | memoryview) -> None:
         if self.closed or self.torn:
             raise trio.ClosedResourceError
-        # Who is cancelled before the first byte has torn nothing, and the connection can say goodbye.
+        # Who is cancelled before the first byte has torn nothing: a goodbye can still be said.
         await trio.lowlevel.checkpoint_if_cancelled()
         self.sending_since = trio.current_time()
         try:

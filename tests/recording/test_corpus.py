@@ -28,7 +28,7 @@ pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 FOLDER = Path(__file__).parents[1] / "recordings"
 FILES = sorted(FOLDER.glob("*.mcap"))
 OLD = FOLDER / "format-1/barge-in.mcap"
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "25"))
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "6"))
 
 
 def out_of(entries: Sequence[Entry]) -> list[tuple[float, str | None, bytes | None]]:

@@ -28,9 +28,9 @@ from parley.testing.scenes import DOCUMENT_EVENTS, SCENES
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 Clock = trio.testing.MockClock
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "8"))
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "4"))
 """Schedules that each recording is replayed under."""
-LIVE_SEEDS = int(os.environ.get("PARLEY_SEEDS", "3"))
+LIVE_SEEDS = int(os.environ.get("PARLEY_SEEDS", "2"))
 """Schedules that each scene is run under, which takes longer."""
 
 

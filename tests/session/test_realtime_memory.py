@@ -19,7 +19,7 @@ import trio.testing
 from parley.conversation.items import AssistantMessage
 from support.realtime import AUDIO, Realtime, realtime
 
-INTERRUPTIONS = int(os.environ.get("PARLEY_EXAMPLES", "30"))
+INTERRUPTIONS = int(os.environ.get("PARLEY_EXAMPLES", "15"))
 TEXT = "It will be sunny in the morning, and after noon some clouds come, with rain at night."
 FAST = {"type": "server_vad", "silence_duration_ms": 200}
 

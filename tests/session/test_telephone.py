@@ -29,7 +29,7 @@ from parley.testing.carrier.json_wire import JSON_WIRES
 from parley.testing.models import ScriptedModel, calls
 from support.calls import CallInMemory, Spoken, calling, hush, loud
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "5"))
 """Interruptions per service."""
 
 NUMBERS = (

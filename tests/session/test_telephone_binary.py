@@ -28,7 +28,7 @@ from support.line_words import (
     words_heard,
 )
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "5"))
 
 MARKED = ("asterisk", "vonage", "jambonz")
 """Services that tell how much of a reply was played."""

@@ -21,7 +21,7 @@ from support.killing import SENDS, WAITS, Killer, Point
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
-EXAMPLES = {False: 20, True: 1667}
+EXAMPLES = {False: 10, True: 1667}
 """In each of three dialects."""
 ENDS_SESSION = SIGNIFICANT | SUPERVISORS | CONDUCTOR
 ACTORS = (
