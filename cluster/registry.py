@@ -24,6 +24,7 @@ import trio
 
 from .. import __version__
 from ..telemetry import Telemetry
+from .backoff import Backoff
 from .behind import WriteBehind
 from .store import Store, StoreUnavailable
 
@@ -87,13 +88,17 @@ class Registry:
     async def run(self) -> None:
         """Renew the lease, for ever; give it up at the end."""
         self._began_s = trio.current_time()
+        again = Backoff(most_s=RENEW_S)
         try:
             while True:
                 try:
                     await self._renew()
                 except StoreUnavailable:
                     self._telemetry.dropped("lease")
-                await trio.sleep(RENEW_S)
+                    await trio.sleep(again.next_s())
+                else:
+                    again.begin_again()
+                    await trio.sleep(RENEW_S)
         finally:
             with trio.move_on_after(1.0, shield=True):
                 await self._leave()

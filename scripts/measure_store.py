@@ -14,13 +14,13 @@ import argparse
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import fmean
 from typing import Any
 
 import trio
@@ -99,14 +99,19 @@ async def servers(url: str, sessions: int, seconds: float, rounds: int) -> None:
             plan = Plan(sessions=(sessions,), seconds=seconds, dialects=("prompt-voice",))
             result = await bench_sessions(plan, Console(stderr=True))
             rows += result.rows
+            print(f"{name} the store: {_told(result.rows)}", flush=True)
     for name, rows in found.items():
-        cost = statistics.mean(row["core_per_session"] for row in rows)
-        audio = statistics.mean(row["first_audio_ms"].p50 for row in rows)
-        late = statistics.mean(row["first_audio_ms"].p95 for row in rows)
-        print(
-            f"{name} the store: {cost * 1000:.2f} thousandths of a core a session, first audio "
-            f"p50 {audio:.0f} ms, p95 {late:.0f} ms"
-        )
+        print(f"{name} the store, all rounds: {_told(rows)}")
+
+
+def _told(rows: list[dict[str, Any]]) -> str:
+    cost = fmean(row["core_per_session"] for row in rows)
+    median = fmean(row["first_audio_ms"].median or 0 for row in rows)
+    late = fmean(row["first_audio_ms"].p95 or 0 for row in rows)
+    return (
+        f"{cost * 1000:.2f} thousandths of a core a session, "
+        f"first audio p50 {median:.0f} ms, p95 {late:.0f} ms"
+    )
 
 
 def main() -> None:

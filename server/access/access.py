@@ -89,7 +89,9 @@ class Access:
     async def look_up(self, head: Head) -> Once:
         """What the store says of the ticket that a request brings, if it brings one and there is a
         store; it is used up by that. Takes half a second at most."""
-        if not self._once.asks or not self.asks_for_tokens:
+        if not self._once.asks or not self.asks_for_tokens or _is_preflight(head):
+            return Once.UNKNOWN
+        if door_of(head.path, websocket=head.is_websocket) in _WITHOUT_TICKETS:
             return Once.UNKNOWN
         try:
             given = credentials_of(head)
@@ -271,6 +273,10 @@ class Access:
             status=problem.status,
         )
 
+
+_WITHOUT_TICKETS = (Door.OPEN, Door.TELEPHONE, Door.PAGE, Door.TICKETS, Door.ADMIN)
+"""A ticket that is brought there is not used: a page may have it in its address for the WebSocket
+that it opens."""
 
 _REASONS = {401: "no_token", 403: "not_allowed", 421: "other_host", 429: "too_often"}
 

@@ -44,10 +44,11 @@ class Node:
     async def make(self) -> str:
         return await self.access.ticket(Ticket(name=OWN_NAME), 60)
 
-    async def bring(self, ticket: str) -> Guest:
+    async def bring(self, ticket: str, path: str = "/ws") -> Guest:
+        upgrade = "Upgrade: websocket\r\nConnection: upgrade\r\n" if path == "/ws" else ""
         head = HeadParser().feed(
-            f"GET /ws?ticket={quote(ticket)} HTTP/1.1\r\nHost: voice.example.org\r\n"
-            "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n".encode()
+            f"GET {path}?ticket={quote(ticket)} HTTP/1.1\r\nHost: voice.example.org\r\n"
+            f"{upgrade}\r\n".encode()
         )
         assert head is not None
         once = await self.access.look_up(head)
@@ -64,6 +65,16 @@ async def test_a_ticket_of_one_server_lets_in_at_another_and_once(
     for node in (a, b):
         with pytest.raises(BadRequest, match="used before"):
             await node.bring(ticket)
+
+
+async def test_a_page_with_a_ticket_in_its_address_does_not_use_it_up(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    store = FaultyStore()
+    a = Node(store, nursery)
+    ticket = await a.make()
+    await a.bring(ticket, "/")
+    assert (await a.bring(ticket)).token is not None
 
 
 async def test_of_two_who_bring_one_at_the_same_time_one_is_let_in(
