@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from parley.client.wire import Unreachable, WireClosed, open_wire
 from parley.server.signals import TOGETHER_S
 from parley.server.workers.roster import HUNG_S
+from support.kept_nodes import Person
 from support.live_server import children_of, request_http
 from support.returning_talkers import many_talkers, refused, unanswered
 from support.serve_process import RULES, finished, serving, until_all_gone
@@ -248,3 +249,26 @@ def test_what_keeps_one_from_serving_is_told_once(tmp_path: Path) -> None:
     told = [line for line in result.stderr.splitlines() if line.startswith("parley: ")]
     assert len(told) == 1
     assert "nowhere" in told[0]
+
+
+async def test_a_rolling_restart_costs_nobody_their_conversation(tmp_path: Path) -> None:
+    """People who are answered all the time come again once each, and go on with another worker."""
+    async with workers_server(tmp_path, 2) as server:
+        people = [Person(number, (server.port,)) for number in range(4)]
+        async with trio.open_nursery() as nursery:
+            for person in people:
+                nursery.start_soon(person.run)
+            while not all(person.done for person in people):
+                await trio.sleep(0.1)
+            before = server.pids()
+            server.send(signal.SIGHUP)
+            while server.pids() & before or len(server.pids()) < 2:
+                await trio.sleep(0.1)
+            done = [person.done for person in people]
+            while any(person.done <= was for person, was in zip(people, done, strict=True)):
+                await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+    assert [len(person.again_s) for person in people] == [1] * len(people)
+    assert [person.new for person in people] == [0] * len(people), "all of them go on"
+    assert [person.lost_words() for person in people] == [""] * len(people)
+    assert [problem for person in people for problem in person.problems] == []
