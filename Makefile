@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test test-browser fuzz chaos soak check demo doctor models clean
+.PHONY: run test coverage test-browser fuzz chaos soak check demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
@@ -21,8 +21,12 @@ run: $(VENV)/.installed models
 test: $(VENV)/.installed-dev models
 	@for model in tiny smollm2; do $(BIN)/parley models pull $$model > /dev/null || \
 	  echo "without the model $$model its tests are skipped"; done
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 	$(BIN)/python -m pytest -m slow
+
+# Which lines the tests reach. Tracing makes them two to three times slower.
+coverage: $(VENV)/.installed-dev models
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[browser]'
