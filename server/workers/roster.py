@@ -145,6 +145,8 @@ class Roster:
         staying = self._staying
         old = [w for w in staying if self._members[w].generation < self._generation]
         if not old:
+            if len(self._members) > len(staying):
+                return None  # it is over when the last one is gone
             self._rolling = False
             return self._next(now_s)
         if len(staying) > self.wanted:

@@ -148,7 +148,8 @@ async def test_a_recording_is_found_whoever_is_asked(tmp_path: Path) -> None:
 
 async def test_a_rolling_restart_under_load_loses_no_turn(tmp_path: Path) -> None:
     talkers = many_talkers(6, 0, seed=1)
-    async with workers_server(tmp_path, 2, limit_s=300.0) as server:
+    # On a busy machine replies take long; what is asked here is whether they are finished.
+    async with workers_server(tmp_path, 2, limit_s=300.0, STREAM_DRAIN_S="60") as server:
         before = server.pids()
         async with trio.open_nursery() as nursery:
             for talker in talkers:
@@ -167,9 +168,11 @@ async def test_a_rolling_restart_under_load_loses_no_turn(tmp_path: Path) -> Non
     assert not server.events("restart_given_up")
     for talker in talkers:
         assert len(talker.losses) <= 1, talker.losses
-        assert all("1001" in loss for loss in talker.losses)
         assert unanswered(talker.notes) == []
-        assert [told for told in refused(talker.notes) if "1001" not in told] == []
+    losses = [loss for talker in talkers for loss in talker.losses]
+    assert [loss for loss in losses if "1001" not in loss] == []
+    told = [word for talker in talkers for word in refused(talker.notes)]
+    assert [word for word in told if "1001" not in word] == []
 
 
 async def test_settings_that_are_wrong_restart_nothing(tmp_path: Path) -> None:

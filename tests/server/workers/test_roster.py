@@ -98,6 +98,8 @@ def test_a_restart_replaces_one_after_the_other() -> None:
     assert world.steps() == [Start(1)]
     world.serve(1)
     assert world.steps() == [Leave(2)]
+    assert world.steps() == []
+    assert world.roster.rolling  # until the last one is gone
     world.end(2)
     assert world.steps() == []
     assert not world.roster.rolling
