@@ -122,12 +122,13 @@ async def servers(url: str, sessions: int, seconds: float) -> None:
                 used_s = after[name].cpu_s - before[name].cpu_s
                 wall_s = after[name].at_s - before[name].at_s
                 heard = [x for one in callers[name] for x in one.notes.first_audio_s]
-                lost = sum(len(one.notes.failures) for one in callers[name])
+                lost = [why for one in callers[name] for why in one.notes.failures]
                 audio = spread(heard, 1000)
                 print(
                     f"{name} the store: {used_s / wall_s / sessions * 1000:.2f} thousandths of a "
                     f"core a session; {len(heard)} replies, first audio p50 "
-                    f"{audio.median or 0:.0f} ms, p95 {audio.p95 or 0:.0f} ms; {lost} lost"
+                    f"{audio.median or 0:.0f} ms, p95 {audio.p95 or 0:.0f} ms; "
+                    f"{len(lost)} failures {sorted(set(lost))[:2]}"
                 )
             nursery.cancel_scope.cancel()
 
