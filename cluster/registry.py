@@ -117,10 +117,11 @@ class Registry:
 
     async def _renew(self) -> None:
         await self._claim_name()
+        lost = await self._store.get(NODE + self.id) is None
         await self._store.put(NODE + self.id, msgspec.json.encode(self.node()), ttl_s=LEASE_S)
         now_s = trio.current_time()
         for session_id, told_s in self._sessions.items():
-            if now_s - told_s >= SESSION_S / 2:
+            if lost or now_s - told_s >= SESSION_S / 2:  # a store that lost a lease lost these too
                 self._tell(session_id)
 
     async def _claim_name(self) -> None:

@@ -21,8 +21,10 @@ from .store import Store, StoreUnavailable
 
 KEY = "parley:key:shared"
 KEY_S = 90 * 86_400.0
-LOOK_S = 3600.0
-"""How often the key is looked at again and its time to live begins anew."""
+LOOK_S = 5.0
+"""How often the key is looked at again: a store that was started anew may have lost it."""
+RENEW_S = 3600.0
+"""How often its time to live begins anew."""
 KEY_BYTES = 32
 
 
@@ -36,6 +38,7 @@ class SharedKey:
         self._keys = [own or secrets.token_bytes(KEY_BYTES)]
         self._log = structlog.get_logger(__name__)
         self.is_shared = given is not None
+        self._renewed_s = float("-inf")
 
     @property
     def looks(self) -> bool:
@@ -65,7 +68,10 @@ class SharedKey:
         if there is None or len(there) != KEY_BYTES:
             self._log.warning("shared_key_unusable", do=f"delete {KEY} in the store")
             return
-        await store.put(KEY, there, ttl_s=KEY_S)
+        now_s = trio.current_time()
+        if now_s - self._renewed_s >= RENEW_S:
+            await store.put(KEY, there, ttl_s=KEY_S)
+            self._renewed_s = now_s
         self._keys = [there, *(key for key in self._keys if key != there)][:2]
         self.is_shared = True
 

@@ -1,17 +1,17 @@
 """What the shared store costs: a write behind, a call, and a server with it against one without.
 
-    python scripts/measure_store.py [--sessions 50] [--seconds 30] [--rounds 2]
+    python scripts/measure_store.py [--sessions 50] [--seconds 60]
 
 Starts a redis-server of its own on loopback. A write is measured as it is done in a server: said to
-the writer, which writes it; its cost is the CPU time of this process. Then servers with instant
-engines are measured one after the other, without the store and with it, as often as `--rounds`
-says; the callers run in this process, and the server on a core of its own where there are two.
+the writer, which writes it; its cost is the CPU time of this process. Then two servers with instant
+engines run side by side, one with the store and one without, each with as many callers as
+`--sessions` says, so that whatever else the machine does slows both alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import random
 import shutil
 import socket
 import subprocess
@@ -20,13 +20,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from statistics import fmean
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import trio
-from rich.console import Console
 
-from parley.bench.sessions import Plan, bench_sessions
+from parley.bench.burden import burden_of
+from parley.bench.caller import Caller, Line
+from parley.bench.lines import numbered_line
+from parley.bench.result import spread
+from parley.bench.tongues import PromptVoice
+from parley.client.server_process import server_process
+from parley.client.wire import open_wire
 from parley.cluster.behind import WriteBehind
 from parley.cluster.redis_store import RedisStore
 from parley.cluster.store_address import store_address
@@ -36,6 +41,9 @@ WRITES = 4000
 SIZES = (200, 4_000, 16_000)
 PER_S = 500
 """Writes said in a second: those of some hundred sessions."""
+FRAME_MS = 100
+SETTLE_S = 10.0
+COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0"}
 
 
 @contextmanager
@@ -89,40 +97,76 @@ async def _calls(store: RedisStore) -> None:
     print(f"a call: p50 {took_ms[500]:.2f} ms, p99 {took_ms[990]:.2f} ms")
 
 
-async def servers(url: str, sessions: int, seconds: float, rounds: int) -> None:
-    found: dict[str, list[dict[str, Any]]] = {"without": [], "with": []}
-    for _ in range(rounds):
-        for name, rows in found.items():
-            os.environ.pop("PARLEY_STORE_URL", None)
-            if name == "with":
-                os.environ["PARLEY_STORE_URL"] = url
-            plan = Plan(sessions=(sessions,), seconds=seconds, dialects=("prompt-voice",))
-            result = await bench_sessions(plan, Console(stderr=True))
-            rows += result.rows
-            print(f"{name} the store: {_told(result.rows)}", flush=True)
-    for name, rows in found.items():
-        print(f"{name} the store, all rounds: {_told(rows)}")
+async def servers(url: str, sessions: int, seconds: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            server_process(Path(folder) / "off.log", _instant, COME_IN) as off,
+            server_process(
+                Path(folder) / "on.log", _instant, {**COME_IN, "PARLEY_STORE_URL": url}
+            ) as on,
+            trio.open_nursery() as nursery,
+        ):
+            named = {"without": off, "with": on}
+            callers = {name: _callers(server.port, sessions) for name, server in named.items()}
+            for pair in zip(*callers.values(), strict=True):
+                for one in pair:
+                    nursery.start_soon(one.run)
+                await trio.sleep(0.1)
+            await trio.sleep(SETTLE_S)
+            before = {name: burden_of(server.pid) for name, server in named.items()}
+            for one in (one for some in callers.values() for one in some):
+                one.counting = True
+            await trio.sleep(seconds)
+            after = {name: burden_of(server.pid) for name, server in named.items()}
+            for name in named:
+                used_s = after[name].cpu_s - before[name].cpu_s
+                wall_s = after[name].at_s - before[name].at_s
+                heard = [x for one in callers[name] for x in one.notes.first_audio_s]
+                lost = [why for one in callers[name] for why in one.notes.failures]
+                audio = spread(heard, 1000)
+                print(
+                    f"{name} the store: {used_s / wall_s / sessions * 1000:.2f} thousandths of a "
+                    f"core a session; {len(heard)} replies, first audio p50 "
+                    f"{audio.median or 0:.0f} ms, p95 {audio.p95 or 0:.0f} ms; "
+                    f"{len(lost)} failures {sorted(set(lost))[:2]}"
+                )
+            nursery.cancel_scope.cancel()
 
 
-def _told(rows: list[dict[str, Any]]) -> str:
-    cost = fmean(row["core_per_session"] for row in rows)
-    median = fmean(row["first_audio_ms"].median or 0 for row in rows)
-    late = fmean(row["first_audio_ms"].p95 or 0 for row in rows)
-    return (
-        f"{cost * 1000:.2f} thousandths of a core a session, "
-        f"first audio p50 {median:.0f} ms, p95 {late:.0f} ms"
-    )
+def _instant(port: int) -> list[str]:
+    return [sys.executable, "-m", "parley.bench.instant_server", str(port)]
+
+
+def _callers(port: int, count: int) -> list[Caller]:
+    found = []
+    for number in range(count):
+        tongue = PromptVoice()
+        line = numbered_line(number, 20, rate_hz=tongue.rate_hz, frame_ms=FRAME_MS)
+        found.append(
+            Caller(
+                connect=partial(open_wire, f"ws://127.0.0.1:{port}{tongue.path}"),
+                tongue=tongue,
+                frame_ms=FRAME_MS,
+                lead_s=1.0,
+                next_line=partial(_same, line),
+                rng=random.Random(number),
+            )
+        )
+    return found
+
+
+def _same(line: Line) -> Line:
+    return line
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=60.0)
     args = parser.parse_args()
     with redis() as url:
         trio.run(writes, url)
-        trio.run(servers, url, args.sessions, args.seconds, args.rounds)
+        trio.run(servers, url, args.sessions, args.seconds)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,20 @@ async def test_a_long_session_is_found_to_its_end(world: World, autojump_clock: 
     assert found.id == a.id
 
 
+async def test_a_store_that_lost_everything_is_told_again(
+    world: World, autojump_clock: MockClock
+) -> None:
+    a = await world.node("a")
+    a.opened("s1")
+    await trio.sleep(1)
+    for key in await world.store.find("parley:", most=99):
+        await world.store.delete(key)
+    assert await a.node_of("s1") is None
+    await trio.sleep(4)
+    assert await a.node_of("s1") is not None
+    assert await names(a) == ["a"]
+
+
 async def test_a_session_of_a_dead_node_is_nowhere(world: World, autojump_clock: MockClock) -> None:
     a = await world.node("a")
     await world.store.put("parley:session:s1", b"dead", ttl_s=1000)

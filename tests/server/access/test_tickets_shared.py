@@ -187,6 +187,21 @@ async def test_a_server_that_comes_without_the_store_gets_the_key_later(
     assert a.holds("x", b"text", b.sign("x", b"text"))
 
 
+async def test_a_key_that_the_store_lost_is_there_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    store = FaultyStore()
+    a = SharedKey(None, store)
+    nursery.start_soon(a.run)
+    await trio.sleep(1)
+    await store.delete(KEY)
+    await trio.sleep(6)
+    b = SharedKey(None, store)
+    nursery.start_soon(b.run)
+    await trio.sleep(1)
+    assert a.holds("x", b"text", b.sign("x", b"text"))
+
+
 async def test_what_is_no_key_is_not_used(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     store = FaultyStore()
     await store.put(KEY, b"short", ttl_s=1000)
