@@ -20,7 +20,7 @@ from .. import __version__
 from ..agents.registry import Agents
 from ..config import Settings
 from ..engines.lanes.standing import LaneState
-from ..engines.pools.place import PlaceStanding, PlaceState
+from ..engines.pools.standing import PlaceStanding, PlaceState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
 from ..telemetry import Table, Telemetry
