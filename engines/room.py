@@ -25,8 +25,8 @@ from .llm.open import chosen_name as chosen_responder
 from .llm.open import open_responder
 from .media.decode_worker import load as load_media
 from .pools.opening import pools_of
-from .pools.place import PlaceStanding
 from .pools.pool import Pool
+from .pools.standing import PlaceStanding
 from .tts.interface import ManyVoices
 from .tts.open import chosen_name as chosen_voice
 from .tts.open import open_voice

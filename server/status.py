@@ -21,7 +21,7 @@ from ..agents.registry import Agents
 from ..cluster.cluster import Cluster
 from ..config import Settings
 from ..engines.lanes.standing import LaneState
-from ..engines.pools.place import PlaceStanding, PlaceState
+from ..engines.pools.standing import PlaceStanding, PlaceState
 from ..engines.room import EngineRoom
 from ..recording.recordings import Recordings
 from ..telemetry import Table, Telemetry

@@ -17,8 +17,9 @@ import trio
 
 from ..backoff import Chance
 from ..failures import EngineFailure, EngineTimeout
-from .place import Place, PlaceStanding, PlaceState
+from .place import Place
 from .race import Race
+from .standing import PlaceStanding, PlaceState
 
 T = TypeVar("T")
 R = TypeVar("R")

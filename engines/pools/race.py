@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import trio
 
 from ..failures import EngineFailure, EngineTimeout, EngineUnreachable, ServiceBusy
-from .place import Place, PlaceState, Work
+from .place import Place, Work
+from .standing import PlaceState
 
 if TYPE_CHECKING:
     from .pool import Pool

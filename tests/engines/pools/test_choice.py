@@ -9,8 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from parley.engines.failures import EngineFailure, EngineUnreachable, ServiceBusy
-from parley.engines.pools.place import HALF_LIFE_S, RESTS, Place, PlaceState
+from parley.engines.pools.place import HALF_LIFE_S, RESTS, Place
 from parley.engines.pools.pool import FIRST_PATIENCE_S, IDLE_S, Pool
+from parley.engines.pools.standing import PlaceState
 from support.places import Worker, back, gone, pool_of, work
 
 BROKEN = EngineUnreachable("the connection to it failed")

@@ -22,8 +22,8 @@ from parley.engines.kit import SessionInfo
 from parley.engines.llm.interface import CallsTools, Warms
 from parley.engines.llm.open import open_responder
 from parley.engines.pools.opening import names_of, pools_of
-from parley.engines.pools.place import PlaceState
 from parley.engines.pools.pool import Pool
+from parley.engines.pools.standing import PlaceState
 from parley.engines.tts.interface import ManyVoices, Streams
 from parley.engines.tts.open import open_voice
 from parley.protocol.chat import ChatMessage, ToolOffer

@@ -14,9 +14,10 @@ from parley.engines.failures import (
     EngineUnreachable,
     ServiceBusy,
 )
-from parley.engines.pools.place import LATE_IN_A_ROW, PlaceState
+from parley.engines.pools.place import LATE_IN_A_ROW
 from parley.engines.pools.pool import FIRST_PATIENCE_S, SECONDS_MOST, Pool
 from parley.engines.pools.race import MAX_ASKED, RESCUE_S, Race
+from parley.engines.pools.standing import PlaceState
 from support.places import Load, Worker, back, gone, p95, pool_of, work
 
 BROKEN = EngineFailure("it reported an error (500)")
