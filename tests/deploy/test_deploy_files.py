@@ -28,9 +28,6 @@ SETTINGS = {name.upper() for name in Variables.model_fields}
 OURS = re.compile(r"\b(?:PARLEY|STREAM|WS|VAD|AUDIO)_[A-Z][A-Z0-9_]*\b")
 NO_SETTINGS = {"PARLEY_NODES", "PARLEY_ADMIN", "PARLEY_TOKEN"}
 """Of HAProxy's own configuration, and beginnings of names."""
-PENDING = {"PARLEY_STORE_URL", "PARLEY_NODE", "PARLEY_ADVERTISE"}
-"""Of the shared store: settings of this name, or none yet."""
-
 SECRETS = re.compile(r"(TOKEN|PASSWORD|SECRET|_KEY)$")
 
 
@@ -108,7 +105,7 @@ def test_yaml_parses(path: Path) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=named)
 def test_every_variable_of_ours_is_a_setting(path: Path) -> None:
     found = {name for name in OURS.findall(path.read_text()) if not name.endswith("_")}
-    assert found - SETTINGS - NO_SETTINGS - PENDING == set()
+    assert found - SETTINGS - NO_SETTINGS == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
