@@ -19,6 +19,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 import trio
@@ -122,7 +123,7 @@ class Parent:
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
-            beside = await nursery.start(self._beside)
+            nursery.start_soon(self._tidy)
             while not self._stopping.is_set() and not self._roster.failed:
                 self._look()
                 was_rolling = self._roster.rolling
@@ -135,7 +136,7 @@ class Parent:
                 self._changed = trio.Event()
             self._bound.close()  # once the last worker has, who knocks is told at once
             await self._until_gone()
-            beside.cancel()
+            nursery.cancel_scope.cancel()  # of workers that left in time nobody looks after them
         self._board.close()
         return self._code
 
@@ -268,15 +269,11 @@ class Parent:
             await self._changed.wait()
         self._changed = trio.Event()
 
-    async def _beside(
-        self, *, task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def _tidy(self) -> NoReturn:
         """Remove tickets that are over, all the time."""
-        with trio.CancelScope() as scope:
-            task_status.started(scope)
-            while True:
-                await trio.sleep(TIDY_S)
-                remove_old(self._folder / FOLDER, unix_ms() / 1000)
+        while True:
+            await trio.sleep(TIDY_S)
+            remove_old(self._folder / FOLDER, unix_ms() / 1000)
 
 
 def _fixed_of(settings: Settings) -> set[tuple[str, object]]:

@@ -189,7 +189,7 @@ async def test_settings_that_are_wrong_restart_nothing(tmp_path: Path) -> None:
 
 
 async def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
-    async with serving(tmp_path, PARLEY_WORKERS="2", **RULES) as served:
+    async with serving(tmp_path, PARLEY_WORKERS="2", environ=RULES) as served:
         workers = children_of(served.process.pid)
         assert len(workers) == 2
         lanes = {lane for worker in workers for lane in children_of(worker)}
@@ -223,7 +223,7 @@ async def test_sigterm_drains_all_of_them(tmp_path: Path) -> None:
 
 
 async def test_a_second_signal_ends_them_now(tmp_path: Path) -> None:
-    async with serving(tmp_path, PARLEY_WORKERS="2", STREAM_DRAIN_S="60", **RULES) as served:
+    async with serving(tmp_path, PARLEY_WORKERS="2", STREAM_DRAIN_S="60", environ=RULES) as served:
         workers = children_of(served.process.pid)
         async with open_wire(served.url) as wire:
             await wire.send(json.dumps({"type": "start"}))
@@ -237,7 +237,7 @@ async def test_a_second_signal_ends_them_now(tmp_path: Path) -> None:
 
 async def test_people_are_told_once(tmp_path: Path) -> None:
     async with serving(
-        tmp_path, PARLEY_WORKERS="2", **(RULES | {"STREAM_LOG_FORMAT": "auto"})
+        tmp_path, PARLEY_WORKERS="2", environ=RULES | {"STREAM_LOG_FORMAT": "auto"}
     ) as served:
         while "press Talk" not in (text := served.log.read_text()):
             await trio.sleep(POLL_S)

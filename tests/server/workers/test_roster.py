@@ -99,7 +99,8 @@ def test_a_restart_replaces_one_after_the_other() -> None:
     world.serve(1)
     assert world.steps() == [Leave(2)]
     assert world.steps() == []
-    assert world.roster.rolling  # until the last one is gone
+    still = world.roster.rolling
+    assert still  # until the last one is gone
     world.end(2)
     assert world.steps() == []
     assert not world.roster.rolling
