@@ -30,6 +30,9 @@ pytestmark = [pytest.mark.slow, needs_redis]
 TALKERS = 10
 LATE_MS = 50.0
 MOST_S = 90.0
+STARVED_S = 1.3
+"""A first sound that comes later says something of the machine, and nothing of a server: it is
+less than a second on two idle cores."""
 MANY = 2000
 ALL_COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0"}
 SOON_S = 20.0
@@ -159,6 +162,9 @@ async def test_no_harm_to_the_store_reaches_a_conversation(
                     found = f"p50 {p50} p95 {p95_ms(seen.first_audio_s):.0f} ms"
                     replies = len(seen.first_audio_s)
                     figures.tell(f"store {harm}: {replies} replies {name} it", found, "+50 ms")
+                if median(theirs.first_audio_s) > STARVED_S:
+                    figures.tell(f"store {harm}", "not compared: the machine is too busy")
+                    continue
                 assert late * 1000 < LATE_MS, harm
                 if full:  # a dozen seconds are too few for it, on a machine that does other things
                     late_ms = p95_ms(mine.first_audio_s) - p95_ms(theirs.first_audio_s)
