@@ -55,7 +55,7 @@ def limits_of(load: Load, costs: Costs, full: OneMachine) -> tuple[Limit, ...]:
             calls=full.sessions / full.processes,
             what=f"the event loop of one process: {PROCESS_CORE:.0%} of a core",
             then="a process per core: parley serve --workers",
-            sure="measured",
+            sure="extrapolated",
         ),
         Limit(
             calls=(DESCRIPTORS - 150) / 3,

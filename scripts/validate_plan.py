@@ -123,7 +123,8 @@ async def validate(arguments: argparse.Namespace, console: Console) -> list[dict
         result.write(arguments.out.with_suffix(".costs.json"))
         text = json.dumps(result.as_json())
         costs = costs_in(text, "costs").over(our_costs())
-    chosen = [case for case in cases() if arguments.only in case.name]
+    parts = arguments.only.split(";")
+    chosen = [case for part in parts for case in cases() if part in case.name]
     rows = []
     with Progress(console=console) as progress:
         loads = Loads(arguments.seconds, Path("examples/audio"), progress)
@@ -151,7 +152,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--costs", type=Path)
-    parser.add_argument("--only", default="", help="cases whose names hold this")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="cases whose names hold one of these, separated by semicolons, in their order",
+    )
     parser.add_argument("--out", type=Path, default=Path("bench-out/validation.json"))
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
