@@ -86,14 +86,18 @@ async def test_a_conversation_survives_three_lost_connections() -> None:
 
 
 async def test_what_is_said_while_there_is_no_connection_is_sent_behind_it() -> None:
+    noticed = trio.Event()
     async with (
         a_server() as server,
-        open_resuming_wire(url_of(server), opening=[START]) as wire,
+        open_resuming_wire(
+            url_of(server), opening=[START], on_lost=lambda closed: noticed.set()
+        ) as wire,
     ):
         await until(wire, "resume")
         await wire.send(START)
         (session,) = sessions_of(server)
         session._transport.abort()
+        await noticed.wait()  # what is on its way in this moment is lost
         await ask(wire)
         assert (await until(wire, "final_transcript"))["text"] == "the question"
 
