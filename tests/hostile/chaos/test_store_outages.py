@@ -100,7 +100,7 @@ async def come_and_go(port: int) -> None:
     while True:
         async with open_wire(f"ws://{HOST}:{port}/ws") as wire:
             await wire.receive()
-        await trio.sleep(0.1)
+        await trio.sleep(0.3)
 
 
 async def both(with_store: list[Caller], without: list[Caller], seconds: float) -> list[Notes]:
@@ -138,6 +138,7 @@ async def test_no_harm_to_the_store_reaches_a_conversation(
         visitors = await enter(trio.open_nursery())
         stack.callback(visitors.cancel_scope.cancel)
         visitors.start_soon(come_and_go, on.port)
+        visitors.start_soon(come_and_go, off.port)  # what they cost is the same on both
         with_store, without = talkers(on.port, TALKERS), talkers(off.port, TALKERS)
         store = Store(redis, network)
         async with talking([*with_store, *without]):
