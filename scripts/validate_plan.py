@@ -164,7 +164,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("bench-out/validation.json"))
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = trio.run(functools.partial(validate, arguments, Console()))
+    try:
+        rows = trio.run(functools.partial(validate, arguments, Console()))
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 1
     off = [one for one in rows if abs(one["off"]) > 0.15]
     print(f"{len(rows) - len(off)} of {len(rows)} within 15 %")
     return 1 if off or not rows else 0
