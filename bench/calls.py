@@ -104,7 +104,7 @@ async def _one_load(
         "core_per_call": round((after.cpu_s - before.cpu_s) / wall_s / count, 5),
         "server_cores": round((after.cpu_s - before.cpu_s) / wall_s, 4),
         "server_mb_empty": round(empty.rss_mb, 1),
-        "frames_per_s": round(1000 / FRAME_MS * count, 1),
+        "frames_per_s": round(sum(len(line.late_s) for line in lines) / wall_s, 1),
         "talking": round(sum(line.speech_frames for line in lines) * FRAME_MS / 1000 / wall_s, 3),
         "replying": round(sum(line.reply_s for line in lines) / wall_s, 3),
         "turns_per_s": round(sum(line.said for line in lines) / wall_s, 3),

@@ -31,6 +31,8 @@ TONGUE_OF = {
 }
 """By the name that a plan has for it."""
 
+CARRIED = 0.95
+"""Of the callers' audio has to be sent, or the load was another one."""
 IDLE_S = 8.0
 SETTLE_S = 6.0
 
@@ -135,8 +137,20 @@ class Loads:
     def _seen(
         self, dialect: str, row: dict[str, Any], frame_ms: int
     ) -> tuple[Seen, dict[str, Any]]:
+        carried(row, frame_ms)
         self.rows.append({"dialect": dialect, "frame_ms": frame_ms} | small(row))
         return Seen(traffic=traffic_of(dialect, row), cores=row["server_cores"]), row
+
+
+def carried(row: Mapping[str, Any], frame_ms: int) -> None:
+    """Raises ValueError where the callers could not send what they should: what a server used then
+    says nothing."""
+    share = row["frames_per_s"] * frame_ms / 1000 / row["sessions"]
+    if share < CARRIED:
+        raise ValueError(
+            f"this machine is too busy to measure on: {row['sessions']} callers sent {share:.0%} "
+            "of their audio"
+        )
 
 
 def traffic_of(dialect: str, row: Mapping[str, Any]) -> Traffic:

@@ -118,7 +118,11 @@ def _dialect(
     """`silent` and `busy` are rows of loads; what they say of bytes is per frame of 20 ms."""
     by = f"{silent['sessions']} silent, {busy['sessions']} in conversation"
     frame_bytes = silent["sent_bytes_per_s"] / silent["sessions"] / 50
-    replying = max(busy["replying"], 1e-9)
+    replying = busy["replying"]
+    if not replying:
+        raise ValueError(
+            f"nobody was answered on {dialect}; is this machine busy with other things?"
+        )
     memory = busy.get("mb_per_session", busy.get("mb_per_call", 0.0))
     return [
         *(Measured(f"{dialect}.{part}", cost, by) for part, cost in costs.items()),

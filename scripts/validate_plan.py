@@ -130,7 +130,11 @@ async def validate(arguments: argparse.Namespace, console: Console) -> list[dict
         loads = Loads(arguments.seconds, Path("examples/audio"), progress)
         for case in chosen:
             speed = speed_ms()
-            row = await carry(case, arguments.seconds, loads)
+            try:
+                row = await carry(case, arguments.seconds, loads)
+            except ValueError as problem:
+                print(f"{case.name}: {problem}", flush=True)
+                continue
             rows.append(compared(case, row, costs, speed))
             show(rows[-1])
             out["rows"] = rows
@@ -160,10 +164,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("bench-out/validation.json"))
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = trio.run(functools.partial(validate, arguments, Console()))
+    try:
+        rows = trio.run(functools.partial(validate, arguments, Console()))
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 1
     off = [one for one in rows if abs(one["off"]) > 0.15]
     print(f"{len(rows) - len(off)} of {len(rows)} within 15 %")
-    return 1 if off else 0
+    return 1 if off or not rows else 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from parley.bench import beside_costs
-from parley.bench.cost_loads import Loads, _log_bytes, small
+from parley.bench.cost_loads import Loads, _log_bytes, carried, small
 from parley.bench.costs import table_of
 from parley.bench.engine_costs import Measured, detectors
 from parley.bench.result import Result, spread
@@ -73,6 +73,12 @@ def test_the_log_is_shared_out_among_turns_and_calls() -> None:
         "log_bytes_per_turn": len(text[2]) + 1,
         "log_bytes_per_call": len(text[1]) + 1,
     }
+
+
+def test_a_load_that_was_not_carried_is_no_measurement() -> None:
+    carried({"sessions": 10, "frames_per_s": 99.0}, 100)
+    with pytest.raises(ValueError, match="10 callers sent 12% of their audio"):
+        carried({"sessions": 10, "frames_per_s": 12.0}, 100)
 
 
 def test_a_row_is_kept_without_its_distributions() -> None:
