@@ -49,7 +49,7 @@ def main() -> int:
                 f"{workers} workers, {row['sessions']} sessions: "
                 f"{row['cores_each']:.5f} core each, "
                 f"{row['complete']}/{row['lines']} turns, {row['gaps']} gaps, "
-                f"{row['failures']} failures, frame lag {lag.median:.1f} / {lag.p95:.1f} ms",
+                f"{row['failures']} failures, frame lag {lag.median} / {lag.p95} ms",
                 flush=True,
             )
     mean = {workers: sum(found) / len(found) for workers, found in costs.items()}

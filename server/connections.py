@@ -72,6 +72,10 @@ MEMORY_FRAMES = 64
 """Frames that may wait on a connection in memory, each way: as much as a socket's buffers hold."""
 
 
+AT_REST = ("idle", "complete")
+"""States in which nobody waits for an answer."""
+
+
 class SessionRefused(Exception):
     """No session is begun: every place is taken, or the server is stopping. The message says
     which."""
@@ -488,6 +492,13 @@ class Connections:
                 agent=call.agent,
                 watchers=(live.told,),
             )
+
+    def drain_resting(self) -> None:
+        """End the conversations in which nobody speaks just now."""
+        for session in list(self.sessions.values()):
+            status = session.status()
+            if status["state"] in AT_REST and status["vad_state"] != "speech":
+                session.drain()
 
     def tokens_changed(self, ring: TokenRing) -> None:
         """End the conversations of tokens that are none any more."""

@@ -226,6 +226,7 @@ class Server:
                 idle_connections=lambda: self._connections.idle,
                 is_open=lambda: self._connections.refusal_now() is None,
                 is_ready=lambda: not room.not_ready(),
+                drain_resting=self._connections.drain_resting,
             )
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(

@@ -23,7 +23,7 @@ from .listening import SharedListener
 from .turns import SILENT_S, is_my_turn
 
 BEAT_S = 0.2
-LEAVE_LOOK_S = 0.05
+LEAVE_LOOK_S = 0.2
 WORD_MAX_BYTES = 4096
 BACKLOG = 128
 """Of siblings that ask at once: each asks one thing at a time."""
@@ -49,6 +49,8 @@ class Worker:
     is_open: Callable[[], bool] = lambda: False
     """Whether another session would be let in."""
     is_ready: Callable[[], bool] = lambda: False
+    drain_resting: Callable[[], None] = lambda: None
+    """Has those sessions say goodbye in which nobody speaks just now."""
 
 
 @dataclass(slots=True)
@@ -181,12 +183,14 @@ class Link:
             nursery.cancel_scope.cancel()
 
     async def _leave(self, stop: Callable[[], None], drain_s: float) -> None:
-        """Accept nobody, let those who are at the door in, and requests be answered; then stop."""
+        """Accept nobody, let sessions end as they come to rest, so that nobody is cut off in
+        mid-sentence, and requests be answered; then stop."""
         self.leaving = True
         self.tell()
         structlog.get_logger().info("leaving", sessions=self.worker.sessions())
         with trio.move_on_after(drain_s):
-            while self.standing().load > self.worker.sessions():  # noqa: ASYNC110 (nobody tells)
+            while self.standing().load:
+                self.worker.drain_resting()
                 await trio.sleep(LEAVE_LOOK_S)
         stop()
 
