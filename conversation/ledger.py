@@ -54,6 +54,8 @@ class Entry:
     """On its way to the transport."""
     left: bool = False
     """Whether anything of it has ever left."""
+    _found: tuple[object, list[tuple[float, int]]] | None = field(default=None, init=False)
+    """When each word is heard, and of which state of the sound."""
 
     @property
     def position_s(self) -> float:
@@ -104,10 +106,18 @@ class Entry:
         return found
 
     def _steps(self, marks: tuple[Mark, ...]) -> list[tuple[float, int]]:
-        begin_s, end_s = self.sound_s or (0.0, self.expected_s)
-        ends = [spoken for _, spoken in marks]
-        told = moments(self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s)
-        return [(moment_s, written) for (written, _), moment_s in zip(marks, told, strict=True)]
+        """Asked several times a second while a phrase is heard, and found out once for each state
+        of its sound."""
+        state = (self.duration_s, self.whole, self.sound_s, self.words)
+        if self._found is None or self._found[0] != state:
+            begin_s, end_s = self.sound_s or (0.0, self.expected_s)
+            ends = [spoken for _, spoken in marks]
+            told = moments(self.spoken, ends, self.words, begin_s=begin_s, end_s=end_s)
+            steps = [
+                (moment_s, written) for (written, _), moment_s in zip(marks, told, strict=True)
+            ]
+            self._found = state, steps
+        return self._found[1]
 
     def _by_letters(self, share: float) -> str:
         words = self.text.split()
