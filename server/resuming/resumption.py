@@ -12,6 +12,7 @@ its ticket is not used up, so that a client may lose that connection, too.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from ...telemetry import Telemetry
 from .ticket import BadTicket, ResumeTicket, new_ticket, ticket_of
 
 CLAIM_S = 10.0
+PATIENCE_S, AGAIN_S = 2.0, 0.1
+"""So long the store is asked again, so often."""
 MAX_PLAYED_MS = 3_600_000
 WANTED = frozenset({"", "new", "1", "true", "yes"})
 """What asks for a ticket and brings none."""
@@ -146,27 +149,48 @@ class Resumption:
         here = self._held.get(ticket.conversation)
         if here is not None and here.ticket.generation != ticket.generation:
             here = None
-        stored: _Stored | None = None
-        try:
-            stored = self._pictured(here) if here is not None else await self._stored(ticket)
-            if stored is None or not ticket.proves(stored.hashed):
-                raise NoResume("the conversation is not kept any more")
-            if stored.owner != owner:
-                raise NoResume("the conversation is another token's")
-            if stored.kept.dialect != dialect:
-                raise NoResume(f"the conversation was held at another address than {dialect}")
-            if not await self.store.put_new(ticket.claim, b"claimed", ttl_s=CLAIM_S):
-                raise NoResume("another connection goes on with the conversation")
-        except StoreUnavailable:
-            if here is None:
-                raise NoResume("what was kept cannot be read just now") from None
+        stored = self._pictured(here) if here is not None else await self._stored_soon(ticket)
+        if stored is None or not ticket.proves(stored.hashed):
+            raise NoResume("the conversation is not kept any more")
+        if stored.owner != owner:
+            raise NoResume("the conversation is another token's")
+        if stored.kept.dialect != dialect:
+            raise NoResume(f"the conversation was held at another address than {dialect}")
+        if not await self._claimed(ticket, here is not None):
+            raise NoResume("another connection goes on with the conversation")
         if here is not None:
             stored = self._pictured(here) or stored  # in this moment
             here.moved = True
             here.drop()
-        if stored is None:
-            raise NoResume("the conversation is not kept any more")
         return ticket, stored.kept
+
+    async def _stored_soon(self, ticket: ResumeTicket) -> _Stored | None:
+        """What the store has. A store, or a server, that is out of breath because so many come at
+        once is asked again: to give up is to forget what somebody has said. Raises NoResume."""
+        until_s = trio.current_time() + PATIENCE_S
+        while True:
+            try:
+                return await self._stored(ticket)
+            except StoreUnavailable:
+                if trio.current_time() > until_s:
+                    raise NoResume("what was kept cannot be read just now") from None
+                await trio.sleep(AGAIN_S)
+
+    async def _claimed(self, ticket: ResumeTicket, is_here: bool) -> bool:
+        """Whether it is this connection that goes on. An answer that was lost may have been a yes:
+        whose claim it is says what stands in it. Without a store a conversation that is here goes
+        on."""
+        mine = secrets.token_bytes(9)
+        until_s = trio.current_time() + PATIENCE_S
+        while True:
+            try:
+                if await self.store.put_new(ticket.claim, mine, ttl_s=CLAIM_S):
+                    return True
+                return await self.store.get(ticket.claim) == mine
+            except StoreUnavailable:
+                if is_here or trio.current_time() > until_s:
+                    return is_here
+                await trio.sleep(AGAIN_S)
 
     def _pictured(self, held: Held) -> _Stored | None:
         kept = held.picture()

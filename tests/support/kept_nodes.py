@@ -96,6 +96,7 @@ class Person:
     ports: Sequence[int]
     again_s: list[float] = field(default_factory=list)
     """How long it took each time from the loss of a connection until the conversation went on."""
+    why: str = ""
     new: int = 0
     """Conversations that did not go on and began anew."""
     lines: int = 0
@@ -119,7 +120,7 @@ class Person:
         while True:
             port = self.ports[at % len(self.ports)]
             query = f"resume={self._ticket or 'new'}"
-            if self._ticket and not self._over:
+            if self._ticket and self._began_s:
                 query += f"&played_ms={int(self._played_until(trio.current_time()))}"
             try:
                 async with open_wire(f"ws://127.0.0.1:{port}/v1/realtime?{query}") as wire:
@@ -166,6 +167,7 @@ class Person:
                     if lost_s >= 0:
                         self.again_s.append(now_s - lost_s)
                         self.new += not resumed
+                        self.why = message.get("why", "")
                         self.items, self.replies = [], []
                         self._played_ms, self._began_s = 0.0, 0.0
                 case "conversation.item.done" if resumed:
