@@ -17,7 +17,7 @@ from support.talkers import p95_ms
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover, needs_redis]
 
 PEOPLE = {False: 6, True: 40}
-BEFORE_S, AFTER_S = 5.0, 8.0
+BEFORE_S, AFTER_S = 5.0, 12.0
 AGAIN_S = 2.0
 
 
@@ -54,4 +54,35 @@ async def test_a_server_that_is_killed_costs_nobody_their_conversation(
     assert [person.why for person in there if person.new] == []
     assert [person.number for person in others if person.again_s] == []
     assert [problem for person in people for problem in person.problems] == []
-    assert all(person.done for person in people)
+    assert [person for person in people if not person.done] == []
+
+
+async def test_a_server_that_hangs_is_left(tmp_path: Path, full: bool, figures: Figures) -> None:
+    """Its connections stay open and nothing comes over them. Who cuts them is the balancer; here
+    each person does, and comes again. What the server does when it goes on harms nobody."""
+    with trio.fail_after(200):
+        async with (
+            redis_server(tmp_path) as redis,
+            nodes(tmp_path, 2, {"PARLEY_STORE_URL": redis.url}) as (one, other),
+        ):
+            people = [Person(n, (one.port, other.port)) for n in range(PEOPLE[full])]
+            async with trio.open_nursery() as nursery:
+                for person in people:
+                    nursery.start_soon(person.run)
+                    await trio.sleep(0.05)
+                await trio.sleep(BEFORE_S)
+                there = [person for person in people if person.port == one.port]
+                one.send(signal.SIGSTOP)
+                for person in there:
+                    person.hang_up()
+                await trio.sleep(2)
+                one.send(signal.SIGCONT)
+                await trio.sleep(AFTER_S)
+                nursery.cancel_scope.cancel()
+    again_s = [s for person in there for s in person.again_s]
+    wrong = [f"{person.number}: {lost}" for person in there if (lost := person.lost_words())]
+    figures.tell("a server that hangs: on again, p95", f"{p95_ms(again_s):.0f} ms", "2,000 ms")
+    assert [person.why for person in there if person.new] == []
+    assert wrong == [], wrong
+    assert all(person.again_s for person in there)
+    assert [problem for person in people for problem in person.problems] == []

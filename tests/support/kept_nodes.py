@@ -27,6 +27,8 @@ TESTS = Path(__file__).parents[1]
 FRAME_MS = 100
 LINE_FRAMES = 12
 START_S = 90.0
+SAYS_AGAIN_S = 4.0
+"""Whoever is not answered after that says it again."""
 WAIT_S = 0.1
 """Between two attempts to come again."""
 
@@ -113,6 +115,12 @@ class Person:
     _began_s: float = 0.0
     _over: bool = True
     _due_s: float = 0.0
+    _socket: trio.socket.SocketType | None = None
+
+    def hang_up(self) -> None:
+        """Without a goodbye."""
+        if self._socket is not None:
+            self._socket.close()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -124,6 +132,8 @@ class Person:
                 query += f"&played_ms={int(self._played_until(trio.current_time()))}"
             try:
                 async with open_wire(f"ws://127.0.0.1:{port}/v1/realtime?{query}") as wire:
+                    below: Any = wire._connection
+                    self._socket = below._stream._stream.socket
                     await self._talk(wire, lost_s, port)
             except* (WireClosed, Unreachable):
                 pass
@@ -166,6 +176,8 @@ class Person:
                     resumed, self.port = message["resumed"], port
                     if lost_s >= 0:
                         self.again_s.append(now_s - lost_s)
+                        if not self._over:  # half a line may be all that was heard of it
+                            self._over, self._due_s = True, now_s + SAYS_AGAIN_S
                         self.new += not resumed
                         self.why = message.get("why", "")
                         self.items, self.replies = [], []
@@ -192,10 +204,10 @@ class Person:
     def lost_words(self) -> str:
         """What is wrong with the conversation that went on, in words; empty: nothing. The reply
         that was cut and the one behind it are one."""
-        said = [text for role, text in self.items if role == "user"]
+        said = [text for role, text in self.items if role == "user" and text]
         wrong = [text for text in said if not text.startswith(f"caller {self.number} ")]
         heard = [text for role, text in self.items if role == "assistant"]
-        if wrong:
+        if any(not text.startswith("frame") for text in wrong):  # else half a line, as it was heard
             return f"said {wrong}"
         if any(text != REPLY for text in heard[:-1]):
             return f"earlier replies {heard}"
