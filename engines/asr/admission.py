@@ -20,8 +20,9 @@ UTILIZATION = 0.95
 
 WEIGHT = 0.2
 """Of the newest utterance in the estimates: they follow a change within five utterances. The first
-five count alike, and what was expected counts no more: nobody knows the machine beforehand, and a
-GPU is ten times faster than what a model's size lets one expect of a CPU."""
+four count alike, and what was expected counts as one more: nobody knows the machine beforehand (a
+GPU is ten times faster than what a model's size lets one expect of a CPU), and a first utterance
+may find everything cold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,6 @@ class Admission:
         it after its end."""
         if audio_s >= 0.5:  # shorter ones say little of what a second costs
             self._heard += 1
-            weight = max(WEIGHT, 1 / self._heard)
+            weight = max(WEIGHT, 1 / (self._heard + 1))
             self.rtf += (work_s / audio_s - self.rtf) * weight
             self.final_s += (final_s - self.final_s) * weight
