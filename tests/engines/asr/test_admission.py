@@ -46,7 +46,7 @@ def test_what_was_expected_counts_as_one_utterance_that_was_heard() -> None:
     assert admission.final_s == pytest.approx((3.0 + 2 * 0.3) / 3)
     for _ in range(10):
         admission.learn(work_s=0.6, final_s=0.3, audio_s=8.0)
-    assert admission.places >= 9
+    assert admission.places > 5
     before_s = admission.final_s
     admission.learn(work_s=0.6, final_s=1.0, audio_s=8.0)
     assert admission.final_s == pytest.approx(before_s + (1.0 - before_s) / 5)
