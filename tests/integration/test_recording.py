@@ -278,7 +278,8 @@ async def test_a_folder_removed_while_it_runs_harms_no_conversation(tmp_path: Pa
 async def test_a_folder_that_cannot_be_made_harms_no_conversation(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     warnings = await unharmed(tmp_path / "file" / "recordings", lambda: None)
-    assert [line["event"] for line in warnings] == ["recordings_folder", *["recording_failed"] * 2]
+    told = ["cannot_work", "recordings_folder", *["recording_failed"] * 2]
+    assert [line["event"] for line in warnings] == told
 
 
 @pytest.mark.slow
