@@ -103,6 +103,7 @@ async def test_the_server_is_full_when_all_are(tmp_path: Path) -> None:
     ):
         while (await server.spread()).total() < 7:
             await trio.sleep(POLL_S)
+        await trio.sleep(1.0)  # until each knows of the others' sessions
         with pytest.raises(Unreachable, match="503"):
             async with open_wire(server.url()):
                 pass
