@@ -42,7 +42,6 @@ def main() -> int:
         stream_log_format="json",
         # As short as it may be: the limit on partials would be measured, not the framework.
         stream_partial_min_gap_ms=20,
-        stream_max_loop_lag_ms=int(os.environ.get("STREAM_MAX_LOOP_LAG_MS", "80")),
         stream_record_dir=os.environ.get("STREAM_RECORD_DIR"),
         parley_store_url=os.environ.get("PARLEY_STORE_URL"),
         parley_node=os.environ.get("PARLEY_NODE"),
