@@ -103,22 +103,3 @@ class KeptConversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     hearing: str = ""
     """What had been understood of something that was just being said."""
     reply: KeptReply | None = None
-
-
-class BadKept(ValueError):
-    """What was kept is not understood; the message says why."""
-
-
-def kept_bytes(kept: KeptConversation) -> bytes:
-    return msgspec.json.encode(kept)
-
-
-def kept_of(data: bytes) -> KeptConversation:
-    """What `kept_bytes` made this of. Raises BadKept."""
-    try:
-        kept = msgspec.json.decode(data, type=KeptConversation)
-    except msgspec.MsgspecError as problem:
-        raise BadKept(f"the conversation that was kept is not understood: {problem}") from None
-    if kept.version != VERSION:
-        raise BadKept(f"the conversation was kept in the form {kept.version}, not {VERSION}")
-    return kept

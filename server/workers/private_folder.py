@@ -1,7 +1,8 @@
 """The folder that the workers of one server share: nobody else can open it, and it is gone at the
 end. Of a server that was killed it is removed at the next one's start.
 
-It holds the page of `board`, a socket of each worker, and the tickets that were used.
+It holds the page of `board`, a socket of each worker, the tickets that were used, and what is kept
+of conversations whose clients ask for it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -19,7 +20,7 @@ from parley.engines.llm.scripted import HANG, ScriptedResponder, Step
 from parley.engines.tts.scripted import ScriptedSynthesizer
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.protocol.effects import GoOn
-from parley.protocol.kept import KeptConversation, KeptReply, kept_bytes, kept_of
+from parley.protocol.kept import KeptConversation, KeptReply
 from parley.session.life import Session
 from parley.testing import open_session
 from support.peers import DIALECTS, Peer
@@ -75,7 +76,7 @@ async def cut_at(cast: Cast, seconds: float, *, asked: bool = True) -> KeptConve
         if asked:
             await peer.say(600, 1000)
         await trio.sleep(seconds)
-        return kept_of(kept_bytes(session.kept()))
+        return msgspec.json.decode(msgspec.json.encode(session.kept()), type=KeptConversation)
 
 
 async def gone_on(
