@@ -6,8 +6,14 @@ main module at every start, and needs nothing of it.
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
+    from .commands.memory import too_little_for_a_server
+
+    if "serve" in sys.argv[1:2] and (problem := too_little_for_a_server()) is not None:
+        sys.exit(f"parley: {problem}")
     from .commands.app import app
 
     app()

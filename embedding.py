@@ -202,6 +202,12 @@ class RunningServer:
         to how many, when it has left for the slowest. Raises ValueError for what is no PCM16."""
         return await self._server.broadcast_audio(pcm16, rate_hz, exclude=exclude)
 
+    def cancel_reply(self, session_id: str) -> bool:
+        """End what one session is saying, or about to say, as if the person had interrupted it: it
+        remembers what was heard, and the conversation goes on. Returns whether there was a reply.
+        Raises LookupError for an unknown id."""
+        return self._server.cancel_reply(session_id)
+
     async def close_session(self, session_id: str) -> None:
         """Have one session say goodbye: its reply finishes, and its connection closes with 1001.
         Returns when it is gone, within STREAM_DRAIN_S. Raises LookupError for an unknown id."""

@@ -97,6 +97,8 @@ COUNTS = {
     "recordings": "recordings begun",
     "recordings_failed": "recordings that ended early because of the disk",
     "recording_gaps": "entries that recordings lack because the disk was too slow",
+    "recordings_archived": "recordings that were put into the archive",
+    "recordings_not_archived": "attempts to put one that failed",
 }
 
 

@@ -329,7 +329,7 @@ class Dialogue:
                 await self._cancel()
             case InterruptRequested():
                 live = self.turns.live
-                if live is not None and live.interruptible:  # else it ended meanwhile
+                if live is not None and (live.interruptible or report.by_server):
                     self.patience.answered()
                     await self.interrupt(live)
             case PlaybackTold():

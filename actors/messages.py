@@ -212,7 +212,10 @@ class PlaybackTold:
 
 @dataclass(frozen=True, slots=True)
 class InterruptRequested:
-    """The client wants the reply cut at once."""
+    """The client wants the reply cut at once; or the server does (`by_server`), and then it is,
+    even one that nobody may interrupt."""
+
+    by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

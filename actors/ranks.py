@@ -17,5 +17,5 @@ class Rank(IntEnum):
     TURN = 8
     PLAYER = 9
     CONDUCTOR = 10
-    DRAIN = 11
+    ORDERS = 11
     DIALOGUE = 12

@@ -20,7 +20,12 @@ from ..server.workers.parent import is_by_workers, serve_by_workers
 from .instant import instant_engines
 
 MOST_CALLERS = 2000
-LOAD_LIMITS = ("stream_max_loop_lag_ms", "stream_max_lane_wait_ms", "stream_max_talking_share")
+LOAD_LIMITS = (
+    "stream_max_loop_lag_ms",
+    "stream_max_cpu_share",
+    "stream_max_lane_wait_ms",
+    "stream_max_talking_share",
+)
 
 
 def main() -> int:
@@ -33,7 +38,7 @@ def main() -> int:
     own = instant_engines(given.reply_times)
     limits = dict.fromkeys(LOAD_LIMITS, 0) if given.admit_all else {}
     if given_lag_ms := os.environ.get("STREAM_MAX_LOOP_LAG_MS"):
-        limits["stream_max_loop_lag_ms"] = int(given_lag_ms)
+        limits |= {"stream_max_loop_lag_ms": int(given_lag_ms), "stream_max_cpu_share": 0}
     settings = Settings.defaults(
         **limits,
         parley_port=given.port,

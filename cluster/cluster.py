@@ -37,14 +37,16 @@ class Cluster:
         settings: Clustering,
         telemetry: Telemetry,
         *,
+        server: str = "",
         load: Callable[[], Mapping[str, float]] = dict,
         store: Store | None = None,
         local: Store | None = None,
     ) -> None:
-        """`load` gives figures by name, for others to choose by; `store` is one that others have as
-        well, None: that of the settings. Where that cannot be used as it is set the server is
-        alone, and `problem` says why. `local` is one that the other processes of this server have;
-        it is used where there is no other, for what needs no registry."""
+        """`server` is what all workers of one server have in common; `load` gives figures by name,
+        for others to choose by; `store` is one that others have as well, None: that of the
+        settings. Where that cannot be used as it is set the server is alone, and `problem` says
+        why. `local` is one that the other processes of this server have; it is used where there is
+        no other, for what needs no registry."""
         self.problem = store_problem(settings)
         self._redis: RedisStore | None = None
         self.shares = store is not None
@@ -59,15 +61,17 @@ class Cluster:
             self.store, self.shares = self._redis, True
         self._is_set = settings.store_url is not None
         self.behind = WriteBehind(self.store, telemetry)
+        self.key = SharedKey(settings.shared_key, self.store if self.shares else None)
         self.registry = Registry(
             self.store,
             self.behind,
             telemetry,
+            key=self.key,
             name=settings.node,
+            server=server,
             admin_url=settings.advertise or "",
             load=load,
         )
-        self.key = SharedKey(settings.shared_key, self.store if self.shares else None)
         telemetry.gauge("store_up", "Whether the shared store answers", lambda: self.state == "ok")
 
     @property

@@ -26,6 +26,7 @@ from .. import __version__
 from ..telemetry import Telemetry
 from .backoff import Backoff
 from .behind import WriteBehind
+from .shared_key import SharedKey
 from .store import Store, StoreUnavailable
 
 LEASE_S = 10.0
@@ -44,16 +45,25 @@ SESSION = "parley:session:"
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node says of itself. `admin_url` is where others may ask it, empty: nowhere; `up_s` is
-    how long it runs, and `load` are figures by their names."""
+    """What a node says of itself. `server` is the same of all workers of one server, and the node's
+    own id elsewhere; `admin_url` is where others may ask that server, empty: nowhere, and `proof`
+    is by whom the three were signed; `up_s` is how long it runs, and `load` are figures by their
+    names."""
 
     id: str
     name: str
+    server: str = ""
     admin_url: str = ""
+    proof: str = ""
     version: str = ""
     sessions: int = 0
     up_s: float = 0.0
     load: dict[str, float] = {}
+
+    @property
+    def shown(self) -> str:
+        """What its server is called for people."""
+        return self.name if self.server in ("", self.id) else self.server
 
 
 class Registry:
@@ -65,19 +75,25 @@ class Registry:
         behind: WriteBehind,
         telemetry: Telemetry,
         *,
+        key: SharedKey | None = None,
         name: str | None = None,
+        server: str = "",
         admin_url: str = "",
         load: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
+        """`server` is what all workers of one server say, empty: this node is alone. Without a
+        `key` nobody asks it, and it asks nobody."""
         self._store = store
         self._behind = behind
+        self._key = key
         self._telemetry = telemetry
         self._log = structlog.get_logger(__name__)
         self._wanted = name
         self._admin_url = admin_url
         self._load = load
-        self.id = f"{name or _host()}-{secrets.token_hex(4)}"
+        self.id = f"{name or host_label()}-{secrets.token_hex(4)}"
         self.name = self.id
+        self._server = server or self.id
         self._began_s: float | None = None
         self._taken_since_s: float | None = None
         self._told_taken = False
@@ -108,6 +124,8 @@ class Registry:
         return Node(
             id=self.id,
             name=self.name,
+            server=self._server,
+            proof=self._proof(self.id, self._server, self._admin_url),
             admin_url=self._admin_url,
             version=__version__,
             sessions=len(self._sessions),
@@ -187,13 +205,48 @@ class Registry:
         told = await self._store.get(NODE + node_id.decode("utf-8", "replace"))
         return self._read(told) if told is not None else None
 
-    def _read(self, told: bytes) -> Node | None:
+    async def other_servers(self) -> list[Node]:
+        """One node of each server but this one, by their names. Raises StoreUnavailable."""
+        found: dict[str, Node] = {}
+        for node in await self.nodes():
+            if not self.is_own(node):
+                found.setdefault(node.server or node.id, node)
+        return list(found.values())
+
+    def is_own(self, node: Node) -> bool:
+        """Whether it is this server, or another worker of it."""
+        return node.id == self.id or node.server == self._server
+
+    def _proof(self, node_id: str, server: str, admin_url: str) -> str:
+        if self._key is None:
+            return ""
+        return self._key.sign("node", _signed(node_id, server, admin_url)).hex()
+
+    def _is_proved(self, node: Node) -> bool:
         try:
-            return msgspec.json.decode(told, type=Node)
+            proof = bytes.fromhex(node.proof)
+        except ValueError:
+            return False
+        text = _signed(node.id, node.server, node.admin_url)
+        return self._key is not None and self._key.holds("node", text, proof)
+
+    def _read(self, told: bytes) -> Node | None:
+        """None where it is unreadable. Where nobody who shares the key has signed it, it is a node
+        that nobody asks and that belongs to nobody: what it says may be anybody's."""
+        try:
+            node = msgspec.json.decode(told, type=Node)
         except (msgspec.MsgspecError, ValueError):
             self._telemetry.dropped("node_unreadable")
             return None
+        if not self._is_proved(node):
+            return msgspec.structs.replace(node, server="", admin_url="", proof="")
+        return node
 
 
-def _host() -> str:
+def _signed(*words: str) -> bytes:
+    return "\n".join(words).encode()
+
+
+def host_label() -> str:
+    """This machine's name, as far as it fits into a node's."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:40] or "node"

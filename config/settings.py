@@ -329,6 +329,7 @@ class Settings(Variables):
     def load(self) -> Load:
         return Load(
             loop_lag_ms=self.stream_max_loop_lag_ms,
+            cpu_share=self.stream_max_cpu_share,
             lane_wait_ms=self.stream_max_lane_wait_ms,
             talking_share=self.stream_max_talking_share,
         )
@@ -406,6 +407,7 @@ class Settings(Variables):
     def recording(self) -> Recording:
         return Recording(
             folder=self.stream_record_dir,
+            archive=self.stream_record_archive,
             on_request=self._record_on_request(),
             share=self.stream_record_share,
             audio=self.stream_record_audio,

@@ -245,10 +245,12 @@ class Serving:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """From which load on nobody is let in; 0 turns a limit off. `loop_lag_ms` is how late the event
-    loop may be, `lane_wait_ms` how long jobs may wait for a worker process, and `talking_share`
-    how many of the places that the recognizer has may be taken by people who talk."""
+    loop may be, `cpu_share` how much of the processor may be taken, `lane_wait_ms` how long jobs
+    may wait for a worker process, and `talking_share` how many of the places that the recognizer
+    has may be taken by people who talk."""
 
     loop_lag_ms: int
+    cpu_share: float
     lane_wait_ms: int
     talking_share: float
 
@@ -319,10 +321,12 @@ class Recording:
     """Which sessions are written to disk, what of them, and how long it is kept.
 
     `folder` None records nothing by itself; `share` is of all sessions; 0 days or megabytes keeps
-    all. `on_request`: a client may have its own session recorded, `folder` or not.
+    all. `on_request`: a client may have its own session recorded, `folder` or not. `archive` is
+    the URL of where whole recordings are put; None leaves them in the folder.
     """
 
     folder: str | None
+    archive: str | None
     on_request: bool
     share: float
     audio: bool

@@ -101,6 +101,13 @@ class Variables(BaseSettings):
         le=10_000,
         description="How late the event loop may be until new sessions are refused; 0 is never.",
     )
+    stream_max_cpu_share: Number = Field(
+        default=0.85,
+        ge=0,
+        le=1,
+        description="Share of the processor that may be taken, where this server is what takes it, "
+        "until new sessions are refused; 0 is never.",
+    )
     stream_max_lane_wait_ms: Milliseconds = Field(
         default=250,
         ge=0,
@@ -785,6 +792,12 @@ class Variables(BaseSettings):
         default=None,
         min_length=1,
         description="Folder that sessions are recorded into; unset records none.",
+    )
+    stream_record_archive: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where finished recordings are put, for all servers: s3://bucket/folder, "
+        "gs://, az:// or file:///folder; unset: they stay in the folder (docs/RECORDING.md).",
     )
     stream_record_on_request: PermissionChoice = Field(
         default="auto",

@@ -74,6 +74,10 @@ class EngineRoom:
         """The lanes that conversations wait for."""
         return tuple(lane for lane in self.lanes if lane is not self.media_lane)
 
+    def worker_pids(self) -> tuple[int, ...]:
+        """The processes of all lanes that run."""
+        return tuple(lane.pid for lane in self.lanes if lane.pid is not None)
+
     @property
     def voice_setting(self) -> VoiceSetting | None:
         """What names the voice of the engine that speaks; None where it has one voice only."""

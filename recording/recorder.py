@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from ..telemetry import Telemetry
+from .held import hold
 from .mcap_writer import McapWriter
 from .privacy import Privacy
 from .tape import Entry, Header
@@ -188,7 +189,9 @@ class Recorder:
 
 def _create(path: Path) -> IO[bytes]:
     """For the server's own user alone: somebody's voice is in it."""
-    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    hold(file)
+    return file
 
 
 def _words(error: Exception) -> str:

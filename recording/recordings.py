@@ -2,6 +2,7 @@
 
     recordings            supervised by the server, between the lanes and the connections
     ├─ retention          removes what is too old or too much, at the start and every hour
+    ├─ uploader           puts whole recordings into the archive, where there is one
     └─ recording-<id>     temporary: one session's recorder
 
 Off unless there is a folder, or a client asks for its own session and may: it gives a token, a
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
@@ -30,10 +32,12 @@ from ..protocol.dialect import Dialect
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..wallclock import unix_ms
+from .archive import Archive, ArchiveFailed, BadArchive
 from .privacy import Privacy
 from .recorder import CLOSE_S, Recorder
-from .retention import prune
+from .retention import NAME, prune
 from .tape import Header
+from .uploader import LAST_S, Uploader
 from .waiting import Budget
 
 RETENTION_S = 3600.0
@@ -50,6 +54,14 @@ TEMPORARY_DAYS = 1 / 24
 TEMPORARY_MB = 500
 
 
+class Names(Protocol):
+    """Which file a token is for, known to several servers; see cluster.recording_names."""
+
+    def keep(self, token: str, name: str) -> None: ...
+
+    async def name_of(self, token: str) -> str | None: ...
+
+
 class Recordings:
     """One per server. `run` lives as long as the server."""
 
@@ -59,7 +71,11 @@ class Recordings:
         engines: Mapping[str, str],
         telemetry: Telemetry,
         observers: Sequence[Observer] = (),
+        names: Names | None = None,
     ) -> None:
+        """`names` are shared with other servers, None: nobody else gives out these files. An
+        archive that cannot be used as it is set is left out; see start_checks."""
+        self._names = names
         self._rule: Rule = settings.recording
         self._folder = None if self._rule.folder is None else Path(self._rule.folder)
         self._public = settings.public()
@@ -73,9 +89,24 @@ class Recordings:
         self._limiter = trio.CapacityLimiter(1)
         self._log = structlog.get_logger()
         self._drain_s = settings.serving.drain_s
+        self._archive = archive_of(self._rule.archive)
+        retention = Child("retention", run=self._retain, ready=True)
         self._supervisor = Supervisor(
-            "recordings", (Child("retention", run=self._retain, ready=True),), observers=observers
+            "recordings", (retention, *self._uploading()), observers=observers
         )
+
+    def _uploading(self) -> tuple[Child, ...]:
+        self._uploader = None
+        if self._archive is None:
+            return ()
+        self._uploader = Uploader(
+            self._archive, self._telemetry, folder=lambda: self._folder, busy=self._busy
+        )
+        uploader = self._uploader
+        return (Child("uploader", run=uploader.run, stop=uploader.stop, shutdown_s=LAST_S + 1),)
+
+    def _busy(self) -> set[Path]:
+        return {recorder.path for recorder in self._live.values()}
 
     def children(self) -> tuple[Child, ...]:
         """For the server's tree; none where nothing is recorded."""
@@ -88,7 +119,7 @@ class Recordings:
                 run=self._run_all,
                 ready=True,
                 stop=supervisor.stop,
-                shutdown_s=self._drain_s + CLOSE_S + 1,
+                shutdown_s=self._drain_s + CLOSE_S + 1 + (LAST_S + 1 if self._uploader else 0),
             ),
         )
 
@@ -109,12 +140,28 @@ class Recordings:
         """The file of the session that was asked for by this token, as far as it is written; None
         where there is none."""
         path = self._requested.get(token)
-        if path is None:
+        if path is not None:
+            return await trio.to_thread.run_sync(self._read, path, abandon_on_cancel=True)
+        name = None if self._names is None else await self._names.name_of(token)
+        if name is None or NAME.fullmatch(name) is None:
+            return None
+        path = (self._folder or Path()) / name
+        return await trio.to_thread.run_sync(self._read, path, abandon_on_cancel=True)
+
+    def _read(self, path: Path) -> bytes | None:
+        """From the folder, or from the archive. Blocking."""
+        if self._folder is not None:
+            try:
+                return path.read_bytes()
+            except OSError:
+                pass  # it is in the archive, was too old, or the disk failed
+        if self._archive is None:
             return None
         try:
-            return await trio.to_thread.run_sync(path.read_bytes, abandon_on_cancel=True)
-        except OSError:
-            return None  # it was too old, or the disk failed
+            return self._archive.get(path.name, REQUEST_MAX_BYTES)
+        except ArchiveFailed as problem:
+            self._log.warning("recording_not_fetched", why=str(problem))
+            return None
 
     def takes(self, session_id: str) -> bool:
         """The admission rule: the same for a session whenever it is asked."""
@@ -173,6 +220,8 @@ class Recordings:
         self._live[session_id] = recorder
         if token is not None:
             self._requested[token] = recorder.path
+            if self._names is not None:
+                self._names.keep(token, recorder.path.name)
             while len(self._requested) > REQUESTS:
                 del self._requested[next(iter(self._requested))]
         self._telemetry.count("recordings")
@@ -205,6 +254,8 @@ class Recordings:
             await recorder.run()
         finally:
             self._live.pop(session_id, None)
+        if self._uploader is not None:
+            self._uploader.ended()
         if not recorder.failed:  # one warning is enough
             with trio.move_on_after(CLOSE_S):
                 await self._prune()
@@ -220,7 +271,7 @@ class Recordings:
             await self._prune()
 
     async def _prune(self, *, make_folder: bool = False) -> None:
-        busy = {recorder.path for recorder in self._live.values()}
+        busy = self._busy()
         try:
             removed = await trio.to_thread.run_sync(
                 functools.partial(self._prune_now, busy, make_folder),
@@ -248,6 +299,16 @@ class Recordings:
             keep_mb=TEMPORARY_MB if self._temporary else rule.keep_mb,
             busy=busy,
         )
+
+
+def archive_of(url: str | None) -> Archive | None:
+    """None where none is set, or it cannot be used."""
+    if url is None:
+        return None
+    try:
+        return Archive(url)
+    except BadArchive:
+        return None
 
 
 def file_name(session_id: str, opened_ms: int) -> str:

@@ -29,7 +29,7 @@ from ..engines.vad.interface import Detector
 from ..protocol.chat import ChatMessage
 from ..protocol.dialect import Dialect
 from ..protocol.effects import AnyEffect, effect_of
-from ..session.life import Session
+from ..session.life import Order, Session
 from ..telemetry import Telemetry
 from ..transport import PeerGone
 from ..turnstile import Turnstile
@@ -374,12 +374,10 @@ async def replay(
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(until_over)
-        if any(entry.kind == "drain" for entry in entries):
-            session.drain()  # the wish is let in when the recording says
-        if any(entry.kind == "limit" for entry in entries):
-            session.end_at_limit()
-        for entry in entries:
-            if entry.kind == "play":  # and so is this
+        for entry in entries:  # all at once: each is let in when the recording says
+            if entry.kind in set(Order):
+                session.order(Order(entry.kind))
+            elif entry.kind == "play":
                 session.queue_audio(entry.audio or b"", entry.data["rate_hz"])
         await session.run()
         nursery.cancel_scope.cancel()

@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from .held import is_held
+
 NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{12}\.mcap")
 """A recording's: the UTC time at which it began, and the session's id."""
 
@@ -19,7 +21,9 @@ DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """A recording in a folder."""
+
     path: Path
     bytes: int
     changed_s: float
@@ -30,10 +34,11 @@ def prune(
 ) -> list[Path]:
     """Remove what is too old or too much, and give what was removed. 0 keeps all.
 
-    `busy` are still being written: they count, and stay. Raises OSError where the folder cannot be
-    read; a file that cannot be removed is left for the next time.
+    `busy` are still being written, and so is what another process holds: they count, and stay.
+    Raises OSError where the folder cannot be read; a file that cannot be removed is left for the
+    next time.
     """
-    found = sorted(_recordings(folder), key=lambda kept: (kept.changed_s, kept.path.name))
+    found = recordings_in(folder)
     total = sum(kept.bytes for kept in found)
     removed = []
     for kept in found:
@@ -41,6 +46,8 @@ def prune(
         too_much = keep_mb > 0 and total > keep_mb * 1_000_000
         if kept.path not in busy and (too_old or too_much):
             try:
+                if is_held(kept.path):
+                    continue
                 kept.path.unlink()
             except OSError:
                 continue
@@ -49,7 +56,8 @@ def prune(
     return removed
 
 
-def _recordings(folder: Path) -> list[_Kept]:
+def recordings_in(folder: Path) -> list[Kept]:
+    """The oldest first. Raises OSError where the folder cannot be read."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -60,5 +68,5 @@ def _recordings(folder: Path) -> list[_Kept]:
             except FileNotFoundError:
                 continue  # somebody was faster
             if stat.S_ISREG(status.st_mode):
-                found.append(_Kept(folder / entry.name, status.st_size, status.st_mtime))
-    return found
+                found.append(Kept(folder / entry.name, status.st_size, status.st_mtime))
+    return sorted(found, key=lambda kept: (kept.changed_s, kept.path.name))

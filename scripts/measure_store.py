@@ -1,11 +1,12 @@
 """What the shared store costs: a write behind, a call, and a server with it against one without.
 
-    python scripts/measure_store.py [--sessions 50] [--seconds 60]
+    python scripts/measure_store.py [--sessions 50] [--seconds 60] [--resume]
 
 Starts a redis-server of its own on loopback. A write is measured as it is done in a server: said to
 the writer, which writes it; its cost is the CPU time of this process. Then two servers with instant
 engines run side by side, one with the store and one without, each with as many callers as
-`--sessions` says, so that whatever else the machine does slows both alike.
+`--sessions` says, so that whatever else the machine does slows both alike. With `--resume` those of
+the server with the store ask to be able to go on, so that what is said and heard is written too.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PER_S = 500
 """Writes said in a second: those of some hundred sessions."""
 FRAME_MS = 100
 SETTLE_S = 10.0
-COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0"}
+COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0", "STREAM_MAX_CPU_SHARE": "0"}
 
 
 @contextmanager
@@ -97,7 +98,7 @@ async def _calls(store: RedisStore) -> None:
     print(f"a call: p50 {took_ms[500]:.2f} ms, p99 {took_ms[990]:.2f} ms")
 
 
-async def servers(url: str, sessions: int, seconds: float) -> None:
+async def servers(url: str, sessions: int, seconds: float, resume: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with (
             server_process(Path(folder) / "off.log", _instant, COME_IN) as off,
@@ -107,7 +108,11 @@ async def servers(url: str, sessions: int, seconds: float) -> None:
             trio.open_nursery() as nursery,
         ):
             named = {"without": off, "with": on}
-            callers = {name: _callers(server.port, sessions) for name, server in named.items()}
+            query = {"with": "?resume=new" if resume else ""}
+            callers = {
+                name: _callers(server.port, sessions, query.get(name, ""))
+                for name, server in named.items()
+            }
             for pair in zip(*callers.values(), strict=True):
                 for one in pair:
                     nursery.start_soon(one.run)
@@ -137,14 +142,14 @@ def _instant(port: int) -> list[str]:
     return [sys.executable, "-m", "parley.bench.instant_server", str(port)]
 
 
-def _callers(port: int, count: int) -> list[Caller]:
+def _callers(port: int, count: int, query: str) -> list[Caller]:
     found = []
     for number in range(count):
         tongue = PromptVoice()
         line = numbered_line(number, 20, rate_hz=tongue.rate_hz, frame_ms=FRAME_MS)
         found.append(
             Caller(
-                connect=partial(open_wire, f"ws://127.0.0.1:{port}{tongue.path}"),
+                connect=partial(open_wire, f"ws://127.0.0.1:{port}{tongue.path}{query}"),
                 tongue=tongue,
                 frame_ms=FRAME_MS,
                 lead_s=1.0,
@@ -163,10 +168,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--resume", action="store_true", help="all ask to be able to go on")
     args = parser.parse_args()
     with redis() as url:
         trio.run(writes, url)
-        trio.run(servers, url, args.sessions, args.seconds)
+        trio.run(servers, url, args.sessions, args.seconds, args.resume)
 
 
 if __name__ == "__main__":

@@ -519,6 +519,16 @@ class Connections:
             raise LookupError(f"there is no session {session_id!r}")
         await self._supervisor.stop_child(name)
 
+    def cancel_reply(self, session_id: str) -> bool:
+        """End what one session is saying, or about to say; the conversation goes on. Returns
+        whether there was a reply. Raises LookupError where there is no such session."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            raise LookupError(f"there is no session {session_id!r}")
+        live = session.parts.turns.live is not None
+        session.cancel_reply()
+        return live
+
     async def broadcast_audio(
         self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
     ) -> int:

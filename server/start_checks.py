@@ -22,6 +22,8 @@ from ..engines.models.folder import models_folder
 from ..engines.pools.opening import names_of
 from ..engines.tts.choice import piper_voice
 from ..engines.tts.piper import missing as missing_for_piper
+from ..recording.archive import NOT_INSTALLED as NO_OBSTORE
+from ..recording.archive import archive_problem
 from .tracing import DO, WHY, can_trace
 
 RECOGNIZER_DO = {
@@ -137,6 +139,13 @@ def _folders(settings: Settings) -> Iterator[StartProblem]:
     if recording is not None and (why := cannot_write(Path(recording).expanduser())):
         do = "nothing is recorded; mend STREAM_RECORD_DIR or the folder's rights"
         yield StartProblem(what="recordings", why=why, do=do)
+    if why := archive_problem(settings.recording.archive):
+        why, _, do = why.partition(": ") if why == NO_OBSTORE else (why, "", "")
+        do = do or "recordings stay on this machine; mend STREAM_RECORD_ARCHIVE"
+        yield StartProblem(what="archive of recordings", why=why, do=do)
+    elif settings.recording.archive and not recording and not settings.recording.on_request:
+        why, do = "nothing is recorded that could be put there", "set STREAM_RECORD_DIR"
+        yield StartProblem(what="archive of recordings", why=why, do=do)
     if settings.transcribing.may_download:
         models = models_folder(settings.transcribing.models_dir)
         if why := cannot_write(models):

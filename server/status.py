@@ -110,7 +110,7 @@ class ServerStatus:
     accepting: bool
     """Whether another session would be let in."""
     refusing: str | None
-    """Why not: stopping, full, loop_lag, lane_backlog or talkers."""
+    """Why not: stopping, full, loop_lag, cpu, lane_backlog or talkers."""
     clients: int
     limits: Limits
     sessions: tuple[SessionStatus, ...]
@@ -157,10 +157,12 @@ class Status:
         }
 
     def late(
-        self, routes: Mapping[tuple[str, str], HttpHandler]
+        self,
+        routes: Mapping[tuple[str, str], HttpHandler],
+        about_itself: Mapping[tuple[str, str], HttpHandler],
     ) -> dict[tuple[str, str], HttpHandler]:
         """These routes while the server stops: those about itself go on, the others refuse."""
-        return {**dict.fromkeys(routes, _refuse_late), **self.routes}
+        return {**dict.fromkeys(routes, _refuse_late), **about_itself}
 
     def of_server(self, *, running: bool) -> ServerStatus:
         serving, missing = self._settings.serving, self._room.not_ready()
@@ -247,6 +249,11 @@ class Status:
             "loop_lag_seconds",
             "How late the event loop wakes, p90 of five seconds",
             lambda: load.lag_s.p90,
+        )
+        gauge(
+            "cpu_share",
+            "How much of the processor is taken, mean of five seconds",
+            lambda: load.cpu.mean,
         )
         gauge(
             "lane_wait_seconds",

@@ -20,6 +20,7 @@ what is left to be written of them, the lanes last.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -34,6 +35,9 @@ from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..cluster.cluster import Cluster
 from ..cluster.folder_store import FolderStore
+from ..cluster.peers import Peers
+from ..cluster.recording_names import RecordingNames
+from ..cluster.registry import host_label
 from ..cluster.shared_key import SharedKey
 from ..config import Clustering, Settings
 from ..conversation.caller import Caller
@@ -52,6 +56,7 @@ from .access.access import Access
 from .access.endpoint import TicketEndpoint
 from .bound import PortInUse, open_listeners
 from .connections import Connections
+from .everywhere import Everywhere
 from .http.front import ANY_PATH
 from .http.places import Places
 from .http.site import site
@@ -60,8 +65,10 @@ from .http.tls import BadCertificate, Certificates
 from .late_callers import Accept, LateCallers
 from .load.admission import SessionAdmission
 from .load.agent import LoadAgent
+from .load.processor import Processor
 from .load.watch import LoadWatch
 from .resuming.resumption import Resumption
+from .session_desk import SessionDesk
 from .session_opener import SessionOpener
 from .start_checks import start_problems
 from .status import ServerStatus, Status
@@ -114,14 +121,22 @@ class Server:
         self._room = room
         self._log = structlog.get_logger()
         observers = (self._observe,)
-        self._recordings = Recordings(settings, room.chosen, self.telemetry, observers=observers)
         self._agents = agents or Agents((), settings)
         first = _anything if link is None else UsedOnce(link.folder / FOLDER).first
         self.cluster = Cluster(
             _as_node(settings, link),
             self.telemetry,
+            server=_server_of(settings, link),
             load=self._figures,
             local=None if link is None else FolderStore(link.folder / KEPT, unix_ms),
+        )
+        shared = RecordingNames(self.cluster.store, self.cluster.behind)
+        self._recordings = Recordings(
+            settings,
+            room.chosen,
+            self.telemetry,
+            observers=observers,
+            names=shared if self.cluster.shares else None,
         )
         self.access = Access(
             settings,
@@ -161,7 +176,8 @@ class Server:
             self._agents,
             self._traces,
         )
-        self._load = LoadWatch(room.waited_for, room.admission)
+        processor = Processor(room.worker_pids)
+        self._load = LoadWatch(room.waited_for, room.admission, processor)
         resumption = Resumption(
             store=self.cluster.store,
             behind=self.cluster.behind,
@@ -197,9 +213,11 @@ class Server:
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
         openai = openai_routes(settings, room, self.telemetry, places, self._agents)
+        desk = SessionDesk(self._connections, self._status, read=speech.decode, speak=speech.speech)
+        admin = {**self._status.routes, **desk.routes}
         routes = {
             **site(WEB),
-            **self._status.routes,
+            **admin,
             **speech.routes,
             **openai,
             **self.telephone.routes,
@@ -209,13 +227,13 @@ class Server:
         self._load_agent = LoadAgent(
             self._status.weight, functools.partial(self.telemetry.dropped, "load_agent")
         )
-        late, admin = self._status.late(routes), self._status.routes
+        late = self._status.late(routes, admin)
         self._accept: Accept = accept_for_ever
         accept_late: Accept = accept_for_ever
         self._with_workers: Callable[[], Awaitable[object]] | None = None
         if link is not None:
             quotas = SharedQuotas(link, self.access, tells=not self.cluster.shares)
-            together = Together(link, self._status, self.telephone, quotas)
+            together = Together(link, self._status, desk, self.telephone, quotas)
             own_front = self._connections.own_front(together.private_routes(admin))
             routes, late, admin = map(together.routes, (routes, late, admin))
             self._with_workers = functools.partial(together.run, own_front)
@@ -228,6 +246,12 @@ class Server:
                 is_ready=lambda: not room.not_ready(),
                 drain_resting=self._connections.drain_resting,
             )
+        self._peers = Peers(settings.admitting.admin_token)
+        if self.cluster.shares:
+            everywhere = Everywhere(
+                self.cluster.registry, self._peers, desk, drain_s=settings.serving.drain_s
+            )
+            routes, late, admin = map(everywhere.routes, (routes, late, admin))
         self._front = self._connections.front(routes, paths)
         self._late_callers = LateCallers(
             self._connections.front(late, paths),
@@ -262,6 +286,7 @@ class Server:
             ):
                 stack.push_async_callback(listener.aclose)
             stack.push_async_callback(self.telephone.aclose)
+            stack.push_async_callback(self._peers.aclose)
             if self._traces is not None:
                 stack.push_async_callback(self._traces.aclose)
             lanes = self._room.supervisor(observers=(self._observe,))
@@ -383,6 +408,10 @@ class Server:
         """End one session in peace; see Connections."""
         await self._connections.close_session(session_id)
 
+    def cancel_reply(self, session_id: str) -> bool:
+        """End what one session is saying; see Connections."""
+        return self._connections.cancel_reply(session_id)
+
     async def broadcast_audio(
         self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
     ) -> int:
@@ -401,6 +430,7 @@ class Server:
         """How busy this server is, for others to see."""
         return {
             "loop_lag_s": self._load.lag_s.p90,
+            "cpu_share": self._load.cpu.mean,
             "lane_wait_s": self._load.lane_wait_s.p90,
             "talking": self._load.talking.mean,
             "accepting": float(self._connections.refusal_now() is None),
@@ -430,6 +460,14 @@ def _as_node(settings: Settings, link: Link | None) -> Clustering:
     if link is None or clustering.node is None:
         return clustering
     return replace(clustering, node=f"{clustering.node}-{link.number}")
+
+
+def _server_of(settings: Settings, link: Link | None) -> str:
+    """What all workers of this server call it; empty where it is one process."""
+    if link is None:
+        return ""
+    own = hashlib.sha256(link.handed.key).hexdigest()[:8]
+    return f"{settings.clustering.node or host_label()}-{own}"
 
 
 def _anything(once: str) -> bool:

@@ -7,7 +7,7 @@
     ├─ vad                permanent
     ├─ receiver           transient, significant: when the peer is gone the session ends
     ├─ conductor          temporary: an agent's code, where there is an agent
-    ├─ drain              transient: waits for the server's wish to stop
+    ├─ orders             transient: what the server wants of it, to stop its reply or to end
     ├─ warmer             transient: readies the language model when speech begins
     ├─ timekeeper, announcer transient: only in sessions that do one thing at a time
     └─ turn-<n>           temporary: at most one at a time
@@ -22,13 +22,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import uuid
+from collections import deque
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 import structlog
 import trio
 
-from ..actors.messages import Conducted, DrainRequested
+from ..actors.messages import Conducted, DrainRequested, InterruptRequested
 from ..actors.ranks import Rank
 from ..audio.pcm import check_pcm16
 from ..config import Settings
@@ -63,6 +65,15 @@ from ..turnstile import Turnstile, admit, current_time, run_ranked
 from .assembly import Assembly
 from .events import Watchers
 from .trace import SessionTrace
+
+
+class Order(StrEnum):
+    """What a server may want of a session; on a tape it is called the same."""
+
+    DRAIN = "drain"
+    LIMIT = "limit"
+    CANCEL = "cancel"
+
 
 MAX_RESTARTS = 10
 """Per period, and only bugs count: an engine's failure is told, and nothing is restarted for it. A
@@ -122,8 +133,10 @@ class Session:
         self._conductor = conductor
         self._opened_s = trio.current_time()
         self._timings = Timings(turnstile.now_s if turnstile else self._opened_s)
-        self._drain = trio.Event()
-        self._used_up = False
+        self._orders: deque[Order] = deque()
+        self._ordered = trio.Event()
+        self._ends = False
+        self._cancels = 0
         self._broken: BaseException | None = None
         self._observers: tuple[Observer, ...] = (self._observe,)
         self.parts = Assembly(
@@ -175,8 +188,8 @@ class Session:
                     significant=True,
                 ),
                 Child(
-                    "drain",
-                    run=functools.partial(run_ranked, Rank.DRAIN, self._run_drain),
+                    "orders",
+                    run=functools.partial(run_ranked, Rank.ORDERS, self._run_orders),
                     restart=Restart.TRANSIENT,
                 ),
                 *self._warmer(),
@@ -232,10 +245,20 @@ class Session:
             await self.parts.reports.send(Conducted(effect=failed))
             raise
 
-    async def _run_drain(self) -> None:
-        await self._drain.wait()
-        await admit("limit" if self._used_up else "drain")
-        await self.parts.reports.send(DrainRequested(used_up=self._used_up))
+    async def _run_orders(self) -> None:
+        while True:
+            while not self._orders:
+                self._ordered = trio.Event()
+                await self._ordered.wait()
+            order = self._orders[0]
+            if order is Order.CANCEL:
+                self._cancels += 1
+                await admit(f"{order}#{self._cancels}")
+                await self.parts.reports.send(InterruptRequested(by_server=True))
+            else:
+                await admit(order)
+                await self.parts.reports.send(DrainRequested(used_up=order is Order.LIMIT))
+            self._orders.popleft()  # one that was killed over it does it again
 
     # Turns
 
@@ -307,13 +330,29 @@ class Session:
 
     def drain(self) -> None:
         """Ask it to end: the peer is told, the reply finishes, the connection closes with 1001."""
-        self._drain.set()
+        self._end(Order.DRAIN)
 
     def end_at_limit(self) -> None:
         """Its client has used up what it may use: it is told so, the reply finishes, and the
         connection closes with 1008."""
-        self._used_up = not self._drain.is_set()
-        self._drain.set()
+        self._end(Order.LIMIT)
+
+    def cancel_reply(self) -> None:
+        """Have the reply that is being made or said end here, whether people may interrupt it or
+        not; what was heard of it is remembered. Nothing happens where there is none."""
+        if Order.CANCEL not in self._orders:
+            self.order(Order.CANCEL)
+
+    def order(self, order: Order) -> None:
+        """One more thing that the server wants, behind what it wanted before. For a replay, which
+        gives all orders at once: each is let in when the recording says."""
+        self._orders.append(order)
+        self._ordered.set()
+
+    def _end(self, order: Order) -> None:
+        if not self._ends:
+            self._ends = True
+            self.order(order)
 
     async def _say_internal(self) -> None:
         """The sender is gone, so this task is now the only one that writes."""

@@ -63,6 +63,15 @@ async def is_drained(client: InMemoryClient, session: Session) -> None:
     await client.wait_closed()
 
 
+async def is_cut_short(client: InMemoryClient, session: Session) -> None:
+    """The server ends the reply, and the conversation goes on."""
+    await client.start()
+    await client.speak(speech(600) + silence(1500), chunk_ms=20)
+    session.cancel_reply()
+    await client.speak(silence(500) + speech(500) + silence(1000), chunk_ms=20)
+    await trio.sleep(2)
+
+
 async def waits_for_an_error(client: InMemoryClient, session: Session) -> None:
     await client.start()
     await client.speak(speech(500) + silence(900))

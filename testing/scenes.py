@@ -248,6 +248,7 @@ KEPT = (
         replies=(("Let me see. ", agents.HOURS), ("From nine ", "to six.")),
     ),
     replace(_KEPT, name="drain", peer=peers.is_drained),
+    replace(_KEPT, name="cut-short-by-the-server", peer=peers.is_cut_short),
     replace(
         _KEPT,
         name="begun-early",

@@ -1,8 +1,8 @@
 """Who may begin to talk: refusal instead of decay.
 
 One per recognizer that has lanes. It watches what utterances really cost and takes another talker
-only where the finals of all who talk would still come in time. What it learns it learns in real
-time, so a machine that is busy with other things takes fewer.
+only where the finals of all who talk would still come in time, or half as long again. What it
+learns it learns in real time, so a machine that is busy with other things takes fewer.
 """
 
 from __future__ import annotations
@@ -49,15 +49,23 @@ class Admission:
 
     @property
     def places(self) -> int:
-        """How many may talk at the same time; at least one."""
+        """How many may talk all the time; at least one."""
         for_finals = self._lanes * FINAL_DEADLINE_S / max(self.final_s, 1e-3)
         for_work = self._lanes * UTILIZATION / max(self.rtf, 1e-3)
         places = int(min(for_finals, for_work))
         return max(1, places if self._most is None else min(places, self._most))
 
+    @property
+    def most_at_once(self) -> int:
+        """How many may talk for a moment. People do not take turns: where two thirds of so many
+        talk on the mean, all of them sometimes do. Their finals come later then, and no word of
+        theirs is lost."""
+        most = self.places + self.places // 2
+        return most if self._most is None else min(most, self._most)
+
     def enter(self) -> None:
         """Raises EngineBusy where there is no place."""
-        if self.talking >= self.places:
+        if self.talking >= self.most_at_once:
             raise EngineBusy(
                 f"{self.talking} people are being transcribed, as many as this server can: "
                 "say it again in a moment"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
@@ -47,11 +47,24 @@ async def guard_body(response: httpx2.Response) -> None:
 async def bound_body(response: httpx2.Response) -> None:
     """A hook as guard_body, for services whose answers are all small: of any only the beginning is
     read."""
+    _bind(response, MAX_ERROR_BYTES)
+
+
+def body_bound(limit_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Such a hook for answers of up to so many bytes."""
+
+    async def bound(response: httpx2.Response) -> None:
+        _bind(response, limit_bytes)
+
+    return bound
+
+
+def _bind(response: httpx2.Response, limit_bytes: int) -> None:
     import httpx2
 
     stream = response.stream
     if isinstance(stream, httpx2.AsyncByteStream):
-        response.stream = _body_class()(stream, MAX_ERROR_BYTES)
+        response.stream = _body_class()(stream, limit_bytes)
 
 
 @functools.cache

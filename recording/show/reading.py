@@ -184,6 +184,8 @@ class _Reader:
                     self._mark(entry, Kind.DEADLINE, f"too late: {name}")
             case "drain":
                 self._mark(entry, Kind.SERVER, "the server is asked to stop")
+            case "cancel":
+                self._mark(entry, Kind.SERVER, "the server stops the reply")
             case "limit":
                 self._mark(entry, Kind.SERVER, "the client has used up what it may use")
             case "play":

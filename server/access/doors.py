@@ -41,11 +41,13 @@ _EXACT = {
     "/": Door.PAGE,
     "/metrics": Door.ADMIN,
     "/sessions": Door.ADMIN,
+    "/broadcast": Door.ADMIN,
     "/telephone": Door.ADMIN,
     "/tickets": Door.TICKETS,
 }
 _BELOW = {
     "/static": Door.PAGE,
+    "/sessions": Door.ADMIN,
     "/telephone": Door.TELEPHONE,
     **dict.fromkeys(("/ws", "/ws2", "/ws_legacy"), Door.WS),
     "/stream": Door.STREAM,

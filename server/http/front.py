@@ -119,11 +119,12 @@ def _admit_all() -> str | None:
 class Front:
     """Routes, and who is let in.
 
-    `routes` maps (method, path) to a handler; a path may end in `/*`, for any one name there, and
-    so may one of `websocket_routes`; a GET serves HEAD too. The `doorman` is asked first, before
-    anything is done for a request. `admit` is asked before each upgrade and says None, or why not;
-    it may rest on `websockets`, which counts every upgrade that was let in, from that very moment
-    to its end. `private`: only who may look after the server reaches it.
+    `routes` maps (method, path) to a handler; the last part of a path, or the one before, may be
+    `*`, for any one name, and the last of one of `websocket_routes`; a GET serves HEAD too. The
+    `doorman` is asked first, before anything is done for a request. `admit` is asked before each
+    upgrade and says None, or why not; it may rest on `websockets`, which counts every upgrade that
+    was let in, from that very moment to its end. `private`: only who may look after the server
+    reaches it.
     """
 
     routes: Mapping[tuple[str, str], HttpHandler]
@@ -287,13 +288,15 @@ class Front:
 
     def _handler(self, head: Head) -> HttpHandler | None:
         method = "GET" if head.method == "HEAD" else head.method
-        return self.routes.get((method, head.path)) or self.routes.get((method, _below(head.path)))
+        places = (head.path, _below(head.path), _within(head.path))
+        found = (self.routes.get((method, place)) for place in places)
+        return next(filter(None, found), None)
 
     def _websocket_route(self, path: str) -> WebSocketRoute | None:
         return self.websocket_routes.get(path) or self.websocket_routes.get(_below(path))
 
     def _no_route(self, head: Head) -> Response:
-        places = (head.path, _below(head.path))
+        places = (head.path, _below(head.path), _within(head.path))
         allowed = {method for method, path in self.routes if path in places}
         if allowed:
             if "GET" in allowed:
@@ -340,3 +343,9 @@ class Front:
 def _below(path: str) -> str:
     """The route that serves any one name in a path's folder."""
     return f"{path.rpartition('/')[0]}/{ANY_PATH}"
+
+
+def _within(path: str) -> str:
+    """The route that serves what is below any one name."""
+    folder, _, last = path.rpartition("/")
+    return f"{_below(folder)}/{last}"

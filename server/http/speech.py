@@ -118,7 +118,7 @@ class SpeechEndpoints:
         async def answer(head: Head, body: bytes) -> Mapping[str, str]:
             audio = stt_audio(body)
             if holds_a_file(audio):
-                pcm16 = await self._decode(audio)
+                pcm16 = await self.decode(audio)
             else:
                 pcm16 = raw_pcm16(audio, self._limit_ms)
             return {"transcript": await self._recordings.transcript(pcm16)}
@@ -135,14 +135,14 @@ class SpeechEndpoints:
     async def transcribe(self, head: Head, stream: trio.abc.Stream) -> Response:
         async def answer(head: Head, body: bytes) -> Mapping[str, str]:
             blob = form_blob(head.header("content-type") or "", body)
-            return {"transcript": await self._recordings.transcript(await self._decode(blob))}
+            return {"transcript": await self._recordings.transcript(await self.decode(blob))}
 
         return await self._serve(head, stream, answer)
 
     async def voice(self, head: Head, stream: trio.abc.Stream) -> Response:
         async def answer(head: Head, body: bytes) -> Mapping[str, str]:
             blob = voice_blob(head.header("content-type") or "", body)
-            transcript = await self._recordings.transcript(await self._decode(blob))
+            transcript = await self._recordings.transcript(await self.decode(blob))
             reply = await self._reply(transcript) if transcript else ""
             audio_b64 = await self._speech_b64(reply) if reply else ""
             return {
@@ -178,7 +178,9 @@ class SpeechEndpoints:
             later = failure.retryable or isinstance(failure, EngineBusy)
             return _refused(503, str(failure), again if later else {}, event_id)
 
-    async def _decode(self, blob: bytes) -> bytes:
+    async def decode(self, blob: bytes) -> bytes:
+        """A recording as PCM16 mono at 16 kHz. Raises EngineFailure, and BadRequest for what cannot
+        be read."""
         async with self._places.recording_turn():
             with self._calls.call("media", DECODE_LIMIT_S, "reading the recording"):
                 return await self._media_lane.call(decode, blob, self._limit_ms)
@@ -236,9 +238,13 @@ class SpeechEndpoints:
         return f"{text}{later}"[:TEXT_LIMIT_CHARS].strip()
 
     async def _speech_b64(self, text: str) -> str:
+        return base64.b64encode(await self.speech(text)).decode("ascii")
+
+    async def speech(self, text: str) -> bytes:
+        """A text, spoken: a WAV. Raises EngineFailure."""
         speeches = []
         for phrase in spoken_phrases(text, self._speaking):
             async with self._places.turn():
                 with self._calls.call("tts", self._speaking.timeout_s, "the synthesis of a phrase"):
                     speeches.append(await self._engines.synthesizer.speak(phrase))
-        return base64.b64encode(joined(speeches)).decode("ascii")
+        return joined(speeches)

@@ -23,16 +23,19 @@ NEW_S = 5.0
 """So long a session counts as one that talks, whatever it does: who comes in wants to talk, and
 what a stampede will do cannot be measured before it has begun."""
 
-NEW_PER_CORE = 5
-"""So many who talk are held by a core of 2026 with all that they need, the voice included
-(docs/BENCH.md). A recognizer alone promises more, before anybody has talked; where that is true,
-others are let in as soon as it was measured."""
+NEW_PER_CORE = 4
+"""So many who talk are held by a core of 2026 with all that they need, the voice included, and
+with room to measure what they really need. A recognizer alone promises more, before anybody has
+talked; where that is true, others are let in as soon as it was measured."""
 
 NEW_FREE = 4
 """Newcomers that are not counted, and sessions below which load is no reason: a household, a test.
 What keeps a machine busy that so few talk to is another program, and refusing would help nobody.
 Where they are too many, utterances are refused, as engines/asr/admission.py says."""
 
+
+CPU_OPENS = 0.85
+"""Of the limit: unlike what waits, the processor's share grows no faster than who is in."""
 
 WEIGHT_STEP = 5
 """Per cent: a figure that wavers by less does not change what a balancer is told."""
@@ -48,8 +51,8 @@ class Refusal:
     """Nobody is let in now."""
 
     reason: str
-    """One of a few words, for metrics and `/ready`: stopping, full, loop_lag, lane_backlog or
-    talkers."""
+    """One of a few words, for metrics and `/ready`: stopping, full, loop_lag, cpu, lane_backlog
+    or talkers."""
     told: str
     """To the client."""
 
@@ -68,12 +71,14 @@ class SessionAdmission:
     cores: int = field(default_factory=_cores)
     _new: deque[float] = field(init=False)
     _lag: Threshold = field(init=False)
+    _cpu: Threshold = field(init=False)
     _backlog: Threshold = field(init=False)
     _talkers: Threshold = field(init=False)
 
     def __post_init__(self) -> None:
         self._new = deque(maxlen=self.most)
         self._lag = Threshold(self.limits.loop_lag_ms / 1000)
+        self._cpu = Threshold(self.limits.cpu_share, opens=CPU_OPENS)
         self._backlog = Threshold(self.limits.lane_wait_ms / 1000)
         self._talkers = Threshold(self.limits.talking_share)
         self.watch.sampled = self._look
@@ -88,6 +93,8 @@ class SessionAdmission:
             return None
         if self._lag.passed:
             return Refusal("loop_lag", "the server is too busy; try again later")
+        if self._cpu.passed:
+            return Refusal("cpu", "the server is too busy; try again later")
         if self._backlog.passed:
             return Refusal("lane_backlog", "the server's engines are behind; try again later")
         if self._talkers.passed or self._too_many_new():
@@ -108,6 +115,8 @@ class SessionAdmission:
         yield self.taken() / self.most
         if limits.loop_lag_ms:
             yield watch.lag_s.p90 * 1000 / limits.loop_lag_ms
+        if limits.cpu_share:
+            yield watch.cpu.mean / limits.cpu_share
         if limits.lane_wait_ms:
             yield watch.lane_wait_s.p90 * 1000 / limits.lane_wait_ms
         if limits.talking_share and watch.places:
@@ -121,6 +130,7 @@ class SessionAdmission:
     def _look(self) -> None:
         """After each sample, and not only when somebody asks: the door opens again by itself."""
         self._lag.look(self.watch.lag_s.p90)
+        self._cpu.look(self.watch.cpu.mean)
         self._backlog.look(self.watch.lane_wait_s.p90)
         if self.watch.places is not None:
             self._talkers.look(self.watch.talking.mean / self.watch.places)

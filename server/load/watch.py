@@ -1,17 +1,25 @@
 """Measures how busy the server is, all the time: a child of the server, which never ends by itself.
 
-Three figures, each of the last seconds: how late the event loop wakes a task that sleeps, how long
-jobs wait for a lane of their kind, and how many people talk at once.
+Four figures, each of the last seconds: how late the event loop wakes a task that sleeps, how long
+jobs wait for a lane of their kind, how many people talk at once, and how much of the processor is
+taken.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import trio
 
+from .processor import Processor
 from .window import EVERY_S, Window, note_lateness
+
+CPU_EACH = 5
+"""The kernel's counters are read at each of so many samples, and count for all of them."""
+OURS = 0.6
+"""From this part of the cores on it is this server that keeps the machine busy."""
 
 
 class Lane(Protocol):
@@ -40,12 +48,21 @@ class Talkers(Protocol):
 class LoadWatch:
     """`sampled` is called after each sample."""
 
-    def __init__(self, lanes: Sequence[Lane], talkers: Talkers | None) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        talkers: Talkers | None,
+        processor: Processor | None = None,
+    ) -> None:
         """`lanes` are those that conversations wait for; `talkers` None: the recognizer is not
         ours, and nobody knows how many it takes."""
         self.lag_s = Window()
         self.lane_wait_s = Window()
         self.talking = Window()
+        self.cpu = Window()
+        """Of the machine, where it is this server that keeps it busy; else of this server's own
+        part. Others' work is no reason to refuse anybody: it would go on."""
+        self._processor = processor
         self.sampled: Callable[[], object] = lambda: None
         self._kinds = tuple(_by_kind(lanes).values())
         self._talkers = talkers
@@ -58,7 +75,7 @@ class LoadWatch:
     async def run(self) -> None:
         """Until it is cancelled."""
         due_s = trio.current_time()
-        while True:
+        for sample in itertools.count():
             due_s += EVERY_S
             await trio.sleep_until(due_s)
             now_s = trio.current_time()
@@ -68,7 +85,15 @@ class LoadWatch:
             self.lane_wait_s.note(max(map(_least_wait_s, self._kinds), default=0.0))
             if self._talkers is not None:
                 self.talking.note(self._talkers.talking)
+            if sample % CPU_EACH == 0:
+                self._look_at_the_processor()
             self.sampled()
+
+    def _look_at_the_processor(self) -> None:
+        taken = None if self._processor is None else self._processor.look(trio.current_time())
+        if taken is not None:
+            for _ in range(CPU_EACH):
+                self.cpu.note(taken.machine if taken.own >= OURS else taken.own)
 
 
 def _by_kind(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:

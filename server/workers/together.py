@@ -3,6 +3,9 @@
 GET /metrics           every worker's, each line with its worker
 GET /sessions          every worker's sessions
 GET /ready, /health    of the whole: somebody lets somebody in
+GET, DELETE /sessions/ID, POST /sessions/ID/cancel
+                       of the worker where the session is
+POST /broadcast        to the clients of all
 GET /recordings/TOKEN  of the worker that recorded it
 GET /telephone/calls/… of the worker that made the call
 POST, GET …/status     what a service tells of a call, told to whichever worker holds it
@@ -13,8 +16,9 @@ each worker answers for itself alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -24,6 +28,7 @@ from ..http.front import ANY_PATH, Answer, Front, HttpHandler
 from ..http.head import BadRequest, Head
 from ..http.request_body import read_body
 from ..http.responses import Response, json_response, text_response
+from ..session_desk import BROADCAST, BROADCAST_S, CANCEL, ONE, Announcement, Played, SessionDesk
 from ..status import PROMETHEUS_TEXT, Status
 from ..telephone.door import TelephoneDoor
 from ..telephone.statuses import CallStatus
@@ -35,8 +40,8 @@ CALL_STATUS = "/workers/call-status"
 """At a worker's own socket: what a telephone service told another one."""
 NEWS_BYTES = 64 * 1024
 NEWS_S = 5.0
-RECORDING_S = 20.0
-"""For up to 100 MB."""
+ELSEWHERE_S = 35.0
+"""For a recording of up to 100 MB, or a session that ends within STREAM_DRAIN_S."""
 
 Routes = Mapping[tuple[str, str], HttpHandler]
 
@@ -45,13 +50,20 @@ class Together:
     """One per worker."""
 
     def __init__(
-        self, link: Link, status: Status, telephone: TelephoneDoor, quotas: SharedQuotas
+        self,
+        link: Link,
+        status: Status,
+        desk: SessionDesk,
+        telephone: TelephoneDoor,
+        quotas: SharedQuotas,
     ) -> None:
         self._link = link
         self._quotas = quotas
         self._status = status
         self._telephone = telephone
+        self._desk = desk
         telephone.on_news = self._tell_others
+        desk.beside = self._announce
 
     async def run(self, front: Front) -> NoReturn:
         """A child of the server's tree: tell the others how this worker stands and what its guests
@@ -74,7 +86,7 @@ class Together:
         }
         for path in ("/ready", "/readyz"):
             instead["GET", path] = self._ready
-        for place in (calls, recordings):
+        for place in (calls, recordings, ("GET", ONE), ("DELETE", ONE), ("POST", CANCEL)):
             if place in own:
                 instead[place] = self._found_somewhere(own[place])
         return {**own, **{place: handler for place, handler in instead.items() if place in own}}
@@ -83,6 +95,7 @@ class Together:
         """For this worker's own socket."""
         return {
             **own,
+            ("POST", BROADCAST): self._desk.broadcast_alone,
             ("POST", CALL_STATUS): self._told,
             ("POST", SPENT): self._spent,
             ("GET", f"/telephone/calls/{ANY_PATH}"): self._telephone.call_state,
@@ -170,13 +183,26 @@ class Together:
 
     async def _elsewhere(self, head: Head) -> Response | None:
         path = head.target.partition("?")[0]
-        answers = await self._ask(path, within_s=RECORDING_S)
+        answers = await self._ask(path, method=head.method, within_s=ELSEWHERE_S)
         found = next((one for one in answers.given.values() if one.status == 200), None)
         if found is None:
             return None
         if head.path.startswith("/recordings/"):
             return self._status.recording_response(found.body)
         return Response(200, {"Content-Type": "application/json"}, found.body)
+
+    async def _announce(self, announcement: Announcement) -> Played:
+        """To the clients of all other workers."""
+        path = f"{BROADCAST}?{urlencode(announcement.query)}"
+        answers = await self._ask(path, method="POST", body=announcement.file, within_s=BROADCAST_S)
+        played = Played()
+        for worker, answer in answers.given.items():
+            try:
+                played.clients += msgspec.json.decode(answer.body)["clients"]
+            except (msgspec.DecodeError, KeyError, TypeError):
+                answers.missing[worker] = "its answer cannot be read"
+        played.missing += _said(answers.missing)
+        return played
 
     # News of telephone calls
 
@@ -200,5 +226,5 @@ class Together:
         return Response(204)
 
 
-def _said(missing: Mapping[int, str]) -> Sequence[Mapping[str, Any]]:
+def _said(missing: Mapping[int, str]) -> list[dict[str, Any]]:
     return [{"worker": worker, "why": why} for worker, why in sorted(missing.items())]

@@ -90,6 +90,7 @@ def _words(text: str) -> list[ReplyPart]:
 async def main() -> None:
     settings = Settings.defaults(
         # Scenarios are played at once: nobody is turned away for load.
+        stream_max_cpu_share=0,
         stream_max_loop_lag_ms=0,
         stream_max_lane_wait_ms=0,
         stream_max_talking_share=0,

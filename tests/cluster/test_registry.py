@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import structlog
 import trio
+from pydantic import SecretStr
 from trio.testing import MockClock
 
 from parley.cluster.behind import WriteBehind
 from parley.cluster.registry import LEASE_S, NODE, SESSION_S, Registry
+from parley.cluster.shared_key import SharedKey
 from parley.cluster.store import StoreUnavailable
 from parley.telemetry import Telemetry
 from support.stores import FaultyStore
+
+KEY = SharedKey(SecretStr("a key that all have"))
 
 
 class World:
@@ -24,6 +29,7 @@ class World:
     async def node(self, name: str | None = None, **how: object) -> Registry:
         telemetry = Telemetry()
         behind = WriteBehind(self.store, telemetry)
+        how = {"key": KEY, **how}
         registry = Registry(self.store, behind, telemetry, name=name, **how)  # type: ignore[arg-type]
         self._nursery.start_soon(behind.run)
         self._nursery.start_soon(registry.run)
@@ -173,3 +179,51 @@ def test_a_name_that_is_made_fits_a_key() -> None:
     ids = {Registry(store, WriteBehind(store, Telemetry()), telemetry).id for _ in range(5)}
     assert len(ids) == 5
     assert not any(":" in node_id for node_id in ids)
+
+
+async def test_workers_of_one_server_are_one_to_the_others(
+    world: World, autojump_clock: MockClock
+) -> None:
+    here = await world.node("here")
+    for number in (1, 2, 3):
+        await world.node(f"b-{number}", server="b", admin_url="http://b:9090")
+    c = await world.node("c", admin_url="http://c:9090")
+    others = await here.other_servers()
+    assert [(node.shown, node.admin_url) for node in others] == [
+        ("b", "http://b:9090"),
+        ("c", "http://c:9090"),
+    ]
+    assert [node.shown for node in await c.other_servers()] == ["b", "here"]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"admin_url": "http://evil:9090"},
+        {"server": "b"},
+        {"id": "a-nother"},
+        {"proof": "00"},
+        {"proof": "no hex"},
+    ],
+    ids=repr,
+)
+async def test_an_entry_that_nobody_with_the_key_has_signed_leads_nowhere(
+    lie: dict[str, str], world: World, autojump_clock: MockClock
+) -> None:
+    """Who can write to the store could have the token of administration sent to themselves."""
+    here = await world.node("here")
+    a = await world.node("a", admin_url="http://a:9090")
+    forged = msgspec.json.encode(msgspec.structs.replace(a.node(), **lie))
+    await world.store.put(NODE + a.id, forged, ttl_s=LEASE_S)
+    (found,) = await here.other_servers()
+    assert (found.name, found.admin_url, found.server) == ("a", "", "")
+
+
+async def test_an_entry_that_was_signed_with_another_key_leads_nowhere(
+    world: World, autojump_clock: MockClock
+) -> None:
+    here = await world.node("here")
+    stranger = SharedKey(SecretStr("another key"))
+    await world.node("stranger", admin_url="http://evil:9090", key=stranger)
+    (found,) = await here.other_servers()
+    assert found.admin_url == ""

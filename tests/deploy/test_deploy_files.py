@@ -14,6 +14,7 @@ import yaml
 
 from parley.config import load_settings
 from parley.config.variables import Variables
+from parley.server.access import doors
 from parley.server.status import Status
 from parley.telemetry import COUNTS, STAGES
 
@@ -264,11 +265,19 @@ def test_probes_ask_what_there_is_and_the_right_thing() -> None:
     assert probes == {"startup": "/health", "readiness": "/ready", "liveness": "/health"}
     assert set(probes.values()) <= routes
     assert re.search(r"uri (\S+)", haproxy())[1] in routes  # type: ignore[index]
+
+
+def test_administration_is_not_behind_the_public_door() -> None:
+    exact = {path for path, door in doors._EXACT.items() if door is doors.Door.ADMIN}
+    below = {f"{path}/" for path, door in doors._BELOW.items() if door is doors.Door.ADMIN}
     denied = re.search(r"deny_status 404 if \{ path (.*?) \}", haproxy())
-    assert denied is not None
-    assert set(denied[1].split()) == {"/metrics", "/sessions"} <= routes
-    for path in denied[1].split():
-        assert f"location = {path} {{ return 404; }}" in (DEPLOY / "nginx.conf").read_text()
+    beginning = re.search(r"deny_status 404 if \{ path_beg (.*?) \}", haproxy())
+    assert denied is not None and beginning is not None
+    assert set(denied[1].split()) == exact
+    assert set(beginning[1].split()) == below
+    nginx = (DEPLOY / "nginx.conf").read_text()
+    assert set(re.findall(r"location = (\S+) \{ return 404; \}", nginx)) == exact
+    assert set(re.findall(r"location (/\S+) \{ return 404; \}", nginx)) == below
 
 
 def test_tunnels_last_longer_than_pings_are_apart() -> None:

@@ -213,6 +213,6 @@ async def test_what_the_configuration_says_beside_balancing(tmp_path: Path) -> N
             served.balancer.figures, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
         assert b"haproxy_server_status" in figures.body
-        for path in ("/metrics", "/sessions"):
+        for path in ("/metrics", "/sessions", "/sessions/x", "/sessions/x/cancel", "/broadcast"):
             assert (await served.balancer.request(path, CLOSE)).startswith(b"HTTP/1.1 404 ")
         assert (await served.balancer.request("/ready", CLOSE)).startswith(b"HTTP/1.1 200 ")

@@ -41,7 +41,9 @@ async def test_a_server_is_alive_at_once_and_ready_when_its_engines_are() -> Non
             await trio.sleep(0.05)
         told = answer.json()
         assert set(told.pop("lanes_down")) == set() or told["ready"]
-        assert told == {"ok": True, "ready": True, "waiting_for": [], "accepting": True}
+        ready = {"ok": True, "ready": True, "waiting_for": [], "accepting": True}
+        assert told.pop("weight") > 0
+        assert told == ready | {"store": "none"}
         assert (await live.get("/healthz")).status == 200
         assert (await live.get("/readyz")).status == 200
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from parley.client.wire import Unreachable, WireClosed, open_wire
 from parley.server.signals import TOGETHER_S
 from parley.server.workers.roster import HUNG_S
+from support.administration import SOUND, ask
 from support.kept_nodes import Person
 from support.live_server import children_of, request_http
 from support.returning_talkers import many_talkers, refused, unanswered
@@ -94,6 +95,28 @@ async def test_one_answers_for_all(tmp_path: Path) -> None:
     lines = server.log()
     assert {line.get("worker") for line in lines} >= {None, 1, 2}
     assert [line for line in lines if line["level"] not in ("info", "debug")] == []
+
+
+async def test_whoever_is_asked_finds_a_session_and_reaches_all(tmp_path: Path) -> None:
+    async with workers_server(tmp_path, 2) as server, connected(server.url(), 6) as wires:
+        while (spread := await server.spread()).total() < 6:
+            await trio.sleep(POLL_S)
+        assert len(spread) == 2
+        ids = [session["session_id"] for session in await server.sessions()]
+        for session_id in ids:  # connections take turns between the workers
+            found = await ask(server.port, "GET", f"/sessions/{session_id}")
+            assert found.json()["session"]["session_id"] == session_id
+            cancelled = await ask(server.port, "POST", f"/sessions/{session_id}/cancel")
+            assert cancelled.json()["cancelled"] is False
+        for _ in range(2):
+            told = await ask(server.port, "POST", f"/broadcast?exclude={ids[0]}", SOUND)
+            assert told.json() == {"ok": True, "clients": 5}
+        for session_id in ids[:3]:
+            closed = await ask(server.port, "DELETE", f"/sessions/{session_id}")
+            assert closed.json() == {"ok": True, "session_id": session_id, "closed": True}
+        assert len(await server.sessions()) == 3
+        assert (await ask(server.port, "GET", f"/sessions/{ids[0]}")).status == 404
+        assert len(wires) == 6
 
 
 async def test_the_server_is_full_when_all_are(tmp_path: Path) -> None:

@@ -104,6 +104,12 @@ def test_the_scenes_hold_what_their_names_say() -> None:
     assert (found["second-model"].turns, found["second-model"].errors) == (1, [])
     drained = read_recording(FOLDER / "drain.mcap").entries
     assert any(entry.kind == "drain" for entry in drained)
+    cut = read_recording(FOLDER / "cut-short-by-the-server.mcap").entries
+    assert [entry.source for entry in cut if entry.kind == "cancel"] == ["cancel#1"]
+    assert (found["cut-short-by-the-server"].turns, found["cut-short-by-the-server"].errors) == (
+        2,
+        [],
+    )
 
 
 def written(recording: Recording, path: Path) -> Path:

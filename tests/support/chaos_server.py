@@ -160,6 +160,7 @@ async def serve(port: int, plan: Plan) -> None:
         stream_partial_min_gap_ms=20,
         stream_drain_s=3,
         # What is asked here is what breaks, not what is let in: that depends on the machine.
+        stream_max_cpu_share=0,
         stream_max_loop_lag_ms=0,
         parley_address_handshakes=0,
     )

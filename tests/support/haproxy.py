@@ -36,6 +36,7 @@ QUIET = {
     "STREAM_LOG_LEVEL": "warning",
     # Everybody comes in, however busy the machine is.
     "STREAM_MAX_LOOP_LAG_MS": "0",
+    "STREAM_MAX_CPU_SHARE": "0",
     "STREAM_MAX_LANE_WAIT_MS": "0",
     "STREAM_MAX_TALKING_SHARE": "0",
 }

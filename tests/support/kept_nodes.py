@@ -37,6 +37,7 @@ QUIET = {
     "STREAM_LOG_LEVEL": "warning",
     # Everybody comes in, however busy the machine is.
     "STREAM_MAX_LOOP_LAG_MS": "0",
+    "STREAM_MAX_CPU_SHARE": "0",
     "STREAM_MAX_LANE_WAIT_MS": "0",
     "STREAM_MAX_TALKING_SHARE": "0",
 }
@@ -110,6 +111,9 @@ class Person:
     problems: list[str] = field(default_factory=list)
     port: int = 0
     """Where it is connected to."""
+    url: str = ""
+    """Of a balancer in front of the servers, at the one port that `ports` has; empty: none."""
+    ca: Path | None = None
     _ticket: str = ""
     _played_ms: float = 0.0
     _began_s: float = 0.0
@@ -131,9 +135,11 @@ class Person:
             if self._ticket and self._began_s:
                 query += f"&played_ms={int(self._played_until(trio.current_time()))}"
             try:
-                async with open_wire(f"ws://127.0.0.1:{port}/v1/realtime?{query}") as wire:
-                    below: Any = wire._connection
-                    self._socket = below._stream._stream.socket
+                base = self.url or f"ws://127.0.0.1:{port}"
+                async with open_wire(f"{base}/v1/realtime?{query}", ca=self.ca) as wire:
+                    if not self.url:
+                        below: Any = wire._connection
+                        self._socket = below._stream._stream.socket
                     await self._talk(wire, lost_s, port)
             except* (WireClosed, Unreachable):
                 pass

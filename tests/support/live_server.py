@@ -51,6 +51,7 @@ QUICK: dict[str, object] = {
     "stream_reply_lead_ms": 60_000,
     # Everybody comes in, however busy the machine is; other tests are about who does not.
     "stream_max_loop_lag_ms": 0,
+    "stream_max_cpu_share": 0,
     "stream_max_lane_wait_ms": 0,
     "stream_max_talking_share": 0,
 }

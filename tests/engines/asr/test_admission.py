@@ -17,13 +17,22 @@ def test_places_are_what_the_lanes_can_do() -> None:
 
 def test_who_finds_no_place_is_told_and_counted_nowhere() -> None:
     admission = Admission(1, Expected(rtf=0.4, final_s=0.1))
-    admission.enter()
-    admission.enter()
-    with pytest.raises(EngineBusy, match="2 people"):
+    for _ in range(3):
+        admission.enter()
+    with pytest.raises(EngineBusy, match="3 people"):
         admission.enter()
     admission.leave()
     admission.enter()
-    assert admission.talking == 2
+    assert admission.talking == 3
+
+
+@pytest.mark.parametrize(("places", "most", "at_once"), [(1, None, 1), (4, None, 6), (4, 5, 5)])
+def test_for_a_moment_half_as_many_again_may_talk(
+    places: int, most: int | None, at_once: int
+) -> None:
+    """But no more than the lanes can hold."""
+    admission = Admission(places, Expected(rtf=0.9, final_s=0.9), most=most)
+    assert (admission.places, admission.most_at_once) == (places, at_once)
 
 
 def test_a_machine_that_becomes_slow_takes_fewer_and_then_more_again() -> None:

@@ -62,7 +62,11 @@ PING_S = 0.4
 """Between two pings, and for the answer of one."""
 
 
-CALM: dict[str, object] = {"stream_log_level": "error", "stream_max_loop_lag_ms": 0}
+CALM: dict[str, object] = {
+    "stream_log_level": "error",
+    "stream_max_loop_lag_ms": 0,
+    "stream_max_cpu_share": 0,
+}
 """Who is let in does not depend on how busy the machine of the test is."""
 
 

@@ -26,7 +26,7 @@ EXAMPLES = {False: 10, True: 1667}
 ENDS_SESSION = SIGNIFICANT | SUPERVISORS | CONDUCTOR
 ACTORS = (
     *("receiver", "vad", "asr", "llm", "phraser", "tts", "playout"),
-    *("sender", "dialogue", "drain", "conductor"),
+    *("sender", "dialogue", "orders", "conductor"),
 )
 POINTS = st.builds(
     Point,

@@ -92,6 +92,7 @@ async def test_clients_that_go_at_any_point_leave_nothing(full: bool, figures: F
     settings = Settings.defaults(
         ws_max_connections=200,
         ws_ping_interval=300,
+        stream_max_cpu_share=0,
         stream_max_loop_lag_ms=0,  # everybody comes in, however busy the machine is
         stream_max_lane_wait_ms=0,
         stream_max_talking_share=0,

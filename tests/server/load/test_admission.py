@@ -12,8 +12,8 @@ from parley.server.load.admission import NEW_FREE, NEW_S, SessionAdmission
 from parley.server.load.watch import LoadWatch
 from parley.server.load.window import SAMPLES
 
-LIMITS = Load(loop_lag_ms=80, lane_wait_ms=500, talking_share=0.8)
-OFF = Load(loop_lag_ms=0, lane_wait_ms=0, talking_share=0)
+LIMITS = Load(loop_lag_ms=80, cpu_share=0.8, lane_wait_ms=500, talking_share=0.8)
+OFF = Load(loop_lag_ms=0, cpu_share=0, lane_wait_ms=0, talking_share=0)
 TEN = Expected(rtf=0.095, final_s=0.1)
 
 
@@ -31,11 +31,17 @@ def admission(
 
 
 def sample(
-    door: SessionAdmission, *, lag_s: float = 0.0, wait_s: float = 0.0, talking: float = 0.0
+    door: SessionAdmission,
+    *,
+    lag_s: float = 0.0,
+    cpu: float = 0.0,
+    wait_s: float = 0.0,
+    talking: float = 0.0,
 ) -> None:
     """A whole window of the same figures."""
     for _ in range(SAMPLES):
         door.watch.lag_s.note(lag_s)
+        door.watch.cpu.note(cpu)
         door.watch.lane_wait_s.note(wait_s)
         door.watch.talking.note(talking)
     door.watch.sampled()
@@ -95,9 +101,19 @@ def test_a_figure_over_its_limit_closes_the_door_until_it_is_well_below(
     assert reason(door) is None
 
 
+def test_the_processor_opens_the_door_sooner_than_what_waits() -> None:
+    door = admission()
+    sample(door, cpu=0.8)
+    assert reason(door) == "cpu"
+    sample(door, cpu=0.75)
+    assert reason(door) == "cpu", "it does not flap"
+    sample(door, cpu=0.65)
+    assert reason(door) is None
+
+
 def test_a_limit_that_is_off_refuses_nobody() -> None:
     door = admission(OFF, ten_talkers())
-    sample(door, lag_s=10, wait_s=10, talking=10)
+    sample(door, lag_s=10, cpu=1, wait_s=10, talking=10)
     assert reason(door) is None
 
 

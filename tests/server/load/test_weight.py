@@ -10,14 +10,15 @@ from parley.server.load.admission import NEW_FREE, WEIGHT_STEP, SessionAdmission
 from parley.server.load.watch import LoadWatch
 from parley.server.load.window import SAMPLES
 
-LIMITS = Load(loop_lag_ms=100, lane_wait_ms=500, talking_share=0.8)
-OFF = Load(loop_lag_ms=0, lane_wait_ms=0, talking_share=0)
+LIMITS = Load(loop_lag_ms=100, cpu_share=0.8, lane_wait_ms=500, talking_share=0.8)
+OFF = Load(loop_lag_ms=0, cpu_share=0, lane_wait_ms=0, talking_share=0)
 
 
 def door(
     *,
     taken: int = 0,
     lag_s: float = 0.0,
+    cpu: float = 0.0,
     wait_s: float = 0.0,
     talking: float = 0.0,
     limits: Load = LIMITS,
@@ -29,6 +30,7 @@ def door(
     admission = SessionAdmission(100, limits, watch, taken=lambda: taken, cores=8)
     for _ in range(SAMPLES):
         watch.lag_s.note(lag_s)
+        watch.cpu.note(cpu)
         watch.lane_wait_s.note(wait_s)
         watch.talking.note(talking)
     watch.sampled()
@@ -43,6 +45,8 @@ def door(
         ({"taken": 99}, WEIGHT_STEP),
         ({"lag_s": 0.02}, 80),
         ({"wait_s": 0.3}, 40),
+        ({"cpu": 0.4}, 50),
+        ({"cpu": 0.8, "taken": NEW_FREE}, 0),
         ({"talking": 2}, 75),
         ({"talking": 2, "taken": 60}, 40),
         ({"talking": 2, "lag_s": 0.09, "taken": 10}, 10),
