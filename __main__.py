@@ -10,8 +10,9 @@ import sys
 
 
 def main() -> None:
-    from .commands.memory import too_little_for_a_server
+    from .commands.memory import spare_address_space, too_little_for_a_server
 
+    spare_address_space()
     if "serve" in sys.argv[1:2] and (problem := too_little_for_a_server()) is not None:
         sys.exit(f"parley: {problem}")
     from .commands.app import app

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import trio
 
+from ..backoff import Attempts
 from ..telemetry import Telemetry
-from .backoff import Backoff
-from .store import Store, StoreUnavailable
+from .store import PAUSES, Store, StoreUnavailable
 
 MAX_NAMES = 20_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -67,11 +67,11 @@ class WriteBehind:
 
     def forget(self, key: str) -> None:
         """Have it deleted soon."""
-        self._add(key, _Write(None, trio.current_time() + LAST_S + Backoff().most_s))
+        self._add(key, _Write(None, trio.current_time() + LAST_S + PAUSES.most_s))
 
     async def run(self) -> None:
         """Write for ever; after `stop` until nothing is left."""
-        backoff = Backoff()
+        attempts = Attempts(PAUSES)
         while True:
             if not self._pending:
                 if self._stopping:
@@ -80,9 +80,9 @@ class WriteBehind:
                 await self._news.wait()
                 continue
             if await self._write_some():
-                backoff.begin_again()
+                attempts.begin_again()
             else:
-                await trio.sleep(backoff.next_s())
+                await trio.sleep(attempts.next_s())
 
     def stop(self) -> None:
         self._stopping = True

@@ -16,8 +16,8 @@ import structlog
 import trio
 from coredis.exceptions import RedisError
 
+from ..backoff import Attempts
 from ..telemetry import Telemetry
-from .backoff import Backoff
 from .redis_connection import SLACK_BYTES, BoundedConnection, connect
 from .redis_words import FULL, why_not
 from .store import StoreUnavailable
@@ -50,7 +50,7 @@ class RedisLink:
         *,
         client_name: str,
         call_s: float,
-        backoff: Backoff,
+        attempts: Attempts,
     ) -> None:
         self.why_away: str | None = "it was not asked yet"
         """Why calls fail now; None while they do not."""
@@ -58,7 +58,7 @@ class RedisLink:
         self._address = address
         self._telemetry = telemetry
         self._client_name = client_name
-        self._backoff = backoff
+        self._attempts = attempts
         self._log = structlog.get_logger(__name__)
         self._connection: BoundedConnection | None = None
         self._over = trio.Event()
@@ -75,7 +75,7 @@ class RedisLink:
         """Keep a connection, for ever."""
         while True:
             self._is_away(await self._hold())
-            await trio.sleep(self._backoff.next_s())
+            await trio.sleep(self._attempts.next_s())
 
     async def _hold(self) -> str:
         """Connect and stay so; why it is over."""
@@ -135,7 +135,7 @@ class RedisLink:
                     continue
 
     def _is_here(self) -> None:
-        self._backoff.begin_again()
+        self._attempts.begin_again()
         self.why_away = None
         self._log.info("store_available", store=str(self._address))
 

@@ -4,15 +4,15 @@ the connection is kept, and how it fails."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import trio
 
+from ..backoff import Attempts, Backoff
 from ..telemetry import Telemetry
-from .backoff import Backoff
 from .redis_link import Command, RedisLink
 from .redis_words import NO_REDIS, why_not
-from .store import CALL_S, VALUE_MAX_BYTES, StoreUnavailable, number, too_long
+from .store import CALL_S, PAUSES, VALUE_MAX_BYTES, StoreUnavailable, number, too_long
 from .store_address import StoreAddress
 
 FOUND_AT_ONCE = 64
@@ -40,10 +40,10 @@ class RedisStore:
         *,
         client_name: str = "parley",
         call_s: float = CALL_S,
-        backoff: Callable[[], Backoff] = Backoff,
+        backoff: Backoff = PAUSES,
     ) -> None:
         self._link = RedisLink(
-            address, telemetry, client_name=client_name, call_s=call_s, backoff=backoff()
+            address, telemetry, client_name=client_name, call_s=call_s, attempts=Attempts(backoff)
         )
         self.run = self._link.run
         self._ask = self._link.ask

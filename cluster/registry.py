@@ -17,17 +17,18 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 import structlog
 import trio
 
 from .. import __version__
+from ..backoff import Attempts
 from ..telemetry import Telemetry
-from .backoff import Backoff
 from .behind import WriteBehind
 from .shared_key import SharedKey
-from .store import Store, StoreUnavailable
+from .store import PAUSES, Store, StoreUnavailable
 
 LEASE_S = 10.0
 RENEW_S = 3.0
@@ -104,7 +105,7 @@ class Registry:
     async def run(self) -> None:
         """Renew the lease, for ever; give it up at the end."""
         self._began_s = trio.current_time()
-        again = Backoff(most_s=RENEW_S)
+        again = Attempts(replace(PAUSES, most_s=RENEW_S))
         try:
             while True:
                 try:

@@ -16,8 +16,8 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from .backoff import Backoff
-from .store import Store, StoreUnavailable
+from ..backoff import Attempts
+from .store import PAUSES, Store, StoreUnavailable
 
 KEY = "parley:key:shared"
 KEY_S = 90 * 86_400.0
@@ -47,14 +47,14 @@ class SharedKey:
 
     async def run(self) -> None:
         """Get the key that all have, and keep it in the store."""
-        backoff = Backoff()
+        attempts = Attempts(PAUSES)
         while self._store is not None:
             try:
                 await self._look(self._store)
             except StoreUnavailable:
-                await trio.sleep(backoff.next_s())
+                await trio.sleep(attempts.next_s())
                 continue
-            backoff.begin_again()
+            attempts.begin_again()
             await trio.sleep(LOOK_S)
 
     async def _look(self, store: Store) -> None:

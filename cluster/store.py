@@ -15,6 +15,10 @@ from typing import Protocol
 
 import trio
 
+from ..backoff import Backoff
+
+PAUSES = Backoff(first_s=0.25, most_s=5.0, jitter=0.5)
+"""Between attempts to reach it; no two servers come back at one moment."""
 CALL_S = 0.5
 """The deadline of one call. What a person waits for must not be late by more."""
 VALUE_MAX_BYTES = 1024 * 1024

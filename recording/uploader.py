@@ -7,13 +7,13 @@ is killed; and a recording that two processes put is put twice, which is once.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import structlog
 import trio
 
+from ..backoff import Attempts, Backoff
 from ..telemetry import Telemetry
 from .archive import Archive, ArchiveFailed
 from .held import is_held
@@ -21,8 +21,8 @@ from .retention import recordings_in
 
 LOOK_S = 60.0
 """How often the folder is looked at while no recording ends."""
-FIRST_AGAIN_S, LAST_AGAIN_S = 1.0, 60.0
-"""How long it is waited after a failure, doubled each time."""
+PAUSES = Backoff(first_s=1.0, most_s=60.0, jitter=0.5)
+"""After failures."""
 LAST_S = 10.0
 """What a server that stops has for those that are left; the next one puts the others."""
 
@@ -66,12 +66,12 @@ class Uploader:
         self._ended.set()
 
     async def run(self) -> None:
-        again_s = FIRST_AGAIN_S
+        attempts = Attempts(PAUSES)
         with self._scope:
             while True:
                 last = self._stopping
                 if await self._put_all():
-                    again_s = FIRST_AGAIN_S
+                    attempts.begin_again()
                     if last:
                         return
                     with trio.move_on_after(LOOK_S):
@@ -79,9 +79,8 @@ class Uploader:
                 elif last:
                     break
                 else:
-                    with trio.move_on_after(again_s * random.uniform(0.5, 1.0)):
+                    with trio.move_on_after(attempts.next_s()):
                         await self._ended.wait()
-                    again_s = min(2 * again_s, LAST_AGAIN_S)
                 if not self._stopping:
                     self._ended = trio.Event()
         if self._waiting:

@@ -18,12 +18,12 @@ from urllib.parse import urlencode
 import msgspec
 import trio
 
-from ..cluster.peers import Answers, NoAnswer, Peers
 from ..cluster.registry import Node, Registry
 from ..cluster.store import StoreUnavailable
 from .http.front import HttpHandler
 from .http.head import Head
 from .http.responses import JSON, Response, error_response, json_response
+from .peers import Answers, NoAnswer, Peers
 from .session_desk import BROADCAST, BROADCAST_S, CANCEL, ONE, Played, SessionDesk, session_of
 
 HERE = "here"

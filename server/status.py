@@ -252,7 +252,7 @@ class Status:
         )
         gauge(
             "cpu_share",
-            "How much of the processor is taken, mean of five seconds",
+            "How much of the processor is taken, mean of thirty seconds",
             lambda: load.cpu.mean,
         )
         gauge(

@@ -35,7 +35,6 @@ from ..agents.mcp import STOP_S
 from ..agents.registry import Agents
 from ..cluster.cluster import Cluster
 from ..cluster.folder_store import FolderStore
-from ..cluster.peers import Peers
 from ..cluster.recording_names import RecordingNames
 from ..cluster.registry import host_label
 from ..cluster.shared_key import SharedKey
@@ -67,6 +66,7 @@ from .load.admission import SessionAdmission
 from .load.agent import LoadAgent
 from .load.processor import Processor
 from .load.watch import LoadWatch
+from .peers import Peers
 from .resuming.resumption import Resumption
 from .session_desk import SessionDesk
 from .session_opener import SessionOpener

@@ -171,6 +171,7 @@ ROOMS = {
     "config": ("addresses", "conversation", "audio", "protocol"),
     "engines": (
         "addresses",
+        "backoff",
         "conversation",
         "cores",
         "protocol",
@@ -184,7 +185,7 @@ ROOMS = {
         *("conversation", "engines", "protocol", "audio"),
         *("telemetry", "transport", "turnstile"),
     ),
-    "cluster": ("childspec", "config", "telemetry"),
+    "cluster": ("backoff", "childspec", "config", "telemetry"),
     "agents": (*("conversation", "engines", "protocol", "config", "turnstile"),),
     "session": (
         *("actors", "conversation", "engines", "protocol", "audio", "config"),
@@ -193,6 +194,7 @@ ROOMS = {
     "recording": (
         *("session", "actors", "conversation", "engines", "protocol", "audio", "config"),
         *("supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
+        "backoff",
     ),
     "server": (
         *(
@@ -208,7 +210,7 @@ ROOMS = {
             "audio",
         ),
         *("config", "supervisor", "childspec", "telemetry", "transport", "turnstile", "wallclock"),
-        "cores",
+        *("backoff", "cores"),
     ),
     "testing": (
         *(

@@ -20,7 +20,7 @@ import structlog
 import trio
 import trio_parallel
 
-from ..backoff import Backoff, Chance
+from ...backoff import Backoff, Chance
 from ..failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from .giving_way import gives_way
 from .life import WorkerLife, end_at_exit, ended

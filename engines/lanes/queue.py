@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from ..backoff import Backoff
+from ...backoff import Backoff
 from ..failures import EngineFailure
 
 QUEUE_MAX = 64

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 import trio
 
-from ..backoff import Backoff, Chance
+from ...backoff import Backoff, Chance
 from ..failures import EngineFailure, EngineTimeout, ServiceBusy
 from .standing import PlaceStanding, PlaceState
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import trio
 
-from ..backoff import Chance
+from ...backoff import Chance
 from ..failures import EngineFailure, EngineTimeout
 from .place import Place
 from .race import Race

@@ -34,9 +34,6 @@ What keeps a machine busy that so few talk to is another program, and refusing w
 Where they are too many, utterances are refused, as engines/asr/admission.py says."""
 
 
-CPU_OPENS = 0.85
-"""Of the limit: unlike what waits, the processor's share grows no faster than who is in."""
-
 WEIGHT_STEP = 5
 """Per cent: a figure that wavers by less does not change what a balancer is told."""
 
@@ -71,17 +68,16 @@ class SessionAdmission:
     cores: int = field(default_factory=_cores)
     _new: deque[float] = field(init=False)
     _lag: Threshold = field(init=False)
-    _cpu: Threshold = field(init=False)
     _backlog: Threshold = field(init=False)
     _talkers: Threshold = field(init=False)
 
     def __post_init__(self) -> None:
         self._new = deque(maxlen=self.most)
         self._lag = Threshold(self.limits.loop_lag_ms / 1000)
-        self._cpu = Threshold(self.limits.cpu_share, opens=CPU_OPENS)
         self._backlog = Threshold(self.limits.lane_wait_ms / 1000)
         self._talkers = Threshold(self.limits.talking_share)
         self.watch.sampled = self._look
+        self.watch.taken = lambda: self.taken()
 
     def refusal(self) -> Refusal | None:
         """Why nobody can be let in now; None where somebody can."""
@@ -93,7 +89,7 @@ class SessionAdmission:
             return None
         if self._lag.passed:
             return Refusal("loop_lag", "the server is too busy; try again later")
-        if self._cpu.passed:
+        if self.limits.cpu_share and self._cpu_with_one_more() > self.limits.cpu_share:
             return Refusal("cpu", "the server is too busy; try again later")
         if self._backlog.passed:
             return Refusal("lane_backlog", "the server's engines are behind; try again later")
@@ -130,10 +126,16 @@ class SessionAdmission:
     def _look(self) -> None:
         """After each sample, and not only when somebody asks: the door opens again by itself."""
         self._lag.look(self.watch.lag_s.p90)
-        self._cpu.look(self.watch.cpu.mean)
         self._backlog.look(self.watch.lane_wait_s.p90)
         if self.watch.places is not None:
             self._talkers.look(self.watch.talking.mean / self.watch.places)
+
+    def _cpu_with_one_more(self) -> float:
+        """What share of the processor would be taken then. Who came since it was measured counts as
+        the others do, or as one who talks."""
+        busy, crowd = self.watch.cpu.mean, self.watch.crowd.mean
+        each = min(busy / max(crowd, 1.0), 1 / (NEW_PER_CORE * self.cores))
+        return busy + each * max(0.0, self.taken() + 1 - crowd)
 
     def _too_many_new(self) -> bool:
         """Whether those who talk and those who came just now would be too many together."""

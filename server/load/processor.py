@@ -27,6 +27,8 @@ class Taken:
     """Of what there is, by everybody."""
     own: float
     """Of this process' part of it, by this server alone; it can be more where it takes others'."""
+    loop: float
+    """Of one core, by this process: its event loop has no more."""
 
 
 class Processor:
@@ -68,7 +70,12 @@ class Processor:
         else:
             idle, busy = idle_s - was_idle_s, busy_s - was_busy_s
             machine = busy / (idle + busy) if idle + busy > 0 else 0.0
-        return Taken(machine=max(0.0, machine), own=max(0.0, used_s) / (passed_s * self._part))
+        here = os.getpid()
+        return Taken(
+            machine=max(0.0, machine),
+            own=max(0.0, used_s) / (passed_s * self._part),
+            loop=(own[here] - was_own[here]) / passed_s,
+        )
 
     def _machine(self) -> tuple[float, float]:
         """Idle and busy seconds so far. Raises OSError and ValueError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import ClassVar
 
 EVERY_S = 0.2
 """Between two samples: five wake-ups a second cost a thousandth of a core."""
@@ -45,16 +46,17 @@ def note_lateness(window: Window, late_s: float) -> None:
 
 @dataclass(slots=True)
 class Threshold:
-    """Passed from `limit` on, and again only once the figure has fallen to `opens` of it. A limit
+    """Passed from `limit` on, and again only once the figure has fallen to `OPENS` of it. A limit
     of 0 is never passed."""
 
     limit: float
-    opens: float = 0.6
-    """A figure that wavers about its limit wavers by less."""
     passed: bool = False
+
+    OPENS: ClassVar[float] = 0.6
+    """A figure that wavers about its limit wavers by less."""
 
     def look(self, value: float) -> bool:
         if self.limit <= 0:
             return False
-        self.passed = value >= (self.limit * self.opens if self.passed else self.limit)
+        self.passed = value >= (self.limit * self.OPENS if self.passed else self.limit)
         return self.passed

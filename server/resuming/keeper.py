@@ -15,7 +15,7 @@ from ...supervisor import Child, Restart
 from ...transport import Transport
 from .resumption import Held, Resumption
 
-BUSY_S = 0.25
+BUSY_S = 0.4
 """Between two looks while a reply is made or said: a word or two."""
 QUIET_S = 0.5
 

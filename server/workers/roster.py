@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ...engines.backoff import Backoff
+from ...backoff import Backoff
 from .board import SLOTS
 
 STEADY_S = 20.0

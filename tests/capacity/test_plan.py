@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parley.capacity import store_load
 from parley.capacity.costs import Costs, our_costs
 from parley.capacity.figures import DETECTORS, DIALECTS, MODELS, RECOGNIZERS, VOICES
 from parley.capacity.load import BadLoad, Load, Machine
 from parley.capacity.machine import machine_with, used_of
 from parley.capacity.plan import Plan, plan_of, used_costs
 from parley.capacity.told import asked, met, needed, sources
+from parley.server.resuming import keeper
 
 OURS = our_costs()
 
@@ -181,3 +183,7 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(BadLoad) as raised:
         plan(calls=-1, voice="bob", machine=Machine(cores=0))
     assert len(raised.value.problems) == 3
+
+
+def test_a_conversation_is_kept_as_often_as_a_server_keeps_it() -> None:
+    assert store_load.SET_EVERY_S == keeper.BUSY_S

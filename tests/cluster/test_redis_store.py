@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from parley.cluster.backoff import Backoff
+from parley.backoff import Backoff
 from parley.cluster.redis_store import RedisStore
 from parley.cluster.store import StoreUnavailable
 from parley.cluster.store_address import StoreAddress, store_address
@@ -31,7 +31,7 @@ async def open_store(
     store = RedisStore(
         address,
         Telemetry(),
-        backoff=lambda: Backoff(first_s=0.02, most_s=0.1),
+        backoff=Backoff(first_s=0.02, most_s=0.1),
         call_s=call_s,
     )
     async with trio.open_nursery() as nursery:

@@ -104,8 +104,8 @@ async def test_who_does_not_answer_is_named_and_costs_nobody_anything(tmp_path: 
         servers(
             tmp_path,
             TOKEN,
-            {},
-            {"parley_advertise": None},
+            TOKEN,
+            {**TOKEN, "parley_advertise": None},
             {**TOKEN, "parley_advertise": "http://127.0.0.1:1"},
             {"parley_admin_token": "another-token-of-admin"},
         ) as (_, running),

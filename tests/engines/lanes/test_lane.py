@@ -22,7 +22,7 @@ import pytest
 import structlog
 import trio
 
-from parley.engines.backoff import Backoff
+from parley.backoff import Backoff
 from parley.engines.failures import EngineFailure, EngineTimeout, EngineUnavailable, LaneLost
 from parley.engines.lanes.giving_way import giving_way
 from parley.engines.lanes.lane import FAIR_RUN_S, Lane

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from parley.config.slices import Load
 from parley.engines.asr.admission import Admission, Expected
 from parley.server.load.admission import NEW_FREE, NEW_S, SessionAdmission
-from parley.server.load.watch import LoadWatch
+from parley.server.load.watch import CPU_SAMPLES, LoadWatch
 from parley.server.load.window import SAMPLES
 
 LIMITS = Load(loop_lag_ms=80, cpu_share=0.8, lane_wait_ms=500, talking_share=0.8)
@@ -42,6 +42,7 @@ def sample(
     for _ in range(SAMPLES):
         door.watch.lag_s.note(lag_s)
         door.watch.cpu.note(cpu)
+        door.watch.crowd.note(NEW_FREE)
         door.watch.lane_wait_s.note(wait_s)
         door.watch.talking.note(talking)
     door.watch.sampled()
@@ -101,13 +102,51 @@ def test_a_figure_over_its_limit_closes_the_door_until_it_is_well_below(
     assert reason(door) is None
 
 
-def test_the_processor_opens_the_door_sooner_than_what_waits() -> None:
-    door = admission()
-    sample(door, cpu=0.8)
+def crowded(people: int, cpu: float, cores: int = 2) -> SessionAdmission:
+    """So many have been in for a while, and need so much."""
+    door = admission(cores=cores)
+    for _ in range(CPU_SAMPLES):
+        door.watch.cpu.note(cpu)
+        door.watch.crowd.note(people)
+    door.taken = lambda: people
+    return door
+
+
+@pytest.mark.parametrize(
+    ("people", "cpu", "more"),
+    [
+        (40, 0.4, 40),  # a hundredth each
+        (40, 0.79, 1),
+        (40, 0.81, 0),
+        (5, 0.3, 8),
+        (4, 0.6, 1),  # an eighth each at most: four who talk take a core
+    ],
+)
+def test_so_many_more_are_let_in_as_the_processor_has_room_for(
+    people: int, cpu: float, more: int
+) -> None:
+    door = crowded(people, cpu)
+    taken = people
+    door.taken = lambda: taken
+    while door.refusal() is None:
+        taken += 1
+    assert taken - people == pytest.approx(more, abs=1)
     assert reason(door) == "cpu"
-    sample(door, cpu=0.75)
-    assert reason(door) == "cpu", "it does not flap"
-    sample(door, cpu=0.65)
+
+
+def test_who_needs_nothing_is_let_in_as_long_as_there_are_places() -> None:
+    door = crowded(1, 0.0)
+    door.taken = lambda: 99
+    assert reason(door) is None
+
+
+def test_the_door_opens_as_people_leave() -> None:
+    door = crowded(40, 0.85)
+    assert reason(door) == "cpu"
+    for _ in range(CPU_SAMPLES):
+        door.watch.cpu.note(0.6)
+        door.watch.crowd.note(30)
+    door.taken = lambda: 30
     assert reason(door) is None
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from parley import cores
 from parley.server.load.processor import Processor, Taken
-from parley.server.load.watch import CPU_EACH, OURS, LoadWatch
+from parley.server.load.watch import OURS, LoadWatch
 
 
 def burn(seconds: float) -> None:
@@ -78,13 +78,23 @@ class Script:
 
 
 @pytest.mark.parametrize(
-    ("own", "machine", "counts"),
-    [(OURS, 0.9, 0.9), (0.95, 1.0, 1.0), (0.3, 1.0, 0.3), (0.0, 0.8, 0.0)],
+    ("own", "machine", "loop", "counts"),
+    [
+        (OURS, 0.9, 0.5, 0.9),
+        (0.95, 1.0, 0.0, 1.0),
+        (0.3, 1.0, 0.2, 0.3),
+        (0.0, 0.8, 0.0, 0.0),
+        (0.1, 0.1, 0.95, 0.95),
+    ],
 )
-async def test_what_others_take_is_no_reason(own: float, machine: float, counts: float) -> None:
-    watch = LoadWatch((), None, Script(None, Taken(own=own, machine=machine)))  # type: ignore[arg-type]
+async def test_what_others_take_is_no_reason(
+    own: float, machine: float, loop: float, counts: float
+) -> None:
+    taken = Taken(own=own, machine=machine, loop=loop)
+    watch = LoadWatch((), None, Script(None, taken))  # type: ignore[arg-type]
+    watch.taken = lambda: 7
     watch._look_at_the_processor()
-    assert watch.cpu.mean == 0
+    assert not watch.cpu.samples
     watch._look_at_the_processor()
-    assert len(watch.cpu.samples) == CPU_EACH
-    assert watch.cpu.mean == counts
+    assert list(watch.cpu.samples) == [counts]
+    assert list(watch.crowd.samples) == [7]

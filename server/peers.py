@@ -15,9 +15,9 @@ import trio
 from pydantic import SecretStr
 
 from ..addresses import is_loopback
+from ..cluster.registry import Node
 from ..engines.services.answer_body import body_bound
 from ..engines.services.http_client import BadEnvironment, open_http
-from .registry import Node
 
 if TYPE_CHECKING:
     import httpx2

@@ -1,10 +1,10 @@
-"""How long whoever failed pauses before the next attempt: lanes' workers, and places of a pool."""
+"""How long whoever failed pauses before the next attempt. No I/O, no clock."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Chance: TypeAlias = Callable[[], float]
@@ -27,3 +27,21 @@ class Backoff:
             return 0.0
         whole_s = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
         return whole_s * (1 - self.jitter * chance())
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Attempts in a row of one who fails, and how long to wait before the next."""
+
+    backoff: Backoff
+    chance: Chance = field(default=random.random, repr=False)
+    _failures: int = 0
+
+    def next_s(self) -> float:
+        """After one more failure."""
+        self._failures += 1
+        return self.backoff.pause_s(self._failures, self.chance)
+
+    def begin_again(self) -> None:
+        """One did not fail."""
+        self._failures = 0
