@@ -36,9 +36,10 @@ def main() -> int:
     parser.add_argument("--admit-all", action="store_true")
     given = parser.parse_args()
     own = instant_engines(given.reply_times)
-    limits = dict.fromkeys(LOAD_LIMITS, 0) if given.admit_all else {}
+    # How many a processor holds is what is measured, and not to be decided by it.
+    limits = dict.fromkeys(LOAD_LIMITS, 0) if given.admit_all else {"stream_max_cpu_share": 0}
     if given_lag_ms := os.environ.get("STREAM_MAX_LOOP_LAG_MS"):
-        limits |= {"stream_max_loop_lag_ms": int(given_lag_ms), "stream_max_cpu_share": 0}
+        limits["stream_max_loop_lag_ms"] = int(given_lag_ms)
     settings = Settings.defaults(
         **limits,
         parley_port=given.port,

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .base_urls import BaseUrls
-from .cluster_kinds import NodeName, StoreUrl
+from .cluster_kinds import ArchiveUrl, NodeName, StoreUrl
 from .kinds import (
     ApiKey,
     AsrEngineChoice,
@@ -793,11 +793,10 @@ class Variables(BaseSettings):
         min_length=1,
         description="Folder that sessions are recorded into; unset records none.",
     )
-    stream_record_archive: str | None = Field(
+    stream_record_archive: ArchiveUrl = Field(
         default=None,
-        min_length=1,
-        description="Where finished recordings are put, for all servers: s3://bucket/folder, "
-        "gs://, az:// or file:///folder; unset: they stay in the folder (docs/RECORDING.md).",
+        description="Where finished recordings are put, for all servers; unset: they stay in the "
+        "folder (docs/RECORDING.md).",
     )
     stream_record_on_request: PermissionChoice = Field(
         default="auto",

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SCHEMES = ("s3", "gs", "az", "file")
+from ..config.cluster_kinds import check_archive_url
+
 NOT_INSTALLED = "obstore is not installed: pip install 'parley-voice[archive]'"
 TIMEOUT = "30s"
 """Of one request; a long recording is several."""
@@ -85,14 +86,11 @@ class Archive:
 
 def _opened(url: str) -> Any:
     """Raises BadArchive, and ImportError."""
+    try:
+        check_archive_url(url)
+    except ValueError as problem:
+        raise BadArchive(str(problem)) from None
     parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise BadArchive(f"it begins with none of {known}")
-    if parts.username is not None or parts.password is not None or parts.query:
-        raise BadArchive("keys belong into the environment (AWS_ACCESS_KEY_ID, …), not into it")
-    if parts.scheme != "file" and not parts.netloc:
-        raise BadArchive(f"it names no bucket: {parts.scheme}://bucket/folder")
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 

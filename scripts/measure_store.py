@@ -44,7 +44,7 @@ PER_S = 500
 """Writes said in a second: those of some hundred sessions."""
 FRAME_MS = 100
 SETTLE_S = 10.0
-COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0", "STREAM_MAX_CPU_SHARE": "0"}
+COME_IN = {"STREAM_MAX_LOOP_LAG_MS": "0"}
 
 
 @contextmanager

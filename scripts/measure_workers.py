@@ -23,7 +23,6 @@ from parley.bench.sessions import Plan, bench_sessions
 
 async def load(workers: int, each: int, seconds: float) -> dict[str, Any]:
     os.environ["PARLEY_WORKERS"] = str(workers)
-    os.environ["STREAM_MAX_CPU_SHARE"] = "0"
     os.environ["STREAM_MAX_LOOP_LAG_MS"] = "0"  # everybody is let in: the cost is asked for
     count = workers * each
     plan = Plan(sessions=(count,), seconds=seconds, pinned=False)

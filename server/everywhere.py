@@ -20,7 +20,7 @@ import trio
 
 from ..cluster.registry import Node, Registry
 from ..cluster.store import StoreUnavailable
-from .http.front import HttpHandler
+from .http.front import Answer, HttpHandler
 from .http.head import Head
 from .http.responses import JSON, Response, error_response, json_response
 from .peers import Answers, NoAnswer, Peers
@@ -60,15 +60,16 @@ class Everywhere:
 
     @staticmethod
     def _or_here(all_of_them: HttpHandler, this_one: HttpHandler) -> HttpHandler:
-        async def answer(head: Head, stream: trio.abc.Stream) -> Any:
+        async def answer(head: Head, stream: trio.abc.Stream) -> Answer:
             return await (this_one if HERE in head.query else all_of_them)(head, stream)
 
         return answer
 
     def _sessions(self, here: HttpHandler) -> HttpHandler:
-        async def answer(head: Head, stream: trio.abc.Stream) -> Response:
+        async def answer(head: Head, stream: trio.abc.Stream) -> Answer:
             own = await here(head, stream)
-            assert isinstance(own, Response)
+            if not isinstance(own, Response):
+                return own
             told = msgspec.json.decode(own.body)
             missing = list(told.get("missing", ()))
             shown = self._registry.node().shown
@@ -84,7 +85,7 @@ class Everywhere:
         return answer
 
     def _of_one(self, here: HttpHandler) -> HttpHandler:
-        async def answer(head: Head, stream: trio.abc.Stream) -> Any:
+        async def answer(head: Head, stream: trio.abc.Stream) -> Answer:
             session_id = session_of(head)
             try:
                 node = await self._registry.node_of(session_id)

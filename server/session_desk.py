@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import trio
 
+from ..audio.pcm import check_pcm16
 from ..audio.wav import NotAWav, Wav, parse_wav, wav_bytes
 from ..engines.failures import EngineFailure
 from .connections import Connections
@@ -143,9 +144,12 @@ class SessionDesk:
             raise BadRequest(400, 'send a recording (WAV, MP3, …), or {"text": "…"}')
         try:
             wav = await self._sound(body)
+            check_pcm16(wav.pcm16, wav.rate_hz)
         except EngineFailure as failure:
             later = (("Retry-After", str(RETRY_AFTER_S)),) if failure.retryable else ()
             raise BadRequest(503, str(failure), later) from None
+        except ValueError as problem:
+            raise BadRequest(400, str(problem)) from None
         exclude = [name for name in head.query.get("exclude", "").split(",") if name]
         return Announcement(wav, exclude)
 
@@ -177,12 +181,9 @@ class SessionDesk:
 
     async def _play(self, announcement: Announcement) -> int:
         wav = announcement.wav
-        try:
-            return await self._connections.broadcast_audio(
-                wav.pcm16, wav.rate_hz, exclude=announcement.exclude
-            )
-        except ValueError as problem:
-            raise BadRequest(400, str(problem)) from None
+        return await self._connections.broadcast_audio(
+            wav.pcm16, wav.rate_hz, exclude=announcement.exclude
+        )
 
 
 def session_of(head: Head) -> str:

@@ -252,8 +252,8 @@ class Status:
         )
         gauge(
             "cpu_share",
-            "How much of the processor is taken, mean of thirty seconds",
-            lambda: load.cpu.mean,
+            "How much of the processor is taken, p80 of thirty seconds",
+            lambda: load.cpu.p80,
         )
         gauge(
             "lane_wait_seconds",

@@ -430,7 +430,7 @@ class Server:
         """How busy this server is, for others to see."""
         return {
             "loop_lag_s": self._load.lag_s.p90,
-            "cpu_share": self._load.cpu.mean,
+            "cpu_share": self._load.cpu.p80,
             "lane_wait_s": self._load.lane_wait_s.p90,
             "talking": self._load.talking.mean,
             "accepting": float(self._connections.refusal_now() is None),

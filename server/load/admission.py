@@ -112,7 +112,7 @@ class SessionAdmission:
         if limits.loop_lag_ms:
             yield watch.lag_s.p90 * 1000 / limits.loop_lag_ms
         if limits.cpu_share:
-            yield watch.cpu.mean / limits.cpu_share
+            yield watch.cpu.p80 / limits.cpu_share
         if limits.lane_wait_ms:
             yield watch.lane_wait_s.p90 * 1000 / limits.lane_wait_ms
         if limits.talking_share and watch.places:
@@ -131,9 +131,9 @@ class SessionAdmission:
             self._talkers.look(self.watch.talking.mean / self.watch.places)
 
     def _cpu_with_one_more(self) -> float:
-        """What share of the processor would be taken then. Who came since it was measured counts as
-        the others do, or as one who talks."""
-        busy, crowd = self.watch.cpu.mean, self.watch.crowd.mean
+        """What share of the processor would be taken then, in the busier moments. Who came since it
+        was measured counts as the others do, or as one who talks."""
+        busy, crowd = self.watch.cpu.p80, self.watch.crowd.mean
         each = min(busy / max(crowd, 1.0), 1 / (NEW_PER_CORE * self.cores))
         return busy + each * max(0.0, self.taken() + 1 - crowd)
 

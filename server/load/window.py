@@ -28,9 +28,16 @@ class Window:
     @property
     def p90(self) -> float:
         """What nine of ten samples do not exceed; 0 while there are too few."""
+        return self._below(9)
+
+    @property
+    def p80(self) -> float:
+        return self._below(8)
+
+    def _below(self, tenths: int) -> float:
         if len(self.samples) < LEAST:
             return 0.0
-        return sorted(self.samples)[len(self.samples) * 9 // 10]
+        return sorted(self.samples)[len(self.samples) * tenths // 10]
 
     @property
     def mean(self) -> float:

@@ -946,6 +946,7 @@ SLICE_VARIABLES = {
     "serving.agent_host": ("PARLEY_AGENT_HOST", "10.0.0.5"),
     "serving.agent_port": ("PARLEY_AGENT_PORT", 8087),
     "load.loop_lag_ms": ("STREAM_MAX_LOOP_LAG_MS", 1054),
+    "recording.archive": ("STREAM_RECORD_ARCHIVE", "s3://bucket/folder"),
     "load.cpu_share": ("STREAM_MAX_CPU_SHARE", 0.57),
     "load.lane_wait_ms": ("STREAM_MAX_LANE_WAIT_MS", 1055),
     "load.talking_share": ("STREAM_MAX_TALKING_SHARE", 0.56),

@@ -97,6 +97,8 @@ def test_an_archive_that_is_away_fails_in_a_moment(
         "s3://key:secret@bucket/folder",
         "s3://bucket?secret=x",
         "http://bucket/folder",
+        "file://host/folder",
+        "file:///",
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused_without_its_secret(url: str) -> None:
@@ -203,9 +205,8 @@ async def test_an_archive_that_is_away_is_tried_again_and_told_once(
         await until(lambda: len(archive.taken) == 3)
     told = [line["event"] for line in log.lines() if line["event"].startswith("archive")]
     assert told == ["archive_away", "archive_back"]
-    text = telemetry.exposition().decode()
-    assert "parley_recordings_archived_total 3.0" in text
-    assert "parley_recordings_not_archived_total 2.0" in text
+    await until(lambda: "parley_recordings_archived_total 3.0" in telemetry.exposition().decode())
+    assert "parley_recordings_not_archived_total 2.0" in telemetry.exposition().decode()
 
 
 async def test_a_server_that_stops_puts_what_is_left(tmp_path: Path) -> None:

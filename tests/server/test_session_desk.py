@@ -13,6 +13,8 @@ from parley.protocol import close_codes
 from parley.testing import silence, speech
 from support.administration import SOUND, ask, own, talking
 
+SILENT_RATE = SOUND[:24] + bytes(4) + SOUND[28:]
+"""A WAV of no samples a second."""
 BODIES = {"wav": SOUND, "text": b'{"text": "The server restarts soon."}'}
 
 
@@ -100,7 +102,16 @@ async def test_a_recording_or_a_text_is_for_every_client(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b'{"words": "x"}', b'{"text": ""}', b'{"text": 5}', b"noise " * 50, SOUND[:44]],
+    [
+        b"",
+        b"{",
+        b'{"words": "x"}',
+        b'{"text": ""}',
+        b'{"text": 5}',
+        b"noise " * 50,
+        SOUND[:44],
+        SILENT_RATE,
+    ],
     ids=lambda body: repr(body[:12]),
 )
 async def test_what_cannot_be_announced_is_refused_with_words(body: bytes) -> None:

@@ -21,8 +21,11 @@ BUCKET = "recordings"
 START_S = 30.0
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
+WANTED = ("moto", "flask_cors", "obstore")
+
 needs_s3 = pytest.mark.skipif(
-    importlib.util.find_spec("moto") is None, reason="pip install 'moto[server]'"
+    any(importlib.util.find_spec(name) is None for name in WANTED),
+    reason="pip install '.[test]'",
 )
 
 
