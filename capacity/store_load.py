@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .costs import Costs
 from .load import Load
 
-SET_EVERY_S = 0.4
+SET_EVERY_S = 0.5
 """While a reply is spoken its conversation is kept so often: what was heard of it changes."""
 SETS_A_TURN = 2
 """Beside that: the caller's words are an item, the reply is."""

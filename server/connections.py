@@ -525,7 +525,7 @@ class Connections:
         session = self.sessions.get(session_id)
         if session is None:
             raise LookupError(f"there is no session {session_id!r}")
-        live = session.parts.turns.live is not None
+        live = session.replies
         session.cancel_reply()
         return live
 

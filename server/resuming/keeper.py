@@ -15,36 +15,28 @@ from ...supervisor import Child, Restart
 from ...transport import Transport
 from .resumption import Held, Resumption
 
-BUSY_S = 0.4
-"""Between two looks while a reply is made or said: a word or two."""
-QUIET_S = 0.5
+EVERY_S = 0.5
+"""Between two looks: two words, of a reply that is being said."""
 
 
 async def keep_looking(
-    resumption: Resumption,
-    held: Held,
-    *,
-    is_busy: Callable[[], bool],
-    has_spoken: Callable[[], bool],
+    resumption: Resumption, held: Held, *, has_spoken: Callable[[], bool]
 ) -> None:
-    """Until it is cancelled. `is_busy`: whether a reply is live; `has_spoken`: whether the client
-    has sent anything over this connection."""
+    """Until it is cancelled. `has_spoken`: whether the client has sent anything over this
+    connection."""
     while True:
         if held.before is not None and has_spoken():
             resumption.confirm(held)
         resumption.keep(held)
-        await trio.sleep(BUSY_S if is_busy() else QUIET_S)
+        await trio.sleep(EVERY_S)
 
 
 def keeper(resumption: Resumption, held: Held, transport: Transport) -> Child:
     """As a child of the session."""
     opened_s = trio.current_time()
 
-    def is_busy() -> bool:
-        return held.session is not None and held.session.replies
-
     def has_spoken() -> bool:
         return bool(getattr(transport, "last_received", opened_s) > opened_s)
 
-    look = functools.partial(keep_looking, resumption, held, is_busy=is_busy, has_spoken=has_spoken)
+    look = functools.partial(keep_looking, resumption, held, has_spoken=has_spoken)
     return Child("keeper", run=look, restart=Restart.TRANSIENT)
