@@ -209,7 +209,7 @@ class RunningServer:
         return self._server.cancel_reply(session_id)
 
     async def close_session(self, session_id: str) -> None:
-        """Have one session say goodbye: its reply finishes, and its connection closes with 1001.
+        """Have one session say goodbye: its reply finishes, and its connection closes with 1000.
         Returns when it is gone, within STREAM_DRAIN_S. Raises LookupError for an unknown id."""
         await self._server.close_session(session_id)
 

@@ -370,7 +370,7 @@ class Dialogue:
             case TurnOver():
                 await self._turn_over(report)
             case DrainRequested():
-                await self._drain(used_up=report.used_up)
+                await self._drain(report)
             case _:
                 assert_never(report)
 
@@ -903,17 +903,21 @@ class Dialogue:
         await self.turns.drop_early()
         await self.close(close_codes.NORMAL, close_codes.ENDED_BY_CLIENT)
 
-    async def _drain(self, *, used_up: bool) -> None:
+    async def _drain(self, wish: DrainRequested) -> None:
         ending = self.machines.ending
-        if used_up:
+        if wish.used_up:
             ending.leave(close_codes.POLICY_VIOLATION, "rate_limit")
+        elif wish.closed:
+            ending.leave(close_codes.NORMAL, close_codes.ENDED_BY_SERVER)
         ending.drain()
         self.machines.floor.unanswered.clear()
         await self.turns.drop_early()
         if self.hurries:
             self.turns.gate.hurried.set()
-        if used_up:
+        if wish.used_up:
             await self.outbox.send(Failure.of(Code.RATE_LIMIT, USED_UP))
+        elif wish.closed:
+            await self.outbox.send(Info(message=close_codes.ENDED_BY_SERVER))
         else:
             await self.outbox.send(Info(message="the server is shutting down"))
         if self.turns.live is None:

@@ -259,10 +259,11 @@ class EndRequested:
 
 @dataclass(frozen=True, slots=True)
 class DrainRequested:
-    """The server stops, or the client has `used_up` what it may use: let the reply finish, then
-    close."""
+    """The server stops, the client has `used_up` what it may use, or whoever looks after the server
+    has `closed` this session: let the reply finish, then close."""
 
     used_up: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ utterance it was and whether all of it arrived, through resamplers and all.
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 import trio
 
@@ -125,9 +125,10 @@ class InstantResponder:
 
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
-        yield self._tokens()
+        async with aclosing(self._tokens()) as tokens:
+            yield tokens
 
-    async def _tokens(self) -> AsyncIterator[str]:
+    async def _tokens(self) -> AsyncGenerator[str, None]:
         for token in self._reply.split():
             await trio.lowlevel.checkpoint()
             yield token + " "

@@ -10,4 +10,5 @@ POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 ENDED_BY_CLIENT = "the client ended the session"
+ENDED_BY_SERVER = "the server ended the session"
 """The reason where the peer said goodbye, or hung up."""

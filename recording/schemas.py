@@ -35,6 +35,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "deadline": {},
     "drain": {},
     "limit": {},
+    "close": {},
     "cancel": {},
     "play": {"rate_hz": "integer"},
     "detector": {"speech": "string"},

@@ -511,12 +511,13 @@ class Connections:
     # What an embedder may do to sessions
 
     async def close_session(self, session_id: str) -> None:
-        """Have one session say goodbye, as when the server stops: the reply finishes, the
-        connection closes with 1001. Returns when it is gone, within the drain's deadline. Raises
-        LookupError where there is none with this id."""
+        """Have one session say goodbye for good: the reply finishes, the connection closes with
+        1000, and the conversation goes on nowhere. Returns when it is gone, within the drain's
+        deadline. Raises LookupError where there is none with this id."""
         name = self._names.get(session_id)
         if name is None:
             raise LookupError(f"there is no session {session_id!r}")
+        self.sessions[session_id].close()
         await self._supervisor.stop_child(name)
 
     def cancel_reply(self, session_id: str) -> bool:

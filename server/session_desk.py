@@ -2,7 +2,7 @@
 
 GET /sessions/ID            one session's line
 POST /sessions/ID/cancel    end what it is saying, or about to say; the conversation goes on
-DELETE /sessions/ID         end it in peace: its reply finishes, its connection closes with 1001
+DELETE /sessions/ID         end it for good: its reply finishes, its connection closes with 1000
 POST /broadcast             a recording, or a text that is spoken, for every client
 
 The list of sessions is `status`'s. Where a server is several workers, or one of several servers,

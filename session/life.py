@@ -72,6 +72,7 @@ class Order(StrEnum):
 
     DRAIN = "drain"
     LIMIT = "limit"
+    CLOSE = "close"
     CANCEL = "cancel"
 
 
@@ -257,7 +258,8 @@ class Session:
                 await self.parts.reports.send(InterruptRequested(by_server=True))
             else:
                 await admit(order)
-                await self.parts.reports.send(DrainRequested(used_up=order is Order.LIMIT))
+                wish = DrainRequested(used_up=order is Order.LIMIT, closed=order is Order.CLOSE)
+                await self.parts.reports.send(wish)
             self._orders.popleft()  # one that was killed over it does it again
 
     # Turns
@@ -336,6 +338,11 @@ class Session:
         """Its client has used up what it may use: it is told so, the reply finishes, and the
         connection closes with 1008."""
         self._end(Order.LIMIT)
+
+    def close(self) -> None:
+        """End the conversation for good: the reply finishes, the connection closes with 1000, and
+        its client has nothing to come again for."""
+        self._end(Order.CLOSE)
 
     def cancel_reply(self) -> None:
         """Have the reply that is being made or said end here, whether people may interrupt it or

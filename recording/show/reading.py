@@ -184,6 +184,8 @@ class _Reader:
                     self._mark(entry, Kind.DEADLINE, f"too late: {name}")
             case "drain":
                 self._mark(entry, Kind.SERVER, "the server is asked to stop")
+            case "close":
+                self._mark(entry, Kind.SERVER, "the server ends the session")
             case "cancel":
                 self._mark(entry, Kind.SERVER, "the server stops the reply")
             case "limit":

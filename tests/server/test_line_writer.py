@@ -252,7 +252,7 @@ def test_the_log_says_in_its_own_form_how_many_lines_are_missing(
         finally:
             structlog.configure(**config)
     rows = (found + read_all(read_end)).splitlines()
-    told = [json.loads(row) for row in rows if row[:1] == "{"]  # not what others left behind
+    told = [json.loads(row) for row in rows if row[:1] == b"{"]  # not what others left behind
     (missing,) = [row for row in told if row["event"] == "log_lines_dropped"]
     assert missing["level"] == "warning"
     assert missing["lines"] == 500 - sum(row["event"] == "counted" for row in told)

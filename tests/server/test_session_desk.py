@@ -51,7 +51,7 @@ async def test_a_session_is_closed_in_peace() -> None:
     ):
         answer = await ask(server.port, "DELETE", f"/sessions/{session_id}")
         assert answer.json() == {"ok": True, "session_id": session_id, "closed": True}
-        assert (await client.wait_closed()).code == close_codes.GOING_AWAY
+        assert (await client.wait_closed()).code == close_codes.NORMAL
         assert server.status().clients == 1
         assert other.closed is None
 
