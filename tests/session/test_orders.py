@@ -106,3 +106,26 @@ async def test_a_greeting_that_nobody_may_interrupt_ends_where_the_server_says(
         assert talk.at(ReplyOver) == 1.3
         assert HELLO.startswith(talk.heard[0])
         assert len(talk.heard[0]) < len(HELLO)
+
+
+async def test_a_session_that_the_server_closes_ends_for_good_behind_its_reply(
+    autojump_clock: Clock,
+) -> None:
+    responder = ScriptedResponder([["It is fine."]])
+    async with open_session(engines(responder)) as (session, client):
+        await client.start()
+        await client.speak(speech(600) + silence(1200))
+        session.close()
+        session.drain()  # the server stops meanwhile: it is ending already
+        gone = await client.wait_closed()
+        assert (gone.code, gone.reason) == (close_codes.NORMAL, close_codes.ENDED_BY_SERVER)
+        assert client.of("tts_complete") != []
+        assert session.ended_in_peace, "so that what was kept of it is forgotten"
+
+
+async def test_a_server_that_stops_ends_no_conversation_for_good(autojump_clock: Clock) -> None:
+    async with open_session(engines(ScriptedResponder(then=["Fine."]))) as (session, client):
+        await client.start()
+        session.drain()
+        assert (await client.wait_closed()).code == close_codes.GOING_AWAY
+        assert not session.ended_in_peace
