@@ -405,7 +405,7 @@ class Server:
         )
 
     async def close_session(self, session_id: str) -> None:
-        """End one session in peace; see Connections."""
+        """End one session for good; see Connections."""
         await self._connections.close_session(session_id)
 
     def cancel_reply(self, session_id: str) -> bool:

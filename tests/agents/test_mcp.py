@@ -372,7 +372,7 @@ async def test_a_server_over_http_lends_its_tools_and_may_be_started_anew() -> N
         async with http_server(port):
             with pytest.raises(ToolFailed):  # it does not know the session of the one before
                 await it.call("pid")
-            with trio.fail_after(10):  # it waits for the new connection, and no longer
+            with trio.fail_after(3):  # it waits for the new connection, and no longer
                 assert await it.call("pid") != first
     gc.collect()
 
