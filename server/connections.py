@@ -109,6 +109,8 @@ class Connections:
         admission.taken = self._taken
         self._agents = agents
         self.sessions: dict[str, Session] = {}
+        self.on_opened: Callable[[], object] = _nothing
+        """Called when there is one session more."""
         self._door = door
         self._access = access
         self._certificates = certificates
@@ -440,6 +442,7 @@ class Connections:
             self.sessions[session.id] = session
             self._names[session.id] = connection.name
             self._guests[session.id] = guest
+            self.on_opened()
             if self._registry is not None:
                 self._registry.opened(session.id)
             try:
@@ -549,6 +552,10 @@ class Connections:
             for session in audience:
                 nursery.start_soon(session.play, pcm16, rate_hz)
         return len(audience)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _said_goodbye(transport: Transport) -> bool:

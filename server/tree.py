@@ -246,6 +246,7 @@ class Server:
                 is_ready=lambda: not room.not_ready(),
                 drain_resting=self._connections.drain_resting,
             )
+            self._connections.on_opened = link.tell
         self._peers = Peers(settings.admitting.admin_token)
         if self.cluster.shares:
             everywhere = Everywhere(

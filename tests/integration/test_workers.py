@@ -82,6 +82,8 @@ async def test_one_that_hangs_is_replaced_and_keeps_nobody_waiting(tmp_path: Pat
 
 async def test_one_answers_for_all(tmp_path: Path) -> None:
     async with workers_server(tmp_path, 2) as server, connected(server.url(), 6):
+        while (await server.spread()).total() < 6:
+            await trio.sleep(POLL_S)
         for _ in range(4):  # whoever takes the question
             assert len(await server.sessions()) == 6
             health = (await server.get("/health")).json()
@@ -126,7 +128,6 @@ async def test_the_server_is_full_when_all_are(tmp_path: Path) -> None:
     ):
         while (await server.spread()).total() < 7:
             await trio.sleep(POLL_S)
-        await trio.sleep(1.0)  # until each knows of the others' sessions
         with pytest.raises(Unreachable, match="503"):
             async with open_wire(server.url()):
                 pass
