@@ -85,6 +85,11 @@ class ClientSound:
             return self._of_floats(data)
         if not self._looks:
             return self._stream.push(data)
+        self._looked_at -= 1
+        if not self._looked_at:
+            self._looks = 0
+        if len(data) < LOOK_LEAST_BYTES or _loudness(data) < QUIET_RMS:
+            return self._stream.push(data)
         if not self._stream.is_within_sample and _are_floats(data):
             self._floats = b""
             self._tell("the audio is numbers of 32 bits (float) and is read as such")
@@ -125,17 +130,11 @@ class ClientSound:
 
     def _look(self, pcm16: bytes) -> None:
         """Raises Refused where they are no sound at all."""
-        self._looked_at -= 1
-        if not self._looked_at:
-            self._looks = 0
-        if len(pcm16) < LOOK_LEAST_BYTES:
+        if (rms := _loudness(pcm16)) < QUIET_RMS:
             return
         if is_text(pcm16):
             self._refuse("this is text; send PCM16 without a header, or WAV")
         samples = np.frombuffer(pcm16, "<i2").astype(np.float64) / 32_768
-        rms = float(np.sqrt(np.square(samples).mean()))
-        if rms < QUIET_RMS:
-            return
         related = abs(correlation(samples))
         swapped = abs(correlation(np.frombuffer(pcm16, ">i2") / 32_768))
         if related > swapped + RELATED:
@@ -162,7 +161,15 @@ class ClientSound:
 
 
 QUIET_RMS = 0.003
-"""Of full scale, -50 dB: below it a frame is silence, and says nothing of what follows."""
+"""Of full scale, -50 dB: below it a frame is silence, and says nothing of what follows. Neither
+text nor floats read as PCM16 are so quiet."""
+
+
+def _loudness(data: bytes) -> float:
+    """As PCM16, root mean square of full scale. A sample that stands still is no sound."""
+    samples = np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32)
+    samples -= samples.mean() if samples.size else 0.0
+    return float(np.sqrt(samples @ samples / max(samples.size, 1))) / 32_768
 
 
 def _is_g711(data: bytes) -> bool:

@@ -1,6 +1,9 @@
 """A whole server as a process of its own in which things break at random, for the tests of it:
 
-    python -m support.chaos_server PORT '{"seed": 1, "every_s": 0.1, "flaky": 0.01, "told": FILE}'
+    python -c 'from support.chaos_server import main; main()' PORT PLAN
+
+PLAN is JSON: {"seed": 1, "every_s": 0.1, "flaky": 0.01, "told": FILE}. Not `-m`: a worker that is
+spawned loads the main module anew, and this one needs seconds of a processor.
 
 Its engines answer at once; the voice works in lanes, whose workers are killed too. Every `every_s`
 an actor of some session is crashed where it waits, or a lane's worker is killed; a share `flaky` of
@@ -40,6 +43,7 @@ from parley.engines.lanes.supervisor import LanesSupervisor
 from parley.engines.tts.interface import Speech
 from parley.protocol.chat import ChatMessage
 
+from .chaos_worker import make_sound, nothing
 from .killing import Killed, actor_of
 
 LANES = 2
@@ -55,15 +59,6 @@ class Plan:
     told: str
 
 
-def nothing() -> None:
-    """What a worker loads."""
-
-
-def make_sound(characters: int) -> bytes:
-    """What a worker says of so many characters."""
-    return b"\x00\x10" * (REPLY_RATE_HZ * MS_PER_CHARACTER * characters // 1000)
-
-
 @dataclass
 class LaneVoice:
     """Speaks in a worker, at once."""
@@ -75,7 +70,8 @@ class LaneVoice:
     async def speak(self, text: str) -> Speech:
         if self.rng.random() < self.flaky:
             raise EngineFailure("the voice failed by chance")
-        pcm16 = await self.pool.pick().call(make_sound, len(text))
+        samples = REPLY_RATE_HZ * MS_PER_CHARACTER * len(text) // 1000
+        pcm16 = await self.pool.pick().call(make_sound, samples)
         return Speech(pcm16=pcm16, rate_hz=REPLY_RATE_HZ)
 
 
@@ -83,6 +79,9 @@ class LaneVoice:
 class FlakyResponder(InstantResponder):
     rng: random.Random
     flaky: float
+
+    def __post_init__(self) -> None:
+        super().__init__()
 
     @asynccontextmanager
     async def reply(self, conversation: Sequence[ChatMessage]) -> AsyncIterator[AsyncIterator[str]]:
@@ -180,11 +179,6 @@ async def serve(port: int, plan: Plan) -> None:
             nursery.cancel_scope.cancel()
 
 
-def main() -> int:
+def main() -> None:
     given: dict[str, Any] = json.loads(sys.argv[2])
     trio.run(partial(serve, int(sys.argv[1]), Plan(**given)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,6 +9,7 @@ come already is given first.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,15 +42,23 @@ class Point:
         return f"{self.actor} {self.how} {self.number}"
 
 
+@functools.lru_cache(maxsize=10_000)
+def _child_of(name: str) -> tuple[str, str] | None:
+    """The supervisor and the child that a task of this name is."""
+    found = _CHILD.fullmatch(name)
+    return None if found is None else (found["supervisor"], found["child"])
+
+
 def actor_of(task: trio.lowlevel.Task | None) -> tuple[str, str] | None:
     """The session's name and the actor's that a task belongs to: the innermost supervised child."""
     child: str | None = None
     while task is not None:
-        found = _CHILD.fullmatch(task.name)
+        found = _child_of(task.name)
         if found is not None:
-            child = child or found["child"]
-            if found["supervisor"].startswith("session-"):
-                return found["supervisor"].removeprefix("session-"), child
+            supervisor, name = found
+            child = child or name
+            if supervisor.startswith("session-"):
+                return supervisor.removeprefix("session-"), child
         task = None if task.parent_nursery is None else task.parent_nursery.parent_task
     return None
 

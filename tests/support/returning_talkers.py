@@ -30,6 +30,8 @@ FRAME_MS = 100
 LINE_FRAMES = (4, 12)
 END_SESSION = {"sender", "dialogue", "turn"}
 """Whose crash ends a session; see `killed_scene`."""
+IN_A_REPLY = {"llm", "phraser", "tts", "playout", "lane"}
+"""Whose crash may end a reply with a word of why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,12 @@ class Broken:
     def sessions(self) -> int:
         """How many sessions may have been lost by that."""
         return sum(self.counts[actor] for actor in END_SESSION)
+
+    @property
+    def words_of_why(self) -> int:
+        """How often clients may have been told of it: an error and a close of each session that
+        was lost, and an error of each reply."""
+        return 2 * self.sessions + sum(self.counts[actor] for actor in IN_A_REPLY)
 
 
 @dataclass
@@ -73,7 +81,8 @@ async def chaos_server(
     plan = {"seed": seed, "every_s": every_s, "flaky": flaky, "told": str(told)}
 
     def command(port: int) -> Sequence[str]:
-        return [sys.executable, "-m", "support.chaos_server", str(port), json.dumps(plan)]
+        run = "from support.chaos_server import main; main()"
+        return [sys.executable, "-c", run, str(port), json.dumps(plan)]
 
     environ = MappingProxyType({"PYTHONPATH": str(TESTS)})
     async with server_process(folder / "server.log", command, environ) as process:

@@ -6,13 +6,14 @@ was hit, and who was lost is talking again within a second. A real server proces
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import trio
 
 from support.figures import Figures
-from support.returning_talkers import chaos_server, many_talkers, unanswered
+from support.returning_talkers import chaos_server, many_talkers, refused, unanswered
 from support.talkers import p95_ms
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
@@ -39,6 +40,7 @@ async def test_killed_at_random_under_load(tmp_path: Path, full: bool, figures: 
                 nursery.cancel_scope.cancel()
     came_again = [s for talker in talkers for s in talker.came_again_s]
     silent = [line for talker in talkers for line in unanswered(talker.notes)]
+    told = [why for talker in talkers for why in refused(talker.notes)]
     context = f"seed {SEED}, {dict(broken.counts)}, lost: {losses[:8]}"
     figures.tell("stampede: actors and lanes killed", sum(broken.counts.values()))
     figures.tell(
@@ -56,3 +58,4 @@ async def test_killed_at_random_under_load(tmp_path: Path, full: bool, figures: 
     assert len(losses) <= broken.sessions, context
     assert slowest_s < HEALTHY_S, context
     assert silent == [], context
+    assert len(told) <= broken.words_of_why, Counter(told)
