@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -36,15 +36,11 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def locked(tokens: dict[str, str]) -> Iterator[Served]:
-    before = os.environ.get("PARLEY_TOKENS_FILE")
-    os.environ["PARLEY_TOKENS_FILE"] = tokens[""]
-    try:
-        with serving() as served:
-            yield served
-    finally:
-        os.environ.pop("PARLEY_TOKENS_FILE")
-        if before is not None:
-            os.environ["PARLEY_TOKENS_FILE"] = before
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as environment:  # not of the servers of other tests
+            environment.setenv("PARLEY_TOKENS_FILE", tokens[""])
+            served = running.enter_context(serving())
+        yield served
 
 
 def give(tab: Tab, token: str) -> None:

@@ -24,6 +24,7 @@ def wishes(tab: Tab) -> dict[str, str]:
     assert asked.pop("speak") == "sentences"
     assert asked.pop("tools") == "told"
     asked.pop("record", None)
+    asked.pop("resume", None)
     return asked
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from parley.agent import Agent, Call, ToolCall
+from parley.agent import Agent, Call, ToolCall, ToolFailed
 from parley.embedding import OwnEngines, Settings, open_server
 from parley.protocol.chat import ChatMessage
 from parley.testing import ScriptedDetector, ScriptedSynthesizer, ScriptedTranscriber
@@ -52,7 +52,7 @@ async def opening_hours(day: str, shop: str) -> str:
 @desk.tool
 async def price(of: str) -> str:
     """What something costs."""
-    raise ValueError("no price list")
+    raise ToolFailed("no price list")
 
 
 @desk.tool
