@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 
@@ -21,7 +21,6 @@ import trio
 
 from ..addresses import is_loopback
 from ..agents.registry import Agents, UnknownAgent
-from ..audio.pcm import check_pcm16
 from ..childspec import Observer
 from ..cluster.registry import Registry
 from ..config import BadWish, Settings, wished
@@ -29,17 +28,13 @@ from ..conversation.caller import Caller
 from ..conversation.events import Watcher
 from ..engines.room import EngineRoom
 from ..protocol import close_codes
-from ..protocol.dialect import BadChoice, Dialect
+from ..protocol.dialect import Dialect
 from ..protocol.telephone.audiosocket import DIALECT as AUDIOSOCKET
-from ..protocol.ticket_message import PLAYED_QUERY, RESUME_QUERY
-from ..session.life import Session
 from ..supervisor import Child, Restart, Supervisor, SupervisorStopped
 from ..telemetry import Telemetry
 from ..transport import MemoryTransport, PeerGone, Transport, memory_pair
 from .access.access import Access
-from .access.credentials import SECRET_HEADERS, TICKET
-from .access.guest import NOBODY, Guest, current_guest
-from .access.tokens import TokenRing
+from .access.guest import current_guest
 from .connection import Connection, current_connection
 from .http.cors import Cors
 from .http.front import ANY_PATH, Front, HttpHandler, WebSocketRoute
@@ -50,6 +45,7 @@ from .http.waiting_room import WaitingRoom
 from .http.websocket import WebSocketTransport
 from .http.wire import drop, peer_host
 from .load.admission import Refusal, SessionAdmission
+from .open_sessions import OpenSessions
 from .resuming.keeper import keeper
 from .resuming.resumption import Held, Resumption
 from .session_opener import SessionOpener
@@ -58,22 +54,16 @@ from .telephone.audiosocket import AudioSocketTransport
 from .telephone.door import TelephoneDoor, agent_of
 from .telephone.live_calls import LiveCall, LiveCalls
 from .telephone.tickets import ROOT
+from .upgrade_request import as_chosen, caller_of
 
 CLEANUP_S = 2.0
 """How long a connection that was cancelled may take to let go of its socket."""
-
-OWN_QUERIES = frozenset({TICKET, RESUME_QUERY, PLAYED_QUERY})
-"""Parameters of an address that let somebody in, or on: nobody's business any more behind that."""
 
 REASON_CHARS = 100
 """Of why a connection is closed."""
 
 MEMORY_FRAMES = 64
 """Frames that may wait on a connection in memory, each way: as much as a socket's buffers hold."""
-
-
-AT_REST = ("idle", "complete")
-"""States in which nobody waits for an answer."""
 
 
 class SessionRefused(Exception):
@@ -104,13 +94,9 @@ class Connections:
         """`door` None: no telephone service is let in; `access` None: nobody is asked who they
         are; `registry` None: no other server is told of sessions; `resumption` None: no
         conversation goes on over another connection."""
-        self._registry = registry
         self._admission = admission
         admission.taken = self._taken
         self._agents = agents
-        self.sessions: dict[str, Session] = {}
-        self.on_opened: Callable[[], object] = _nothing
-        """Called when there is one session more."""
         self._door = door
         self._access = access
         self._certificates = certificates
@@ -122,9 +108,8 @@ class Connections:
         self._telemetry = telemetry
         self._log = structlog.get_logger()
         self._supervisor = Supervisor("connections", observers=observers)
+        self.open = OpenSessions(self._supervisor.stop_child, registry)
         self._fronts: list[Front] = []
-        self._names: dict[str, str] = {}  # a session's id to its connection's name
-        self._guests: dict[str, Guest] = {}
         self._accepted = 0
         # Names of connections that are no front's, from their admission on.
         self._without_front: set[str] = set()
@@ -230,21 +215,21 @@ class Connections:
         if dialect.arrival is not None:
             await self._take_call(
                 transport,
-                _as_chosen(dialect, head),
+                as_chosen(dialect, head),
                 (keepalive,),
                 settings=self._wished(head),
-                caller=_caller(head, transport.peer),
+                caller=caller_of(head, transport.peer),
                 agent=agent,
                 record=head.query.get("record"),
             )
             return
         await self._converse(
             transport,
-            _as_chosen(dialect, head),
+            as_chosen(dialect, head),
             (keepalive,),
             record=head.query.get("record"),
             settings=self._wished(head),
-            caller=_caller(head, transport.peer),
+            caller=caller_of(head, transport.peer),
             agent=agent,
             query=head.query,
         )
@@ -256,7 +241,7 @@ class Connections:
                 raise BadUpgrade(403, "no telephone service is let in here")
             self._door.check(dialect.profile.name)(head)
         self._wished(head)
-        _as_chosen(dialect, head)
+        as_chosen(dialect, head)
         self._known_agent(head.query.get("agent", ""))
 
     def _known_agent(self, name: str) -> None:
@@ -433,26 +418,13 @@ class Connections:
                 agent=agent,
                 watchers=watchers,
             ) as session,
+            self.open.held(session),
         ):
-            connection = current_connection()
-            connection.session = session
-            guest = current_guest()
-            if guest is not NOBODY:
-                guest.on_exhausted = lambda unit: session.end_at_limit()
-            self.sessions[session.id] = session
-            self._names[session.id] = connection.name
-            self._guests[session.id] = guest
-            self.on_opened()
-            if self._registry is not None:
-                self._registry.opened(session.id)
             try:
                 await session.run()
             finally:
                 if held is not None:
                     held.ended = session.ended_in_peace or _said_goodbye(transport)
-                if self._registry is not None:
-                    self._registry.closed(session.id)
-                del self.sessions[session.id], self._names[session.id], self._guests[session.id]
 
     async def _take_call(
         self,
@@ -496,93 +468,7 @@ class Connections:
                 watchers=(live.told,),
             )
 
-    def drain_resting(self) -> None:
-        """End the conversations in which nobody speaks just now."""
-        for session in list(self.sessions.values()):
-            status = session.status()
-            if status["state"] in AT_REST and status["vad_state"] != "speech":
-                session.drain()
-
-    def tokens_changed(self, ring: TokenRing) -> None:
-        """End the conversations of tokens that are none any more."""
-        for session in list(self.sessions.values()):
-            guest = self._guests[session.id]
-            if guest.token is not None and ring.named(guest.token.name) is None:
-                self._log.info("token_revoked", session_id=session.id, token=guest.token.name)
-                session.drain()
-
-    # What an embedder may do to sessions
-
-    async def close_session(self, session_id: str) -> None:
-        """Have one session say goodbye for good: the reply finishes, the connection closes with
-        1000, and the conversation goes on nowhere. Returns when it is gone, within the drain's
-        deadline. Raises LookupError where there is none with this id."""
-        name = self._names.get(session_id)
-        if name is None:
-            raise LookupError(f"there is no session {session_id!r}")
-        self.sessions[session_id].close()
-        await self._supervisor.stop_child(name)
-
-    def cancel_reply(self, session_id: str) -> bool:
-        """End what one session is saying, or about to say; the conversation goes on. Returns
-        whether there was a reply. Raises LookupError where there is no such session."""
-        session = self.sessions.get(session_id)
-        if session is None:
-            raise LookupError(f"there is no session {session_id!r}")
-        live = session.replies
-        session.cancel_reply()
-        return live
-
-    async def broadcast_audio(
-        self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
-    ) -> int:
-        """Send audio to every client, but for the sessions whose ids are in `exclude`.
-
-        PCM16 mono; each client gets it at its dialect's rate. It is no reply: it is not paced, and
-        an interruption does not cut it. Returns how many clients it was sent to, when it has left
-        for the slowest of them (one that reads nothing is disconnected after a while). Raises
-        ValueError for what is no PCM16.
-        """
-        check_pcm16(pcm16, rate_hz)
-        if isinstance(exclude, str):
-            raise ValueError("exclude is a list of session ids, not one of them")
-        pcm16 = bytes(pcm16)  # what the caller does with its buffer meanwhile is its own affair
-        audience = [s for s in self.sessions.values() if s.id not in exclude]
-        async with trio.open_nursery() as nursery:
-            for session in audience:
-                nursery.start_soon(session.play, pcm16, rate_hz)
-        return len(audience)
-
-
-def _nothing() -> None:
-    pass
-
 
 def _said_goodbye(transport: Transport) -> bool:
     """Whether the client has closed its connection in peace."""
     return isinstance(transport, WebSocketTransport) and transport.peer_closed == close_codes.NORMAL
-
-
-def _as_chosen(dialect: Dialect, head: Head) -> Dialect:
-    """The dialect with the options of this upgrade's address. Raises BadUpgrade."""
-    try:
-        fields = {name: head.header(name) or "" for name in dialect.headers}
-        return dialect.with_choices(head.query, fields)
-    except BadChoice as problem:
-        raise BadUpgrade(400, str(problem)) from None
-
-
-def _caller(head: Head, peer: str) -> Caller:
-    """Who calls over a socket, as far as the request and the token say."""
-    guest = current_guest()
-    names = {name.decode("latin-1") for name, _ in head.headers}
-    query = {name: value for name, value in head.query.items() if name not in OWN_QUERIES}
-    if guest.token is not None:  # what proved it is nobody's business any more
-        names -= set(SECRET_HEADERS)
-    return Caller(
-        path=head.shown_path,
-        peer=peer,
-        query=query,
-        headers={name: head.header(name) or "" for name in names},
-        claims=guest.claims,
-    )

@@ -21,12 +21,12 @@ import trio
 from ..audio.pcm import check_pcm16
 from ..audio.wav import NotAWav, Wav, parse_wav, wav_bytes
 from ..engines.failures import EngineFailure
-from .connections import Connections
 from .http.front import ANY_PATH, HttpHandler
 from .http.head import BadRequest, Head
 from .http.places import RETRY_AFTER_S
 from .http.request_body import read_body
 from .http.responses import Response, error_response, json_response
+from .open_sessions import OpenSessions
 from .status import Status
 
 BROADCAST_BYTES = 10 * 1024 * 1024
@@ -81,14 +81,14 @@ class SessionDesk:
 
     def __init__(
         self,
-        connections: Connections,
+        sessions: OpenSessions,
         status: Status,
         *,
         read: Callable[[bytes], Awaitable[bytes]],
         speak: Callable[[str], Awaitable[bytes]],
     ) -> None:
         """`read` makes PCM16 at 16 kHz of any recording, and `speak` a WAV of a text."""
-        self._connections = connections
+        self._sessions = sessions
         self._status = status
         self._read = read
         self._speak = speak
@@ -115,7 +115,7 @@ class SessionDesk:
         """`cancelled` is whether there was a reply. It is silent within a moment."""
         session_id = session_of(head)
         try:
-            cancelled = self._connections.cancel_reply(session_id)
+            cancelled = self._sessions.cancel_reply(session_id)
         except LookupError:
             return no_session(session_id)
         return json_response({"ok": True, "session_id": session_id, "cancelled": cancelled})
@@ -124,7 +124,7 @@ class SessionDesk:
         """Answered when it is over, within STREAM_DRAIN_S."""
         session_id = session_of(head)
         try:
-            await self._connections.close_session(session_id)
+            await self._sessions.close(session_id)
         except LookupError:
             return no_session(session_id)
         return json_response({"ok": True, "session_id": session_id, "closed": True})
@@ -181,9 +181,7 @@ class SessionDesk:
 
     async def _play(self, announcement: Announcement) -> int:
         wav = announcement.wav
-        return await self._connections.broadcast_audio(
-            wav.pcm16, wav.rate_hz, exclude=announcement.exclude
-        )
+        return await self._sessions.broadcast(wav.pcm16, wav.rate_hz, exclude=announcement.exclude)
 
 
 def session_of(head: Head) -> str:

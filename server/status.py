@@ -188,12 +188,12 @@ class Status:
                 recording=self._recordings.records(session.id),
                 **{name: value for name, value in session.status().items() if name in _FIELDS},
             )
-            for session in self._connections.sessions.values()
+            for session in self._connections.open
         )
 
     def _gauges(self) -> None:
         gauge, lanes = self._telemetry.gauge, self._room.lanes
-        sessions = self._connections.sessions
+        sessions = self._connections.open
         gauge("open_sessions", "Sessions open now", lambda: len(sessions))
         gauge(
             "live_tasks",
@@ -297,7 +297,7 @@ class Status:
             "status": "ok",
             "service": SERVICE,
             "version": __version__,
-            "sessions": len(self._connections.sessions),
+            "sessions": len(self._connections.open),
         }
 
     async def _health(self, head: Head, stream: trio.abc.Stream) -> Response:

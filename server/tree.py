@@ -213,7 +213,8 @@ class Server:
         places = Places()
         speech = SpeechEndpoints(room.engines, settings, room.media_lane, self.telemetry, places)
         openai = openai_routes(settings, room, self.telemetry, places, self._agents)
-        desk = SessionDesk(self._connections, self._status, read=speech.decode, speak=speech.speech)
+        sessions = self._connections.open
+        desk = SessionDesk(sessions, self._status, read=speech.decode, speak=speech.speech)
         admin = {**self._status.routes, **desk.routes}
         routes = {
             **site(WEB),
@@ -244,9 +245,9 @@ class Server:
                 idle_connections=lambda: self._connections.idle,
                 is_open=lambda: self._connections.refusal_now() is None,
                 is_ready=lambda: not room.not_ready(),
-                drain_resting=self._connections.drain_resting,
+                drain_resting=sessions.drain_resting,
             )
-            self._connections.on_opened = link.tell
+            sessions.on_opened = link.tell
         self._peers = Peers(settings.admitting.admin_token)
         if self.cluster.shares:
             everywhere = Everywhere(
@@ -351,7 +352,7 @@ class Server:
         keyring = self.access.keyring
         if not keyring.has_file:
             return ()
-        keyring.on_read = self._connections.tokens_changed
+        keyring.on_read = self._connections.open.tokens_changed
         return (Child("tokens", run=keyring.keep_looking),)
 
     def _balancer_agent(self, listeners: Sequence[trio.SocketListener]) -> Sequence[Child]:
@@ -406,18 +407,18 @@ class Server:
         )
 
     async def close_session(self, session_id: str) -> None:
-        """End one session for good; see Connections."""
-        await self._connections.close_session(session_id)
+        """End one session for good; see OpenSessions."""
+        await self._connections.open.close(session_id)
 
     def cancel_reply(self, session_id: str) -> bool:
-        """End what one session is saying; see Connections."""
-        return self._connections.cancel_reply(session_id)
+        """End what one session is saying; see OpenSessions."""
+        return self._connections.open.cancel_reply(session_id)
 
     async def broadcast_audio(
         self, pcm16: bytes, rate_hz: int, *, exclude: Collection[str] = ()
     ) -> int:
-        """Audio for every client; see Connections."""
-        return await self._connections.broadcast_audio(pcm16, rate_hz, exclude=exclude)
+        """Audio for every client; see OpenSessions."""
+        return await self._connections.open.broadcast(pcm16, rate_hz, exclude=exclude)
 
     def status(self) -> ServerStatus:
         running = self._tree is not None and not self._connections.stopping

@@ -46,7 +46,7 @@ def url_of(server: RunningServer) -> str:
 
 
 def sessions_of(server: RunningServer) -> list[Any]:
-    return list(server._server._connections.sessions.values())
+    return list(server._server._connections.open)
 
 
 async def until(wire: Wire, kind: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Held:
             files=open_files(),
             threads=threading.active_count(),
             lanes=tuple(lane.pid for lane in room.lanes),
-            sessions=len(server._connections.sessions),
+            sessions=len(server._connections.open),
             websockets=server._front.websockets,
         )
 

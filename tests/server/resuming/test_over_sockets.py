@@ -102,7 +102,7 @@ async def connected(server: RunningServer, path: str, query: str) -> AsyncIterat
 
 def memory_of(server: RunningServer) -> list[tuple[str, str]]:
     """Of the one session that there is."""
-    (session,) = server._server._connections.sessions.values()
+    (session,) = server._server._connections.open
     return session.parts.items.exchanges()
 
 
