@@ -17,17 +17,26 @@ from .resumption import Held, Resumption
 
 EVERY_S = 0.5
 """Between two looks: two words, of a reply that is being said."""
+ELSEWHERE_S = 5.0
+"""Between two looks whether the conversation goes on elsewhere. A connection that is lost without a
+word seems open for as long as a ping may take; its agent would act in two places meanwhile."""
 
 
 async def keep_looking(
     resumption: Resumption, held: Held, *, has_spoken: Callable[[], bool]
 ) -> None:
-    """Until it is cancelled. `has_spoken`: whether the client has sent anything over this
-    connection."""
+    """Until it is cancelled, or the conversation goes on elsewhere: then the connection is cut.
+    `has_spoken`: whether the client has sent anything over this connection."""
+    look_elsewhere_s = trio.current_time() + ELSEWHERE_S
     while True:
         if held.before is not None and has_spoken():
             resumption.confirm(held)
         resumption.keep(held)
+        if trio.current_time() >= look_elsewhere_s:
+            look_elsewhere_s += ELSEWHERE_S
+            if await resumption.goes_on_elsewhere(held):
+                held.drop()
+                return
         await trio.sleep(EVERY_S)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,8 @@ CLAIM_S = 10.0
 PATIENCE_S, AGAIN_S = 2.0, 0.1
 """So long the store is asked again, so often."""
 MAX_PLAYED_MS = 3_600_000
+USED = b"used"
+"""Of a ticket's claim, once the client has spoken over the new connection."""
 WANTED = frozenset({"", "new", "1", "true", "yes"})
 """What asks for a ticket and brings none."""
 
@@ -252,9 +254,15 @@ class Resumption:
     def confirm(self, held: Held) -> None:
         """The client has said something over its new connection: the older ticket is used up."""
         if held.before is not None:
-            self.behind.keep(held.before.claim, b"used", ttl_s=2 * self.keep_s)
+            self.behind.keep(held.before.claim, USED, ttl_s=2 * self.keep_s)
             self.behind.forget(held.before.key)
             held.before = None
+
+    async def goes_on_elsewhere(self, held: Held) -> bool:
+        """Whether somebody has used its ticket up on another server, and talks there."""
+        with suppress(StoreUnavailable):  # it is asked again in a moment
+            held.moved = held.moved or await self.store.get(held.ticket.claim) == USED
+        return held.moved
 
 
 def _played_ms(text: str) -> int | None:

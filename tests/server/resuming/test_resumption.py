@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import trio.testing
 from parley.cluster.behind import WriteBehind
 from parley.cluster.store import MemoryStore, Store, StoreUnavailable
 from parley.protocol.kept import KeptConversation, KeptUser
+from parley.server.resuming.keeper import ELSEWHERE_S, EVERY_S, keep_looking
 from parley.server.resuming.resumption import CLAIM_S, Held, Resumption
 from parley.server.resuming.ticket import BadTicket, new_ticket, ticket_of
 from parley.telemetry import Telemetry
@@ -107,6 +109,33 @@ async def test_a_connection_that_is_still_open_here_is_cut_and_gone_on_from(
             again = await begun(server, str(held.ticket))
         assert cut == ["now"]
         assert words_of(again.kept) == ["just said"], "nothing had been written yet"
+
+
+async def test_a_connection_that_seems_open_elsewhere_is_cut_once_its_client_talks_here(
+    autojump_clock: Clock,
+) -> None:
+    store = MemoryStore()
+    async with a_server(store) as one, a_server(store) as other, trio.open_nursery() as nursery:
+        held = await begun(one)
+        cut_s: list[float] = []
+        held.session = Talk("hello")
+        held.drop = lambda: cut_s.append(trio.current_time())
+        with one.held(held):
+            looking = partial(keep_looking, one, held, has_spoken=lambda: True)
+            nursery.start_soon(looking)
+            await trio.sleep(2 * ELSEWHERE_S)
+            again = await begun(other, str(held.ticket))
+            with other.held(again):
+                again.session = Talk("hello", "there")
+                other.keep(again)
+                await trio.sleep(2 * ELSEWHERE_S)
+                assert cut_s == [], "its client has said nothing there, and may come again"
+                other.confirm(again)
+                spoken_s = trio.current_time()
+                await trio.sleep(2 * ELSEWHERE_S)
+        assert len(cut_s) == 1
+        assert cut_s[0] - spoken_s <= ELSEWHERE_S + 2 * EVERY_S
+        assert words_of((await begun(one, str(again.ticket))).kept) == ["hello", "there"]
 
 
 async def test_of_two_who_come_with_one_ticket_one_goes_on(autojump_clock: Clock) -> None:
