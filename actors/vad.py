@@ -151,7 +151,9 @@ class VADActor:
         elif self.state.open:
             if marker is not None:
                 self._take_last_piece()
-            await self._end(too_long=False, by_hand=isinstance(marker, AudioCommitted))
+            by_hand = isinstance(marker, AudioCommitted)
+            unsure = not by_hand and self.state.sure_told != self.state.utterance
+            await self._end(too_long=False, unsure=unsure, by_hand=by_hand)
         if marker is not None:
             await self._pass_marker_on(marker)
         else:
@@ -240,6 +242,7 @@ class VADActor:
                 await self.reports.send(
                     SpeechConfirmed(number=self.state.utterance, received_s=received_s)
                 )
+                self.state.sure_told = self.state.utterance
             case Edge.FALSE_ALARM:
                 await self._end(too_long=False, unsure=True)
             case Edge.PAUSE if self._only_lines:
@@ -309,6 +312,8 @@ class VADActor:
                 after_ms=None if until_ms is None else onset_ms - until_ms,
             )
         )
+        if self.endpointer.confirmed:
+            self.state.sure_told = self.state.utterance
         energy = rms(bytes(pending[-self._onset_ms * BYTES_PER_MS :]))
         await self.outbox.send(
             SpeechStarted(audio_ms=onset_ms, energy=energy, utterance=self.state.utterance)

@@ -35,6 +35,8 @@ class HearingState:
     """The end of speech in the newest utterance that is over; None: there is none."""
     unfinished: bool = False
     """Whether the words before the newest silence want more, as far as anybody knows."""
+    sure_told: int = 0
+    """The utterance of which it was told last that it is speech for certain."""
     long_told: int = 0
     """The utterance of which it was told last that it is long."""
     sounding: bool = False

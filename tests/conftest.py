@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from support.figures import Figures
 from support.memory import give_memory_back
@@ -25,6 +26,17 @@ def _no_model_server() -> None:
     from parley.engines.llm import servers
 
     servers.SERVERS = ()
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """A server that a test opens sets logging up for the process, where nobody has: the tests
+    behind it would hear less of it."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    yield
+    structlog.reset_defaults()
+    if before is not None:
+        structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True, scope="module")

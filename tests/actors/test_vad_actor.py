@@ -553,6 +553,21 @@ async def test_after_a_crash_over_a_frame_no_audio_is_lost_and_the_clock_is_righ
     assert [m.audio_ms for m in ends] == ([crashed_at_ms] if frames[0] > 5 else []) + [2700]
 
 
+@pytest.mark.parametrize(
+    ("over_a_reply", "frame", "unsure"),
+    [(False, 10, False), (True, 10, True), (True, 40, False)],
+    ids=["no reply", "a short sound over a reply", "speech over a reply"],
+)
+async def test_what_it_ends_by_a_crash_is_no_surer_than_it_was(
+    autojump_clock: Clock, over_a_reply: bool, frame: int, unsure: bool
+) -> None:
+    faults = Faults([frame])
+    ear = Ear(detector=lambda: FailsOn(faults), reply_live=lambda: over_a_reply)
+    assert await live(ear, sound(speech(1000) + silence(1000))) == 1
+    first = next(m for m in drain(ear.spoken) if isinstance(m, UtteranceEnded))
+    assert first.unsure == unsure, "else a client is told of a final that never comes"
+
+
 async def test_a_frame_over_which_it_crashed_twice_counts_as_silence(
     autojump_clock: Clock,
 ) -> None:
@@ -624,6 +639,7 @@ async def test_a_crash_before_the_end_that_a_marker_brings_costs_neither(
         began_ms=ear.state.began_ms,
         voiced_ms=ear.state.voiced_ms,
         spoke_until_ms=ear.state.voiced_ms if end is UtteranceEnded else None,
+        sure_told=1,
     )
 
 
