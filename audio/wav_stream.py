@@ -76,9 +76,9 @@ class WavStream:
         while not self._over:
             if not self._in_data and not self._header():
                 break
-            more = self._sound()
-            sound += more
-            if self._in_data and not more:
+            there = len(self._buffer)
+            sound += self._sound()
+            if self._in_data and len(self._buffer) == there:
                 break
         return sound
 

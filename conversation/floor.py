@@ -86,6 +86,8 @@ class Utterance:
     text: str = ""
     spoken_ms: int = 0
     """How much of it the newest hypothesis covers."""
+    meant: bool = False
+    """A hypothesis said words to be answered: a reply has ended for them."""
 
 
 @dataclass(slots=True)
@@ -244,6 +246,7 @@ class Floor:
             return Meaning.NOTHING
         plain = len(words_of(text)) >= PLAIN_WORDS and not self._is_noise(u, text)
         stops = self.backchannels is not None and commands(text, self.backchannels)
+        u.meant = u.meant or plain or stops
         return Meaning.WORDS if plain or stops else Meaning.NOTHING
 
     def concluded(
@@ -301,7 +304,10 @@ class Floor:
         return noise_only(text, table) or (drawn_out and not commands(text, table))
 
     def _meaning(self, u: Utterance, text: str, confidence: float) -> Meaning:
-        """Of final words that were certainly speech, or a long sound."""
+        """Of final words that were certainly speech, or a long sound. Who has ended a reply by them
+        is answered, also where the final has fewer."""
+        if u.meant and words_of(text):
+            return Meaning.WORDS
         if self._is_noise(u, text):
             return Meaning.NOTHING
         if self._says_too_little(u, text):

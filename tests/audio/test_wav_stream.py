@@ -123,5 +123,12 @@ def test_any_bytes_behind_a_riff_are_sound_or_refused(rest: bytes, step: int) ->
     assert not sound or rate_hz
 
 
+@pytest.mark.parametrize("size", range(1, 9))
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_a_length_that_is_wrong_is_read_alike_however_it_comes(size: int, step: int) -> None:
+    file = wav(SOUND, channels=2, size=size)
+    assert read(file, step) == read(file)
+
+
 def test_half_a_frame_at_the_end_is_left_out() -> None:
     assert read(wav(SOUND + b"\1", size=0))[0] == SOUND

@@ -417,6 +417,23 @@ def test_the_beginning_of_a_listeners_word_is_none_when_it_is_all() -> None:
     assert one.heard(1, "that makes") is Meaning.WORDS
 
 
+def test_who_has_ended_a_reply_by_words_is_answered_to_the_fewer_words_of_the_final() -> None:
+    """A long "please" alone is a hum; behind a hypothesis that ended the reply it is a wish, and
+    else the person would have silence instead of the reply and instead of an answer."""
+    one = during_reply()
+    one.confirmed(1, 0.3)
+    one.long(1, 1.6)
+    assert one.words(1, "please say it please", 1600, 1.7) is Meaning.WORDS
+    assert one.heard(1, "please") is Meaning.WORDS
+    for number, final in ((2, "please"), (3, "")):
+        one.began(number, 3.0, guarded=True, during_reply=True)
+        one.confirmed(number, 3.3)
+        one.long(number, 4.6)
+        if not final:
+            assert one.words(number, "please say it please", 1600, 4.7) is Meaning.WORDS
+        assert one.heard(number, final) is Meaning.NOTHING
+
+
 def test_before_any_reply_a_listeners_word_is_a_word_like_any_other() -> None:
     one = floor(listens=True)
     one.began(1, 0.0, guarded=False, during_reply=False)

@@ -18,6 +18,7 @@ from parley.protocol.codes import Code, Violation
 from parley.protocol.dialect import BadChoice, Codec, Dialect, Frame
 from parley.protocol.dialects import DIALECTS
 from parley.protocol.effects import Effect
+from parley.protocol.rates import COMMON_HZ
 from parley.protocol.states import State
 from parley.protocol.telephone import line_frames
 from parley.testing.carrier import Call, Wire, wire_of
@@ -80,7 +81,7 @@ def _check(command: object) -> None:
     if isinstance(command, commands.Audio):
         assert len(command.pcm16) % 2 == 0
     elif isinstance(command, commands.StartListening):
-        assert 8000 <= command.rate_hz <= 48_000
+        assert command.rate_hz in COMMON_HZ
     elif isinstance(command, commands.Played):
         assert 0 <= command.ms < 1e10
     elif isinstance(command, commands.Digit):
@@ -196,6 +197,7 @@ def _web(dialect: Dialect) -> Target:
 # Telephone lines
 
 KEPT = {
+    "prompt-voice": [b'{"type":"start","sample_rate":96000,"audio_clock":true}'],
     # A NUL in the stream's id stood where the codec cut its own messages in two.
     "plivo": [b'{"event":"start","start":{"streamId":"\\u0000a"}}'],
     "exotel": [b'{"event":"start","start":{"stream_sid":"a\\u0000"}}'],
