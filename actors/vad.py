@@ -17,7 +17,7 @@ from ..audio.levels import rms
 from ..audio.pcm import BYTES_PER_MS
 from ..conversation.backchannel import MAX_MS
 from ..conversation.endpointer import Edge, Endpointer, EndpointerSettings
-from ..conversation.hearing import HearingState
+from ..conversation.hearing import HearingState, Over
 from ..conversation.line_hearing import LineHearing
 from ..conversation.patience import UNFINISHED, Patience
 from ..conversation.spoken import (
@@ -140,6 +140,7 @@ class VADActor:
         """Go on with what an incarnation before this one had in hand when it crashed. Detector and
         endpointer are new, so the utterance in hand ends here and the rest is the next one's."""
         marker = self.state.marker
+        await self._tell_it_is_over()
         await self._quiet()
         if isinstance(marker, HearingTuned):
             await self._marker(marker)
@@ -360,34 +361,42 @@ class VADActor:
                 decided_s=current_time(),
             )
         )
-        self.state.open = False
-        self._new_sound()
+        self._is_over()
         if not unsure:
             self.state.spoke_until_ms = self.state.voiced_ms
             self.patience.ended(max(0, self.state.voiced_ms - self.state.began_ms))
-        number = self.state.utterance
-        if self.state.by_hand:
-            await self.outbox.send(BufferCommitted(utterance=number, audio_ms=self._audio_ms))
-            return
-        last_s = self.state.last_sample_s
-        await self.reports.send(SpeechOver(number=number, last_sample_s=last_s))
-        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number))
-
-    def _new_sound(self) -> None:
-        if self.line is not None:
-            self.line.forget()
+        await self._tell_it_is_over()
 
     async def _drop(self, counter: str = "utterances_cancelled") -> None:
         self.state.pending.clear()
-        self._new_sound()
         await self.spoken.send(UtteranceDropped(number=self.state.utterance))
-        self.state.open = False
+        self._is_over(dropped=True)
         self.telemetry.count(counter)
-        if self.state.by_hand:
+        await self._tell_it_is_over()
+
+    def _is_over(self, *, dropped: bool = False) -> None:
+        """The ASR actor knows; the others are told next, whatever crashes meanwhile."""
+        state = self.state
+        state.open = False
+        state.over = Over(state.utterance, self._audio_ms, state.last_sample_s, dropped)
+        if self.line is not None:
+            self.line.forget()
+
+    async def _tell_it_is_over(self) -> None:
+        over = self.state.over
+        if over is None:
             return
-        number = self.state.utterance
-        await self.reports.send(SpeechDropped(number=number))
-        await self.outbox.send(SpeechEnded(audio_ms=self._audio_ms, utterance=number, dropped=True))
+        number, audio_ms = over.number, over.audio_ms
+        if self.state.by_hand:
+            if not over.dropped:
+                await self.outbox.send(BufferCommitted(utterance=number, audio_ms=audio_ms))
+        else:
+            ended = SpeechOver(number=number, last_sample_s=over.last_sample_s)
+            await self.reports.send(SpeechDropped(number=number) if over.dropped else ended)
+            await self.outbox.send(
+                SpeechEnded(audio_ms=audio_ms, utterance=number, dropped=over.dropped)
+            )
+        self.state.over = None
 
     async def _marker(self, marker: Marker | HearingTuned) -> None:
         self.state.marker = marker

@@ -14,6 +14,16 @@ from .attempts import MAX_ATTEMPTS
 from .spoken import HearingTuned, Marker, SoundGiven
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An utterance that the ASR actor has seen the end of, and nobody else."""
+
+    number: int
+    audio_ms: int
+    last_sample_s: float
+    dropped: bool = False
+
+
 @dataclass(slots=True)
 class HearingState:
     """No audio that was taken in is lost by a crash. A frame over which detectors crashed twice
@@ -25,6 +35,8 @@ class HearingState:
     """The number of the newest utterance."""
     open: bool = False
     """Whether the ASR actor has been told of a beginning and not yet of its end."""
+    over: Over | None = None
+    """What the dialogue and the client are still to be told is over."""
     last_sample_s: float = 0.0
     """When the newest frame of speech was received."""
     began_ms: int = 0

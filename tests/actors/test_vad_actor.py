@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -566,6 +566,35 @@ async def test_what_it_ends_by_a_crash_is_no_surer_than_it_was(
     assert await live(ear, sound(speech(1000) + silence(1000))) == 1
     first = next(m for m in drain(ear.spoken) if isinstance(m, UtteranceEnded))
     assert first.unsure == unsure, "else a client is told of a final that never comes"
+
+
+class CrashesOnce:
+    """A channel that has a bug over the first report of an end."""
+
+    def __init__(self, channel: trio.MemorySendChannel[Report]) -> None:
+        self._channel = channel
+        self._crashed = False
+
+    async def send(self, report: Report) -> None:
+        if isinstance(report, SpeechOver | SpeechDropped) and not self._crashed:
+            self._crashed = True
+            raise ZeroDivisionError
+        await self._channel.send(report)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+async def test_what_is_over_is_told_although_it_crashes_before_it_is(
+    autojump_clock: Clock, dropped: bool
+) -> None:
+    """Else the floor is taken for ever, where the recognizer had given the utterance up."""
+    ear = Ear()
+    ear.reporting = cast(trio.MemorySendChannel[Report], CrashesOnce(ear.reporting))
+    end = HearingCancelled() if dropped else sound(silence(1000))
+    assert await live(ear, sound(speech(500)), end) == 1
+    over = SpeechOver(number=1, last_sample_s=ear.state.last_sample_s)
+    assert drain(ear.reports)[1:] == [SpeechDropped(number=1) if dropped else over]
+    (ended,) = [event for event in drain(ear.out) if isinstance(event, SpeechEnded)]
+    assert (ended.utterance, ended.dropped) == (1, dropped)
 
 
 async def test_a_frame_over_which_it_crashed_twice_counts_as_silence(
