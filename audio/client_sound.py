@@ -180,7 +180,7 @@ def _is_g711(data: bytes) -> bool:
 
 
 def _are_floats(data: bytes) -> bool:
-    if len(data) < LOOK_LEAST_BYTES or len(data) % 4:
+    if len(data) % 4:
         return False
     numbers = np.frombuffer(data, "<f4")
     with np.errstate(invalid="ignore"):

@@ -13,6 +13,8 @@ from .load import Load
 
 SET_EVERY_S = 0.5
 """While a reply is spoken its conversation is kept so often: what was heard of it changes."""
+LOOK_EVERY_S = 5.0
+"""So often it is asked whether a conversation goes on over another server."""
 SETS_A_TURN = 2
 """Beside that: the caller's words are an item, the reply is."""
 OPERATIONS_A_CALL = 4
@@ -61,6 +63,7 @@ def store_load(load: Load, costs: Costs, sessions: float, machines: int) -> Stor
     small = (
         turns_per_s * OPERATIONS_A_TURN
         + arrivals_per_s * OPERATIONS_A_CALL
+        + sessions / LOOK_EVERY_S
         + machines * OPERATIONS_A_LEASE / LEASE_EVERY_S
     )
     kept = sessions * (snapshot + 2 * KEY_BYTES)

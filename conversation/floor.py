@@ -87,7 +87,7 @@ class Utterance:
     spoken_ms: int = 0
     """How much of it the newest hypothesis covers."""
     meant: bool = False
-    """A hypothesis said words to be answered: a reply has ended for them."""
+    """A hypothesis said words to be answered: a reply that was live has ended for them."""
 
 
 @dataclass(slots=True)

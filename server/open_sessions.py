@@ -49,10 +49,6 @@ class OpenSessions:
     def __len__(self) -> int:
         return len(self._open)
 
-    def find(self, session_id: str) -> Session:
-        """Raises LookupError where there is none with this id."""
-        return self._found(session_id).session
-
     @contextmanager
     def held(self, session: Session) -> Iterator[None]:
         """While it runs, over the current task's connection and for its guest."""
@@ -103,7 +99,7 @@ class OpenSessions:
     def cancel_reply(self, session_id: str) -> bool:
         """End what one session is saying, or about to say; the conversation goes on. Returns
         whether there was a reply. Raises LookupError where there is no such session."""
-        session = self.find(session_id)
+        session = self._found(session_id).session
         live = session.replies
         session.cancel_reply()
         return live

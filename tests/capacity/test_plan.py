@@ -187,3 +187,4 @@ def test_every_problem_is_told_at_once() -> None:
 
 def test_a_conversation_is_kept_as_often_as_a_server_keeps_it() -> None:
     assert store_load.SET_EVERY_S == keeper.EVERY_S
+    assert store_load.LOOK_EVERY_S == keeper.ELSEWHERE_S

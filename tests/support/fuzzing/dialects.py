@@ -183,6 +183,10 @@ def _decoder(dialect: Dialect) -> Callable[[bytes], None]:
     return run
 
 
+RATES = [b'{"type":"start","sample_rate":96000,"audio_clock":true}']
+"""The fuzzer's own check was older than the rates that are taken."""
+
+
 def _web(dialect: Dialect) -> Target:
     frames = _BY_NAME[dialect.profile.name]
     return Target(
@@ -191,13 +195,13 @@ def _web(dialect: Dialect) -> Target:
         seeds=[joined(frames), *(joined([frame]) for frame in frames)],
         words=NEEDLES,
         max_bytes=2048,
+        kept=RATES,
     )
 
 
 # Telephone lines
 
 KEPT = {
-    "prompt-voice": [b'{"type":"start","sample_rate":96000,"audio_clock":true}'],
     # A NUL in the stream's id stood where the codec cut its own messages in two.
     "plivo": [b'{"event":"start","start":{"streamId":"\\u0000a"}}'],
     "exotel": [b'{"event":"start","start":{"stream_sid":"a\\u0000"}}'],
