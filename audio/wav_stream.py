@@ -29,6 +29,10 @@ _BEHIND = frozenset(
 )
 """Chunks that stand behind the sound and are none of it."""
 
+_LOUDEST = 1000.0
+"""Of floating point samples, where 1.0 is full scale: beyond it they are a mistake, and their
+powers could not be added up."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Format:
@@ -191,7 +195,8 @@ def as_pcm16(
     samples: npt.NDArray[np.float64]
     if floating:
         samples = np.frombuffer(raw, dtype="<f4" if bits == 32 else "<f8").astype(np.float64)
-        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0) * 32767
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+        samples = samples.clip(-_LOUDEST, _LOUDEST) * 32767
     elif bits == 8:
         samples = (np.frombuffer(raw, dtype=np.uint8).astype(np.float64) - 128) * 256
     elif bits == 24:

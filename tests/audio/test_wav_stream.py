@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -132,3 +133,12 @@ def test_a_length_that_is_wrong_is_read_alike_however_it_comes(size: int, step: 
 
 def test_half_a_frame_at_the_end_is_left_out() -> None:
     assert read(wav(SOUND + b"\1", size=0))[0] == SOUND
+
+
+def test_samples_beyond_all_measure_cost_themselves_and_nothing_behind_them() -> None:
+    wrong = [(1e308, -1e308), (np.inf, 0.0), (np.nan, np.nan), (1e300, 1e300)]
+    frames = np.array(wrong + [(0.5, 0.5)] * 4, dtype="<f8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sound, _ = read(wav(frames.tobytes(), tag=3, channels=2, bits=64), 11)
+    assert np.frombuffer(sound, "<i2")[-4:].tolist() == [16384] * 4
