@@ -34,7 +34,8 @@ test-browser: $(VENV)/.installed-dev
 
 # Strangers, faults and time: each runs for minutes and ends with a table of what it measured.
 # `make test` has a short form of all three. Loopback only.
-# What `make fuzz` needs beside is atheris; FUZZ_SECONDS bounds each of its targets.
+# What `make fuzz` needs beside is atheris; FUZZ_SECONDS bounds each of its targets, and with
+# FUZZ_FOLDER a run goes on where the one before it ended.
 fuzz: $(VENV)/.installed-dev models
 	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
 	$(BIN)/python -m pytest tests/hostile/fuzz --full -p no:cacheprovider

@@ -30,10 +30,8 @@ def frame_of_partial(text: str) -> int:
     return int(number) + 1 if word == "frame" else -1
 
 
-def recorded_lines(
-    recordings: Sequence[Recording], *, rate_hz: int, frame_ms: int
-) -> Callable[[random.Random], Line]:
-    """Recordings in frames; what it gives picks one of them."""
+def lines_of(recordings: Sequence[Recording], *, rate_hz: int, frame_ms: int) -> list[Line]:
+    """Recordings in frames."""
     size = rate_hz * frame_ms // 1000 * 2
     lines = []
     for recording in recordings:
@@ -44,4 +42,12 @@ def recorded_lines(
         if edges is not None:
             speech = range(int(edges.onset_ms // frame_ms), int(edges.last_ms // frame_ms) + 1)
         lines.append(Line(frames=frames, words=recording.spoken or "", speech=speech))
+    return lines
+
+
+def recorded_lines(
+    recordings: Sequence[Recording], *, rate_hz: int, frame_ms: int
+) -> Callable[[random.Random], Line]:
+    """The same; what it gives picks one of them."""
+    lines = lines_of(recordings, rate_hz=rate_hz, frame_ms=frame_ms)
     return lambda rng: rng.choice(lines)

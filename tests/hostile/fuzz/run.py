@@ -38,6 +38,8 @@ def main(group: str, name: str, out: Path, options: list[str]) -> None:
         (out / "slowest.txt").write_text(f"{slowest.seconds * 1000:.1f}")
 
     slowest = Slowest(told=keep)
+    if (before := out / "slowest.txt").exists():
+        slowest.seconds = float(before.read_text()) / 1000
 
     def one(data: bytes) -> None:
         slowest.run(target, data)

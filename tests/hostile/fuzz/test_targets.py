@@ -2,7 +2,9 @@
 `make fuzz` by atheris, which looks where a changed input takes the code.
 
 In `make fuzz` a target ends at its number of executions or after FUZZ_SECONDS (900), whatever
-comes first; the table tells both. As many targets run at once as there are processors.
+comes first; the table tells both. As many targets run at once as there are processors. A million of
+each take days: with FUZZ_FOLDER, what was found and how often each ran is kept there, and the next
+run goes on with it. Begin a new folder after changes of what is fuzzed.
 """
 
 from __future__ import annotations
@@ -101,6 +103,8 @@ class Outcome:
     executions: int
     seconds: int
     failure: str
+    before: int = 0
+    """Executions of runs before this one."""
 
 
 def test_a_million_executions_each_find_nothing(
@@ -112,13 +116,15 @@ def test_a_million_executions_each_find_nothing(
         pytest.fail("atheris is not installed: pip install -e '.[fuzz]'")
     seconds = int(os.environ.get("FUZZ_SECONDS", "900"))
     only = os.environ.get("FUZZ_ONLY", "")
-    outcomes = trio.run(_fuzz_all, tmp_path, seconds, only)
+    folder = Path(os.environ.get("FUZZ_FOLDER") or tmp_path)
+    outcomes = trio.run(_fuzz_all, folder, seconds, only)
     slowest = {
-        one.name: _slowest_ms(TARGETS[one.name][1], tmp_path / one.name / "slowest")
+        one.name: _slowest_ms(TARGETS[one.name][1], folder / one.name / "slowest")
         for one in outcomes
     }
     for one in outcomes:
-        told = f"{one.executions:,} in {one.seconds} s, slowest {slowest[one.name]:.1f} ms"
+        so_far = f", {one.before + one.executions:,} in all" if one.before else ""
+        told = f"{one.executions:,} in {one.seconds} s{so_far}, slowest {slowest[one.name]:.1f} ms"
         bar = f"{TARGETS[one.name][1].least_runs:,}, 50 ms"
         figures.tell(f"fuzz {one.name}", told, bar)
     assert [(one.name, one.failure) for one in outcomes if one.failure] == []
@@ -141,8 +147,13 @@ async def _fuzz_all(folder: Path, seconds: int, only: str) -> list[Outcome]:
 
 
 async def _fuzzed(group: str, target: Target, out: Path, seconds: int) -> Outcome:
-    out.mkdir(parents=True)  # noqa: ASYNC240
-    options = [f"-runs={target.least_runs}", f"-max_total_time={seconds}", "-print_final_stats=1"]
+    out.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240
+    counted = out / "executions"
+    before = int(counted.read_text()) if counted.exists() else 0
+    if before >= target.least_runs:
+        return Outcome(name=target.name, executions=0, seconds=0, failure="", before=before)
+    runs = f"-runs={target.least_runs - before}"
+    options = [runs, f"-max_total_time={seconds}", "-print_final_stats=1"]
     done = await trio.run_process(
         [sys.executable, str(RUNNER), group, target.name, str(out), *options, "-timeout=30"],
         check=False,
@@ -152,9 +163,12 @@ async def _fuzzed(group: str, target: Target, out: Path, seconds: int) -> Outcom
     told = done.stderr.decode("utf-8", "replace")
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", told)
     took = re.search(r"Done \d+ runs in (\d+) second", told)
+    ran = int(executions[1]) if executions else 0
+    counted.write_text(str(before + ran))
     return Outcome(
         name=target.name,
-        executions=int(executions[1]) if executions else 0,
+        executions=ran,
+        before=before,
         seconds=int(took[1]) if took else 0,
         failure="" if done.returncode == 0 else told[-2000:],
     )
