@@ -22,6 +22,7 @@ RATES_HZ = range(8000, 192_001)
 MAX_HEADER_BYTES = 1 << 16
 """What may stand before the sound. A file with pictures in its header is no answer of a voice."""
 
+_FIRST_CHUNK = 12
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {2: "ADPCM", 6: "A-law", 7: "mu-law"}
 _BEHIND = frozenset(
@@ -54,6 +55,8 @@ class WavStream:
     name: str
     _format: _Format | None = None
     _buffer: bytearray = field(default_factory=bytearray)
+    _walked: int = _FIRST_CHUNK
+    """Where the next chunk of the header begins: what comes byte by byte is walked once."""
     _left: int | None = 0
     """Bytes of sound that the header promises and have not come; None: it does not say."""
     _in_data: bool = False
@@ -104,23 +107,24 @@ class WavStream:
             return False
         if buffer[:4] != b"RIFF" or buffer[8:12] != b"WAVE":
             raise NotAWav(self.name, "is not a WAV file")
-        at = 12
-        while len(buffer) >= at + 8:
+        while len(buffer) >= (at := self._walked) + 8:
             kind = bytes(buffer[at : at + 4])
             size = int.from_bytes(buffer[at + 4 : at + 8], "little")
             if kind == b"data":
                 if self._format is None:
                     raise NotAWav(self.name, "has no format before its sound")
                 del buffer[: at + 8]
+                self._walked = _FIRST_CHUNK
                 self._left = size if 0 < size < 0x7FFF_0000 else None
                 self._in_data = True
                 return True
             if size > MAX_HEADER_BYTES:
                 raise NotAWav(self.name, f"is a damaged WAV file (a header of {size} bytes)")
-            body = bytes(buffer[at + 8 : at + 8 + size])
-            if kind == b"fmt " and len(body) == size:
-                self._format = self._read_format(body)
-            at += 8 + size + size % 2
+            if kind == b"fmt ":
+                if len(buffer) < at + 8 + size:
+                    break
+                self._format = self._read_format(bytes(buffer[at + 8 : at + 8 + size]))
+            self._walked = at + 8 + size + size % 2
         if len(buffer) > MAX_HEADER_BYTES:
             raise NotAWav(self.name, "is a damaged WAV file (its sound never begins)")
         return False

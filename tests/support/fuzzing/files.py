@@ -334,8 +334,8 @@ FILE_TARGETS: Sequence[Target] = (
         run=wav,
         seeds=_WAVS,
         words=(b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"\xff" * 4, b"\0" * 4, b"\xfe\xff"),
-        # Less sound than one frame is promised, and more comes.
-        kept=[_STEREO[:40] + b"\1\0\0\0" + _STEREO[44:]],
+        # Less sound than one frame is promised, and more comes; and a header of nothing.
+        kept=[_STEREO[:40] + b"\1\0\0\0" + _STEREO[44:], _WAV[:12] + bytes(1800)],
     ),
     Target(
         name="sound-sniffing",
