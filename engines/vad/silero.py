@@ -28,6 +28,11 @@ CONTEXT_SAMPLES = 64
 STATE_SHAPE = (1, 1, 128)
 """Of each of the two states, h and c, that go from frame to frame."""
 
+FORGET_FRAMES = 62
+"""After so many without speech (two seconds) the model's state is forgotten. In a silence of a
+minute it drifts: speech is then found up to 0.6 s late, and the beginning of the first word is
+lost (docs/BENCH.md)."""
+
 PACKAGE = "faster_whisper"
 MODEL = Path("assets", "silero_vad_v6.onnx")
 
@@ -58,7 +63,11 @@ class SileroDetector:
         self.reset()
 
     def is_speech(self, pcm16: bytes) -> bool:
-        return self.probability(pcm16) >= self._threshold
+        voiced = self.probability(pcm16) >= self._threshold
+        self._silent_frames = 0 if voiced else self._silent_frames + 1
+        if self._silent_frames == FORGET_FRAMES:
+            self._forget()
+        return voiced
 
     def tune(self, threshold: float | None) -> None:
         """How sure it has to be from now on; None: as it was made."""
@@ -81,6 +90,10 @@ class SileroDetector:
 
     def reset(self) -> None:
         self._input = np.zeros((1, CONTEXT_SAMPLES + FRAME_SAMPLES), dtype=np.float32)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._silent_frames = 0
         self._h = np.zeros(STATE_SHAPE, dtype=np.float32)
         self._c = np.zeros(STATE_SHAPE, dtype=np.float32)
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from parley.audio.wav import read_wav
+from parley.config import Settings
 from parley.engines.vad.energy import SILENCE_DBFS, EnergyDetector, level_dbfs
 from parley.engines.vad.interface import Detector
+from parley.engines.vad.open import DETECTORS
 from parley.engines.vad.scripted import ScriptedDetector
 from parley.engines.vad.webrtc import WebRtcDetector
 
@@ -131,3 +133,30 @@ def test_scripted_judges_by_the_peak_alone() -> None:
     assert detector.frames == 0
     with pytest.raises(ValueError, match="640 bytes"):
         detector.is_speech(bytes(320))
+
+
+def onset_ms(detector: Detector, quiet_s: int, hiss_dbfs: float | None) -> float:
+    """How long after the end of the quiet 90 ms of speech were found."""
+    frame_ms = detector.frame_samples * 1000 / RATE_HZ
+    lead = bytes(int(quiet_s * 1000 / frame_ms) * detector.frame_samples * 2)
+    sound = lead + read_wav(RECORDING).pcm16
+    if hiss_dbfs is not None:
+        ms = len(sound) // 2 * 1000 // RATE_HZ
+        sound = mixed(sound[: ms * RATE_HZ // 1000 * 2], noise(hiss_dbfs, ms))
+    run_ms = 0.0
+    for frame, voiced in enumerate(judged(detector, sound)):
+        run_ms = run_ms + frame_ms if voiced else 0.0
+        if run_ms >= 90:
+            return (frame + 1) * frame_ms - len(lead) / 32
+    raise AssertionError("no speech was found")
+
+
+@pytest.mark.parametrize("hiss_dbfs", [None, -60])
+@pytest.mark.parametrize("name", DETECTORS)
+def test_who_was_quiet_for_minutes_is_heard_as_soon_as_who_was_not(
+    name: str, hiss_dbfs: float | None
+) -> None:
+    def found_ms(quiet_s: int) -> float:
+        return onset_ms(DETECTORS[name](Settings().hearing), quiet_s, hiss_dbfs)
+
+    assert found_ms(150) <= found_ms(1) + 32
