@@ -13,16 +13,23 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-.PHONY: run test coverage test-browser fuzz chaos soak check demo doctor models clean
+# The tests start Python hundreds of times: it may keep what it compiles.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test test-all coverage test-browser fuzz chaos soak check demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
 
+# A few of each kind of test, in minutes; `make test-all` runs every one, and takes an hour.
 test: $(VENV)/.installed-dev models
 	@for model in tiny smollm2; do $(BIN)/parley models pull $$model > /dev/null || \
 	  echo "without the model $$model its tests are skipped"; done
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 	$(BIN)/python -m pytest -m slow
+
+test-all: export PARLEY_TEST_ALL = 1
+test-all: test test-browser
 
 # Which lines the tests reach. Tracing makes them two to three times slower.
 coverage: $(VENV)/.installed-dev models

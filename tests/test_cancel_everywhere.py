@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 import trio
@@ -13,12 +12,13 @@ from parley.testing.performing import Performance
 from parley.testing.scene import Scene
 from parley.testing.scenes import SCENES
 from parley.transport import PeerGone
+from support.breadth import breadth
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 Clock = trio.testing.MockClock
 
-STRIDE = int(os.environ.get("PARLEY_STRIDE", "5"))
+STRIDE = breadth("PARLEY_STRIDE", 13, 5)
 """Of what stands in STRIDES; PARLEY_STRIDE=1 tries every step of every scene."""
 LONG_STRIDE = 1 if STRIDE == 1 else 61 * STRIDE + 1
 """Of all others. No multiple of the steps that a frame of audio takes, or each attempt would end

@@ -19,7 +19,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -64,11 +63,12 @@ from parley.testing import LOUD, open_session
 from parley.testing.scene import Say, Scene, Send, Wait
 from parley.testing.scenes import INTERRUPTED
 from parley.transport import PeerGone
+from support.breadth import breadth
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "60"))
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "10"))
+EXAMPLES = breadth("PARLEY_EXAMPLES", 36, 60)
+SEEDS = breadth("PARLEY_SEEDS", 4, 10)
 """Schedules that each interruption is tried under."""
 
 DIALECTS: dict[str, Dialect] = {"A": PROMPT_VOICE, "B": IO_SPEECH, "C": NEWSPEECH}

@@ -46,7 +46,10 @@ executed here."""
 
 SETTINGS = {name.upper() for name in Variables.model_fields} | {"PARLEY_CONFIG"}
 
-NO_SETTINGS = {"PARLEY_EXAMPLES", "PARLEY_SEEDS", "PARLEY_STRIDE", "OPENAI_HTTP", "OPENAI_CLIENTS"}
+NO_SETTINGS = {
+    *("PARLEY_EXAMPLES", "PARLEY_SEEDS", "PARLEY_STRIDE", "PARLEY_TEST_ALL"),
+    *("OPENAI_HTTP", "OPENAI_CLIENTS"),
+}
 """Ours, but for the tests: how long their long runs are. The last one is a page's name."""
 
 OURS = re.compile(

@@ -7,7 +7,6 @@ PARLEY_EXAMPLES conversations are run; the suite runs some of them.
 
 from __future__ import annotations
 
-import os
 import random
 from typing import Any
 
@@ -19,9 +18,10 @@ from parley.conversation.items import Items
 from parley.engines.failures import EngineFailure
 from parley.engines.turn.text import TextTurnEnd
 from parley.protocol.chat import ToolCall
+from support.breadth import breadth
 from support.realtime import AUDIO, Realtime, realtime
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "30"))
+EXAMPLES = breadth("PARLEY_EXAMPLES", 12, 30)
 CHUNKS = 12
 
 TOOLS = [

@@ -31,7 +31,7 @@ STATE_SHAPE = (1, 1, 128)
 FORGET_FRAMES = 62
 """After so many without speech (two seconds) the model's state is forgotten. In a silence of a
 minute it drifts: speech is then found up to 0.6 s late, and the beginning of the first word is
-lost (docs/BENCH.md)."""
+lost (docs/VAD.md)."""
 
 PACKAGE = "faster_whisper"
 MODEL = Path("assets", "silero_vad_v6.onnx")
@@ -53,6 +53,7 @@ class SileroDetector:
 
     _h: npt.NDArray[np.float32]
     _c: npt.NDArray[np.float32]
+    _silent_frames: int
 
     def __init__(self, threshold: float = 0.5, *, narrow_band: bool = False) -> None:
         if not 0.0 < threshold < 1.0:

@@ -42,6 +42,7 @@ async def test_a_line_plays_what_comes_and_sees_gaps() -> None:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_calls_are_answered() -> None:
     plan = CallsPlan(calls=(2,), seconds=8, settle_s=2, pinned=False)

@@ -25,6 +25,7 @@ from parley.config import load_settings
 EXAMPLES = Path("examples/audio")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_a_load_says_who_talked_and_what_was_sent() -> None:
     with Progress(console=Console(file=io.StringIO())) as progress:

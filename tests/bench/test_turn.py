@@ -87,6 +87,7 @@ def test_a_result_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["vad"], found["silence_ms"]) == ("silero", 700)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_it_measures_a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAM_TURN_ENGINE", "fixed")

@@ -77,6 +77,7 @@ def test_the_page_asks_for_the_token_and_keeps_it_for_the_tab(
         assert tab.page.evaluate("JSON.stringify(localStorage)").find(tokens["guest"]) == -1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("token", ["nonsense", "parley_x_" + "A" * 43])
 def test_a_token_that_does_not_fit_is_said_and_another_can_be_given(
     token: str, locked: Served, tokens: dict[str, str]
@@ -93,6 +94,7 @@ def test_a_token_that_does_not_fit_is_said_and_another_can_be_given(
         tab.until("told.some(e => e.type === 'token' && e.done)")
 
 
+@pytest.mark.long
 def test_without_a_token_no_call_is_begun_and_the_form_comes_again(locked: Served) -> None:
     with browsing(locked.url) as tab:
         tab.until(ASKED)
@@ -103,6 +105,7 @@ def test_without_a_token_no_call_is_begun_and_the_form_comes_again(locked: Serve
         assert tab.page.inner_text("#state") == "not connected"
 
 
+@pytest.mark.long
 def test_a_token_for_another_door_is_told_so(locked: Served, tokens: dict[str, str]) -> None:
     with browsing(locked.url) as tab:
         tab.until(ASKED)

@@ -77,6 +77,7 @@ def test_a_call_of_a_tool_stands_between_the_words_of_the_answer(shop: Served) -
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_arguments_and_result_open_by_click_and_by_key(shop: Served) -> None:
     with browsing(shop.url, allow=False) as tab:
         page = tab.page
@@ -116,6 +117,7 @@ def test_a_tool_that_fails_is_told_from_one_that_is_cancelled(shop: Served) -> N
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_tool_that_is_at_work_when_the_call_ends_is_cancelled(shop: Served) -> None:
     with browsing(shop.url, allow=False) as tab:
         say(tab, "how many in stock")
@@ -124,6 +126,7 @@ def test_a_tool_that_is_at_work_when_the_call_ends_is_cancelled(shop: Served) ->
         tab.until("document.querySelector('.tool').dataset.outcome === 'cancelled'")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", ["newspeech", "prompt-voice", "io-speech"])
 def test_each_protocol_tells_who_answers(protocol: str, shop: Served) -> None:
     with browsing(shop.url, allow=False) as tab:
@@ -154,6 +157,7 @@ def test_a_hand_over_is_a_line_and_the_header_says_who_answers(shop: Served) -> 
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_transfer_ends_the_call_behind_its_last_words(shop: Served) -> None:
     with browsing(shop.url, allow=False) as tab:
         say(tab, "give me a person")
@@ -176,6 +180,7 @@ def test_an_agent_that_hangs_up_ends_the_call(shop: Served) -> None:
         assert tab.page.inner_text("#talk-words") == "Talk"
 
 
+@pytest.mark.long
 def test_an_agent_is_chosen_and_kept(shop: Served) -> None:
     with browsing(shop.url, allow=False) as tab:
         page = tab.page
@@ -203,6 +208,7 @@ def test_an_agent_is_chosen_and_kept(shop: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_the_address_names_the_agent_and_the_parameters_of_the_call(shop: Served) -> None:
     address = f"{shop.url}?agent=florist&name=Ann%20B&order=7&record=mine&tools=untold&voice=de"
     with browsing(address, allow=False) as tab:
@@ -219,6 +225,7 @@ def test_the_address_names_the_agent_and_the_parameters_of_the_call(shop: Served
             assert tab.page.is_hidden("#pending")
 
 
+@pytest.mark.long
 def test_an_agent_that_is_not_there_is_told_and_the_first_answers(shop: Served) -> None:
     with browsing(f"{shop.url}?agent=baker", allow=False) as tab:
         tab.until("document.querySelector('.alert') !== null")
@@ -228,6 +235,7 @@ def test_an_agent_that_is_not_there_is_told_and_the_first_answers(shop: Served) 
         assert tab.told("agent")[0]["name"] == "desk"
 
 
+@pytest.mark.long
 def test_calls_are_saved_with_the_text(shop: Served, tmp_path: Path) -> None:
     with browsing(shop.url, allow=False) as tab:
         say(tab, "I want flowers")
@@ -243,6 +251,7 @@ def test_calls_are_saved_with_the_text(shop: Served, tmp_path: Path) -> None:
     assert "*Now answering: florist, " in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everybody_can_read_the_calls(width: int, shop: Served) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -297,6 +306,7 @@ async () => {
 """
 
 
+@pytest.mark.long
 def test_an_answer_around_a_call_is_lit_cut_and_resumed_as_one(shop: Served) -> None:
     with browsing(shop.url) as tab:
         found = tab.page.evaluate(ONE_ANSWER)

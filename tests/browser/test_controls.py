@@ -81,6 +81,7 @@ def test_the_keys_talk_mute_interrupt_and_help(server: Served, tmp_path: Path) -
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_keys_are_for_what_has_the_focus(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         tab.page.click("#words")
@@ -104,6 +105,7 @@ def test_keys_are_for_what_has_the_focus(server: Served) -> None:
         assert len(tab.sockets) == 1, "the key and the button are one press"
 
 
+@pytest.mark.long
 def test_muted_nothing_is_sent_and_nothing_is_understood(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 2.0, "1-weather", 60)
     with browsing(server.url, heard, script=COUNT_SENT) as tab:
@@ -151,6 +153,7 @@ def test_push_to_talk_hears_while_space_is_held_and_answers_when_it_is_let_go(
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_push_to_talk_by_the_button(server: Served, tmp_path: Path) -> None:
     with browsing(server.url, microphone_wav(tmp_path / "mic.wav", 60.0)) as tab:
         with tab.settings():
@@ -167,6 +170,7 @@ def test_push_to_talk_by_the_button(server: Served, tmp_path: Path) -> None:
         assert len(tab.sockets) == 1
 
 
+@pytest.mark.long
 def test_a_new_conversation_is_divided_from_the_old_one(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         assert tab.page.is_disabled("#renew")
@@ -230,6 +234,7 @@ def test_devices_are_chosen_and_kept(server: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_the_microphone_can_be_opened_while_typed_words_begin_the_call(
     server: Served, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_words_are_typed_where_the_microphone_is_denied(server: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_words_that_are_typed_before_there_is_a_connection_are_not_lost(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         tab.page.evaluate(
@@ -75,6 +76,7 @@ def test_words_that_are_typed_before_there_is_a_connection_are_not_lost(server: 
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
     with browsing(server.url, allow=False) as tab:
         tab.page.click("#talk")
@@ -134,6 +136,7 @@ def test_the_server_goes_and_comes_back(tmp_path: Path) -> None:
         served.stop()
 
 
+@pytest.mark.long
 def test_a_browser_without_worklets(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 60)
     with browsing(server.url, heard, script="delete window.AudioWorkletNode;") as tab:
@@ -146,6 +149,7 @@ def test_a_browser_without_worklets(server: Served, tmp_path: Path) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_twenty_calls_leave_nothing(server: Served) -> None:
     with browsing(server.url) as tab:
         session = tab.page.context.new_cdp_session(tab.page)

@@ -40,6 +40,7 @@ def types(tab: Tab) -> None:
     tab.page.evaluate("document.activeElement.blur()")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", BROKEN_SOUND)
 def test_without_sound_the_answer_can_be_read_and_another_call_begun(
     what: str, server: Served
@@ -69,6 +70,7 @@ def test_a_question_about_the_microphone_that_nobody_answers(server: Served) -> 
         tab.until("document.getElementById('state').textContent === 'not connected'")
 
 
+@pytest.mark.long
 def test_a_microphone_that_is_allowed_late_is_heard(server: Served) -> None:
     script = """
     const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -83,6 +85,7 @@ def test_a_microphone_that_is_allowed_late_is_heard(server: Served) -> None:
         assert tab.page.inner_text("#alerts") == ""
 
 
+@pytest.mark.long
 def test_a_microphone_of_which_nothing_comes_is_said(server: Served) -> None:
     script = """
     const Node = AudioWorkletNode;
@@ -118,6 +121,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing(server: Served) -> 
             assert "not there" in tab.page.inner_text("#alerts")
 
 
+@pytest.mark.long
 def test_settings_that_do_not_come_keep_nobody_waiting(server: Served) -> None:
     script = """
     const get = fetch;

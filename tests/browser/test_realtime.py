@@ -92,6 +92,7 @@ def test_an_interruption_is_cut_at_what_was_played(server: Served, tmp_path: Pat
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_typed_words_end_the_reply_that_is_being_made(server: Served) -> None:
     with browsing(server.url, allow=False, script=SENT) as tab:
         choose(tab)
@@ -109,6 +110,7 @@ def test_typed_words_end_the_reply_that_is_being_made(server: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_the_button_cuts_the_reply_at_what_was_played(server: Served) -> None:
     with browsing(server.url, allow=False, script=SENT) as tab:
         choose(tab)
@@ -123,6 +125,7 @@ def test_the_button_cuts_the_reply_at_what_was_played(server: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_reply_that_is_over_cannot_be_cut_and_nobody_is_told(server: Served) -> None:
     with browsing(server.url, allow=False, script=SENT) as tab:
         choose(tab)

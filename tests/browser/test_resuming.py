@@ -27,7 +27,15 @@ window.WebSocket = class extends Real {
 LOSE = "opened.at(-1).close(4000)"
 
 
-@pytest.mark.parametrize("protocol", ["newspeech", "prompt-voice", "io-speech", "realtime"])
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "newspeech",
+        pytest.param("prompt-voice", marks=pytest.mark.long),
+        pytest.param("io-speech", marks=pytest.mark.long),
+        "realtime",
+    ],
+)
 def test_an_answer_goes_on_over_another_connection(
     protocol: str, server: Served, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_wishes_are_sent_kept_and_taken_back(server: Served) -> None:
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_change_in_a_call_asks_before_it_begins_a_new_conversation(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         page = tab.page
@@ -121,6 +122,7 @@ def test_a_change_in_a_call_asks_before_it_begins_a_new_conversation(server: Ser
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         with tab.settings():
@@ -135,6 +137,7 @@ def test_a_voice_that_is_not_there_is_said_and_the_answer_can_be_read(server: Se
         assert len(tab.sockets) == 1, "a call that began with the new settings goes on"
 
 
+@pytest.mark.long
 def test_a_longer_silence_answers_later(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 1.0, "1-weather", 12)
     spans_ms = []

@@ -17,7 +17,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("protocol", ["newspeech", "prompt-voice"])
+@pytest.mark.parametrize(
+    "protocol", ["newspeech", pytest.param("prompt-voice", marks=pytest.mark.long)]
+)
 def test_the_word_being_spoken_is_lit_the_level_moves_and_the_sound_is_kept(
     protocol: str, server: Served, tmp_path: Path
 ) -> None:
@@ -64,6 +66,7 @@ def is_the_conversation(path: Path, played_ms: float) -> None:
     assert played_ms - 700 < length_ms < played_ms + 50
 
 
+@pytest.mark.long
 def test_the_text_is_saved_with_what_was_not_heard(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 0.5, "3-timer", 2.4, "4-lights", 60)
     with browsing(server.url, heard) as tab:

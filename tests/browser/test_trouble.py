@@ -45,6 +45,7 @@ ALL_PLAYED = """(() => {
 })()"""
 
 
+@pytest.mark.long
 def test_a_microphone_that_is_unplugged_can_be_plugged_in_again(server: Served) -> None:
     with browsing(server.url, script=KEEP_TRACK) as tab:
         tab.page.click("#talk")
@@ -69,6 +70,7 @@ def test_a_microphone_that_is_unplugged_can_be_plugged_in_again(server: Served) 
         assert tab.complaints == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", ["newspeech", "prompt-voice", "io-speech"])
 def test_what_was_said_before_the_cable_came_out_is_answered(
     protocol: str, server: Served, tmp_path: Path
@@ -105,7 +107,7 @@ def test_a_tab_in_the_background_hears_and_answers(server: Served, tmp_path: Pat
         assert page.complaints == []
 
 
-@pytest.mark.parametrize("noise", ["cough", "click"])
+@pytest.mark.parametrize("noise", ["cough", pytest.param("click", marks=pytest.mark.long)])
 def test_after_a_noise_the_reply_goes_on_and_all_of_it_is_played(
     noise: str, server: Served, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_everybody_can_use_it(width: int, server: Served) -> None:
 SIZES = [(390, 844), (360, 640), (844, 390), (1280, 800), (1920, 1080)]
 
 
+@pytest.mark.long
 def test_controls_stay_in_sight_however_long_the_conversation(server: Served) -> None:
     with browsing(server.url) as tab:
         tab.until("!document.getElementById('who').hidden")
@@ -160,6 +161,7 @@ def test_the_view_follows_unless_one_has_scrolled_up(server: Served) -> None:
         assert page.evaluate(at_end)
 
 
+@pytest.mark.long
 def test_the_same_error_is_said_once_with_a_count(server: Served) -> None:
     with browsing(server.url, allow=False) as tab:
         with tab.settings():
@@ -180,6 +182,7 @@ def test_the_same_error_is_said_once_with_a_count(server: Served) -> None:
         assert tab.page.locator(".alert").count() == 0
 
 
+@pytest.mark.long
 def test_who_answers_is_said_and_asked_again_for_each_conversation(server: Served) -> None:
     who = '{"hears": "Ears, model one", "answers": "%s", "speaks": "Mouth"}'
     names = iter(["Rules", "A model"])

@@ -57,6 +57,7 @@ async def test_a_server_that_is_killed_costs_nobody_their_conversation(
     assert [person for person in people if not person.done] == []
 
 
+@pytest.mark.long
 async def test_a_server_that_hangs_is_left(tmp_path: Path, full: bool, figures: Figures) -> None:
     """Its connections stay open and nothing comes over them. Who cuts them is the balancer; here
     each person does, and comes again. What the server does when it goes on harms nobody."""

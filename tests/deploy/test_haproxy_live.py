@@ -84,6 +84,7 @@ async def test_sessions_spread_and_who_is_refused_at_capacity_lands_elsewhere(
                 await trio.sleep(POLL_S)
 
 
+@pytest.mark.long
 async def test_where_all_are_full_the_client_is_told_when_to_come_again(tmp_path: Path) -> None:
     full = {"WS_MAX_CONNECTIONS": "1"}
     async with service(tmp_path, [full, full]) as served, AsyncExitStack() as stack:

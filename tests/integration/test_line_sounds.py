@@ -51,7 +51,7 @@ async def heard_by_default(sounds: Sequence[tuple[str, bytes]]) -> dict[str, Hea
     return found
 
 
-@pytest.mark.parametrize("law", ["ulaw", "alaw"])
+@pytest.mark.parametrize("law", ["ulaw", pytest.param("alaw", marks=pytest.mark.long)])
 async def test_no_sound_of_a_line_is_answered_as_words(law: Law) -> None:
     names = list(LINE_SOUNDS)[:: 1 if law == "ulaw" else 2]
     sounds = [(n, through_line(line_sound(n), RATE_HZ, law=law, noise_db=None)) for n in names]
@@ -60,6 +60,7 @@ async def test_no_sound_of_a_line_is_answered_as_words(law: Law) -> None:
     assert len(heard) == len(names)
 
 
+@pytest.mark.long
 async def test_people_are_heard_with_keys_and_beeps_around_their_words() -> None:
     keys, beep = pcm16_of(dialled("47#", 0.1, 0.15)), line_sound("beep 1000 Hz")
     sounds = []

@@ -171,6 +171,7 @@ async def test_a_recording_is_found_whoever_is_asked(tmp_path: Path) -> None:
         assert (await server.get("/recordings/fedcba9876543210")).status == 404
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_under_load_loses_no_turn(tmp_path: Path) -> None:
     talkers = many_talkers(6, 0, seed=1)
     # On a busy machine replies take long; what is asked here is whether they are finished.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +21,14 @@ from parley.recording.tape import Entry, Recording
 from parley.testing.performing import perform
 from parley.testing.scene import Scene
 from parley.testing.scenes import KEPT, SCENES
+from support.breadth import breadth
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 FOLDER = Path(__file__).parents[1] / "recordings"
 FILES = sorted(FOLDER.glob("*.mcap"))
 OLD = FOLDER / "format-1/barge-in.mcap"
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "6"))
+SEEDS = breadth("PARLEY_SEEDS", 2, 6)
 
 
 def out_of(entries: Sequence[Entry]) -> list[tuple[float, str | None, bytes | None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +23,14 @@ from parley.testing.peers import is_played_to
 from parley.testing.performing import perform
 from parley.testing.scene import Scene
 from parley.testing.scenes import DOCUMENT_EVENTS, SCENES
+from support.breadth import breadth
 
 pytestmark = pytest.mark.no_cover  # many runs of code that other tests cover
 
 Clock = trio.testing.MockClock
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "4"))
+SEEDS = breadth("PARLEY_SEEDS", 2, 4)
 """Schedules that each recording is replayed under."""
-LIVE_SEEDS = int(os.environ.get("PARLEY_SEEDS", "2"))
+LIVE_SEEDS = breadth("PARLEY_SEEDS", 1, 2)
 """Schedules that each scene is run under, which takes longer."""
 
 

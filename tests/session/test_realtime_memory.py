@@ -8,7 +8,6 @@ away, tells how much it has played, and asks for the item.
 
 from __future__ import annotations
 
-import os
 import random
 from typing import Any
 
@@ -17,9 +16,10 @@ import trio
 import trio.testing
 
 from parley.conversation.items import AssistantMessage
+from support.breadth import breadth
 from support.realtime import AUDIO, Realtime, realtime
 
-INTERRUPTIONS = int(os.environ.get("PARLEY_EXAMPLES", "15"))
+INTERRUPTIONS = breadth("PARLEY_EXAMPLES", 6, 15)
 TEXT = "It will be sunny in the morning, and after noon some clouds come, with rain at night."
 FAST = {"type": "server_vad", "silence_duration_ms": 200}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import trio.testing
 
@@ -13,10 +11,11 @@ from parley.protocol.dialect import Dialect
 from parley.protocol.io_speech import DIALECT as IO_SPEECH
 from parley.protocol.newspeech import DIALECT as NEWSPEECH
 from parley.protocol.prompt_voice import DIALECT as PROMPT_VOICE
+from support.breadth import breadth
 from support.going_on import ENOUGH_MS, Cast, Echo, answer_to, converse_at_random, exchanges, say
 
 Clock = trio.testing.MockClock
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "60"))
+SEEDS = breadth("PARLEY_SEEDS", 24, 60)
 
 
 @pytest.mark.parametrize("dialect", [PROMPT_VOICE, IO_SPEECH, NEWSPEECH])

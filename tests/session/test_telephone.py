@@ -6,7 +6,6 @@ conversation's memory holds just that.
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 from typing import Any
@@ -27,9 +26,10 @@ from parley.protocol.telephone import line_frames
 from parley.testing.carrier import Call, Network
 from parley.testing.carrier.json_wire import JSON_WIRES
 from parley.testing.models import ScriptedModel, calls
+from support.breadth import breadth
 from support.calls import CallInMemory, Spoken, calling, hush, loud
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "5"))
+EXAMPLES = breadth("PARLEY_EXAMPLES", 3, 5)
 """Interruptions per service."""
 
 NUMBERS = (

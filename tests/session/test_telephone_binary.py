@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from parley.testing.carrier import Call, Network, Wire
 from parley.testing.carrier.asterisk_wires import AsteriskWire, AudioSocketWire
 from parley.testing.carrier.binary_wires import FreeswitchWire, JambonzWire, VonageWire
 from parley.testing.carrier.genesys_wire import GenesysWire
+from support.breadth import breadth
 from support.calls import CallInMemory, calling, hush, loud
 from support.line_words import (
     NUMBERS,
@@ -28,7 +28,7 @@ from support.line_words import (
     words_heard,
 )
 
-EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "5"))
+EXAMPLES = breadth("PARLEY_EXAMPLES", 3, 5)
 
 MARKED = ("asterisk", "vonage", "jambonz")
 """Services that tell how much of a reply was played."""

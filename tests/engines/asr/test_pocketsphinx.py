@@ -122,6 +122,7 @@ async def test_clear_speech_is_understood_while_it_is_spoken() -> None:
         assert await pool.lanes[0].call(worker.counts) == (0, 1)
 
 
+@pytest.mark.long
 @slow
 async def test_sessions_share_a_lane_without_mixing_and_the_same_audio_is_the_same_text() -> None:
     async with asr_lanes(2) as pool:

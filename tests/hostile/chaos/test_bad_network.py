@@ -219,7 +219,14 @@ async def lose(network: BadNetwork, how: str) -> None:
             connection.vanish()
 
 
-@pytest.mark.parametrize("moment", ["silence", "speech", "reply"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("silence", marks=pytest.mark.long),
+        "speech",
+        pytest.param("reply", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("how", ["reset", "half close", "swallowed"])
 @pytest.mark.parametrize("path", ["/ws", "/stream", "/engine", "/v1/realtime"])
 async def test_a_lost_connection_ends_its_session(

@@ -112,6 +112,7 @@ async def test_a_log_that_nobody_reads_stops_nobody(
             await ends_well(served)  # also with lines that will never be written
 
 
+@pytest.mark.long
 async def test_a_log_whose_reader_is_gone_costs_lines(tmp_path: Path) -> None:
     with pipe() as (read_end, write_end):
         async with loud(tmp_path, write_end) as served:
@@ -123,6 +124,7 @@ async def test_a_log_whose_reader_is_gone_costs_lines(tmp_path: Path) -> None:
             await ends_well(served)
 
 
+@pytest.mark.long
 async def test_a_server_without_output_serves(tmp_path: Path) -> None:
     closed = 'exec "$@" <&- >&- 2>&-'
     async with loud(tmp_path, shell=closed) as served:

@@ -108,6 +108,7 @@ async def test_a_full_disk_costs_the_recording_and_no_word(tmp_path: Path) -> No
         assert "Traceback" not in served.log.read_text()
 
 
+@pytest.mark.long
 async def test_a_folder_that_is_gone_costs_the_recording_and_no_word(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     async with (

@@ -119,6 +119,7 @@ async def both(with_store: list[Caller], without: list[Caller], seconds: float) 
     return [notes_of(with_store), notes_of(without)]
 
 
+@pytest.mark.long
 async def test_no_harm_to_the_store_reaches_a_conversation(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:

@@ -211,6 +211,7 @@ def slope_mb_per_minute(values: Sequence[float]) -> float:
     return 60 * over / sum((at - middle) ** 2 for at in range(n))
 
 
+@pytest.mark.long
 async def test_a_hundred_people_of_whom_ten_talk(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:

@@ -16,6 +16,7 @@ from support.talkers import attacked, counted, instant_server, p95_ms, talkers, 
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 async def test_who_is_refused_learns_it_at_once_and_talkers_do_not_notice(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
