@@ -243,13 +243,20 @@ class _Run:
                         await self._stop_all(graceful=True)
             finally:
                 self.leaving = True
-                with trio.CancelScope(shield=True):
-                    await self._stop_all(graceful=False)
-                    for slot in tuple(self.slots.values()):
+                try:
+                    with trio.CancelScope(shield=True):
+                        await self._stop_all(graceful=False)
+                        for slot in tuple(self.slots.values()):
+                            if slot.life is not None:
+                                await slot.life.ended.wait()
+                    self._notice_exits()
+                finally:
+                    # The nursery's cancellation does not reach children: a KeyboardInterrupt while
+                    # they are waited for would wait for them for ever.
+                    for slot in self.slots.values():
                         if slot.life is not None:
-                            await slot.life.ended.wait()
-                self._notice_exits()
-                self._watching.cancel()
+                            slot.life.cancel()
+                    self._watching.cancel()
         return failure
 
     async def serve(self, task_status: trio.TaskStatus[None]) -> SupervisionError | None:

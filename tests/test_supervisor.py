@@ -1486,3 +1486,45 @@ async def test_an_overrun_is_told_once(
     assert [event for event in stage.raw if isinstance(event, Overran)] == [
         Overran(supervisor="s", child="x")
     ]
+
+
+@pytest.mark.parametrize("during", ["serving", "a stop", "a cancellation"])
+async def test_an_exception_that_comes_while_it_waits_leaves_nobody_behind(
+    during: str, autojump_clock: MockClock
+) -> None:
+    """A KeyboardInterrupt is raised wherever the main task waits, also under a shield."""
+    left: list[str] = []
+
+    async def slow_to_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+            left.append("gone")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    supervisor = Supervisor("hit", [Child(id="slow", run=slow_to_end)])
+    tasks: list[trio.lowlevel.Task] = []
+
+    async def supervise() -> None:
+        tasks.append(trio.lowlevel.current_task())
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await supervisor.run()
+        assert caught.value.subgroup(KeyboardInterrupt) is not None
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervise)
+            await trio.testing.wait_all_tasks_blocked()
+            match during:
+                case "a stop":
+                    supervisor.stop()
+                case "a cancellation":
+                    nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+                tasks[0]._attempt_abort(interrupt)
+    assert left == ["gone"]

@@ -29,6 +29,9 @@ SUPERVISORS = {"turn"}
 BY_WORDS = {"llm"}
 """A reply is told as failed when its model crashes in the middle: saying it again from its
 beginning would say some of it twice."""
+NO_ONSET = 6 * 320
+"""A detector's crash ends its utterance. Where less sound follows than an onset takes (five frames
+of 20 ms, and what lies in the frames at both ends), it begins no other one."""
 CONDUCTOR = {"conductor"}
 """What an agent has done cannot be done again, so its task is not restarted."""
 
@@ -171,7 +174,8 @@ class KilledScene:
             if self.codes.count("LLM_FAIL") > 1 + reference.codes.count("LLM_FAIL"):
                 yield "a failed reply was told twice"
             return
-        if actor in ("vad", "receiver") and self.voiced < reference.voiced:
+        least = reference.voiced - (NO_ONSET if actor == "vad" else 0)
+        if actor in ("vad", "receiver") and self.voiced < least:
             yield f"of {reference.voiced} samples of sound {self.voiced} were heard"
         if actor in ("vad",) or (actor == "asr" and self.at.how == WAITS):
             return  # an utterance may end where its detector crashed, and its words be told in two
