@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,9 +71,10 @@ def _module(place: str) -> ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        if place.endswith(".py"):
-            return _file(path)
-        return importlib.import_module(place)
+        with _nothing_kept():
+            if place.endswith(".py"):
+                return _file(path)
+            return importlib.import_module(place)
     except BadAgent as problem:
         raise BadAgent(f"{place}: {problem}") from None
     except ModuleNotFoundError as error:
@@ -85,6 +88,17 @@ def _module(place: str) -> ModuleType:
         raise BadAgent(
             f"{place} cannot be imported: {type(error).__name__}: {error}{where}"
         ) from None
+
+
+@contextmanager
+def _nothing_kept() -> Iterator[None]:
+    """Python takes what it has compiled of a file for new while the file's length and the second of
+    its last change are the same, and somebody who tries things saves twice in a second."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _file(path: Path) -> ModuleType:

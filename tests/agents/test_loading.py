@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +48,27 @@ def test_an_agent_is_found_in_a_module_and_in_a_file(folder: Path) -> None:
 def test_a_module_alone_is_all_its_agents_in_their_order(folder: Path) -> None:
     folder.joinpath("shop_two.py").write_text(SHOP)
     assert [agent.name for agent in load_agents("shop_two.py")] == ["receptionist", "flora"]
+
+
+@pytest.mark.parametrize("where", ["shop_twice.py", "shop_twice"])
+def test_what_was_saved_twice_in_a_second_is_read_as_it_stands(
+    where: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    folder.joinpath("shop_twice.py").write_text(
+        "from words_twice import WORDS\nfrom parley.agent import Agent\na = Agent(WORDS)\n"
+    )
+    heard = []
+    for words in ("one", "two"):
+        beside = folder / "words_twice.py"
+        beside.write_text(f"WORDS = {words!r}\n")
+        os.utime(beside, (1_000_000, 1_000_000))
+        importlib.invalidate_caches()
+        heard += [agent.instructions for agent in load_agents(where)]
+        for name in ("shop_twice", "words_twice"):
+            del sys.modules[name]
+    assert heard == ["one", "two"]
+    assert sys.dont_write_bytecode is False
 
 
 def test_files_beside_it_can_be_imported(folder: Path) -> None:
