@@ -94,6 +94,17 @@ class KilledScene:
         heard = b"".join(self.performance.transcriber.heard)
         return sum(1 for at in range(0, len(heard), 2) if heard[at : at + 2] != b"\0\0")
 
+    def _writes_as_scripted(self) -> bool:
+        """Whether each reply that was told is the beginning of the scene's, nothing twice."""
+        replies = [""]
+        for message in self.messages:
+            if message.get("type") == "final_transcript":
+                replies.append("")
+            elif message.get("type") == "llm_token":
+                replies[-1] += str(message.get("text"))
+        whole = "".join(part for part in self.scene.reply if isinstance(part, str))
+        return all(whole.startswith(reply) for reply in replies)
+
     # What must hold
 
     def wrong(self, reference: KilledScene) -> list[str]:
@@ -188,5 +199,7 @@ class KilledScene:
             "finalize_pending",
             "barge_in",
         ):
+            if kind == "llm_token" and actor == "asr" and self._writes_as_scripted():
+                continue  # words that are told later end a reply later: more of it was written
             if self.count(kind) != reference.count(kind):
                 yield f"{self.count(kind)} times {kind}, not {reference.count(kind)}"
