@@ -28,10 +28,18 @@ CONTEXT_SAMPLES = 64
 STATE_SHAPE = (1, 1, 128)
 """Of each of the two states, h and c, that go from frame to frame."""
 
+SILENT = 0.1
+"""A frame is silent where speech is less probable. What buzzes and crackles is between that and
+speech, and a model that has just begun takes more of it for speech."""
+
 FORGET_FRAMES = 62
-"""After so many without speech (two seconds) the model's state is forgotten. In a silence of a
+"""After so many silent ones (two seconds) the model's state is forgotten. In a silence of a
 minute it drifts: speech is then found up to 0.6 s late, and the beginning of the first word is
 lost (docs/VAD.md)."""
+
+FORGET_FRAMES_NARROW = 312
+"""The same on a telephone line (ten seconds): it has buzzes that a model which has just begun takes
+for somebody's "mm-hmm" (docs/TELEPHONE_HEARING.md)."""
 
 PACKAGE = "faster_whisper"
 MODEL = Path("assets", "silero_vad_v6.onnx")
@@ -60,15 +68,16 @@ class SileroDetector:
             raise ValueError(f"the threshold is a probability, 0 to 1, not {threshold}")
         self._threshold = self._made_with = threshold
         self._narrow_band = narrow_band
+        self._forget_frames = FORGET_FRAMES_NARROW if narrow_band else FORGET_FRAMES
         self._session = shared_session()
         self.reset()
 
     def is_speech(self, pcm16: bytes) -> bool:
-        voiced = self.probability(pcm16) >= self._threshold
-        self._silent_frames = 0 if voiced else self._silent_frames + 1
-        if self._silent_frames == FORGET_FRAMES:
+        probability = self.probability(pcm16)
+        self._silent_frames = self._silent_frames + 1 if probability < SILENT else 0
+        if self._silent_frames == self._forget_frames:
             self._forget()
-        return voiced
+        return probability >= self._threshold
 
     def tune(self, threshold: float | None) -> None:
         """How sure it has to be from now on; None: as it was made."""
