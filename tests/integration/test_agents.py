@@ -15,6 +15,7 @@ import trio
 from parley.agent import Agent, ToolReturned
 from parley.client.in_memory import InMemoryClient
 from parley.client.wire import Unreachable, open_wire
+from parley.conversation.events import ReplyOver
 from parley.embedding import OwnEngines, RunningServer, SessionEvent, Settings, open_server
 from parley.protocol.dialects import DIALECTS
 from parley.recording.compare import first_difference
@@ -68,10 +69,12 @@ async def served(
             yield server
 
 
-async def asks(client: InMemoryClient) -> None:
-    """Speak, and hear the answer."""
+async def asks(client: InMemoryClient, events: list[SessionEvent]) -> None:
+    """Hear the greeting to its end, then speak."""
     if client.dialect.profile.name != "newspeech":
         await client.start()
+    while not any(isinstance(event, ReplyOver) for event in events):
+        await trio.sleep(0.02)
     await client.speak(speech(500) + silence(1500), chunk_ms=100, speed=8)
 
 
@@ -101,7 +104,7 @@ async def test_an_agent_answers_with_a_tools_result_on_a_live_port(path: str) ->
             client = InMemoryClient(cast(MemoryTransport, WireTransport(link)), dialect)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(client.read)
-                await asks(client)
+                await asks(client, events)
                 while not any(isinstance(event, ToolReturned) for event in events):
                     await trio.sleep(0.02)
                 while len(llm.requests) < 2:
@@ -152,7 +155,7 @@ async def test_a_conversation_with_an_agent_is_replayed_without_it(tmp_path: Pat
             served(llm, events, stream_record_dir=str(tmp_path)) as server,
             server.connect("/engine?name=Ann") as client,
         ):
-            await asks(client)
+            await asks(client, events)
             await client.wait_for("llm_token", where=lambda m: "Paris" in m["text"])
             await client.wait_for("tts_complete", count=2)
     recording = recording_in(tmp_path)
