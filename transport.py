@@ -107,6 +107,11 @@ class MemoryTransport:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._raise_gone()
 
+    @property
+    def ended(self) -> tuple[int, str] | None:
+        """With which code and reason the connection was ended, by whichever end was first."""
+        return self._link.ended
+
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """The other end still reads what was sent before, then sees `code`."""
         self._link.end(code, reason)

@@ -148,7 +148,10 @@ class KilledScene:
             yield "INTERNAL was told twice"
 
     def _ended_as_a_bug(self) -> Iterator[str]:
-        closed, session = self.performance.client.closed, self.performance.session
+        # A peer that still spoke when the session ended has not read how.
+        ended = self.performance.server_end.ended
+        closed = self.performance.client.closed or (PeerGone(*ended) if ended else None)
+        session = self.performance.session
         assert self.at is not None
         if closed is None:
             yield "it was not closed"
@@ -156,6 +159,8 @@ class KilledScene:
             # Nothing may follow a frame that may be half written.
             if closed.code not in (1000, 1006):
                 yield f"it was closed with {closed.code} behind half a frame"
+        elif self.scene.slow_s and closed.code in (1006, 1011):
+            pass  # a client that reads too slowly for it to learn why
         elif closed.code == 1011 and not self._says_internal():
             yield "1011 without INTERNAL"
         elif closed.code not in (1011, 1000, 1001, 1006):
