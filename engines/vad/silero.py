@@ -74,7 +74,8 @@ class SileroDetector:
 
     def is_speech(self, pcm16: bytes) -> bool:
         probability = self.probability(pcm16)
-        self._silent_frames = self._silent_frames + 1 if probability < SILENT else 0
+        silent = probability < min(SILENT, self._threshold)
+        self._silent_frames = self._silent_frames + 1 if silent else 0
         if self._silent_frames == self._forget_frames:
             self._forget()
         return probability >= self._threshold

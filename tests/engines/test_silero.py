@@ -182,3 +182,17 @@ def test_the_settings_say_which_band_it_is() -> None:
         detector = DETECTORS["silero"](settings.hearing_for(dialect))
         one = detector.is_speech(frames()[20])
         assert one == SileroDetector(0.5, narrow_band=narrow).is_speech(frames()[20])
+
+
+def test_what_a_low_threshold_takes_for_speech_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    detector = SileroDetector(0.05)
+    forgotten: list[int] = []
+    monkeypatch.setattr(detector, "probability", lambda pcm16: 0.07)
+    monkeypatch.setattr(detector, "_forget", lambda: forgotten.append(1))
+    assert all(detector.is_speech(bytes(FRAME)) for _ in range(2 * silero.FORGET_FRAMES))
+    assert not forgotten
+    detector.tune(0.5)
+    assert not any(detector.is_speech(bytes(FRAME)) for _ in range(silero.FORGET_FRAMES))
+    assert forgotten == [1]

@@ -1,5 +1,5 @@
-"""How much is tried: `make test` has a few of each kind and takes minutes, `make test-all` sets
-PARLEY_TEST_ALL and takes an hour. A variable of its own makes one kind as broad as somebody wants.
+"""How much is tried: `make test` has a few of each kind, `make test-all` sets PARLEY_TEST_ALL and
+takes twice as long. A variable of its own makes one kind as broad as somebody wants.
 """
 
 from __future__ import annotations
