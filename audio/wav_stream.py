@@ -22,6 +22,10 @@ RATES_HZ = range(8000, 192_001)
 MAX_HEADER_BYTES = 1 << 16
 """What may stand before the sound. A file with pictures in its header is no answer of a voice."""
 
+BATCH_BYTES = 256
+"""Samples of other kinds than PCM16 mono are made so many bytes at once: one by one each would
+cost as much as all of them. It is less than any frame of sound; the last ones wait for `finish`."""
+
 _FIRST_CHUNK = 12
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {2: "ADPCM", 6: "A-law", 7: "mu-law"}
@@ -50,7 +54,7 @@ class _Format:
 @dataclass(slots=True)
 class WavStream:
     """`feed` gives the sound of each piece of the file, as PCM16 little-endian mono at `rate_hz`,
-    which is None before the header was there. Raises NotAWav."""
+    which is None before the header was there, and `finish` what is left of it. Raises NotAWav."""
 
     name: str
     _format: _Format | None = None
@@ -89,12 +93,14 @@ class WavStream:
                 break
         return sound
 
-    def finish(self) -> None:
-        """The body is over. Raises NotAWav where there was not even a header."""
+    def finish(self) -> bytes:
+        """The body is over: the sound that is left. Raises NotAWav where there was not even a
+        header."""
         if self._format is None:
             began = bytes(self._buffer[:4])
             what = "is empty" if not began else "is not a WAV file"
             raise NotAWav(self.name, "ends within its header" if began == b"RIFF" else what)
+        return self._sound(ended=True) if self._in_data and not self._over else b""
 
     # The header
 
@@ -150,7 +156,7 @@ class WavStream:
 
     # The sound
 
-    def _sound(self) -> bytes:
+    def _sound(self, ended: bool = False) -> bytes:
         """What there is of it, in whole frames."""
         if self._format is None:
             return b""
@@ -159,6 +165,8 @@ class WavStream:
         frame = self._format.frame_bytes
         there = len(self._buffer) if self._left is None else min(len(self._buffer), self._left)
         whole = there // frame * frame
+        if self._must_wait(there) and not ended:
+            return b""
         raw = bytes(self._buffer[:whole])
         del self._buffer[:whole]
         if self._left is not None:
@@ -172,6 +180,12 @@ class WavStream:
 
             self._mixer = Downmix()
         return as_pcm16(raw, floating, self._format.bits, channels, self._mixer)
+
+    def _must_wait(self, there: int) -> bool:
+        """For more sound, since what is there is too little to be worth the work."""
+        assert self._format is not None
+        ready_made = self._format.bits == 16 and self._format.channels == 1
+        return there < BATCH_BYTES and there != self._left and not ready_made
 
     def _past_the_end(self) -> bool:
         """All that the header promised has come. Whether more sound follows all the same."""

@@ -154,6 +154,7 @@ async def _spoken(
         try:
             chunk = await anext(chunks, None)
             if chunk is None:
+                rest = wav.finish() if wav.rate_hz else b""
                 break
             read += len(chunk)
             if read > LIMIT_BYTES:
@@ -176,6 +177,9 @@ async def _spoken(
                 "OPENAI_TTS_CAPTIONS=0 asks /v1/audio/speech",
                 retryable=False,
             ) from None
+    if rest and wav.rate_hz:
+        heard = heard or any(rest)
+        yield Speech(pcm16=rest, rate_hz=wav.rate_hz)
     if not heard:
         raise EngineFailure(f"{blame.place} answered with no sound")
 

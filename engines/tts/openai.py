@@ -133,10 +133,8 @@ class OpenAISynthesizer:
 
 
 def _end_of(wav: WavStream, read: int) -> bytes:
-    """The body is over. Raises NotAWav where it was none."""
-    if read:
-        wav.finish()
-    return b""
+    """The body is over: the sound that is left. Raises NotAWav where it was none."""
+    return wav.finish() if read else b""
 
 
 async def nothing() -> AsyncGenerator[Speech, None]:

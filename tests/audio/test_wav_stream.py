@@ -40,8 +40,7 @@ def wav(
 def read(file: bytes, step: int = 1 << 20) -> tuple[bytes, int | None]:
     stream = WavStream("it")
     sound = b"".join(stream.feed(file[at : at + step]) for at in range(0, len(file), step))
-    stream.finish()
-    return sound, stream.rate_hz
+    return sound + stream.finish(), stream.rate_hz
 
 
 @given(st.integers(1, 60))

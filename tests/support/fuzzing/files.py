@@ -286,7 +286,7 @@ def _streamed(pieces: Sequence[bytes]) -> tuple[bytes, int | None] | str:
             more = stream.feed(piece)
             assert len(more) % 2 == 0
             sound += more
-        stream.finish()
+        sound += stream.finish()
     except NotAWav as error:
         return error.why
     return sound, stream.rate_hz
@@ -335,7 +335,11 @@ FILE_TARGETS: Sequence[Target] = (
         seeds=_WAVS,
         words=(b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"\xff" * 4, b"\0" * 4, b"\xfe\xff"),
         # Less sound than one frame is promised, and more comes; and a header of nothing.
-        kept=[_STEREO[:40] + b"\1\0\0\0" + _STEREO[44:], _WAV[:12] + bytes(1800)],
+        kept=[
+            _STEREO[:40] + b"\1\0\0\0" + _STEREO[44:],
+            _WAV[:12] + bytes(1800),
+            _STEREO[:40] + b"\xff\xff\xff\xff" + bytes(3900),  # byte by byte
+        ],
     ),
     Target(
         name="sound-sniffing",
