@@ -50,6 +50,10 @@ class _Format:
     def frame_bytes(self) -> int:
         return self.channels * self.bits // 8
 
+    @property
+    def is_pcm16_mono(self) -> bool:
+        return self.tag == _PCM and self.bits == 16 and self.channels == 1
+
 
 @dataclass(slots=True)
 class WavStream:
@@ -165,7 +169,8 @@ class WavStream:
         frame = self._format.frame_bytes
         there = len(self._buffer) if self._left is None else min(len(self._buffer), self._left)
         whole = there // frame * frame
-        if self._must_wait(there) and not ended:
+        worth_it = there >= BATCH_BYTES or there == self._left or self._format.is_pcm16_mono
+        if not worth_it and not ended:
             return b""
         raw = bytes(self._buffer[:whole])
         del self._buffer[:whole]
@@ -180,12 +185,6 @@ class WavStream:
 
             self._mixer = Downmix()
         return as_pcm16(raw, floating, self._format.bits, channels, self._mixer)
-
-    def _must_wait(self, there: int) -> bool:
-        """For more sound, since what is there is too little to be worth the work."""
-        assert self._format is not None
-        ready_made = self._format.bits == 16 and self._format.channels == 1
-        return there < BATCH_BYTES and there != self._left and not ready_made
 
     def _past_the_end(self) -> bool:
         """All that the header promised has come. Whether more sound follows all the same."""

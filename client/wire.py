@@ -101,8 +101,9 @@ async def open_wire(
     stream = await connected(url, ca)
     try:
         async with trio.open_nursery() as nursery:
+            readers: trio.Nursery = await nursery.start(_until_ended)
             try:
-                connection = await _shake_hands(nursery, _Answer(stream, url), url, asks, token)
+                connection = await _shake_hands(readers, _Answer(stream, url), url, asks, token)
                 opened = True
                 try:
                     yield WebSocketWire(connection)
@@ -112,7 +113,8 @@ async def open_wire(
             except Exception as error:
                 # Raised again below, outside the nursery: callers get it bare, not in a group.
                 failure = error
-            nursery.cancel_scope.cancel()
+            finally:
+                readers.cancel_scope.cancel()
     except* Unreachable as refused:
         failure = failure or first_of(refused)
     except* Exception as broken:
@@ -125,6 +127,15 @@ async def open_wire(
         await trio.aclose_forcefully(stream)
     if failure is not None:
         raise failure
+
+
+async def _until_ended(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """A nursery that only its own scope ends. Who is cancelled still closes the connection, and
+    the peer's answer to that is read here."""
+    with trio.CancelScope(shield=True):
+        async with trio.open_nursery() as nursery:
+            task_status.started(nursery)
+            await trio.sleep_forever()
 
 
 async def connected(url: str, ca: Path | None) -> trio.abc.Stream:

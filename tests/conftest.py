@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from support.breadth import ALL
+from support.breadth import ALL, left_out
 from support.figures import Figures
 from support.memory import give_memory_back
 from support.real_models import MODELS_DIR  # before the next lines: where the real ones are
@@ -96,7 +96,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run in the whole suite and where somebody asks for them by name or at full length.
+    """Long tests, and all cases of those of which a few are enough, run in the whole suite and
+    where somebody asks for them by name or at full length.
 
     What runs in real time is not traced for coverage: tracing makes code two to three times
     slower, and such tests run with the real engines' own time."""
@@ -104,8 +105,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("slow"):
             item.add_marker("no_cover")
     named = any("::" in argument for argument in config.args)
-    if not (ALL or named or config.getoption("--full")):
-        long = [item for item in items if item.get_closest_marker("long")]
-        if long:
-            config.hook.pytest_deselected(items=long)
-            items[:] = [item for item in items if not item.get_closest_marker("long")]
+    if not (ALL or named or config.getoption("--full")) and (out := left_out(items)):
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]

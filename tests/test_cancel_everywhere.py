@@ -70,6 +70,7 @@ class Attempted:
         return found
 
 
+@pytest.mark.few(14)
 @pytest.mark.parametrize("how", ["alone", "recorded"])
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_at_every_step_of_a_scene(scene: Scene, how: str, autojump_clock: Clock) -> None:

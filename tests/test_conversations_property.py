@@ -932,6 +932,7 @@ def test_who_hangs_up_while_a_reply_is_suspended_leaves_in_the_memory_what_was_h
 REPLY: tuple[str | float, ...] = ("w", 0.05, "w.", "w", 0.3, "w.", 0.5, "w", "w.")
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("scene", INTERRUPTED, ids=lambda scene: scene.name)
 def test_an_interruption_keeps_its_word_under_every_schedule(scene: Scene, seed: int) -> None:

@@ -175,11 +175,13 @@ def parse(words: tuple[str, ...], *, whole: bool) -> None:
         assert given <= known | {"--help"}, given - known
 
 
+@pytest.mark.few(8)
 @by_place(commands_with("parley"))
 def test_a_parley_command_is_one(it: Command) -> None:
     parse(it.words[1:], whole=True)
 
 
+@pytest.mark.few(8)
 @pages
 def test_a_parley_command_in_the_text_is_one(page: str) -> None:
     for span in code_spans_of(page):

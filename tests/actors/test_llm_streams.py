@@ -87,6 +87,7 @@ async def told(responder: OpenAIResponder, deadlines: LLMDeadlines = DEADLINES) 
     )
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("shape", RIGHT)
 async def test_a_shape_is_told_as_its_text(
     server: LLMServer, responder: OpenAIResponder, shape: str

@@ -35,6 +35,7 @@ def test_it_measures_a_server_of_its_own_and_writes_what_it_found(tmp_path: Path
     assert "parley.actors" in row["time_shares"]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

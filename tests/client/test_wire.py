@@ -141,6 +141,31 @@ async def test_a_peer_that_is_slow_to_close_hides_nothing(monkeypatch: pytest.Mo
                 raise ZeroDivisionError
 
 
+async def test_who_is_cancelled_says_goodbye_and_does_not_wait_for_an_answer_in_vain() -> None:
+    ended = trio.Event()
+
+    async def answer_the_close(request: trio_websocket.WebSocketRequest) -> None:
+        connection = await request.accept()
+        with pytest.raises(trio_websocket.ConnectionClosed) as caught:
+            await connection.get_message()
+        assert caught.value.reason.code == 1000
+        ended.set()
+
+    async def converse(url: str, task_status: trio.TaskStatus[None]) -> None:
+        async with open_wire(url) as wire:
+            task_status.started()
+            await wire.receive()
+
+    async with open_stand_in(answer_the_close) as url:
+        began_s = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(converse, url)
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - began_s < wire_module.CLOSE_S
+        with trio.fail_after(1):
+            await ended.wait()
+
+
 async def test_bytes_that_are_no_frames_end_the_connection() -> None:
     async def derail(request: Any) -> None:
         connection = await request.accept()

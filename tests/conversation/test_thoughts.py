@@ -123,6 +123,7 @@ def test_every_tag_begins_like_one_and_is_found_wherever_it_is_cut(text: str) ->
         assert all(BEGINNING.match(whole[:cut]) for cut in range(1, len(whole)))
 
 
+@pytest.mark.few(3)
 @pytest.mark.no_cover
 @pytest.mark.parametrize("piece", ["x", "<", "[think", "<think ", "`", "<|x"])
 @pytest.mark.parametrize("opened", ["", "<think>"])

@@ -151,6 +151,7 @@ def onset_ms(detector: Detector, quiet_s: int, hiss_dbfs: float | None) -> float
     raise AssertionError("no speech was found")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("hiss_dbfs", [None, -60])
 @pytest.mark.parametrize("name", DETECTORS)
 def test_who_was_quiet_for_minutes_is_heard_as_soon_as_who_was_not(

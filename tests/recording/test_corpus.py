@@ -49,6 +49,7 @@ def test_the_table_has_every_scene_under_a_name_of_its_own() -> None:
     assert [scene for scene in SCENES.values() if scene.kept] == list(KEPT)
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_recording_has_one_outcome_under_every_schedule(path: Path) -> None:
     recording = read_recording(path)
@@ -62,6 +63,7 @@ def test_a_recording_has_one_outcome_under_every_schedule(path: Path) -> None:
         assert digest(replayed.out) == expected, f"seed {seed}"
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_what_is_recorded_is_what_the_client_got(
     scene: Scene, autojump_clock: trio.testing.MockClock
@@ -133,6 +135,7 @@ def changed(tmp_path: Path) -> Path:
     return written(Recording(header=recording.header, entries=entries), tmp_path / "changed.mcap")
 
 
+@pytest.mark.long
 def test_the_command_says_that_they_are_the_same() -> None:
     done = CliRunner().invoke(app, ["replay", str(FOLDER)])
     assert done.exit_code == 0, done.output

@@ -83,6 +83,7 @@ async def replayed_as(expected: Sequence[Entry], recording: Recording) -> None:
 scenes = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 
 
+@pytest.mark.few(12)
 @scenes
 async def test_a_replay_says_the_same_under_every_schedule(
     scene: Scene, autojump_clock: Clock
@@ -96,6 +97,7 @@ async def test_a_replay_says_the_same_under_every_schedule(
         await replayed_as(expected, recording)
 
 
+@pytest.mark.few(12)
 @scenes
 async def test_a_recording_from_its_file_replays_the_same_whole_and_cut(
     scene: Scene, tmp_path: Path, autojump_clock: Clock
@@ -143,6 +145,7 @@ def test_a_choice_that_this_version_does_not_know_is_told(choices: dict[str, Any
         dialect_of(header)
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(
     "scene",
     # Of two things that the peer does at once, either may come first.

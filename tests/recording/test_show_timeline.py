@@ -42,6 +42,7 @@ BESIDE = (
 replies that are text alone."""
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(
     "scene",
     # Audio from outside is taken for the reply's: in this dialect the frames look the same. And a

@@ -124,6 +124,7 @@ async def test_a_voice_that_fails_on_every_phrase_of_a_reply_costs_no_more_than_
     assert cast.restarts() == 0
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", [name for name in FAILURES if name != "unavailable"])
 @pytest.mark.parametrize("utterances", [7, 20])
 @pytest.mark.parametrize("call", ["begin", "feed", "finish"])
@@ -149,6 +150,7 @@ async def test_a_recognizer_that_fails_on_every_utterance_costs_these_and_no_mor
     assert cast.restarts() == 0
 
 
+@pytest.mark.few(6)
 @every_failure
 @pytest.mark.parametrize("replies", [7, 20])
 @pytest.mark.parametrize("entering", [True, False])

@@ -135,6 +135,7 @@ def test_the_noises_are_many_and_short() -> None:
         assert noise(name) == noise(name)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(("name", "after_s", "level_dbfs"), MOMENTS)
 async def test_a_noise_holds_the_reply_and_costs_nothing(
     autojump_clock: Clock, name: str, after_s: float, level_dbfs: float
@@ -146,6 +147,7 @@ async def test_a_noise_holds_the_reply_and_costs_nothing(
         assert max(told.gaps_s) > 0.14 > max((await undisturbed("newspeech")).gaps_s)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(("name", "after_s", "level_dbfs"), MOMENTS)
 async def test_a_noise_costs_nothing_on_stream(
     autojump_clock: Clock, name: str, after_s: float, level_dbfs: float
@@ -155,6 +157,7 @@ async def test_a_noise_costs_nothing_on_stream(
     )
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(("name", "after_s", "level_dbfs"), MOMENTS[::3])
 async def test_a_noise_costs_nothing_on_ws(
     autojump_clock: Clock, name: str, after_s: float, level_dbfs: float
@@ -163,6 +166,7 @@ async def test_a_noise_costs_nothing_on_ws(
     await nothing_was_lost("prompt-voice", told)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("engine", ["energy", "newspeech", "silero"])
 @pytest.mark.parametrize(("name", "after_s", "level_dbfs"), MOMENTS[1::4])
 async def test_a_noise_costs_nothing_with_another_detector(

@@ -183,6 +183,7 @@ def errors(client: InMemoryClient) -> list[dict[str, Any]]:
     return [m for m in client.of("error") if m["code"] != "CANCELLED"]
 
 
+@pytest.mark.few(30)
 @pytest.mark.parametrize(("dialect", "state", "frame"), CASES)
 async def test_a_harmless_message_is_no_error_in_any_state_and_the_conversation_goes_on(
     autojump_clock: Clock, dialect: str, state: str, frame: Frame

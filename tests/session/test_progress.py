@@ -138,6 +138,7 @@ ROWS = (
 )  # fmt: skip
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_what_stalls_is_found_and_the_next_reply_is_as_usual(

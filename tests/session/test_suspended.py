@@ -102,6 +102,7 @@ def rests(session: Session) -> bool:
 # (a) A hum without words
 
 
+@pytest.mark.few(6)
 @dialects
 @listening
 @pytest.mark.parametrize("hum_ms", [400, 800, 2400])
@@ -120,6 +121,7 @@ async def test_a_hum_while_the_model_thinks_costs_no_answer(
     assert "".join(tokens) == ("" if dialect == "io-speech" else SPOKEN)
 
 
+@pytest.mark.few(6)
 @dialects
 @listening
 @pytest.mark.parametrize("hum_ms", [400, 800, 2400])
@@ -252,6 +254,7 @@ async def test_a_short_word_right_after_ones_own_sentence_is_not_lost(
     assert cast.responder.conversations[-1][-1].text == "the question\nno"
 
 
+@pytest.mark.few(6)
 @dialects
 @pytest.mark.parametrize("heard", ["", "ah", "the", "[noise]", "yeah", "mm-hmm"])
 async def test_a_short_sound_that_says_nothing_costs_the_reply_nothing(
@@ -331,6 +334,7 @@ async def test_only_what_the_transport_took_was_said(
 # (c) A click, and then a muted microphone
 
 
+@pytest.mark.few(6)
 @dialects
 @listening
 @pytest.mark.parametrize("click_ms", [40, 100, 200])
@@ -381,6 +385,7 @@ async def test_a_microphone_that_vanishes_in_mid_sentence_is_answered_as_far_as_
 # (d) A recognizer that gives up
 
 
+@pytest.mark.few(6)
 @dialects
 @listening
 @pytest.mark.parametrize("when", ["begin", "feed", "finish"])

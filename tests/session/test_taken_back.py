@@ -138,6 +138,7 @@ async def test_after_it_the_next_answer_waits_longer(autojump_clock: Clock) -> N
         assert 0 < session.parts.patience.backed_off < 0.6, "and a part of it was forgiven"
 
 
+@pytest.mark.few(6)
 @pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_no_word_is_lost_or_answered_twice(autojump_clock: Clock, seed: int) -> None:

@@ -139,6 +139,7 @@ async def test_a_whole_call(service: str, autojump_clock: MockClock) -> None:
     assert carrier.ear.lost_ms == 0
 
 
+@pytest.mark.few(1)
 @services
 async def test_the_memory_is_what_was_heard(service: str, autojump_clock: MockClock) -> None:
     """To the word, with a network that delays each way by 40 to 200 ms."""
@@ -228,6 +229,7 @@ async def test_a_digit_before_any_word_is_answered(autojump_clock: MockClock) ->
     assert voice.words == ["You", "pressed", "a", "key."]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("minutes", "drift_ppm"),
     [

@@ -153,6 +153,7 @@ WIRES: dict[str, Wire | None] = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("named", WIRES)
 async def test_a_whole_call(named: str, autojump_clock: object) -> None:
     service, _, special = named.partition(" ")
@@ -200,6 +201,7 @@ async def test_what_is_remembered_is_what_was_heard_to_the_word(
         assert outcome.complaints == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("service", MARKED)
 async def test_it_is_on_a_network_without_delay_too(service: str, autojump_clock: object) -> None:
     for seed in range(EXAMPLES):
@@ -228,6 +230,7 @@ COUGHS: Sequence[tuple[str, float, float]] = [
 ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("service", "delay_ms", "jitter_ms"), COUGHS)
 async def test_after_a_cough_the_reply_goes_on_and_no_word_is_lost_or_said_twice(
     service: str, delay_ms: float, jitter_ms: float, autojump_clock: object

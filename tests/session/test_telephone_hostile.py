@@ -132,6 +132,7 @@ async def test_a_service_that_hangs_up_within_a_phrase(
     assert "delta" not in said[0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("service", ["asterisk", "jambonz", "audiosocket"])
 async def test_ten_minutes_of_sound_in_a_second(service: str, autojump_clock: object) -> None:
     voice = WordVoice()
@@ -174,6 +175,7 @@ async def test_media_before_the_start(autojump_clock: object) -> None:
     assert voice.words[:4] == ANSWER.split()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_what_the_service_has_no_room_for_waits(service: str, autojump_clock: object) -> None:
     """A long announcement leaves at once, but no service keeps half a minute of it."""

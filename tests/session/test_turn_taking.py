@@ -228,6 +228,7 @@ def told(client: InMemoryClient) -> dict[str, list[Any]]:
     return {kind: [m.get(words.get(kind, "seq")) for m in client.of(kind)] for kind in kept}
 
 
+@pytest.mark.few(12)
 @pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(100))
 async def test_what_was_begun_in_vain_leaves_no_trace(autojump_clock: Clock, seed: int) -> None:

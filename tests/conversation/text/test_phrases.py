@@ -145,6 +145,7 @@ BAD = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.no_cover
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("rules", [SHORT, SENTENCES])

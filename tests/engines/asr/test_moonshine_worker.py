@@ -93,6 +93,7 @@ SOUNDS = {
 }
 
 
+@pytest.mark.few(3)
 @needs(MOONSHINE_TINY)
 @real
 @pytest.mark.parametrize("name", SOUNDS)
@@ -100,6 +101,7 @@ def test_what_is_no_speech_is_not_believed(name: str) -> None:
     assert guard_of(heard(SOUNDS[name])) is not None
 
 
+@pytest.mark.long
 @needs(MOONSHINE_TINY)
 @real
 def test_a_minute_of_the_same_words_ends_at_the_cap_of_its_tokens() -> None:

@@ -84,6 +84,7 @@ def spoken(voice: str, text: str) -> bytes:
     return resampled(pcm16, 22_050, 16_000)
 
 
+@pytest.mark.long
 async def test_each_utterance_is_heard_in_its_language() -> None:
     shared = shared_whisper(
         cast(LanePool, Here()),

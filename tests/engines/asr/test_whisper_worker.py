@@ -106,6 +106,7 @@ def transcriber(language: str = "en") -> OnDemandTranscriber:
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
 def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: Recording) -> None:
     tight, full = (
@@ -119,6 +120,7 @@ def test_it_is_right_on_the_tight_window_and_on_the_full_one(recording: Recordin
     assert not tight.capped
 
 
+@pytest.mark.long
 def test_the_tight_window_is_many_times_cheaper() -> None:
     job = SPOKEN[0].pcm16
     tight = min(decode([a_pass(job)])[0].ms for _ in range(5))
@@ -140,6 +142,7 @@ def test_a_cap_is_kept_and_told() -> None:
     assert guard_of(found) is Guard.ENDLESS
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("recording", SPOKEN[:3], ids=lambda recording: recording.name)
 async def test_partials_grow_into_the_final(
     recording: Recording, autojump_clock: trio.testing.MockClock
@@ -183,6 +186,7 @@ def sounds(seconds: float) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", sounds(0.1))
 @pytest.mark.parametrize("seconds", [1.0, 30.0])
 async def test_no_words_are_invented(
@@ -196,6 +200,7 @@ async def test_no_words_are_invented(
     assert transcript.audio_ms == seconds * 1000
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("cut_ms", range(300, 1500, 150))
 async def test_audio_that_ends_in_the_middle_of_a_word_is_heard_up_to_there(
     cut_ms: int, autojump_clock: trio.testing.MockClock
@@ -208,6 +213,7 @@ async def test_audio_that_ends_in_the_middle_of_a_word_is_heard_up_to_there(
     assert len(heard) <= cut_ms / 200 + 2, "nothing is said twice"
 
 
+@pytest.mark.long
 async def test_what_was_said_once_is_heard_once(autojump_clock: trio.testing.MockClock) -> None:
     """Beginnings of 0.6 to 2.4 s, which a tight window used to say twice and more."""
     whisper = transcriber()
@@ -275,6 +281,7 @@ def test_without_a_model_nothing_is_decoded() -> None:
         whisper_worker._model = kept
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("recording", SPOKEN, ids=lambda recording: recording.name)
 def test_it_knows_when_each_word_sounds(recording: Recording) -> None:
     (heard,) = decode([a_pass(recording.pcm16)])

@@ -205,6 +205,7 @@ async def test_arguments_without_end_are_a_failure(
 # Calls that are written into the text
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("shape", WRITTEN)
 @pytest.mark.parametrize("size", [1, 5, 1000])
 async def test_a_call_in_the_text_counts_where_tools_are_offered(

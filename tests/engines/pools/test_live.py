@@ -135,6 +135,7 @@ DEAD: dict[str, Behaviour | None] = {
 }
 
 
+@pytest.mark.few(8)
 @KINDS
 @pytest.mark.parametrize("dead", DEAD)
 async def test_the_caller_notices_nothing_of_a_dead_place(kind: str, dead: str) -> None:

@@ -298,6 +298,7 @@ async def best() -> float:
     return p95(load.took_s[20:])
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("dead", ["refuses", "errors", "silent", "garbage"])
 @pytest.mark.parametrize("looked_after", [True, False])
 async def test_one_dead_and_one_slow_cost_a_fifth_at_most(

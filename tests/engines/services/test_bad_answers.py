@@ -106,6 +106,7 @@ BAD: dict[str, Behaviour] = {
 }
 
 
+@pytest.mark.few(30)
 @ENGINES
 @pytest.mark.parametrize("what", BAD)
 async def test_a_bad_answer_is_an_engine_failure(what: str, use: Use) -> None:

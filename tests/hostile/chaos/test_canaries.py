@@ -152,6 +152,7 @@ def singing(event: SessionEvent) -> None:
         raise bug(event.text)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", BREAKS)
 async def test_no_words_of_an_error_leave_a_session(
     name: str, log: Log, autojump_clock: object

@@ -80,6 +80,7 @@ def test_new_limits_count_at_once_and_sessions_stay_counted() -> None:
     assert (meter.full, meter.sessions) == (False, 1)
 
 
+@pytest.mark.long
 def test_idle_addresses_are_forgotten_and_their_number_is_bounded() -> None:
     meters = Meters(Limits(handshakes_per_s=1, sessions=5))
     for number in range(ADDRESSES_MAX + 500):

@@ -50,6 +50,7 @@ def ends() -> Ends:
     return AudioSocketTransport(ours), theirs
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 322, 70_000])
 async def test_frames_are_whole_however_they_were_cut(ends: Ends, size: int) -> None:
     transport, asterisk = ends
