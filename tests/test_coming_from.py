@@ -66,6 +66,7 @@ async def test_the_client_of_the_migration_page_gets_its_answer(tmp_path: Path) 
     assert "2 plus 2 is 4" in done.stdout.decode()
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "path"), [("talk", "/ws"), ("io_speech.py", "/stream")], ids=["ws", "stream"]

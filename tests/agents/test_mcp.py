@@ -204,6 +204,7 @@ async def test_a_server_that_dies_during_a_call_fails_it_at_once_and_comes_back(
         assert await it.call("pid") != first, "the call has waited for the new connection"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_a_server_that_cannot_start_is_tried_again(tmp_path: Path) -> None:
     with caught_log() as log:
@@ -355,6 +356,7 @@ async def http_server(port: int) -> AsyncIterator[trio.Process]:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_server_over_http_lends_its_tools_and_may_be_started_anew() -> None:

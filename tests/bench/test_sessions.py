@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from parley.commands.app import app
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_it_measures_a_server_of_its_own_and_writes_what_it_found(tmp_path: Path) -> None:
     arguments = [

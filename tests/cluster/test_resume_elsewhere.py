@@ -21,6 +21,7 @@ BEFORE_S, AFTER_S = 5.0, 12.0
 AGAIN_S = 2.0
 
 
+@pytest.mark.long
 async def test_a_server_that_is_killed_costs_nobody_their_conversation(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:

@@ -30,9 +30,8 @@ FOUND_S = 4.0
 """Within which the health checks find a process that hangs; see tests/deploy."""
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_who_was_on_it_goes_on_elsewhere(
     number: signal.Signals, tmp_path: Path, full: bool, figures: Figures
 ) -> None:

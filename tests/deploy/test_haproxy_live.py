@@ -57,6 +57,7 @@ async def answered(client: LiveClient, count: int = 1) -> None:
         await client.wait_for("tts_complete", count=count)
 
 
+@pytest.mark.long
 async def test_sessions_spread_and_who_is_refused_at_capacity_lands_elsewhere(
     tmp_path: Path,
 ) -> None:
@@ -96,6 +97,7 @@ async def test_where_all_are_full_the_client_is_told_when_to_come_again(tmp_path
             await trio.sleep(2.5)
 
 
+@pytest.mark.long
 async def test_one_that_drains_gets_nobody_new_and_its_conversations_finish(
     tmp_path: Path,
 ) -> None:
@@ -128,6 +130,7 @@ async def test_one_that_drains_gets_nobody_new_and_its_conversations_finish(
         assert drained.name in await places(served, await callers(stack, served, 6))
 
 
+@pytest.mark.long
 async def test_one_that_hangs_is_out_within_the_checks_time_and_its_clients_learn_of_it(
     tmp_path: Path,
 ) -> None:
@@ -190,6 +193,7 @@ async def test_one_that_is_killed_loses_its_own_sessions_alone_and_they_come_aga
         assert all(client.closed is None for client in others)
 
 
+@pytest.mark.long
 async def test_a_balancer_that_is_killed_is_started_again_and_everybody_comes_again(
     tmp_path: Path,
 ) -> None:

@@ -93,6 +93,7 @@ def recording_in(folder: Path) -> Recording:
     return read_recording(path)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("path", ["/ws?name=Ann", "/stream?name=Ann", "/engine/weather?name=Ann"])
 async def test_an_agent_answers_with_a_tools_result_on_a_live_port(path: str) -> None:
     events: list[SessionEvent] = []
@@ -117,6 +118,7 @@ async def test_an_agent_answers_with_a_tools_result_on_a_live_port(path: str) ->
         assert request_with_result(llm)["tools"][0]["function"]["name"] == "get_weather"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "shape", ["OpenAI", "vLLM", "Ollama", "Ollama, an object", "llama.cpp", "Gemini", "Groq"]
 )

@@ -103,6 +103,7 @@ async def test_two_people_who_talk_at_the_same_time_each_get_their_own_words() -
     assert finals == {WEATHER.name: WEATHER.spoken, TIMER.name: TIMER.spoken}
 
 
+@pytest.mark.long
 async def test_six_times_faster_than_real_time_brings_the_same_transcript() -> None:
     finals: dict[tuple[str, float], list[str]] = {}
 

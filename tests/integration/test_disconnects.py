@@ -93,6 +93,7 @@ async def _come_so_far(client: RawClient, plan: Visit) -> None:
     await trio.sleep(plan.depth * 0.2)
 
 
+@pytest.mark.long
 @dataclass(frozen=True, slots=True)
 class Holdings:
     tasks: int

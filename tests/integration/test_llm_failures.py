@@ -42,6 +42,7 @@ RETRIED = {"429", "500"}
 """What may pass by itself is asked once more, while nothing was said yet."""
 
 
+@pytest.mark.long
 async def test_every_failure_of_the_model_has_its_code_and_the_next_turn_is_answered() -> None:
     async with (
         open_llm_server() as llm,

@@ -43,6 +43,7 @@ async def ask(live: LiveServer, work: Callable[[openai.OpenAI], T]) -> T:
     return await Desk(live.port).ask(work)
 
 
+@pytest.mark.long
 @needs(MOONSHINE_TINY)
 async def test_every_kind_of_file_is_heard_as_what_it_says() -> None:
     async with open_live_server(**HERE) as live:
@@ -79,6 +80,7 @@ async def test_what_is_spoken_is_understood_in_every_format() -> None:
         await ask(live, work)
 
 
+@pytest.mark.long
 @needs(MOONSHINE_TINY)
 async def test_a_long_recording_survives_the_loss_of_the_decoder() -> None:
     names = ("1-weather", "2-umbrella", "3-timer")
@@ -107,6 +109,7 @@ async def test_a_long_recording_survives_the_loss_of_the_decoder() -> None:
     assert "".join(deltas) == text
 
 
+@pytest.mark.long
 @needs(WHISPER_TINY)
 async def test_whisper_tells_when_each_word_sounds() -> None:
     whisper: dict[str, Any] = {"stream_asr_engine": "whisper", "stream_model_whisper": "tiny-int8"}

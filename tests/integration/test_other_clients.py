@@ -59,6 +59,7 @@ async def test_a_client_with_websockets_gets_its_final_transcript() -> None:
     assert messages[-1]["is_final"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
 async def test_a_client_in_javascript_holds_a_conversation() -> None:
     async with open_live_server() as live:

@@ -112,6 +112,7 @@ def out_of(entries: list[Entry]) -> list[tuple[float, object, bytes | None]]:
     return [(e.at_s, e.data.get("text"), e.audio) for e in entries if e.kind == "out"]
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_leaves_recordings_that_replay_to_the_cut(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     trio.run(kill_in_mid_session, tmp_path, folder)

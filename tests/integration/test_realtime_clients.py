@@ -82,13 +82,16 @@ def agents_sdk_javascript(server: str, audio: str, frames: Path, javascript: Pat
     return run_client("node", program, f"{server}/v1/realtime", audio, seen)
 
 
-@pytest.fixture(params=["openai_python", "openai_javascript"])
+LONG = pytest.mark.long
+
+
+@pytest.fixture(params=["openai_python", pytest.param("openai_javascript", marks=LONG)])
 def openai(request: pytest.FixtureRequest) -> Found:
     found: Found = request.getfixturevalue(request.param)
     return found
 
 
-@pytest.fixture(params=["agents_sdk_python", "agents_sdk_javascript"])
+@pytest.fixture(params=[pytest.param("agents_sdk_python", marks=LONG), "agents_sdk_javascript"])
 def agents(request: pytest.FixtureRequest) -> Found:
     found: Found = request.getfixturevalue(request.param)
     return found
@@ -210,6 +213,7 @@ def test_a_silence_is_answered_where_the_client_wants_that(openai_python: Found)
     assert (told["idle_ms"], told["statuses"]) == (1000, ["completed"])
 
 
+@pytest.mark.long
 def test_the_synchronous_library_holds_a_conversation(
     server: str, audio: str, frames: Path
 ) -> None:

@@ -114,6 +114,7 @@ JSON = ["twilio", "telnyx", "plivo", "exotel", "signalwire"]
 BINARY = ["vonage", "asterisk", "jambonz", "freeswitch", "genesys"]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("service", [*JSON, *BINARY])
 async def test_a_call_on_a_live_port(service: str) -> None:
     events: list[SessionEvent] = []
@@ -209,6 +210,7 @@ async def test_a_connection_that_never_says_which_call_it_is(
         assert not server.status().sessions
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("service", ["twilio", *BINARY])
 async def test_a_call_is_recorded_and_replayed(service: str, tmp_path: Any) -> None:
     events: list[SessionEvent] = []

@@ -37,6 +37,7 @@ def finals(client: object) -> list[str]:
     return [m["text"] for m in client.of("final_transcript") if m["text"]]  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 async def test_two_who_talk_at_once_get_one_answer() -> None:
     one, other = (np.frombuffer(r.pcm16, "<i2").astype(np.int32) for r in (WEATHER, UMBRELLA))
     length = max(len(one), len(other))
@@ -63,6 +64,7 @@ async def _one_answer(pcm16: bytes, engine: str) -> None:
     assert client.codes == []
 
 
+@pytest.mark.long
 async def test_who_never_stops_is_cut_at_the_longest_utterance() -> None:
     """A second of speech, again and again, without any silence."""
     second = TIMER.pcm16[RATE_HZ : RATE_HZ * 3]
@@ -79,6 +81,7 @@ async def test_who_never_stops_is_cut_at_the_longest_utterance() -> None:
     assert len(client.of("final_transcript")) >= 2
 
 
+@pytest.mark.long
 async def test_what_is_no_speech_leaves_the_next_turn_whole() -> None:
     async with open_live_server() as live, trio.open_nursery() as nursery:
         for sound in (laughter(), music()):

@@ -73,6 +73,7 @@ async def test_the_lane_is_killed_in_mid_decode_and_the_words_come_all_the_same(
         assert live.lane("asr").pid not in (None, pid)
 
 
+@pytest.mark.long
 async def test_several_talk_at_once_and_each_hears_its_own_words() -> None:
     async with open_live_server(**WHISPER) as live, trio.open_nursery() as nursery:
 

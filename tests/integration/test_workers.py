@@ -27,6 +27,7 @@ EVEN = 0.1
 """How far the fullest worker may be above the mean."""
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("workers", [2, 4])
 @pytest.mark.parametrize("every_s", [0.01, 0.0], ids=["one by one", "at once"])
 async def test_sessions_are_shared_evenly(workers: int, every_s: float, tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ async def test_a_killed_worker_costs_its_own_sessions_and_is_back(tmp_path: Path
         assert [line["worker"] for line in server.events("worker_begun")].count(1) == 2
 
 
+@pytest.mark.long
 async def test_one_that_hangs_is_replaced_and_keeps_nobody_waiting(tmp_path: Path) -> None:
     async with workers_server(tmp_path, 2) as server:
         hung = server.pid_of(2)
@@ -99,6 +101,7 @@ async def test_one_answers_for_all(tmp_path: Path) -> None:
     assert [line for line in lines if line["level"] not in ("info", "debug")] == []
 
 
+@pytest.mark.long
 async def test_whoever_is_asked_finds_a_session_and_reaches_all(tmp_path: Path) -> None:
     async with workers_server(tmp_path, 2) as server, connected(server.url(), 6) as wires:
         while (spread := await server.spread()).total() < 6:
@@ -121,6 +124,7 @@ async def test_whoever_is_asked_finds_a_session_and_reaches_all(tmp_path: Path) 
         assert len(wires) == 6
 
 
+@pytest.mark.long
 async def test_the_server_is_full_when_all_are(tmp_path: Path) -> None:
     async with (
         workers_server(tmp_path, 2, WS_MAX_CONNECTIONS="7") as server,
@@ -135,6 +139,7 @@ async def test_the_server_is_full_when_all_are(tmp_path: Path) -> None:
         assert (ready.status, ready.json()["reason"]) == (503, "full")
 
 
+@pytest.mark.long
 async def test_a_ticket_lets_in_once_whichever_worker_made_it(tmp_path: Path) -> None:
     token = "a-token-of-sixteen-letters-or-more"
     async with workers_server(tmp_path, 2, PARLEY_TOKEN=token) as server:
@@ -156,6 +161,7 @@ async def test_a_ticket_lets_in_once_whichever_worker_made_it(tmp_path: Path) ->
             assert let_in == 1
 
 
+@pytest.mark.long
 async def test_a_recording_is_found_whoever_is_asked(tmp_path: Path) -> None:
     token = "0123456789abcdef"
     async with (
@@ -203,6 +209,7 @@ async def test_a_rolling_restart_under_load_loses_no_turn(tmp_path: Path) -> Non
     assert [word for word in told if not any(code in word for code in parted)] == []
 
 
+@pytest.mark.long
 async def test_settings_that_are_wrong_restart_nothing(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text("parley_workers = 2\n")
@@ -250,6 +257,7 @@ async def test_sigterm_drains_all_of_them(tmp_path: Path) -> None:
     assert server.process.exit_code == 0
 
 
+@pytest.mark.long
 async def test_a_second_signal_ends_them_now(tmp_path: Path) -> None:
     async with serving(tmp_path, PARLEY_WORKERS="2", STREAM_DRAIN_S="60", environ=RULES) as served:
         workers = children_of(served.process.pid)
@@ -282,6 +290,7 @@ def test_what_keeps_one_from_serving_is_told_once(tmp_path: Path) -> None:
     assert "nowhere" in told[0]
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_costs_nobody_their_conversation(tmp_path: Path) -> None:
     """People who are answered all the time come again once each, and go on with another worker."""
     async with workers_server(tmp_path, 2) as server:

@@ -16,6 +16,10 @@ from parley.recording import mcap_file, mcap_records
 from parley.recording.mcap_file import RecordingError, open_recording, read_recording
 from parley.recording.mcap_writer import McapWriter
 from parley.recording.tape import FORMAT, Entry, Header
+from support.breadth import breadth
+
+CUT_BYTES = breadth("PARLEY_CUT_BYTES", 31, 5)
+"""From one cut to the next: no multiple of how anything in a file is aligned."""
 
 HEADER = Header(
     session_id="recorded",
@@ -109,7 +113,7 @@ def test_every_cut_gives_what_lies_before_it(whole: Path, tmp_path: Path) -> Non
     data = whole.read_bytes()
     cut = tmp_path / "cut.mcap"
     most = 0
-    for length in range(0, len(data), 5):  # no multiple of how anything in it is aligned
+    for length in range(0, len(data), CUT_BYTES):
         cut.write_bytes(data[:length])
         try:
             recording = read_recording(cut)

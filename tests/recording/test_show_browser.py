@@ -75,6 +75,7 @@ def lively() -> Recording:
     return trio.run(lively_recording, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["two-turns-lane-lost", "in-base64-lane-lost", "typed-twice"])
 def test_it_draws_and_nobody_complains(show: Any, name: str) -> None:
     tab = show(made(name))
@@ -85,6 +86,7 @@ def test_it_draws_and_nobody_complains(show: Any, name: str) -> None:
     assert all(url.startswith(("file:", "data:", "blob:")) for url in tab.requested)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("width", "height"), [(1400, 1000), (420, 900)])
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_fits_a_desk_and_a_phone(

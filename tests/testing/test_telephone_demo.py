@@ -25,6 +25,7 @@ def said(console: Console) -> str:
     return console.export_text()
 
 
+@pytest.mark.long
 async def test_a_call_is_held_and_both_of_its_sides_are_kept(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

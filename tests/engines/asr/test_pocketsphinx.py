@@ -101,6 +101,7 @@ def errors(said: str, text: str) -> int:
     return row[-1]
 
 
+@pytest.mark.long
 @slow
 async def test_clear_speech_is_understood_while_it_is_spoken() -> None:
     async with asr_lanes(1) as pool:

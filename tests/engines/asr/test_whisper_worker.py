@@ -225,6 +225,7 @@ async def test_what_was_said_once_is_heard_once(autojump_clock: trio.testing.Moc
             assert not doubled(words), (recording.name, length_ms, words)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_who_talks_for_long_is_settled_piece_by_piece(
     autojump_clock: trio.testing.MockClock,

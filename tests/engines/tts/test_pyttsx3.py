@@ -239,6 +239,7 @@ async def test_a_phrase_has_its_length_however_busy_the_machine_is() -> None:
     assert min(lengths) > 0.8
 
 
+@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "voice",
@@ -249,6 +250,7 @@ async def test_a_voice_may_be_named_by_language_name_identifier_or_variant(voice
         assert (await Pyttsx3Synthesizer(LanePool([lane])).speak("hello")).pcm16
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("voice", "words"),

@@ -103,6 +103,7 @@ def caller(port: int, dialect: str, number: int, seed: int) -> Caller:
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 async def test_every_utterance_has_one_final_and_one_answer(
     name: str, full: bool, figures: Figures
@@ -169,6 +170,7 @@ def scripted() -> tuple[OwnEngines, ScriptedResponder]:
     return own, responder
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 async def test_an_interruption_over_a_bad_network(name: str, full: bool) -> None:
     only_in_short(full, name == "stalling")
@@ -219,6 +221,7 @@ async def lose(network: BadNetwork, how: str) -> None:
             connection.vanish()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "moment",
     [

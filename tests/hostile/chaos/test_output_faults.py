@@ -96,6 +96,7 @@ async def read_on(fd: int, until: bytes) -> bytes:
     return found
 
 
+@pytest.mark.long
 async def test_a_log_that_nobody_reads_stops_nobody(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
@@ -136,6 +137,7 @@ async def test_a_server_without_output_serves(tmp_path: Path) -> None:
     assert served.log.read_text() == ""
 
 
+@pytest.mark.long
 async def test_a_log_on_a_full_disk_costs_lines(tmp_path: Path) -> None:
     full_disk = 'exec "$@" > /dev/full 2>&1'
     async with loud(tmp_path, shell=full_disk, PARLEY_NO_SUCH="1") as served:

@@ -35,6 +35,7 @@ def high_water_kb(pid: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line[:5] == "VmHWM")
 
 
+@pytest.mark.long
 async def test_without_descriptors_who_talks_is_not_hurt_and_others_wait(
     tmp_path: Path, figures: Figures
 ) -> None:
@@ -77,6 +78,7 @@ async def test_half_a_gigabyte_for_each_process_is_enough(tmp_path: Path, figure
         figures.tell("memory of the server's own process at its highest", f"{peak_mb} MB", "512 MB")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("limit_mb", [100, 150, 200, 250, 300, 350, 400, 450, 500])
 def test_too_little_memory_is_one_clear_line(limit_mb: int, tmp_path: Path) -> None:
     """Below half a gigabyte libraries fail at their import, each in its own way, or never end."""
@@ -91,6 +93,7 @@ def test_too_little_memory_is_one_clear_line(limit_mb: int, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.long
 async def test_a_full_disk_costs_the_recording_and_no_word(tmp_path: Path) -> None:
     """Of files that may not grow: the recording's, and the log's own."""
     folder = tmp_path / "recordings"

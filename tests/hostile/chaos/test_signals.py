@@ -66,6 +66,7 @@ async def in_mid_reply(client: LiveClient) -> None:
     await client.wait_for("tts_chunk")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 async def test_a_signal_to_the_whole_group_lets_the_reply_finish(
     number: signal.Signals, tmp_path: Path, figures: Figures
@@ -102,6 +103,7 @@ async def test_a_signal_to_the_whole_group_lets_the_reply_finish(
     figures.tell(f"/ready is 503 after {number.name} to the group", f"{told_ms:.0f} ms", "at once")
 
 
+@pytest.mark.long
 async def test_a_second_signal_to_the_group_ends_at_once(tmp_path: Path) -> None:
     """A model that never goes on holds the first."""
     async with open_llm_server() as llm:
@@ -137,6 +139,7 @@ async def test_sigkill_leaves_nobody_of_the_group(tmp_path: Path, figures: Figur
     figures.tell("after SIGKILL the last process is gone after", f"{took_s * 1000:.0f} ms", "2 s")
 
 
+@pytest.mark.long
 async def test_a_hangup_loads_again_and_ends_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path, options=OWN_GROUP) as served, open_client(served.url) as client:
         await in_mid_reply(client)

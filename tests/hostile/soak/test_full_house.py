@@ -238,6 +238,7 @@ async def test_a_hundred_people_of_whom_ten_talk(
         assert quiet and understood_as_well(house, quiet)
 
 
+@pytest.mark.long
 async def test_three_times_as_many_as_fit(tmp_path: Path, full: bool, figures: Figures) -> None:
     """On two cores some ten may talk at once; they all want to, all the time."""
     people, come_s, seconds = (30, 30, 120) if full else (16, 1, 8)

@@ -43,6 +43,7 @@ async def sessions(port: int) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 async def test_who_reads_nothing_is_closed_within_thirty_seconds(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:

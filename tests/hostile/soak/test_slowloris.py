@@ -44,6 +44,7 @@ async def nobodys_listener() -> AsyncIterator[int]:
         await process.wait()
 
 
+@pytest.mark.long
 async def test_those_who_send_no_request_are_closed_and_talkers_do_not_notice(
     tmp_path: Path, full: bool, figures: Figures
 ) -> None:
