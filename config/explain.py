@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
+from functools import lru_cache
 
 from .kinds import is_secret, may_hold_credentials, without_credentials
 from .settings import Settings
@@ -73,10 +74,12 @@ def _alike(name: str, other: str) -> float:
     return SequenceMatcher(None, other, name).ratio()
 
 
+@lru_cache(1024)  # the known names are asked for with each that is unknown
 def _words(name: str) -> str:
     return "_".join(sorted(name.split("_")))
 
 
+@lru_cache(1024)
 def _bare(name: str) -> str:
     for prefix in PREFIXES:
         if name.startswith(prefix):

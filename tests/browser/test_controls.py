@@ -125,6 +125,7 @@ def test_muted_nothing_is_sent_and_nothing_is_understood(server: Served, tmp_pat
         assert tab.complaints == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("protocol", ["newspeech", "io-speech"])
 def test_push_to_talk_hears_while_space_is_held_and_answers_when_it_is_let_go(
     protocol: str, server: Served, tmp_path: Path
@@ -261,6 +262,7 @@ def trimmed(path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.long
 def test_an_answer_that_came_too_soon_is_struck_through(server: Served, tmp_path: Path) -> None:
     """The person asks, is answered, and goes on within a second of it."""
     asked = trimmed(tmp_path / "asked.wav")

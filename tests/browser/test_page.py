@@ -94,6 +94,7 @@ def test_a_conversation_is_saved(server: Served, tmp_path: Path) -> None:
     assert any("is it raining" in str(entry) for entry in found.entries)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("protocol", ["prompt-voice", "io-speech", "realtime"])
 def test_the_other_protocols(protocol: str, server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 0.5, "1-weather", 12)
@@ -108,6 +109,7 @@ def test_the_other_protocols(protocol: str, server: Served, tmp_path: Path) -> N
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_the_server_goes_and_comes_back(tmp_path: Path) -> None:
     # Chromium's own fake beeps twice a second: somebody who never stops talking, so that typed
     # words wait for their turn.

@@ -58,6 +58,7 @@ def test_without_sound_the_answer_can_be_read_and_another_call_begun(
         types(tab)
 
 
+@pytest.mark.long
 def test_a_question_about_the_microphone_that_nobody_answers(server: Served) -> None:
     script = f"navigator.mediaDevices.getUserMedia = {NEVER};"
     with browsing(server.url, script=script) as tab:

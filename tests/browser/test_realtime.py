@@ -63,6 +63,7 @@ def truncated(tab: Tab) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_an_interruption_is_cut_at_what_was_played(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(
         tmp_path / "mic.wav", 0.5, "1-weather", 12.0, "3-timer", 1.8, "4-lights", 12
@@ -143,6 +144,7 @@ def test_a_reply_that_is_over_cannot_be_cut_and_nobody_is_told(server: Served) -
         assert tab.told("failure") == []
 
 
+@pytest.mark.long
 def test_push_to_talk_is_answered_when_it_is_let_go(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 1.5, "1-weather", 60)
     with browsing(server.url, heard, script=SENT) as tab:

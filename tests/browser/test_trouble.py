@@ -88,6 +88,7 @@ def test_what_was_said_before_the_cable_came_out_is_answered(
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_a_tab_in_the_background_hears_and_answers(server: Served, tmp_path: Path) -> None:
     heard = microphone_wav(tmp_path / "mic.wav", 3.0, "1-weather", 20)
     with open_page(*microphone_flags(heard)) as page:

@@ -51,6 +51,7 @@ def can_be_used(page: Any, when: str) -> None:
         assert violations(page) == [], f"{when}, {scheme}"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everybody_can_use_it(width: int, server: Served) -> None:
     size = {"width": width, "height": 844}
