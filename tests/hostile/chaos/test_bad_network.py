@@ -75,12 +75,6 @@ def settings() -> Settings:
     return Settings.defaults(**pings, **CALM)
 
 
-def only_in_short(full: bool, chosen: bool) -> None:
-    """The suite runs the chosen ones of many that are alike."""
-    if not (full or chosen):
-        pytest.skip("with --full")
-
-
 def relaxed() -> Settings:
     """For networks that stall for longer than a ping may take."""
     return Settings.defaults(**CALM)
@@ -108,7 +102,6 @@ def caller(port: int, dialect: str, number: int, seed: int) -> Caller:
 async def test_every_utterance_has_one_final_and_one_answer(
     name: str, full: bool, figures: Figures
 ) -> None:
-    only_in_short(full, name == "lossy")
     with trio.fail_after(SECONDS[full] + LIMIT_S):
         async with (
             open_server(relaxed(), own=instant_engines(), port=0) as server,
@@ -173,7 +166,6 @@ def scripted() -> tuple[OwnEngines, ScriptedResponder]:
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 async def test_an_interruption_over_a_bad_network(name: str, full: bool) -> None:
-    only_in_short(full, name == "stalling")
     own, responder = scripted()
     watched = Watched()
     with trio.fail_after(LIMIT_S):
@@ -224,18 +216,13 @@ async def lose(network: BadNetwork, how: str) -> None:
 @pytest.mark.few(3)
 @pytest.mark.parametrize(
     "moment",
-    [
-        pytest.param("silence", marks=pytest.mark.long),
-        "speech",
-        pytest.param("reply", marks=pytest.mark.long),
-    ],
+    ["silence", "speech", "reply"],
 )
 @pytest.mark.parametrize("how", ["reset", "half close", "swallowed"])
 @pytest.mark.parametrize("path", ["/ws", "/stream", "/engine", "/v1/realtime"])
 async def test_a_lost_connection_ends_its_session(
     path: str, how: str, moment: str, full: bool, figures: Figures
 ) -> None:
-    only_in_short(full, moment == "reply" and path in ("/ws", "/v1/realtime"))
     own, _ = scripted()
     watched = Watched()
     with trio.fail_after(LIMIT_S):
