@@ -52,7 +52,7 @@ def gone_within(pids: set[int], limit_s: float) -> bool:
     return False
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("then", ["stay", "end"])
 def test_a_stubborn_server_and_its_children_end_with_us(then: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, STUBBORN, then]

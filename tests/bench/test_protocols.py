@@ -44,6 +44,7 @@ def test_a_protocol_that_is_none_is_one_line() -> None:
     assert "no dialect 'klingon'" in done.output
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_it_measures_a_server_of_its_own_and_writes_what_it_found(tmp_path: Path) -> None:
     shutil.copy(EXAMPLE, tmp_path)

@@ -188,6 +188,7 @@ def test_other_recordings_end_where_it_gets_quiet() -> None:
         assert len(pcm16) / 32 == pytest.approx(end_ms + 2150, abs=30)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("recognizers")
 def test_the_measurement_has_a_row_for_each_engine_and_a_plot(tmp_path: Path) -> None:

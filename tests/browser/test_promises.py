@@ -104,6 +104,7 @@ def test_a_microphone_of_which_nothing_comes_is_said(server: Served) -> None:
         types(tab)
 
 
+@pytest.mark.long
 def test_a_server_that_takes_the_connection_and_says_nothing(server: Served) -> None:
     script = """
     const Socket = WebSocket;

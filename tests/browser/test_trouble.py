@@ -133,6 +133,7 @@ def test_after_a_noise_the_reply_goes_on_and_all_of_it_is_played(
         assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_the_page_works_behind_a_proxy_with_a_path_of_its_own(
     server: Served, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ async def url_told(served: ServeProcess) -> str:
             await trio.sleep(0.05)
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("host", ["::", "[::1]", "::1"])
 async def test_the_url_in_the_log_can_be_opened(host: str, tmp_path: Path) -> None:

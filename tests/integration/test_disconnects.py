@@ -93,7 +93,6 @@ async def _come_so_far(client: RawClient, plan: Visit) -> None:
     await trio.sleep(plan.depth * 0.2)
 
 
-@pytest.mark.long
 @dataclass(frozen=True, slots=True)
 class Holdings:
     tasks: int
@@ -116,6 +115,7 @@ class Holdings:
         )
 
 
+@pytest.mark.long
 async def test_two_hundred_clients_that_leave_at_any_point_leave_nothing_behind() -> None:
     plans = visits()
 

@@ -73,6 +73,7 @@ async def test_a_synthesizer_killed_in_mid_reply_still_speaks_every_phrase() -> 
             assert live.lane("tts").pid not in (None, killed)
 
 
+@pytest.mark.long
 async def test_killing_both_lanes_while_nobody_talks_costs_the_next_talker_only_time() -> None:
     async with open_live_server() as live:
         kill(live, "asr")

@@ -130,6 +130,7 @@ async def test_every_line_of_a_conversation_is_json_of_its_session_without_its_w
         assert word not in log.getvalue()
 
 
+@pytest.mark.long
 async def test_the_latency_of_a_turn_is_logged_with_its_number() -> None:
     with caught_log(stream_log_transcripts=True) as log:
         async with open_llm_server() as llm:

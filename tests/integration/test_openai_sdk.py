@@ -58,6 +58,7 @@ async def test_every_kind_of_file_is_heard_as_what_it_says() -> None:
         await ask(live, work)
 
 
+@pytest.mark.long
 @needs(MOONSHINE_TINY)
 @needs(JOE)
 async def test_what_is_spoken_is_understood_in_every_format() -> None:

@@ -51,6 +51,7 @@ def check_conversation(messages: list[dict[str, Any]]) -> None:
     assert all(m["timestamp"] > 1_600_000_000_000 for m in messages)
 
 
+@pytest.mark.long
 async def test_a_client_with_websockets_gets_its_final_transcript() -> None:
     async with open_live_server() as live:
         script = str(CLIENTS / "io_speech.py")
@@ -79,6 +80,7 @@ async def test_a_client_with_websockets_holds_a_conversation() -> None:
         )
 
 
+@pytest.mark.long
 async def test_a_newspeech_client_holds_a_conversation_in_24_khz() -> None:
     async with open_live_server() as live, open_client(live.url("/engine")) as client:
         pcm16 = upsampled(WEATHER.pcm16) + bytes(24_000)

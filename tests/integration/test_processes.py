@@ -36,6 +36,7 @@ async def until_it_replies(client: LiveClient) -> None:
     await client.wait_for("tts_chunk")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 async def test_a_signal_lets_the_reply_finish_and_leaves_no_process(
     number: signal.Signals, tmp_path: Path
@@ -61,6 +62,7 @@ async def test_a_signal_lets_the_reply_finish_and_leaves_no_process(
     assert [line for line in lines if line["level"] not in ("info", "debug")] == []
 
 
+@pytest.mark.long
 async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     async with open_llm_server() as llm:
         llm.script(stall_after("Wait for me", "."))

@@ -18,6 +18,7 @@ BEARER = (b"Authorization", f"Bearer {KEY}".encode())
 BY_SUBPROTOCOL = ["realtime", f"openai-insecure-api-key.{KEY}"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("path", "subprotocols", "headers", "selected"),
     [

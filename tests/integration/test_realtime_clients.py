@@ -321,6 +321,7 @@ def test_the_recipe_for_openais_library_in_python_works(server: str, tmp_path: P
     assert told.strip() == "You said: hello."
 
 
+@pytest.mark.long
 def test_the_recipe_for_the_agents_sdk_in_python_works(server: str, tmp_path: Path) -> None:
     told = run_python(agents_python(), recipe(server, 1, "python"), tmp_path)
     assert "bytes of PCM16" in told

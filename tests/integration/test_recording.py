@@ -187,6 +187,7 @@ async def test_a_client_gets_the_recording_of_its_own_session(tmp_path: Path) ->
             assert (await live.get("/recordings")).status == 404
 
 
+@pytest.mark.long
 async def test_who_may_not_ask_or_asks_badly_is_served_and_not_recorded() -> None:
     for allowed, tokens in (("off", [TOKEN]), ("on", ["short", "a" * 65, ""])):
         async with open_live_server(stream_record_on_request=allowed) as live:

@@ -61,6 +61,7 @@ async def test_every_endpoint_hears_and_speaks() -> None:
         assert (await live.get("/api/voice")).status == 405
 
 
+@pytest.mark.long
 async def test_nonsense_is_refused_and_the_next_is_served() -> None:
     bomb = recorded(bytes(32_000 * 3600), "flac", "flac", 16_000)
     assert len(bomb) < 1 << 20

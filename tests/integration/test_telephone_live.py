@@ -114,7 +114,7 @@ JSON = ["twilio", "telnyx", "plivo", "exotel", "signalwire"]
 BINARY = ["vonage", "asterisk", "jambonz", "freeswitch", "genesys"]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("service", [*JSON, *BINARY])
 async def test_a_call_on_a_live_port(service: str) -> None:
     events: list[SessionEvent] = []

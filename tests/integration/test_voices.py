@@ -40,6 +40,7 @@ async def test_a_conversation_with_services_for_ear_and_voice_has_no_lane_for_th
         assert spoken.replace(" ", "") == client.reply.replace(" ", "")
 
 
+@pytest.mark.long
 async def test_a_voice_service_that_fails_skips_phrases_and_spoils_no_further_turn() -> None:
     async with open_llm_server() as voice:
         voice.default = SECOND

@@ -55,6 +55,7 @@ async def test_a_conversation_is_heard_and_answered() -> None:
             assert all(decode["runs"] >= 2 for decode in decodes)
 
 
+@pytest.mark.long
 async def test_the_lane_is_killed_in_mid_decode_and_the_words_come_all_the_same() -> None:
     recording = SPOKEN[3]
     async with open_live_server(**WHISPER) as live, open_client(live.url()) as client:

@@ -27,7 +27,7 @@ EVEN = 0.1
 """How far the fullest worker may be above the mean."""
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [2, 4])
 @pytest.mark.parametrize("every_s", [0.01, 0.0], ids=["one by one", "at once"])
 async def test_sessions_are_shared_evenly(workers: int, every_s: float, tmp_path: Path) -> None:
@@ -82,6 +82,7 @@ async def test_one_that_hangs_is_replaced_and_keeps_nobody_waiting(tmp_path: Pat
             await server.until_open()
 
 
+@pytest.mark.long
 async def test_one_answers_for_all(tmp_path: Path) -> None:
     async with workers_server(tmp_path, 2) as server, connected(server.url(), 6):
         while (await server.spread()).total() < 6:
@@ -239,6 +240,7 @@ async def stop(server: WorkersServer) -> None:
     await trio.sleep(TOGETHER_S + 0.1)
 
 
+@pytest.mark.long
 async def test_sigterm_drains_all_of_them(tmp_path: Path) -> None:
     closed: list[int] = []
     async with workers_server(tmp_path, 2) as server:
@@ -271,6 +273,7 @@ async def test_a_second_signal_ends_them_now(tmp_path: Path) -> None:
                 await until_all_gone(workers)
 
 
+@pytest.mark.long
 async def test_people_are_told_once(tmp_path: Path) -> None:
     async with serving(
         tmp_path, PARLEY_WORKERS="2", environ=RULES | {"STREAM_LOG_FORMAT": "auto"}
@@ -282,6 +285,7 @@ async def test_people_are_told_once(tmp_path: Path) -> None:
     assert "workers   2 processes on" in text
 
 
+@pytest.mark.long
 def test_what_keeps_one_from_serving_is_told_once(tmp_path: Path) -> None:
     result = finished("serve", "--workers", "3", "--agent", "nowhere:nobody", folder=tmp_path)
     assert result.returncode == 2

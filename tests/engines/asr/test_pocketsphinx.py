@@ -148,6 +148,7 @@ async def test_sessions_share_a_lane_without_mixing_and_the_same_audio_is_the_sa
         assert counts == [(0, 2), (0, 2)]  # each made a second decoder, and both are back
 
 
+@pytest.mark.long
 @slow
 async def test_an_utterance_that_is_given_up_gives_its_decoder_back() -> None:
     async with asr_lanes(1) as pool:
@@ -313,6 +314,7 @@ async def test_what_is_concluded_at_a_pause_is_the_final_and_the_utterance_goes_
         assert await lane.call(_children) == 0
 
 
+@pytest.mark.long
 @slow
 async def test_whoever_stops_waiting_for_a_conclusion_has_lost_nothing() -> None:
     async with asr_lanes(1) as pool:

@@ -67,6 +67,7 @@ async def test_without_descriptors_who_talks_is_not_hurt_and_others_wait(
 MEMORY_MB = 512
 
 
+@pytest.mark.long
 async def test_half_a_gigabyte_for_each_process_is_enough(tmp_path: Path, figures: Figures) -> None:
     """The default engines, at a limit of address space, of which little is memory in use."""
     async with serving(tmp_path, shell=f'ulimit -v {MEMORY_MB * 1024}; exec "$@"') as served:

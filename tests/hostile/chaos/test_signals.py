@@ -155,6 +155,7 @@ async def test_a_hangup_loads_again_and_ends_nothing(tmp_path: Path) -> None:
         assert await served.process.wait() == 0
 
 
+@pytest.mark.long
 async def test_a_terminal_that_is_closed_stops_the_server_in_peace(tmp_path: Path) -> None:
     """Its window is closed in mid-reply: the reply finishes, also with nowhere to print to."""
     master, slave = pty.openpty()
