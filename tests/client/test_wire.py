@@ -148,6 +148,7 @@ async def test_who_is_cancelled_says_goodbye_and_does_not_wait_for_an_answer_in_
         connection = await request.accept()
         with pytest.raises(trio_websocket.ConnectionClosed) as caught:
             await connection.get_message()
+        assert caught.value.reason is not None
         assert caught.value.reason.code == 1000
         ended.set()
 
