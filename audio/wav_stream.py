@@ -22,9 +22,9 @@ RATES_HZ = range(8000, 192_001)
 MAX_HEADER_BYTES = 1 << 16
 """What may stand before the sound. A file with pictures in its header is no answer of a voice."""
 
-BATCH_BYTES = 256
-"""Samples of other kinds than PCM16 mono are made so many bytes at once: one by one each would
-cost as much as all of them. It is less than any frame of sound; the last ones wait for `finish`."""
+BATCH_S = 0.005
+"""Samples of other kinds than PCM16 mono are made so much at once: one by one each would cost as
+much as all of them. It is less than any client's frame; the last ones wait for `finish`."""
 
 _FIRST_CHUNK = 12
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -51,8 +51,10 @@ class _Format:
         return self.channels * self.bits // 8
 
     @property
-    def is_pcm16_mono(self) -> bool:
-        return self.tag == _PCM and self.bits == 16 and self.channels == 1
+    def batch_bytes(self) -> int:
+        """How much is worth the work of making PCM16 mono of it."""
+        made = self.tag == _PCM and self.bits == 16 and self.channels == 1
+        return 0 if made else int(self.rate_hz * BATCH_S) * self.frame_bytes
 
 
 @dataclass(slots=True)
@@ -169,8 +171,7 @@ class WavStream:
         frame = self._format.frame_bytes
         there = len(self._buffer) if self._left is None else min(len(self._buffer), self._left)
         whole = there // frame * frame
-        worth_it = there >= BATCH_BYTES or there == self._left or self._format.is_pcm16_mono
-        if not worth_it and not ended:
+        if there < self._format.batch_bytes and there != self._left and not ended:
             return b""
         raw = bytes(self._buffer[:whole])
         del self._buffer[:whole]

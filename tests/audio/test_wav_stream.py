@@ -141,3 +141,20 @@ def test_samples_beyond_all_measure_cost_themselves_and_nothing_behind_them() ->
         warnings.simplefilter("error")
         sound, _ = read(wav(frames.tobytes(), tag=3, channels=2, bits=64), 11)
     assert np.frombuffer(sound, "<i2")[-4:].tolist() == [16384] * 4
+
+
+@pytest.mark.parametrize(("channels", "bits"), [(1, 8), (1, 16), (2, 16), (2, 24), (1, 32)])
+@pytest.mark.parametrize("rate_hz", [8000, 48_000])
+@pytest.mark.parametrize("pieces_ms", [20, 1])
+def test_sound_that_comes_live_is_held_for_five_milliseconds_at_most(
+    rate_hz: int, channels: int, bits: int, pieces_ms: int
+) -> None:
+    """A client that stops in the middle of a file loses no more."""
+    frame = channels * bits // 8
+    data = bytes(rate_hz * frame // 2)
+    file = wav(data, channels=channels, bits=bits, rate_hz=rate_hz, size=0)
+    stream, step = WavStream("it"), rate_hz * frame * pieces_ms // 1000
+    sound = b"".join(stream.feed(file[at : at + step]) for at in range(0, len(file), step))
+    held = rate_hz / 2 - len(sound) / 2
+    assert held <= rate_hz * 0.005
+    assert len(sound + stream.finish()) == rate_hz
