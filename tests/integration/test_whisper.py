@@ -43,7 +43,7 @@ async def test_a_conversation_is_heard_and_answered() -> None:
         async with open_client(live.url()) as client:
             await client.start(audio_clock=True)
             for number, recording in enumerate(SPOKEN[:3], 1):
-                await client.speak(recording.pcm16, speed=2)
+                await client.speak(recording.pcm16)
                 assert says(await client.final(number), recording)
                 await client.wait_for("tts_complete", count=number)
             partials = client.of("partial_transcript")
