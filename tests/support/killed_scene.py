@@ -13,6 +13,7 @@ import trio
 import trio.testing
 
 from parley.conversation.events import AudioHeard, Disconnected, ReplyOver, SessionEvent
+from parley.engines.failures import LaneLost
 from parley.testing.performing import Performance
 from parley.testing.scene import Scene
 from parley.transport import PeerGone
@@ -32,8 +33,6 @@ beginning would say some of it twice."""
 NO_ONSET = 6 * 320
 """A detector's crash ends its utterance. Where less sound follows than an onset takes (five frames
 of 20 ms, and what lies in the frames at both ends), it begins no other one."""
-CRASHES_ALREADY = {"recognizer-crashes"}
-"""Scenes whose recognizer crashes by itself."""
 CONDUCTOR = {"conductor"}
 """What an agent has done cannot be done again, so its task is not restarted."""
 
@@ -99,6 +98,18 @@ class KilledScene:
         """How many samples of sound the recognizer was given, each time it was."""
         heard = b"".join(self.performance.transcriber.heard)
         return sum(1 for at in range(0, len(heard), 2) if heard[at : at + 2] != b"\0\0")
+
+    @property
+    def _loses_its_lane(self) -> bool:
+        """Whether the scene has its recognizer lose its process."""
+        fails = self.scene.asr.get("fail_on", {})
+        return isinstance(fails, dict) and any(isinstance(one, LaneLost) for one in fails.values())
+
+    def _was_given_up(self, reference: KilledScene) -> bool:
+        """Whether the client was told that an utterance cannot be heard: its audio is given to a
+        recognizer twice, and no third time."""
+        told, usual = Counter(self.codes), Counter(reference.codes)
+        return any(told[code] > usual[code] for code in ("ASR_FAIL", "AUDIO_PROCESSING_ERROR"))
 
     def _was_whole(self, reference: KilledScene) -> bool:
         """Whether as many replies were told to their end."""
@@ -203,8 +214,8 @@ class KilledScene:
             if self.codes.count("LLM_FAIL") > 1 + reference.codes.count("LLM_FAIL"):
                 yield "a failed reply was told twice"
             return
-        if actor in ("asr", "vad") and self.scene.name in CRASHES_ALREADY:
-            return  # audio is given to it twice, and a second crash gives the utterance up
+        if self._loses_its_lane and (actor == "vad" or self._was_given_up(reference)):
+            return  # what a recognizer was given twice is counted twice
         least = reference.voiced - (NO_ONSET if actor == "vad" else 0)
         if actor in ("vad", "receiver") and self.voiced < least:
             yield f"of {reference.voiced} samples of sound {self.voiced} were heard"
