@@ -90,3 +90,5 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         where = f"byte {error.start}"
         raise Unreadable(f"{path}: cannot be read: not UTF-8 at {where}") from None
+    except ValueError:
+        raise Unreadable(f"{str(path)!r}: cannot be read: this is no name of a file") from None

@@ -21,9 +21,9 @@ SENTENCE_GAP_S = 0.3
 KEPT_CHARS = 4096
 """So much text that is in phrases already may stand before the phrase in hand."""
 
-_FENCE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?(`{3,}|~{3,})([^\n`]*)(\n|\Z)")
+_FENCE = re.compile(r"[^\S\n]*(?:(?:[-*+]|\d{1,3}[.)])[^\S\n]+)?(`{3,}|~{3,})([^\n`]*)(\n|\Z)")
 _FENCE_BEGINS = re.compile(
-    r"[ \t]*(?:(?:[-*+]|\d{1,3}[.)]?)[ \t]*)?(?:`{0,2}|~{0,2}|[`~]{3,}[^\n`]*)"
+    r"[^\S\n]*(?:(?:[-*+]|\d{1,3}[.)]?)[^\S\n]*)?(?:`{0,2}|~{0,2}|[`~]{3,}[^\n`]*)"
 )
 
 

@@ -76,16 +76,23 @@ class BodyDecoder:
         """Whether it is one document, which is the only event then, at the end."""
         self._decoder = EventDecoder()
         self._document = bytearray()
+        self._marked = False
+        """Whether its beginning is behind us, where a byte order mark may stand."""
         self._known = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         if len(self.began) < SHOWN_BYTES:
             self.began = (self.began + chunk)[:SHOWN_BYTES]
         if not self._known:
-            bare = bytes(self._document + chunk).removeprefix(_BOM).lstrip()
-            self._document = bytearray(bare)
-            if _BOM.startswith(bare):
-                return []  # white space, or the beginning of a byte order mark
+            self._document += chunk
+            if not self._marked:
+                if len(self._document) < len(_BOM) and _BOM.startswith(self._document):
+                    return []  # perhaps the beginning of a byte order mark
+                self._marked = True
+                self._document = self._document.removeprefix(_BOM)
+            bare = self._document = self._document.lstrip()
+            if not bare:
+                return []
             self._known, self.whole = True, bare[:1] in (b"{", b"<", b"[")
             if self.whole:
                 return self._bounded()

@@ -104,6 +104,15 @@ def test_what_is_not_said_is_written_before_what_is() -> None:
     assert first.before + first.text + code.before + code.text + last.before + last.text == text
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\f", "\v", "\xa0", "\u3000", "\u2028", "\x1c"])
+@pytest.mark.parametrize("head", ["", "- ", "1. "])
+def test_code_behind_any_white_space_is_code_however_it_is_cut(space: str, head: str) -> None:
+    text = f"{space}{head}```\nx = 1\ny = 2\n```\nThat was it."
+    whole = [phrase.spoken for phrase in phrases_of([text])]
+    assert whole == ["Here is some code, which I won't read out.", "That was it."]
+    assert [phrase.spoken for phrase in phrases_of(list(text))] == whole
+
+
 def test_code_is_announced_once_in_a_reply() -> None:
     block = "```\na\nb\n```\n"
     spoken = [phrase.spoken for phrase in phrases_of([f"{block}One.\n{block}Two."])]

@@ -256,6 +256,7 @@ BODY_TARGETS: Sequence[Target] = (
         least_runs=100_000,
         kept=[
             b"ws_port = " + b"9" * 5000,
+            b"PARLEY_CONFIG=/a\0b\n",
             b"x = " + b"[" * 3000,
             b"stream_" + b"x" * 3000 + b" = 1",
             b'"a\\u0007" = 1',

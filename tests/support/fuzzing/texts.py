@@ -281,7 +281,10 @@ TEXT_TARGETS: Sequence[Target] = (
         run=stream,
         seeds=_STREAMS,
         words=_STREAM_WORDS,
-        kept=[b'{"choices":[{"message":{"content":[{"type":{},"text":"x"}]}}]}'],
+        kept=[
+            b'{"choices":[{"message":{"content":[{"type":{},"text":"x"}]}}]}',
+            b'\xef\xbb\xbf\xef\xbb\xbf{"choices":[]}',  # one mark is no text, two are
+        ],
     ),
     Target(
         name="text-thoughts",
@@ -297,6 +300,7 @@ TEXT_TARGETS: Sequence[Target] = (
         words=_TEXT_WORDS,
         max_bytes=200,
         least_runs=20_000,
+        kept=[b"\x02\x0c~~~\x08a\nb\n~~~\nThat was it."],  # white space that is no blank
     ),
     Target(
         name="text-slice",
