@@ -90,10 +90,10 @@ class BodyDecoder:
                     return []  # perhaps the beginning of a byte order mark
                 self._marked = True
                 self._document = self._document.removeprefix(_BOM)
-            bare = self._document = self._document.lstrip()
-            if not bare:
+            self._document = self._document.lstrip()
+            if not self._document:
                 return []
-            self._known, self.whole = True, bare[:1] in (b"{", b"<", b"[")
+            self._known, self.whole = True, bytes(self._document[:1]) in (b"{", b"<", b"[")
             if self.whole:
                 return self._bounded()
             chunk = bytes(self._document)
