@@ -101,15 +101,15 @@ async def open_wire(
     stream = await connected(url, ca)
     try:
         async with trio.open_nursery() as nursery:
-            readers: trio.Nursery = await nursery.start(_until_ended)
+            goodbye = _Goodbye()
+            readers: trio.Nursery = await nursery.start(goodbye.hold_readers)
             try:
                 connection = await _shake_hands(readers, _Answer(stream, url), url, asks, token)
                 opened = True
                 try:
                     yield WebSocketWire(connection)
                 finally:
-                    with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
-                        await connection.aclose()
+                    await goodbye.say(connection)
             except Exception as error:
                 # Raised again below, outside the nursery: callers get it bare, not in a group.
                 failure = error
@@ -129,13 +129,35 @@ async def open_wire(
         raise failure
 
 
-async def _until_ended(task_status: trio.TaskStatus[trio.Nursery]) -> None:
-    """A nursery that only its own scope ends. Who is cancelled still closes the connection, and
-    the peer's answer to that is read here."""
-    with trio.CancelScope(shield=True):
-        async with trio.open_nursery() as nursery:
-            task_status.started(nursery)
-            await trio.sleep_forever()
+class _Goodbye:
+    """The end of a connection: who is cancelled still says goodbye, and the peer's answer is read.
+
+    What a reader finds wrong from then on is nobody's concern (trio-websocket's fails at a ping
+    that comes behind our goodbye), and no answer is waited for once none can be read.
+    """
+
+    def __init__(self) -> None:
+        self._said = False
+        self._scope = trio.CancelScope(shield=True)
+
+    async def hold_readers(self, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        """A nursery for the connection's reader, which only its own scope ends."""
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as nursery:
+                    task_status.started(nursery)
+                    await trio.sleep_forever()
+        except* Exception:
+            if not self._said:
+                raise
+        finally:
+            self._scope.cancel()
+
+    async def say(self, connection: WebSocketConnection) -> None:
+        self._said = True
+        self._scope.deadline = trio.current_time() + CLOSE_S
+        with self._scope:
+            await connection.aclose()
 
 
 async def connected(url: str, ca: Path | None) -> trio.abc.Stream:

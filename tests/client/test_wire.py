@@ -167,6 +167,28 @@ async def test_who_is_cancelled_says_goodbye_and_does_not_wait_for_an_answer_in_
             await ended.wait()
 
 
+@pytest.mark.parametrize("last", [b"\x89\0" + b"\x88\x02\x03\xe8", b"no frame", b""])
+async def test_what_comes_behind_the_goodbye_is_nobodys_concern(last: bytes) -> None:
+    """A ping and the answer, what is no frame, or nothing but the end."""
+
+    async def answer_late(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            request = await trio_websocket.wrap_server_stream(nursery, stream)
+            await request.accept()
+            nursery.cancel_scope.cancel()  # from here on nobody answers by himself
+        assert await stream.receive_some()
+        await stream.send_all(last)
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, answer_late, 0)
+        port = listeners[0].socket.getsockname()[1]
+        with trio.fail_after(wire_module.CLOSE_S - 1):
+            async with open_wire(f"ws://127.0.0.1:{port}/"):
+                pass
+        nursery.cancel_scope.cancel()
+
+
 async def test_bytes_that_are_no_frames_end_the_connection() -> None:
     async def derail(request: Any) -> None:
         connection = await request.accept()
