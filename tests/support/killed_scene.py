@@ -30,7 +30,9 @@ SUPERVISORS = {"turn"}
 BY_WORDS = {"llm"}
 """A reply is told as failed when its model crashes in the middle: saying it again from its
 beginning would say some of it twice."""
-NO_ONSET = 6 * 320
+RINGING = 160
+"""So long a resampler rings before and behind a sound: samples that are not zero, and are counted."""
+NO_ONSET = 6 * 320 + RINGING
 """A detector's crash ends its utterance. Where less sound follows than an onset takes (five frames
 of 20 ms, and what lies in the frames at both ends), it begins no other one."""
 CONDUCTOR = {"conductor"}
