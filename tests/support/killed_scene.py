@@ -31,7 +31,7 @@ BY_WORDS = {"llm"}
 """A reply is told as failed when its model crashes in the middle: saying it again from its
 beginning would say some of it twice."""
 RINGING = 160
-"""So long a resampler rings before and behind a sound: samples that are not zero, and are counted."""
+"""So many samples that are not zero a resampler puts around a sound: they are counted with it."""
 NO_ONSET = 6 * 320 + RINGING
 """A detector's crash ends its utterance. Where less sound follows than an onset takes (five frames
 of 20 ms, and what lies in the frames at both ends), it begins no other one."""
