@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
@@ -20,6 +21,10 @@ os.environ["XDG_CACHE_HOME"] = HOME.name
 os.environ["REAL_MODELS_FOLDER"] = str(MODELS_DIR)
 assert not MODELS_DIR.is_relative_to(HOME.name)
 """No model that somebody has pulled decides what a test hears or says."""
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+"""An example of a logic that is fast may wait for its turn on a busy machine."""
 
 
 @pytest.fixture(autouse=True, scope="session")
