@@ -24,7 +24,8 @@ MAX_HEADER_BYTES = 1 << 16
 
 BATCH_S = 0.005
 """Samples of other kinds than PCM16 mono are made so much at once: one by one each would cost as
-much as all of them. It is less than any client's frame; the last ones wait for `finish`."""
+much as all of them. What is left of the last ones is given by `finish`; a live client has no end
+of a file, so where it stops up to so much of its sound is left out."""
 
 _FIRST_CHUNK = 12
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE

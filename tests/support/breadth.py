@@ -1,5 +1,5 @@
 """How much is tried: `make test` has a few of each kind, `make test-all` sets PARLEY_TEST_ALL and
-takes three times as long. A variable of its own makes one kind as broad as somebody wants.
+takes over an hour. A variable of its own makes one kind as broad as somebody wants.
 
 A test marked `long` is left out of `make test`; of one marked `few(n)` that many of its cases are
 in it.
