@@ -16,7 +16,7 @@ TYPING := $(VENV)/typing
 # The tests start Python hundreds of times: it may keep what it compiles.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all coverage test-browser fuzz chaos soak check demo doctor models clean
+.PHONY: run test test-all coverage test-browser fuzz chaos soak check check-types check-rest demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
@@ -53,11 +53,16 @@ chaos: $(VENV)/.installed-dev models
 soak: $(VENV)/.installed-dev models
 	$(BIN)/python -m pytest tests/hostile/soak --full -p no:cacheprovider
 
-check: $(VENV)/.installed-dev $(TYPING)/parley
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+# `make -j2 check` does both halves at once.
+check: check-types check-rest
+
+check-types: $(VENV)/.installed-dev $(TYPING)/parley
 	MYPYPATH=$(TYPING):tests $(BIN)/mypy -p parley
 	MYPYPATH=$(TYPING):examples/agents/viva $(BIN)/mypy --explicit-package-bases examples/agents/viva
+
+check-rest: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/check_wheel.py
 
 demo: $(VENV)/.installed models

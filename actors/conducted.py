@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -27,6 +27,7 @@ from ..conversation.events import (
 from ..conversation.floor import CLOSE_S
 from ..conversation.machines import Machines
 from ..conversation.record import TurnRecord
+from ..conversation.shown_state import ShownState
 from ..conversation.silent_caller import Due
 from ..conversation.spoken_sentences import Occasion
 from ..protocol import close_codes
@@ -60,9 +61,11 @@ from ..protocol.effects import (
 )
 from ..protocol.events import ConductorTold, DigitsTold, Failure, TicketTold, TransferTold
 from ..protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
+from ..protocol.states import Trigger
 from ..telemetry import Telemetry
 from ..turnstile import current_time
 from .going_on import take_up, tell_items
+from .hands import Hands
 from .item_desk import ItemDesk
 from .outbox import Outbox
 from .reply_exit import ReplyExit
@@ -77,24 +80,6 @@ RESULTS_TOGETHER_S = 1.0
 """So long a response waits for the other results of calls that were asked for together."""
 
 
-class Hands(Protocol):
-    """What the dialogue does for it."""
-
-    def turn_begins(self) -> None:
-        """A turn was begun: the client is told so with the next state."""
-        ...
-
-    async def interrupt(self, record: TurnRecord, *, outcome: ReplyOutcome = "interrupted") -> None:
-        """The live reply ends here."""
-        ...
-
-    async def answer_waiting(self) -> None:
-        """Answer what was said, if it may be answered now."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None: ...
-
-
 @dataclass(slots=True, kw_only=True)
 class ConductedCall:
     session_id: str
@@ -103,6 +88,7 @@ class ConductedCall:
     tools: ToolDesk
     items: ItemDesk
     outbox: Outbox
+    shown: ShownState
     telemetry: Telemetry
     log: structlog.typing.FilteringBoundLogger
     tell: Callable[[SessionEvent], None]
@@ -131,12 +117,12 @@ class ConductedCall:
 
     def begin_saying(self, words: str, speech: Say | None = None) -> None:
         self.turns.say(words, speech)
-        self.hands.turn_begins()
+        self.shown.go(Trigger.TURN)
 
     def _say(self, speech: Say | Respond) -> None:
         if isinstance(speech, Respond):
             self.turns.respond(speech)
-            self.hands.turn_begins()
+            self.shown.go(Trigger.TURN)
             return
         if speech.asks:
             self._ask(speech)
@@ -170,7 +156,7 @@ class ConductedCall:
         await self.outbox.send(CallerIdle(item=item_id, idle_ms=round(silence.ask_after_s * 1000)))
         silence.spoke()
         self.turns.respond(Respond(id=0))
-        self.hands.turn_begins()
+        self.shown.go(Trigger.TURN)
 
     def _collect(self, collecting: bool) -> None:
         """Keys are the conductor's code's, those that were pressed just before as well."""
@@ -312,7 +298,7 @@ class ConductedCall:
             await tell_items(self.items)
         if not effect.conducted:
             self.machines.conducting.ready = True
-            await self.hands.answer_waiting()
+            await self.hands.answer()
 
     def _instruct(self, effect: SetInstructions) -> None:
         items = self.turns.items
@@ -360,7 +346,7 @@ class ConductedCall:
     async def _cut(self, record: TurnRecord, outcome: ReplyOutcome = "interrupted") -> None:
         """End the live reply. What was said over one that nobody may interrupt is answered."""
         await self.hands.interrupt(record, outcome=outcome)
-        await self.hands.answer_waiting()
+        await self.hands.answer()
 
     async def _takes_over(self, effect: Conduct) -> None:
         conducting = self.machines.conducting
@@ -371,7 +357,7 @@ class ConductedCall:
         self.tell(
             ConductorChanged(session_id=self.session_id, name=effect.name, voice=conducting.voice)
         )
-        await self.hands.answer_waiting()
+        await self.hands.answer()
 
     async def _wants(self, speech: Say | Respond) -> None:
         live, conducting = self.turns.live, self.machines.conducting

@@ -95,6 +95,11 @@ class Waits:
     ceiling_ms: int = 2000
 
 
+def may_be_joined(said: str) -> bool:
+    """Whether more may be joined to what was said."""
+    return len(said) < JOINED_CHARS
+
+
 def goes_on(heard_s: float, after_ms: int | None) -> bool:
     """Whether somebody who speaks after so much of an answer, and so long a silence (None: nobody
     knows), was not done before it."""

@@ -47,7 +47,7 @@ async def test_watchers_are_told(autojump_clock: Clock) -> None:
     cast = Cast(["what is the weather", "in paris"])
     seen: list[SessionEvent] = []
     async with cast.session() as (session, client):
-        session.parts.dialogue.tell_watchers = seen.append
+        session.parts.dialogue.interruptions.tell = seen.append
         await client.start()
         await say(client, 800, 700, 800, ENOUGH_MS)
     assert [e.turn for e in seen if isinstance(e, TakenBack)] == [1]
@@ -172,7 +172,7 @@ async def test_what_is_joined_has_a_bound(
     autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who goes on after every answer, for ever, does not make the request grow for ever."""
-    monkeypatch.setattr("parley.actors.dialogue.JOINED_CHARS", 30)
+    monkeypatch.setattr("parley.conversation.patience.JOINED_CHARS", 30)
     words = [f"number {number} and more" for number in range(5)]
     cast = Cast(words)
     async with cast.session() as (session, client):
