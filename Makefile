@@ -13,10 +13,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `mypy` sees the root as the package `parley` through a folder that holds just that name.
 TYPING := $(VENV)/typing
 
-# The tests start Python hundreds of times: it may keep what it compiles.
+# Python compiles what is imported, and keeps it: all that pip could compile takes half a minute, and
+# the tests start Python hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all coverage test-browser fuzz chaos soak check check-types check-rest demo doctor models clean
+.PHONY: run test test-all coverage test-browser fuzz chaos soak check check-style demo doctor models clean
 
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
@@ -36,7 +37,7 @@ coverage: $(VENV)/.installed-dev models
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term:skip-covered
 
 test-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet -e '.[browser]'
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[browser]'
 	$(BIN)/python -m pytest tests/browser
 
 # Strangers, faults and time: each runs for minutes and ends with a table of what it measured.
@@ -53,17 +54,14 @@ chaos: $(VENV)/.installed-dev models
 soak: $(VENV)/.installed-dev models
 	$(BIN)/python -m pytest tests/hostile/soak --full -p no:cacheprovider
 
-# `make -j2 check` does both halves at once.
-check: check-types check-rest
-
-check-types: $(VENV)/.installed-dev $(TYPING)/parley
+check: check-style $(TYPING)/parley
 	MYPYPATH=$(TYPING):tests $(BIN)/mypy -p parley
 	MYPYPATH=$(TYPING):examples/agents/viva $(BIN)/mypy --explicit-package-bases examples/agents/viva
+	$(BIN)/python scripts/check_wheel.py
 
-check-rest: $(VENV)/.installed-dev
+check-style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python scripts/check_wheel.py
 
 demo: $(VENV)/.installed models
 	$(BIN)/parley demo
@@ -85,12 +83,12 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV): a minute or so, once"
-	$(BIN)/python -m pip install --quiet -e '.[piper]'
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[piper]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV), with what the tests need: a minute or so, once"
-	$(BIN)/python -m pip install --quiet -e '.[piper,test,check,deploy]'
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[piper,test,check,deploy]'
 	@touch $@ $(VENV)/.installed
 
 $(TYPING)/parley:

@@ -134,6 +134,7 @@ async def test_a_tool_that_fails_says_so() -> None:
         assert it.connected
 
 
+@pytest.mark.long
 async def test_two_servers_of_which_one_is_there_twice_are_told_apart() -> None:
     async with lent(served(name="home"), served(name="work"), served(name="home")) as it:
         assert len(it.mcp.connections) == 2
@@ -142,6 +143,7 @@ async def test_two_servers_of_which_one_is_there_twice_are_told_apart() -> None:
         assert await it.call("home_pid") != await it.call("work_pid")
 
 
+@pytest.mark.long
 async def test_many_calls_run_at_once_over_one_connection() -> None:
     async with lent(served()) as it:
         began_s = trio.current_time()
@@ -155,6 +157,7 @@ async def _waits(it: Lent, seconds: float) -> None:
     assert await it.call("wait", seconds=seconds) == "waited"
 
 
+@pytest.mark.long
 async def test_new_tools_are_known_when_the_server_says_so() -> None:
     async with lent(served()) as it:
         await it.call("learn", name="sing")
@@ -250,6 +253,7 @@ async def test_lines_that_are_no_messages_are_passed_over() -> None:
     assert told["line"] == "Loading model: 50%"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_a_server_that_floods_does_not_keep_others_from_working() -> None:
     async with lent(raw("flood", "noisy")):
@@ -297,6 +301,7 @@ async def test_a_server_that_never_answers_is_killed_after_a_while(
     assert lost["reason"] == "it did not say what tools it has within 0.3 s"
 
 
+@pytest.mark.long
 async def test_a_server_that_reads_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp_process, "WRITE_S", 0.2)
     monkeypatch.setattr(mcp_process, "GRACE_S", 0.1)

@@ -33,7 +33,7 @@ LOSE = "opened.at(-1).close(4000)"
         "newspeech",
         pytest.param("prompt-voice", marks=pytest.mark.long),
         pytest.param("io-speech", marks=pytest.mark.long),
-        "realtime",
+        pytest.param("realtime", marks=pytest.mark.long),
     ],
 )
 def test_an_answer_goes_on_over_another_connection(

@@ -132,6 +132,7 @@ def in_sight(tab: Tab, size: tuple[int, int], before: dict[str, Any]) -> None:
     assert size_px == "16px", "phones do not zoom in"
 
 
+@pytest.mark.long
 def test_the_view_follows_unless_one_has_scrolled_up(server: Served) -> None:
     at_end = """(() => {
       const view = document.getElementById("log");

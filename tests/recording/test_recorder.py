@@ -31,6 +31,13 @@ HEADER = Header(
     settings={},
     detector_frame_samples=320,
 )
+FLUSH_S = 0.2
+"""Threads write, so that no clock can be made to jump: what waits a second, waits this long."""
+
+
+@pytest.fixture(autouse=True)
+def flushes_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley.recording.recorder.FLUSH_S", FLUSH_S)
 
 
 def frame(number: int, size: int = 3200) -> Entry:
@@ -61,7 +68,7 @@ async def test_a_session_is_written_as_it_runs(tmp_path: Path, telemetry: Teleme
     path = tmp_path / "a.mcap"
     async with recording(path, telemetry) as recorder:
         recorder.write(frame(1))
-        await trio.sleep(1.2)
+        await trio.sleep(1.2 * FLUSH_S)
         early = read_recording(path)
         assert early.entries == [frame(1)]
         assert early.cut
@@ -86,7 +93,7 @@ async def test_a_full_queue_leaves_a_counted_gap(tmp_path: Path, telemetry: Tele
     async with recording(path, telemetry, queue_bytes=40_000) as recorder:
         for number in range(1, 31):  # the recorder gets no turn meanwhile
             recorder.write(frame(number))
-        await trio.sleep(1.2)
+        await trio.sleep(1.2 * FLUSH_S)
         recorder.write(frame(31))
     found = read_recording(path)
     assert found.entries == [*(frame(n) for n in range(1, 11)), frame(31)]
@@ -133,12 +140,12 @@ FRAME_BYTES = 20_000
 
 
 async def fails(path: Path, telemetry: Telemetry, **options: object) -> list[dict[str, object]]:
-    """Write for three seconds; the warnings that were logged meanwhile."""
+    """Write for as long as three flushes take; the warnings that were logged meanwhile."""
     with caught_log() as log:
         async with recording(path, telemetry, **options) as recorder:
             for number in range(1, 30):
                 recorder.write(frame(number, FRAME_BYTES))
-                await trio.sleep(0.1)
+                await trio.sleep(FLUSH_S / 10)
             assert not recorder.recording
             assert recorder.failed
     warnings = [line for line in log.lines() if line["level"] == "warning"]
@@ -151,7 +158,7 @@ async def test_a_full_disk_ends_the_recording_with_one_warning(
     tmp_path: Path, telemetry: Telemetry
 ) -> None:
     path = tmp_path / "a.mcap"
-    room = 250_000  # the first second's frames, and not the second's
+    room = 250_000  # the frames before the first flush, and not those before the second
     (warning,) = await fails(path, telemetry, open_file=lambda p: io.BufferedWriter(Disk(p, room)))
     assert warning["error"] == "No space left on device"
     assert warning["path"] == str(path)
@@ -210,7 +217,7 @@ async def test_a_folder_removed_while_it_runs_is_one_warning(
     folder.mkdir()
 
     async def remove() -> None:
-        await trio.sleep(0.7)
+        await trio.sleep(0.7 * FLUSH_S)
         shutil.rmtree(folder)
 
     async with trio.open_nursery() as nursery:
