@@ -154,12 +154,12 @@ def test_what_is_no_ticket_is_refused(text: str) -> None:
         Tickets().take(text, now_s=0.0)
 
 
-@given(st.data())
-def test_a_ticket_that_was_changed_is_refused(data: st.DataObject) -> None:
+@given(st.integers(0, 1000), st.integers(0, 10))
+def test_a_ticket_that_was_changed_is_refused(number: int, choice: int) -> None:
     tickets = Tickets()
-    right = tickets.make(Ticket(name="kiosk"), now_s=0.0)
-    place = data.draw(st.integers(0, len(right) - 2))
-    other = data.draw(st.sampled_from("ABCabc019-_.").filter(lambda one: one != right[place]))
+    right = tickets.make(Ticket(name="kiosk"), now_s=0.0)  # another one each time
+    place = number % (len(right) - 1)
+    other = "ABCabc019-_.".replace(right[place], "")[choice]
     with pytest.raises(NoTicket):
         tickets.take(right[:place] + other + right[place + 1 :], now_s=0.0)
     with pytest.raises(NoTicket):
