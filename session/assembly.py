@@ -17,9 +17,11 @@ from ..actors.announcer import Announcer
 from ..actors.asr import ASRActor
 from ..actors.bell import Bell
 from ..actors.conductor import ConductorActor
-from ..actors.dialogue import Dialogue
+from ..actors.dialogue.actor import Dialogue
+from ..actors.dialogue.item_desk import ItemDesk
+from ..actors.dialogue.tool_desk import ToolDesk
+from ..actors.dialogue.turns import StopTurn, Turns
 from ..actors.gate import ReplyGate
-from ..actors.item_desk import ItemDesk
 from ..actors.limits import (
     HEARD_CAPACITY,
     OUTBOX_CAPACITY,
@@ -34,8 +36,6 @@ from ..actors.ranks import Rank
 from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
-from ..actors.tool_desk import ToolDesk
-from ..actors.turns import StopTurn, Turns
 from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for

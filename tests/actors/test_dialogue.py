@@ -11,9 +11,11 @@ import structlog
 import trio
 import trio.testing
 
-from parley.actors.dialogue import Dialogue
+from parley.actors.dialogue.actor import Dialogue
+from parley.actors.dialogue.item_desk import ItemDesk
+from parley.actors.dialogue.tool_desk import ToolDesk
+from parley.actors.dialogue.turns import GO_ON, Turns
 from parley.actors.gate import ReplyGate
-from parley.actors.item_desk import ItemDesk
 from parley.actors.messages import (
     CancelRequested,
     DrainRequested,
@@ -39,8 +41,6 @@ from parley.actors.messages import (
     WordsHeard,
 )
 from parley.actors.reply_exit import ReplyExit
-from parley.actors.tool_desk import ToolDesk
-from parley.actors.turns import GO_ON, Turns
 from parley.conversation.backchannel_words import ENGLISH
 from parley.conversation.early_reply import EarlyReply
 from parley.conversation.ending import EndingState

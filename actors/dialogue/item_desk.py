@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ..conversation.items import Item, Items, ids_of
-from ..conversation.record import TurnRecord
-from ..protocol.commands import GiveAudio
-from ..protocol.effects import (
+from ...conversation.items import Item, Items, ids_of
+from ...conversation.record import TurnRecord
+from ...protocol.commands import GiveAudio
+from ...protocol.effects import (
     AddCall,
     AddItem,
     DeleteItem,
@@ -20,16 +20,16 @@ from ..protocol.effects import (
     ReturnResult,
     TruncateItem,
 )
-from ..protocol.item_events import (
+from ...protocol.item_events import (
     ItemDeleted,
     ItemTold,
     ItemTruncated,
     RequestRefused,
     SpeechForgotten,
 )
-from ..protocol.item_ids import ItemIds
-from ..turnstile import current_time
-from .outbox import Outbox
+from ...protocol.item_ids import ItemIds
+from ...turnstile import current_time
+from ..outbox import Outbox
 from .turns import Turns
 
 ROOT = "root"

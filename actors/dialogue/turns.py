@@ -10,19 +10,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ..conversation.current_language import CurrentLanguage
-from ..conversation.early_reply import Begun
-from ..conversation.items import Items
-from ..conversation.machines import Machines
-from ..conversation.record import TurnRecord
-from ..protocol.chat import ChatMessage
-from ..protocol.effects import AS_ALWAYS, ReplyWish, Respond, Say
-from ..protocol.item_events import ReplyBegan
-from ..telemetry import Telemetry
-from ..turnstile import current_time
-from .gate import ReplyGate
-from .messages import UtteranceForeseen, UtteranceHeard
-from .reply_exit import ReplyExit
+from ...conversation.current_language import CurrentLanguage
+from ...conversation.early_reply import Begun
+from ...conversation.items import Items
+from ...conversation.machines import Machines
+from ...conversation.record import TurnRecord
+from ...protocol.chat import ChatMessage
+from ...protocol.effects import AS_ALWAYS, ReplyWish, Respond, Say
+from ...protocol.item_events import ReplyBegan
+from ...telemetry import Telemetry
+from ...turnstile import current_time
+from ..gate import ReplyGate
+from ..messages import UtteranceForeseen, UtteranceHeard
+from ..reply_exit import ReplyExit
 
 StartTurn = Callable[[TurnRecord, list[ChatMessage] | str, bool], ReplyExit]
 """What the language model is asked, or words that are said without asking it; with True all that

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 import structlog
 
-from ..conversation.machines import Machines
-from ..conversation.patience import Patience
-from ..conversation.record import TurnRecord
-from ..conversation.shown_state import ShownState
-from ..conversation.timings import Timings
-from ..protocol import close_codes
-from ..protocol.codes import Code
-from ..protocol.events import Failure, Token
-from ..protocol.item_events import ReplyOutcome
-from ..telemetry import Telemetry
-from ..turnstile import current_time
+from ...conversation.machines import Machines
+from ...conversation.patience import Patience
+from ...conversation.record import TurnRecord
+from ...conversation.shown_state import ShownState
+from ...conversation.timings import Timings
+from ...protocol import close_codes
+from ...protocol.codes import Code
+from ...protocol.events import Failure, Token
+from ...protocol.item_events import ReplyOutcome
+from ...telemetry import Telemetry
+from ...turnstile import current_time
+from ..messages import TurnOver
+from ..outbox import Outbox
+from ..reply_exit import ReplyExit
 from .conducted import ConductedCall
 from .hands import Hands
 from .item_desk import ItemDesk
-from .messages import TurnOver
-from .outbox import Outbox
-from .reply_exit import ReplyExit
 from .turns import Turns
 
 

@@ -27,29 +27,29 @@ from typing import Any, assert_never
 import structlog
 import trio
 
-from ..conversation.current_language import CurrentLanguage
-from ..conversation.digits import as_words
-from ..conversation.events import (
+from ...conversation.current_language import CurrentLanguage
+from ...conversation.digits import as_words
+from ...conversation.events import (
     DigitPressed,
     LineNews,
     SessionEvent,
 )
-from ..conversation.machines import Machines, Step
-from ..conversation.patience import Patience
-from ..conversation.record import TurnRecord
-from ..conversation.shown_state import ShownState
-from ..conversation.spoken import (
+from ...conversation.machines import Machines, Step
+from ...conversation.patience import Patience
+from ...conversation.record import TurnRecord
+from ...conversation.shown_state import ShownState
+from ...conversation.spoken import (
     AudioCleared,
     AudioCommitted,
     HearingCancelled,
     MicrophoneClosed,
     MicrophoneOpened,
 )
-from ..conversation.spoken_sentences import Occasion
-from ..conversation.timings import Timings
-from ..protocol import close_codes
-from ..protocol.codes import Code
-from ..protocol.events import (
+from ...conversation.spoken_sentences import Occasion
+from ...conversation.timings import Timings
+from ...protocol import close_codes
+from ...protocol.codes import Code
+from ...protocol.events import (
     Closing,
     Failure,
     Finalizing,
@@ -57,16 +57,12 @@ from ..protocol.events import (
     SessionOpened,
     StateChanged,
 )
-from ..protocol.item_events import BufferCleared, ReplyOutcome
-from ..protocol.states import State, Trigger
-from ..telemetry import Telemetry
-from ..turnstile import current_time, move_on_at, turn
-from .bell import Bell
-from .conducted import ConductedCall
-from .finals import Finals, final_id
-from .interruptions import Interruptions
-from .item_desk import ItemDesk
-from .messages import (
+from ...protocol.item_events import BufferCleared, ReplyOutcome
+from ...protocol.states import State, Trigger
+from ...telemetry import Telemetry
+from ...turnstile import current_time, move_on_at, turn
+from ..bell import Bell
+from ..messages import (
     CancelRequested,
     CommitRequested,
     Conducted,
@@ -98,9 +94,13 @@ from .messages import (
     UtteranceHeard,
     WordsHeard,
 )
-from .outbox import Outbox
+from ..outbox import Outbox
+from ..reply_exit import HeldEvent, ReplyExit
+from .conducted import ConductedCall
+from .finals import Finals, final_id
+from .interruptions import Interruptions
+from .item_desk import ItemDesk
 from .reply_ends import ReplyEnds
-from .reply_exit import HeldEvent, ReplyExit
 from .tool_desk import ToolDesk
 from .turns import Turns
 from .utterances import Utterances, WhatFollows

@@ -7,14 +7,14 @@ is answered now.
 
 from __future__ import annotations
 
-from ..conversation.current_language import CurrentLanguage
-from ..conversation.items import AssistantMessage
-from ..conversation.keeping import restored, unheard
-from ..conversation.machines import Machines
-from ..protocol.effects import Respond, Say
-from ..protocol.kept import KeptConversation, KeptReply
+from ...conversation.current_language import CurrentLanguage
+from ...conversation.items import AssistantMessage
+from ...conversation.keeping import restored, unheard
+from ...conversation.machines import Machines
+from ...protocol.effects import Respond, Say
+from ...protocol.kept import KeptConversation, KeptReply
+from ..reply_exit import ReplyExit
 from .item_desk import ItemDesk
-from .reply_exit import ReplyExit
 from .turns import Turns
 
 GO_ON_FROM_THERE = (

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from ..conversation.conducting import Conducting
-from ..conversation.events import SessionEvent, ToolCalled, ToolReturned, ToolsDropped
-from ..conversation.items import Items, ToolUse
-from ..conversation.record import TurnRecord
-from ..conversation.rounds import MAX_CALLS, taken_calls
-from ..protocol.chat import ToolCall
-from ..protocol.events import ToolTold
-from ..protocol.tool_calls import Outcome, ToolResult
-from ..telemetry import Telemetry
-from .outbox import Outbox
-from .tool_returns import ToolReturns
+from ...conversation.conducting import Conducting
+from ...conversation.events import SessionEvent, ToolCalled, ToolReturned, ToolsDropped
+from ...conversation.items import Items, ToolUse
+from ...conversation.record import TurnRecord
+from ...conversation.rounds import MAX_CALLS, taken_calls
+from ...protocol.chat import ToolCall
+from ...protocol.events import ToolTold
+from ...protocol.tool_calls import Outcome, ToolResult
+from ...telemetry import Telemetry
+from ..outbox import Outbox
+from ..tool_returns import ToolReturns
 
 MAX_TOLD_CHARS = 4000
 """Of arguments and results, as a client is shown them."""

@@ -10,24 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..conversation.backchannel_words import table_for
-from ..conversation.current_language import CurrentLanguage
-from ..conversation.floor import Meaning
-from ..conversation.machines import Machines
-from ..conversation.patience import may_be_joined
-from ..conversation.shown_state import ShownState
-from ..protocol import close_codes
-from ..protocol.events import Finalizing
-from ..protocol.states import State, Trigger
-from ..telemetry import Telemetry
-from ..turnstile import current_time
-from .bell import Bell
-from .conducted import ConductedCall
-from .finals import Finals
-from .hands import Hands
-from .interruptions import Interruptions
-from .item_desk import ItemDesk
-from .messages import (
+from ...conversation.backchannel_words import table_for
+from ...conversation.current_language import CurrentLanguage
+from ...conversation.floor import Meaning
+from ...conversation.machines import Machines
+from ...conversation.patience import may_be_joined
+from ...conversation.shown_state import ShownState
+from ...protocol import close_codes
+from ...protocol.events import Finalizing
+from ...protocol.states import State, Trigger
+from ...telemetry import Telemetry
+from ...turnstile import current_time
+from ..bell import Bell
+from ..messages import (
     SpeechBegan,
     SpeechConfirmed,
     SpeechOver,
@@ -36,8 +31,13 @@ from .messages import (
     UtteranceHeard,
     WordsHeard,
 )
-from .outbox import Outbox
-from .reply_exit import ReplyExit
+from ..outbox import Outbox
+from ..reply_exit import ReplyExit
+from .conducted import ConductedCall
+from .finals import Finals
+from .hands import Hands
+from .interruptions import Interruptions
+from .item_desk import ItemDesk
 from .turns import Turns
 
 WhatFollows = Literal["answer", "ask", "wait"]

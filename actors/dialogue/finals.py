@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ..conversation.current_language import CurrentLanguage
-from ..conversation.events import SessionEvent, TextHeard
-from ..protocol.codes import Code
-from ..protocol.events import Decode, Failure, Final, Finalizing, Latency
-from ..telemetry import Telemetry
-from .messages import UtteranceFailed, UtteranceHeard
-from .outbox import Outbox
+from ...conversation.current_language import CurrentLanguage
+from ...conversation.events import SessionEvent, TextHeard
+from ...protocol.codes import Code
+from ...protocol.events import Decode, Failure, Final, Finalizing, Latency
+from ...telemetry import Telemetry
+from ..messages import UtteranceFailed, UtteranceHeard
+from ..outbox import Outbox
 
 
 def final_id(session_id: str, number: int) -> str:

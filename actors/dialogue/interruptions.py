@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ..conversation.backchannel import is_command
-from ..conversation.events import BargedIn, Resumed, SessionEvent, TakenBack
-from ..conversation.machines import Machines
-from ..conversation.patience import GONE_ON_S, Patience, goes_on, may_be_joined
-from ..conversation.record import TurnRecord
-from ..conversation.shown_state import ShownState
-from ..protocol.events import BargeIn, ReplyHeld, ReplyReleased, ReplyResumed, ReplyTakenBack
-from ..protocol.item_events import ReplyOutcome
-from ..protocol.states import State, Trigger
-from ..telemetry import Telemetry
-from ..turnstile import current_time
-from .messages import PlaybackTold
-from .outbox import Outbox
+from ...conversation.backchannel import is_command
+from ...conversation.events import BargedIn, Resumed, SessionEvent, TakenBack
+from ...conversation.machines import Machines
+from ...conversation.patience import GONE_ON_S, Patience, goes_on, may_be_joined
+from ...conversation.record import TurnRecord
+from ...conversation.shown_state import ShownState
+from ...protocol.events import BargeIn, ReplyHeld, ReplyReleased, ReplyResumed, ReplyTakenBack
+from ...protocol.item_events import ReplyOutcome
+from ...protocol.states import State, Trigger
+from ...telemetry import Telemetry
+from ...turnstile import current_time
+from ..messages import PlaybackTold
+from ..outbox import Outbox
+from ..reply_exit import ReplyExit
 from .reply_ends import ReplyEnds
-from .reply_exit import ReplyExit
 from .turns import Turns
 
 

@@ -1,12 +1,12 @@
-"""What the rooms of the dialogue have it do: see `dialogue.py` for how they belong together."""
+"""What the rooms of the dialogue have it do: see `actor.py` for how they belong together."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from ..conversation.record import TurnRecord
-from ..protocol.item_events import ReplyOutcome
-from .messages import UtteranceHeard
+from ...conversation.record import TurnRecord
+from ...protocol.item_events import ReplyOutcome
+from ..messages import UtteranceHeard
 
 
 class Hands(Protocol):

@@ -1,8 +1,8 @@
 """What a conductor wants of the conversation, and whatever else is said without being asked: done
 to the dialogue's machines, its turns and its client.
 
-The dialogue's other half: it decides what is heard and answered, and asks here at each report what
-is to be said by itself. One per session, plain but for the sends; the dialogue alone calls it.
+At each report the dialogue asks here what is to be said by itself. One per session, plain but for
+the sends; the dialogue alone calls it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import assert_never
 
 import structlog
 
-from ..conversation.events import (
+from ...conversation.events import (
     Answered,
     CallEnding,
     CallerSilent,
@@ -24,15 +24,15 @@ from ..conversation.events import (
     SayOver,
     SessionEvent,
 )
-from ..conversation.floor import CLOSE_S
-from ..conversation.machines import Machines
-from ..conversation.record import TurnRecord
-from ..conversation.shown_state import ShownState
-from ..conversation.silent_caller import Due
-from ..conversation.spoken_sentences import Occasion
-from ..protocol import close_codes
-from ..protocol.codes import Code
-from ..protocol.effects import (
+from ...conversation.floor import CLOSE_S
+from ...conversation.machines import Machines
+from ...conversation.record import TurnRecord
+from ...conversation.shown_state import ShownState
+from ...conversation.silent_caller import Due
+from ...conversation.spoken_sentences import Occasion
+from ...protocol import close_codes
+from ...protocol.codes import Code
+from ...protocol.effects import (
     AddCall,
     AddItem,
     AnyEffect,
@@ -59,16 +59,16 @@ from ..protocol.effects import (
     Transfer,
     TruncateItem,
 )
-from ..protocol.events import ConductorTold, DigitsTold, Failure, TicketTold, TransferTold
-from ..protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
-from ..protocol.states import Trigger
-from ..telemetry import Telemetry
-from ..turnstile import current_time
+from ...protocol.events import ConductorTold, DigitsTold, Failure, TicketTold, TransferTold
+from ...protocol.item_events import CallerIdle, ReplyBegan, ReplyEnded, ReplyOutcome
+from ...protocol.states import Trigger
+from ...telemetry import Telemetry
+from ...turnstile import current_time
+from ..outbox import Outbox
+from ..reply_exit import ReplyExit
 from .going_on import take_up, tell_items
 from .hands import Hands
 from .item_desk import ItemDesk
-from .outbox import Outbox
-from .reply_exit import ReplyExit
 from .tool_desk import ToolDesk
 from .turns import Turns
 
