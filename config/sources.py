@@ -32,6 +32,20 @@ class NoFile(Unreadable):
     """It is a folder. A container's mount of a file that was not there makes one."""
 
 
+LINES_NAMED = 20
+"""Of those of a file that cannot be read."""
+MOST_CHARS = 200
+"""Of a path in a message: its beginning and its end."""
+
+
+def shown(path: Path) -> str:
+    """A path as it stands in a message: in one line, however odd or long it is."""
+    text = str(path)
+    text = text if text.isprintable() else ascii(text)
+    half = MOST_CHARS // 2
+    return text if len(text) <= MOST_CHARS else f"{text[:half]}...{text[-half:]}"
+
+
 def from_mapping(values: Mapping[str, object], origin: str) -> Iterator[Entry]:
     """The environment, or explicit overrides."""
     for name, value in values.items():
@@ -42,7 +56,7 @@ def from_dotenv(path: Path) -> list[Entry]:
     """The entries of a .env file, in order; none if there is no such file.
 
     Values are taken as they stand: `${NAME}` is not expanded. Raises NoFile, and Unreadable, which
-    names every line that is neither empty, a comment nor NAME=value.
+    names the lines that are neither empty, a comment nor NAME=value.
     """
     try:
         text = _read(path)
@@ -57,10 +71,13 @@ def from_dotenv(path: Path) -> list[Entry]:
         if binding.error:
             bad_lines.append(str(line))
         elif binding.key is not None:
-            origin = f"{path} line {line}"
+            origin = f"{shown(path)} line {line}"
             entries.append(Entry(name=binding.key, value=binding.value, origin=origin))
     if bad_lines:
-        raise Unreadable(f"{path}: not NAME=value in line {', '.join(bad_lines)}")
+        more = len(bad_lines) - LINES_NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        where = ", ".join(bad_lines[:LINES_NAMED]) + rest
+        raise Unreadable(f"{shown(path)}: not NAME=value in line {where}")
     return entries
 
 
@@ -69,12 +86,12 @@ def from_toml(path: Path) -> list[Entry]:
     try:
         text = _read(path)
     except FileNotFoundError:
-        raise Unreadable(f"{path}: there is no such file") from None
+        raise Unreadable(f"{shown(path)}: there is no such file") from None
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number without end
-        raise Unreadable(f"{path}: not valid TOML: {error}") from None
-    return list(from_mapping(values, str(path)))
+        raise Unreadable(f"{shown(path)}: not valid TOML: {error}") from None
+    return list(from_mapping(values, shown(path)))
 
 
 def _read(path: Path) -> str:
@@ -84,11 +101,11 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         raise
     except IsADirectoryError:
-        raise NoFile(f"{path}: it is a folder, and no file with settings") from None
+        raise NoFile(f"{shown(path)}: it is a folder, and no file with settings") from None
     except OSError as error:
-        raise Unreadable(f"{path}: cannot be read: {error.strerror}") from None
+        raise Unreadable(f"{shown(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         where = f"byte {error.start}"
-        raise Unreadable(f"{path}: cannot be read: not UTF-8 at {where}") from None
+        raise Unreadable(f"{shown(path)}: cannot be read: not UTF-8 at {where}") from None
     except ValueError:
-        raise Unreadable(f"{str(path)!r}: cannot be read: this is no name of a file") from None
+        raise Unreadable(f"{shown(path)}: cannot be read: this is no name of a file") from None

@@ -553,6 +553,22 @@ def test_bad_lines_of_a_dotenv_are_named_by_number_and_not_quoted(tmp_path: Path
     assert message == f"{dotenv}: not NAME=value in line 3, 4"
 
 
+def test_of_many_bad_lines_the_first_are_named(tmp_path: Path) -> None:
+    dotenv = write(tmp_path / ".env", "A b\n" * 1000)
+    message = str(refused(env_file=dotenv))
+    assert message.endswith(
+        "not NAME=value in line " + ", ".join(map(str, range(1, 21))) + " and 980 more"
+    )
+
+
+@pytest.mark.parametrize("name", ["/\x02a@b", "/a\nb", "/\x1b[31mred", "/a\0b", "/" + "a/" * 2000])
+def test_a_path_is_told_in_one_line_that_can_be_read(name: str) -> None:
+    (problem,) = refused({"PARLEY_CONFIG": name}).problems
+    assert problem.startswith("PARLEY_CONFIG: ")
+    assert problem.isprintable()
+    assert len(problem) < 300
+
+
 def test_a_name_given_twice_in_toml_is_reported(tmp_path: Path) -> None:
     toml = write(tmp_path / "parley.toml", "parley_port = 1\nPARLEY_PORT = 2\n")
     assert str(refused(toml_file=toml)) == f"PARLEY_PORT: given more than once (from {toml})"

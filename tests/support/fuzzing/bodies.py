@@ -257,6 +257,9 @@ BODY_TARGETS: Sequence[Target] = (
         kept=[
             b"ws_port = " + b"9" * 5000,
             b"PARLEY_CONFIG=/a\0b\n",
+            b"PARLEY_CONFIG=/\x02a\n",
+            b"PARLEY_CONFIG=/" + b"a/" * 2000,
+            b"a b\n" * 1000,
             b"x = " + b"[" * 3000,
             b"stream_" + b"x" * 3000 + b" = 1",
             b'"a\\u0007" = 1',
