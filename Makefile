@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.installed models
 	$(BIN)/parley serve
 
-# A few of each kind of test, in some twenty minutes; `make test-all` runs every one, in over an hour.
+# A few of each kind of test, in some fifteen minutes; `make test-all` runs every one, in over an hour.
 test: $(VENV)/.installed-dev models
 	@for model in tiny smollm2; do $(BIN)/parley models pull $$model > /dev/null || \
 	  echo "without the model $$model its tests are skipped"; done
