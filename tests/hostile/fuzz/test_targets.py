@@ -1,9 +1,9 @@
 """Every fuzz target, on seeds that are changed a little: by hypothesis in the suite, and in
 `make fuzz` by atheris, which looks where a changed input takes the code.
 
-In `make fuzz` a target ends at its number of executions or after FUZZ_SECONDS (2700), whatever
+In `make fuzz` a target ends at its number of executions or after FUZZ_SECONDS (7200), whatever
 comes first; the table tells both. As many targets run at once as there are processors. All of it
-takes some three hours of two: with FUZZ_FOLDER, what was found and how often each ran is kept
+takes three to four hours of two: with FUZZ_FOLDER, what was found and how often each ran is kept
 there, and the next run goes on with it. Begin a new folder after changes of what is fuzzed.
 """
 
@@ -116,7 +116,7 @@ def test_a_million_executions_each_find_nothing(
         pytest.skip("`make fuzz` runs it")
     if importlib.util.find_spec("atheris") is None:
         pytest.fail("atheris is not installed: pip install -e '.[fuzz]'")
-    seconds = int(os.environ.get("FUZZ_SECONDS", "2700"))
+    seconds = int(os.environ.get("FUZZ_SECONDS", "7200"))
     only = os.environ.get("FUZZ_ONLY", "")
     folder = Path(os.environ.get("FUZZ_FOLDER") or tmp_path)
     outcomes = trio.run(_fuzz_all, folder, seconds, only)
