@@ -158,19 +158,24 @@ document.addEventListener("parley", ({ detail }) => {
 """
 
 SEEN = """
-window.seen = { lit: [], levels: [], heard: [] };
+window.seen = { lit: [], outcomes: [], levels: [], heard: [] };
 addEventListener("DOMContentLoaded", () => {
+  const note = (seen, what) => { if (what && what !== seen.at(-1)) seen.push(what); };
   const look = () => {
-    const lit = document.querySelector("#conversation .lit")?.textContent;
-    if (lit && lit !== seen.lit.at(-1)) seen.lit.push(lit);
-    const level = (id) => Number(document.getElementById(id).getAttribute("aria-valuenow"));
+    note(seen.lit, document.querySelector("#conversation .lit")?.textContent);
+    note(seen.outcomes, [...document.querySelectorAll(".tool")].at(-1)?.dataset.outcome);
+  };
+  const changes = { subtree: true, childList: true, attributes: true, characterData: true };
+  new MutationObserver(look).observe(document.getElementById("conversation"), changes);
+  const level = (id) => Number(document.getElementById(id).getAttribute("aria-valuenow"));
+  setInterval(() => {
     seen.levels.push(level("level-played"));
     seen.heard.push(level("level-heard"));
-  };
-  setInterval(look, 10);
+  }, 10);
 });
 """
-"""Which words were lit, in order, and how the two levels stood, every 10 ms."""
+"""Which words were lit and which outcomes the newest call of a tool had, in order: every one that
+stood there, however slowly the test looks. And how the two levels stood, every 10 ms."""
 
 
 @dataclass
