@@ -49,6 +49,33 @@ SLOW_TIMES = 2
 """Twice in a row is no accident of a busy moment. Source: requirements of dialect A."""
 
 
+@dataclass(slots=True)
+class Coming:
+    """What is said while the recognizer is asked, until that is over. Only the waiting is cut then:
+    of audio that was just being fed, nobody could say whether the recognizer has taken it. Fed
+    again it would be heard twice, and left out it would be lost."""
+
+    inbox: trio.MemoryReceiveChannel[Spoken]
+    stopped: bool = False
+    _waiting: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    async def next(self) -> Spoken | None:
+        """None: the asking is over, or the inbox is closed."""
+        self._waiting = trio.CancelScope()
+        if self.stopped:
+            return None
+        with self._waiting:
+            try:
+                return await self.inbox.receive()
+            except trio.EndOfChannel:
+                return None
+        return None
+
+    def stop(self) -> None:
+        self.stopped = True
+        self._waiting.cancel()
+
+
 @dataclass(slots=True, kw_only=True)
 class ASRActor:
     """While a call is under way audio gathers in the channel; the next call takes all of it. So a
@@ -196,31 +223,41 @@ class ASRActor:
         """Ask for a hypothesis. Audio goes on coming meanwhile and is fed, so that a decode which
         had to wait its turn begins with all of it; the utterance's end ends the asking."""
         hypothesis: Hypothesis | None = None
-        failure: EngineFailure | None = None
+        failure: EngineFailure | None = None  # raised below, bare and not in a group
+        coming = Coming(self.inbox)
+
+        async def go_on_feeding() -> None:
+            nonlocal failure
+            try:
+                await self._feed_what_comes(coming)
+            except EngineFailure as error:
+                failure = error
+            if not coming.stopped:
+                nursery.cancel_scope.cancel()
+
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._go_on_feeding, nursery.cancel_scope)
+            nursery.start_soon(go_on_feeding)
             try:
                 with engine_deadline(self.timeout_s, "a partial transcript"):
                     hypothesis = await self.transcriber.hypothesis()
             except EngineFailure as error:
-                failure = error  # raised below, bare and not in a group
-            nursery.cancel_scope.cancel()
+                failure = error
+            coming.stop()
         if failure is not None:
             raise failure
         if hypothesis is not None and hypothesis.text:
             await self._heard(hypothesis.text, hypothesis.audio_bytes)
 
-    async def _go_on_feeding(self, asking: trio.CancelScope) -> None:
+    async def _feed_what_comes(self, coming: Coming) -> None:
         utterance = self.utterance
         while not utterance.complete and not utterance.pause:
-            try:
-                utterance.absorb(await self.inbox.receive())
-            except trio.EndOfChannel:
-                break
+            message = await coming.next()
+            if message is None:
+                return
+            utterance.absorb(message)
             await turn()
             self._absorb_waiting()
             await self._feed()
-        asking.cancel()
 
     async def _judge_pause(self) -> None:
         """A short silence: say how likely it is the end, and what would be heard then. Speech that

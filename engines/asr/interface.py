@@ -47,7 +47,7 @@ class Transcriber(Protocol):
 
     Two kinds of engines satisfy it. One decodes as it is fed and knows its hypothesis at any time;
     its `feed` gives it. The other only keeps the audio and decodes when it is asked; its `feed`
-    gives None and cannot fail, and `hypothesis` is where it works.
+    gives None and does not wait for anything, and `hypothesis` is where it works.
 
     Every call may raise EngineFailure. After a failure the utterance is lost inside the engine;
     its owner calls `begin` again and feeds it from the start.
@@ -58,8 +58,11 @@ class Transcriber(Protocol):
         ...
 
     async def feed(self, pcm16: bytes) -> str | None:
-        """Take the next audio. Gives the hypothesis for all of it so far, or None where the
-        engine decodes only when it is asked."""
+        """Take the next audio, all of it. Gives the hypothesis for all of it so far, or None where
+        the engine decodes only when it is asked.
+
+        Cancelled only where the whole utterance is given up: nobody could say whether a call that
+        was cut has taken its audio."""
         ...
 
     async def hypothesis(self) -> Hypothesis | None:

@@ -76,8 +76,8 @@ class OnDemandTranscriber:
         )
 
     async def feed(self, pcm16: bytes) -> None:
+        await trio.lowlevel.checkpoint()  # first: one that is cancelled has taken nothing
         self._utterance().feed(pcm16)
-        await trio.lowlevel.checkpoint()
 
     async def hypothesis(self) -> Hypothesis | None:
         utterance = self._utterance()

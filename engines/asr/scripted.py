@@ -78,13 +78,14 @@ class ScriptedTranscriber:
         self.open = True
 
     async def feed(self, pcm16: bytes) -> str | None:
-        if not self._asked:
+        if self._asked:
+            await trio.lowlevel.checkpoint()
+        else:
             self._need_open("feed")
         self.heard[-1] += pcm16
         self._sound_bytes += _sound_bytes(pcm16)
         self._concluded = None
         if self._asked:
-            await trio.lowlevel.checkpoint()
             return None
         await self._call("feed")
         return self._hypothesis()

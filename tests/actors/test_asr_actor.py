@@ -88,6 +88,8 @@ class Desk:
         self.utterance: UtteranceInHand[Transcript] = UtteranceInHand()
         self.telemetry = Telemetry()
         self._said_ms = 0
+        self.utterance_audio = bytearray()
+        """All that was said."""
 
     async def run(self) -> None:
         await ASRActor(
@@ -129,6 +131,7 @@ class Desk:
     def audio(self, number: int, ms: int) -> None:
         self._said_ms += ms
         pcm16 = bytes([self._said_ms % 251, 1]) * (ms * BYTES_PER_MS // 2)
+        self.utterance_audio += pcm16
         self.say.send_nowait(UtteranceAudio(number=number, pcm16=pcm16, audio_ms=self._said_ms))
 
     def ended(self, number: int, *, too_long: bool = False) -> None:
@@ -690,6 +693,60 @@ async def test_one_that_wants_to_be_asked_is_asked_and_never_holds_up_the_audio(
     assert partials[0].text == "w1 w2"
     assert desk.finals() == [MANY]
     assert len(desk.transcriber.heard[0]) == 3000 * BYTES_PER_MS
+
+
+class TakesItsTime(ScriptedTranscriber):
+    """Has audio as soon as it is given, and comes back from that a moment later."""
+
+    takes_s = 0.0
+
+    async def feed(self, pcm16: bytes) -> str | None:
+        told = await super().feed(pcm16)
+        await trio.sleep(self.takes_s)
+        return told
+
+
+@pytest.mark.parametrize("asked_s", [0.13, 0.21, 0.4, 0.47])
+@pytest.mark.parametrize("takes_s", [0.0, 0.03, 0.05])
+async def test_audio_that_is_taken_in_the_moment_of_an_answer_is_heard_once(
+    takes_s: float, asked_s: float, autojump_clock: Clock
+) -> None:
+    """What was being fed when the recognizer answered was fed again: on a busy server both often
+    come together, and a tenth of a second was heard twice."""
+    transcriber = TakesItsTime([MANY], asked=True, delays_s={"hypothesis": asked_s})
+    transcriber.takes_s = takes_s
+    desk = Desk(transcriber)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 3000, every_ms=100)
+        await trio.sleep(1)
+        desk.say.close()
+    assert transcriber.heard == [bytes(desk.utterance_audio)]
+    assert desk.finals() == [MANY]
+
+
+async def test_a_recognizer_that_fails_to_take_what_comes_is_fed_again(
+    autojump_clock: Clock,
+) -> None:
+    failures = {("feed", 4): EngineFailure("no")}
+    desk = Desk(TakesItsTime(["yes"], asked=True, delays_s={"hypothesis": 9.0}))
+    feeds = 0
+
+    async def feed(pcm16: bytes) -> str | None:
+        nonlocal feeds
+        feeds += 1
+        if failure := failures.get(("feed", feeds)):
+            raise failure
+        return await ScriptedTranscriber.feed(desk.transcriber, pcm16)
+
+    desk.transcriber.feed = feed  # type: ignore[method-assign]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.run)
+        await desk.talk(1, 1000, every_ms=100)
+        desk.say.close()
+    assert desk.transcriber.heard[-1] == bytes(desk.utterance_audio)
+    assert desk.finals() == ["yes"]
+    assert desk.transcriber.calls["begin"] == 2
 
 
 async def test_the_end_of_the_utterance_ends_the_asking(autojump_clock: Clock) -> None:

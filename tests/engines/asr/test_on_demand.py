@@ -149,6 +149,17 @@ async def test_an_asking_that_is_cancelled_loses_nothing(autojump_clock: Clock) 
     assert (await whisper.finish()).text == "w1"
 
 
+async def test_audio_that_was_not_taken_is_not_heard(autojump_clock: Clock) -> None:
+    """A feed that is cancelled has done nothing, so whoever feeds again is heard once."""
+    asr = transcriber(Lanes(words_of))
+    await asr.begin()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await asr.feed(numbered(1))
+    await asr.feed(numbered(1))
+    assert (await asr.finish()).text == "w1"
+
+
 async def test_the_more_people_talk_the_rarer_are_partials(autojump_clock: Clock) -> None:
     lanes = Lanes(words_of, takes_s=0.2)
 
