@@ -89,7 +89,7 @@ class SessionAdmission:
             return None
         if self._lag.passed:
             return Refusal("loop_lag", "the server is too busy; try again later")
-        if self.limits.cpu_share and self._cpu_with_one_more() > self.limits.cpu_share:
+        if self.limits.cpu_share and self._cpu_with(self.taken() + 1) > self.limits.cpu_share:
             return Refusal("cpu", "the server is too busy; try again later")
         if self._backlog.passed:
             return Refusal("lane_backlog", "the server's engines are behind; try again later")
@@ -112,7 +112,7 @@ class SessionAdmission:
         if limits.loop_lag_ms:
             yield watch.lag_s.p90 * 1000 / limits.loop_lag_ms
         if limits.cpu_share:
-            yield watch.cpu.p80 / limits.cpu_share
+            yield self._cpu_with(self.taken()) / limits.cpu_share
         if limits.lane_wait_ms:
             yield watch.lane_wait_s.p90 * 1000 / limits.lane_wait_ms
         if limits.talking_share and watch.places:
@@ -130,12 +130,9 @@ class SessionAdmission:
         if self.watch.places is not None:
             self._talkers.look(self.watch.talking.mean / self.watch.places)
 
-    def _cpu_with_one_more(self) -> float:
-        """What share of the processor would be taken then, in the busier moments. Who came since it
-        was measured counts as the others do, or as one who talks."""
-        busy, crowd = self.watch.cpu.p80, self.watch.crowd.mean
-        each = min(busy / max(crowd, 1.0), 1 / (NEW_PER_CORE * self.cores))
-        return busy + each * max(0.0, self.taken() + 1 - crowd)
+    def _cpu_with(self, people: int) -> float:
+        """What share of the processor so many would take."""
+        return self.watch.cpu.with_people(people, 1 / (NEW_PER_CORE * self.cores))
 
     def _too_many_new(self) -> bool:
         """Whether those who talk and those who came just now would be too many together."""

@@ -8,20 +8,17 @@ taken.
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import trio
 
 from .processor import Processor
+from .use import ProcessorUse
 from .window import EVERY_S, Window, note_lateness
 
 CPU_EACH = 5
 """The kernel's counters are read at each of so many samples: every second."""
-CPU_SAMPLES = 30
-"""Of these seconds: people talk for some and listen for more, and what they need together is seen
-in nothing shorter."""
 OURS = 0.6
 """From this part of the cores on it is this server that keeps the machine busy."""
 
@@ -63,12 +60,11 @@ class LoadWatch:
         self.lag_s = Window()
         self.lane_wait_s = Window()
         self.talking = Window()
-        self.cpu = Window(deque(maxlen=CPU_SAMPLES))
-        """How much of the processor is taken: of the machine, where it is this server that keeps it
-        busy (others' work is no reason to refuse anybody: it would go on), else of this server's
-        own part; or of the one core that the event loop has, where that is more."""
-        self.crowd = Window(deque(maxlen=CPU_SAMPLES))
-        """How many sessions there were meanwhile."""
+        self.cpu = ProcessorUse()
+        """How much of the processor is taken, by how many sessions: of the machine, where it is
+        this server that keeps it busy (others' work is no reason to refuse anybody: it would go
+        on), else of this server's own part; or of the one core that the event loop has, where that
+        is more."""
         self.taken: Callable[[], int] = lambda: 0
         self._processor = processor
         self.sampled: Callable[[], object] = lambda: None
@@ -101,8 +97,7 @@ class LoadWatch:
         taken = None if self._processor is None else self._processor.look(trio.current_time())
         if taken is not None:
             share = taken.machine if taken.own >= OURS else taken.own
-            self.cpu.note(max(share, taken.loop))
-            self.crowd.note(self.taken())
+            self.cpu.note(max(share, taken.loop), self.taken())
 
 
 def _by_kind(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar
@@ -28,20 +29,16 @@ class Window:
     @property
     def p90(self) -> float:
         """What nine of ten samples do not exceed; 0 while there are too few."""
-        return self._below(9)
-
-    @property
-    def p80(self) -> float:
-        return self._below(8)
-
-    def _below(self, tenths: int) -> float:
-        if len(self.samples) < LEAST:
-            return 0.0
-        return sorted(self.samples)[len(self.samples) * tenths // 10]
+        return below(9, self.samples)
 
     @property
     def mean(self) -> float:
         return fmean(self.samples) if len(self.samples) >= LEAST else 0.0
+
+
+def below(tenths: int, samples: Collection[float]) -> float:
+    """What so many tenths of the samples do not exceed; 0 while there are too few."""
+    return sorted(samples)[len(samples) * tenths // 10] if len(samples) >= LEAST else 0.0
 
 
 def note_lateness(window: Window, late_s: float) -> None:

@@ -9,7 +9,8 @@ from trio.testing import MockClock
 from parley.config.slices import Load
 from parley.engines.asr.admission import Admission, Expected
 from parley.server.load.admission import NEW_FREE, NEW_S, SessionAdmission
-from parley.server.load.watch import CPU_SAMPLES, LoadWatch
+from parley.server.load.use import LONG, SHORT
+from parley.server.load.watch import LoadWatch
 from parley.server.load.window import SAMPLES
 
 LIMITS = Load(loop_lag_ms=80, cpu_share=0.8, lane_wait_ms=500, talking_share=0.8)
@@ -41,8 +42,7 @@ def sample(
     """A whole window of the same figures."""
     for _ in range(SAMPLES):
         door.watch.lag_s.note(lag_s)
-        door.watch.cpu.note(cpu)
-        door.watch.crowd.note(NEW_FREE)
+        door.watch.cpu.note(cpu, NEW_FREE)
         door.watch.lane_wait_s.note(wait_s)
         door.watch.talking.note(talking)
     door.watch.sampled()
@@ -105,9 +105,8 @@ def test_a_figure_over_its_limit_closes_the_door_until_it_is_well_below(
 def crowded(people: int, cpu: float, cores: int = 2) -> SessionAdmission:
     """So many have been in for a while, and need so much."""
     door = admission(cores=cores)
-    for _ in range(CPU_SAMPLES):
-        door.watch.cpu.note(cpu)
-        door.watch.crowd.note(people)
+    for _ in range(LONG):
+        door.watch.cpu.note(cpu, people)
     door.taken = lambda: people
     return door
 
@@ -143,10 +142,28 @@ def test_who_needs_nothing_is_let_in_as_long_as_there_are_places() -> None:
 def test_the_door_opens_as_people_leave() -> None:
     door = crowded(40, 0.85)
     assert reason(door) == "cpu"
-    for _ in range(CPU_SAMPLES):
-        door.watch.cpu.note(0.6)
-        door.watch.crowd.note(30)
     door.taken = lambda: 30
+    for _ in range(SHORT):
+        door.watch.cpu.note(0.6, 30)
+    assert reason(door) is None
+
+
+def test_a_quiet_half_minute_lets_nobody_in_where_a_busy_one_is_not_long_ago() -> None:
+    door = crowded(40, 0.85)
+    for _ in range(SHORT):
+        door.watch.cpu.note(0.5, 40)
+    assert reason(door) == "cpu"
+    for _ in range(LONG - SHORT):
+        door.watch.cpu.note(0.5, 40)
+    assert reason(door) is None
+
+
+def test_the_few_who_were_there_before_say_nothing_of_many() -> None:
+    """Three who talk all the time need more each than ten who came later and listen."""
+    door = crowded(3, 0.35)
+    for _ in range(SHORT):
+        door.watch.cpu.note(0.45, 13)
+    door.taken = lambda: 14
     assert reason(door) is None
 
 

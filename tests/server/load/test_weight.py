@@ -30,7 +30,7 @@ def door(
     admission = SessionAdmission(100, limits, watch, taken=lambda: taken, cores=8)
     for _ in range(SAMPLES):
         watch.lag_s.note(lag_s)
-        watch.cpu.note(cpu)
+        watch.cpu.note(cpu, taken)
         watch.lane_wait_s.note(wait_s)
         watch.talking.note(talking)
     watch.sampled()
