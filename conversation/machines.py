@@ -157,12 +157,15 @@ class Machines(Generic[Exit]):
             and self.early.may_begin(utterance)
             and not self.reply.live
             and not self.cancelling
-            and not self.conducting.asking
-            and self.conducting.ready
-            and self.conducting.model
-            and self.conducting.by_itself
-            and self.ending.may_begin
+            and self.answers_by_model
         )
+
+    @property
+    def answers_by_model(self) -> bool:
+        """Whether the model may be asked now, without a wish of the client."""
+        conducting = self.conducting
+        by_itself = conducting.model and conducting.by_itself and not conducting.asking
+        return by_itself and conducting.ready and self.ending.may_begin
 
     @property
     def _interruptible(self) -> bool:

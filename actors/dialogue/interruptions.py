@@ -19,6 +19,7 @@ from ...conversation.machines import Machines
 from ...conversation.patience import GONE_ON_S, Patience, goes_on, may_be_joined
 from ...conversation.record import TurnRecord
 from ...conversation.shown_state import ShownState
+from ...protocol.effects import AS_ALWAYS
 from ...protocol.events import BargeIn, ReplyHeld, ReplyReleased, ReplyResumed, ReplyTakenBack
 from ...protocol.item_events import ReplyOutcome
 from ...protocol.states import State, Trigger
@@ -51,6 +52,8 @@ class Interruptions:
     _silenced: TurnRecord | None = field(default=None, init=False)
     """The reply that fell silent last, until another one can be heard: its client may still tell
     how much of it was played."""
+    _ended: tuple[int, TurnRecord] | None = field(default=None, init=False)
+    """The utterance whose words ended a reply last, and that reply."""
     _after_ms: int | None = field(default=None, init=False)
     """The silence before the newest utterance."""
     _heard_s: float = field(default=0.0, init=False)
@@ -148,7 +151,9 @@ class Interruptions:
 
     # Words
 
-    async def spoken_over(self, record: TurnRecord, text: str, *, final: bool = True) -> None:
+    async def spoken_over(
+        self, record: TurnRecord, utterance: int, text: str, *, final: bool = True
+    ) -> None:
         """Words over a reply, of which `text` are some, or all: an interruption; or the person was
         not done and goes on, and then the reply came too soon."""
         heard_s = self._heard_s
@@ -164,6 +169,19 @@ class Interruptions:
             self.patience.answered()
         take_back = not_done and may_be_joined(record.user_text) and self.may_take_back
         await self.interrupt(record, take_back=take_back)
+        self._ended = (utterance, record)
+
+    def came_to_nothing(self, utterance: int) -> None:
+        """The final of this utterance has no words. Where a hypothesis of it had some, and ended an
+        answer by them, the answer goes on all the same, from what was not heard."""
+        (number, record), self._ended = self._ended or (None, None), None
+        if record is None or number != utterance or record.say_id or record.wish != AS_ALWAYS:
+            return
+        free = self.machines.at_rest and not self.machines.more_wanted
+        if free and self.machines.answers_by_model:
+            self.telemetry.count("resumptions")
+            self.turns.go_on_after(record)
+            self.shown.go(Trigger.TURN)
 
     async def wished(self, *, by_server: bool) -> None:
         """The client, or the server's own code, ends the reply without any words."""

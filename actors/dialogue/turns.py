@@ -267,6 +267,12 @@ class Turns:
             user_text = record.user_text or GO_ON
             self._begin(again, self._asked(user_text, self.current_language.now))
 
+    def go_on_after(self, record: TurnRecord) -> None:
+        """Have an answer that was ended, and is kept, go on from what was not heard of it, as a
+        turn of its own. No turn is live."""
+        go_on = GO_ON if record.ledger.heard(current_time()) else ""
+        self._begin(self.new_record("", None), self._asked(go_on, self.current_language.now))
+
     # Ending
 
     async def end(self) -> None:

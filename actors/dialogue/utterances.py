@@ -119,7 +119,9 @@ class Utterances:
         meaning = self.machines.floor.words(report.number, report.text, report.spoken_ms, now_s)
         self.machines.who_answers.heard(report.text, now_s)
         if meaning is Meaning.WORDS and self.turns.live is not None:
-            await self.interruptions.spoken_over(self.turns.live, report.text, final=False)
+            await self.interruptions.spoken_over(
+                self.turns.live, report.number, report.text, final=False
+            )
 
     async def foreseen(self, report: UtteranceForeseen) -> None:
         """What will be heard if the short silence that began is the end."""
@@ -144,7 +146,7 @@ class Utterances:
         )
         await self.turns.drop_early()
         if meaning is Meaning.WORDS and self.turns.live is not None:
-            await self.interruptions.spoken_over(self.turns.live, text)
+            await self.interruptions.spoken_over(self.turns.live, report.number, text)
         return meaning
 
     async def heard(self, report: UtteranceHeard) -> None:
@@ -169,7 +171,7 @@ class Utterances:
             self.telemetry.count("false_alarms")
             return
         if meaning is Meaning.WORDS and self.turns.live is not None:
-            await self.interruptions.spoken_over(self.turns.live, text)
+            await self.interruptions.spoken_over(self.turns.live, report.number, text)
         final_s = current_time()
         if unsure:
             await self.outbox.send(Finalizing())
@@ -189,6 +191,8 @@ class Utterances:
             self.shown.go(Trigger.NOTHING)
         await self.hands.answer(report, final_s)
         await self.turns.drop_early()
+        if meaning is Meaning.NOTHING:
+            self.interruptions.came_to_nothing(report.number)
 
     def _meaning(self, report: UtteranceHeard) -> Meaning:
         meaning = self.machines.floor.heard(

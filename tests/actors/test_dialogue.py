@@ -260,6 +260,15 @@ def heard(number: int, text: str, *, too_long: bool = False) -> UtteranceHeard:
     )
 
 
+def foreseen(number: int, text: str) -> UtteranceForeseen:
+    return UtteranceForeseen(
+        number=number,
+        transcript=Transcript(text=text, decode_ms=1.0, audio_ms=1000, runs=1),
+        first_sample_s=0.25,
+        first_partial_s=None,
+    )
+
+
 def codes(events: list[Outbound]) -> list[Code]:
     return [event.code for event in events if isinstance(event, Failure)]
 
@@ -695,6 +704,65 @@ async def test_an_utterance_without_words_gives_the_reply_back(
         assert table.state() is State.RESPONDING
 
 
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        (WordsHeard(number=2, text="and I am the one", spoken_ms=900), GO_ON),
+        (foreseen(2, "and I am the one"), GO_ON),
+        # Who says "stop" means it, whatever the final makes of it.
+        (foreseen(2, "Stop."), None),
+    ],
+)
+async def test_words_that_the_final_does_not_have_do_not_leave_the_answer_unsaid(
+    autojump_clock: Clock, before: Report, asked: str | None
+) -> None:
+    async with at_the_table() as table:
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(2.5)
+        await table.speak_over()
+        await table.tell(before)
+        assert (table.live(), table.stopped) == (None, [1])
+        begun = len(table.begun)  # what was said seems to be words: an answer is begun early
+        await table.tell(SpeechOver(number=2), heard(2, ""))
+        if asked is None:
+            assert (table.live(), len(table.begun)) == (None, begun)
+            return
+        assert table.asked[begun] == ["hi", "aaaa bbbb", asked]
+        assert (table.live(), table.state()) == (table.begun[begun], State.THINKING)
+        # The same once more, over what is left of it.
+        await table.reply("cccc dddd", seconds=4)
+        await trio.sleep(2.5)
+        await table.speak_over(3)
+        await table.tell(foreseen(3, "one two three"), SpeechOver(number=3), heard(3, ""))
+        assert table.asked[-1] == ["hi", "aaaa bbbb\ncccc", asked]
+        assert table.live() is table.begun[-1]
+
+
+async def test_an_answer_of_which_nothing_was_heard_is_begun_again(autojump_clock: Clock) -> None:
+    question = "tell me something, and no, nothing more comes behind it."
+    async with at_the_table() as table:
+        await table.ask(1, question)
+        await table.speak_over()
+        await table.tell(foreseen(2, "one two three"), SpeechOver(number=2), heard(2, ""))
+        assert table.asked[-1] == [question]
+        assert table.live() is table.begun[-1]
+
+
+async def test_who_speaks_already_is_not_talked_over_by_an_answer_that_goes_on(
+    autojump_clock: Clock,
+) -> None:
+    async with at_the_table() as table:
+        await table.ask(1, "hi")
+        await table.reply("aaaa bbbb cccc dddd", seconds=4)
+        await trio.sleep(2.5)
+        await table.speak_over()
+        words = WordsHeard(number=2, text="one two three", spoken_ms=900)
+        await table.tell(words, SpeechOver(number=2))
+        await table.tell(SpeechBegan(number=3, during_reply=False), heard(2, ""))
+        assert (table.live(), len(table.begun)) == (None, 1)
+
+
 async def test_a_recognizer_that_gives_up_gives_the_reply_back_when_the_speech_is_over(
     autojump_clock: Clock,
 ) -> None:
@@ -773,15 +841,6 @@ async def test_a_reply_waits_for_everybody_who_speaks_over_it(autojump_clock: Cl
 
 
 # Only words end it
-
-
-def foreseen(number: int, text: str) -> UtteranceForeseen:
-    return UtteranceForeseen(
-        number=number,
-        transcript=Transcript(text=text, decode_ms=1.0, audio_ms=1000, runs=1),
-        first_sample_s=0.25,
-        first_partial_s=None,
-    )
 
 
 WORDS: list[Report] = [
