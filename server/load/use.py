@@ -20,6 +20,9 @@ SHORT = 30
 """Samples, one a second: what people need together is seen in nothing shorter."""
 LONG = 180
 """Samples: what is rare among so many people comes a few times in so long."""
+MANY_MORE = 1.5
+"""What fewer people took counts for so much more at most: three who talk all the time say little of
+twenty who mostly listen."""
 
 
 @dataclass(slots=True)
@@ -38,12 +41,12 @@ class ProcessorUse:
 
     def with_people(self, people: int, most_each: float) -> float:
         """What so many would take in the busier moments. Who came since it was measured counts as
-        the others do, or as `most_each`; what so many more took before some of them left counts
-        for less by as much."""
+        the others do, or as `most_each`; what more or fewer people took before counts for as much
+        less or more."""
         crowd = _mean(count for _, count in self._newest())
         each = min(self.p80 / max(crowd, 1.0), most_each)
         now = self.p80 + each * max(0.0, people - crowd)
-        scaled = [share * min(1.0, people / max(count, 1)) for share, count in self.samples]
+        scaled = [share * min(MANY_MORE, people / max(count, 1)) for share, count in self.samples]
         return max(now, below(8, scaled))
 
     def _newest(self) -> Iterable[tuple[float, int]]:

@@ -40,8 +40,14 @@ def test_a_busy_half_minute_is_remembered_for_some_while() -> None:
     use = used(*[(0.9, 40)] * (LONG // 4), *[(0.5, 40)] * SHORT)
     assert use.p80 == 0.5
     assert use.with_people(40, EACH) == 0.9
-    # It counts for as much less as there are fewer of those who made it.
+    # It counts for as much less as there are fewer of those who made it, and for more likewise.
     assert use.with_people(30, EACH) == pytest.approx(0.675)
+    assert use.with_people(44, EACH) == pytest.approx(0.99)
+
+
+def test_a_few_who_need_much_say_little_of_many() -> None:
+    use = used(*[(0.4, 3)] * LONG, *[(0.45, 20)] * SHORT)
+    assert use.with_people(20, EACH) == pytest.approx(0.6)
 
 
 @given(
