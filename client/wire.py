@@ -142,6 +142,8 @@ class _Goodbye:
 
     async def hold_readers(self, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         """A nursery for the connection's reader, which only its own scope ends."""
+        # Who is cancelled already would wait for ever for a start behind the shield.
+        await trio.lowlevel.checkpoint_if_cancelled()
         try:
             with trio.CancelScope(shield=True):
                 async with trio.open_nursery() as nursery:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -165,6 +167,37 @@ async def test_who_is_cancelled_says_goodbye_and_does_not_wait_for_an_answer_in_
         assert trio.current_time() - began_s < wire_module.CLOSE_S
         with trio.fail_after(1):
             await ended.wait()
+
+
+async def opened_and_cancelled(moments: int) -> None:
+    """A connection is opened, and whoever opens it is cancelled after so many steps of Trio's."""
+
+    async def accept(request: trio_websocket.WebSocketRequest) -> None:
+        with suppress(trio_websocket.ConnectionClosed):
+            connection = await request.accept()
+            await connection.get_message()
+
+    async with open_stand_in(accept) as url, trio.open_nursery() as nursery:
+
+        async def open_it() -> None:
+            async with open_wire(url):
+                await trio.sleep_forever()
+
+        nursery.start_soon(open_it)
+        for _ in range(moments):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("moments", range(40))
+def test_who_is_cancelled_while_connecting_gets_away(moments: int) -> None:
+    """In a thread of its own, since nothing within Trio ends what hangs behind a shield."""
+    trial = threading.Thread(
+        target=trio.run, args=(opened_and_cancelled, moments), daemon=True, name=f"after {moments}"
+    )
+    trial.start()
+    trial.join(30)
+    assert not trial.is_alive()
 
 
 @pytest.mark.parametrize("last", [b"\x89\0" + b"\x88\x02\x03\xe8", b"no frame", b""])
