@@ -261,8 +261,7 @@ class Turns:
         again.interruptible = record.interruptible
         if heard or called:
             self.items.commit(record.turn, record.user_text, record.text.strip(), heard=heard)
-            go_on = GO_ON if heard else ""  # else the model goes on behind the tools' results
-            self._begin(again, self._asked(go_on, self.current_language.now))
+            self._go_on(again, heard)  # or behind the tools' results
         else:
             user_text = record.user_text or GO_ON
             self._begin(again, self._asked(user_text, self.current_language.now))
@@ -270,8 +269,11 @@ class Turns:
     def go_on_after(self, record: TurnRecord) -> None:
         """Have an answer that was ended, and is kept, go on from what was not heard of it, as a
         turn of its own. No turn is live."""
-        go_on = GO_ON if record.ledger.heard(current_time()) else ""
-        self._begin(self.new_record("", None), self._asked(go_on, self.current_language.now))
+        self._go_on(self.new_record("", None), record.ledger.heard(current_time()))
+
+    def _go_on(self, again: TurnRecord, heard: str) -> None:
+        """Ask the model for what was not heard; where nothing was, as it was asked before."""
+        self._begin(again, self._asked(GO_ON if heard else "", self.current_language.now))
 
     # Ending
 

@@ -728,15 +728,14 @@ async def test_audio_that_is_taken_in_the_moment_of_an_answer_is_heard_once(
 async def test_a_recognizer_that_fails_to_take_what_comes_is_fed_again(
     autojump_clock: Clock,
 ) -> None:
-    failures = {("feed", 4): EngineFailure("no")}
-    desk = Desk(TakesItsTime(["yes"], asked=True, delays_s={"hypothesis": 9.0}))
+    desk = Desk(ScriptedTranscriber(["yes"], asked=True, delays_s={"hypothesis": 9.0}))
     feeds = 0
 
     async def feed(pcm16: bytes) -> str | None:
         nonlocal feeds
         feeds += 1
-        if failure := failures.get(("feed", feeds)):
-            raise failure
+        if feeds == 4:
+            raise EngineFailure("no")
         return await ScriptedTranscriber.feed(desk.transcriber, pcm16)
 
     desk.transcriber.feed = feed  # type: ignore[method-assign]
