@@ -31,11 +31,14 @@ from ..actors.limits import (
 from ..actors.llm import Asked
 from ..actors.messages import Heard, Report
 from ..actors.outbox import Outbox, PartialThinner
+from ..actors.partials import Partials
 from ..actors.pauses import Pauses
 from ..actors.ranks import Rank
 from ..actors.receiver import Receiver, ReceivingState
 from ..actors.reply_exit import ReplyExit
 from ..actors.sender import Sender
+from ..actors.short_silences import ShortSilences
+from ..actors.utterance_intake import Intake
 from ..actors.vad import VADActor
 from ..config import Settings
 from ..conversation.backchannel_words import table_for
@@ -346,24 +349,43 @@ class Assembly:
 
     async def run_asr(self) -> None:
         hearing = self._hearing_settings
+        intake = Intake(inbox=self.channels.spoken[1], utterance=self.utterance)
         await ASRActor(
-            inbox=self.channels.spoken[1],
+            intake=intake,
             reports=self.reports,
             outbox=self.outbox,
             transcriber=self.transcriber,
-            utterance=self.utterance,
+            partials=Partials(
+                utterance=self.utterance,
+                reports=self.reports,
+                outbox=self.outbox,
+                interval_s=hearing.partial_interval_ms / 1000,
+                min_gap_s=hearing.partial_min_gap_ms / 1000,
+                telemetry=self._telemetry,
+                tells_words=lambda: self.gate.reply_live,
+            ),
+            silences=self._short_silences(intake),
             timeout_s=self._settings.transcribing.timeout_s,
-            partial_interval_s=hearing.partial_interval_ms / 1000,
-            partial_min_gap_s=hearing.partial_min_gap_ms / 1000,
             telemetry=self._telemetry,
-            turn_end=self._engines.turn_end,
+        ).run()
+
+    def _short_silences(self, intake: Intake) -> ShortSilences | None:
+        engine = self._engines.turn_end
+        if engine is None:
+            return None
+        return ShortSilences(
+            intake=intake,
+            reports=self.reports,
+            transcriber=self.transcriber,
+            engine=engine,
             pauses=self.pauses,
-            language=self.current_language.of,
+            timeout_s=self._settings.transcribing.timeout_s,
+            telemetry=self._telemetry,
+            foresees=self._max_early > 0,
             said_before=self._said_before,
             asked=lambda: self.items.heard_last,
-            foresees=self._max_early > 0,
-            tells_words=lambda: self.gate.reply_live,
-        ).run()
+            language=self.current_language.of,
+        )
 
     async def run_conductor(self, conductor: Conductor) -> None:
         await ConductorActor(conductor=conductor, reports=self.reports).run()

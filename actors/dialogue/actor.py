@@ -484,13 +484,12 @@ class Dialogue:
         """Begin a turn, if there are words to answer and nobody is talking."""
         if not self.machines.may_answer:
             return
-        conducting = self.machines.conducting
         if self.turns.live is not None and not self.machines.expects_words:
             await self.interruptions.interrupt(self.turns.live)
         unanswered = self.machines.floor.unanswered
         user_text = " ".join(unanswered)
         unanswered.clear()
-        if not conducting.asking and conducting.model and conducting.by_itself:
+        if self.machines.answers_by_model:
             await self.turns.answer("" if self.items.told else user_text, report, final_s)
             self.shown.go(Trigger.TURN)
             return

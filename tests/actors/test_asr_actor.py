@@ -20,6 +20,8 @@ from parley.actors.messages import (
     UtteranceHeard,
 )
 from parley.actors.outbox import Outbox
+from parley.actors.partials import Partials
+from parley.actors.utterance_intake import Intake
 from parley.audio.pcm import BYTES_PER_MS
 from parley.conversation.spoken import (
     HearingCancelled,
@@ -93,14 +95,19 @@ class Desk:
 
     async def run(self) -> None:
         await ASRActor(
-            inbox=self._spoken,
+            intake=Intake(inbox=self._spoken, utterance=self.utterance),
             reports=self._report,
             outbox=self.outbox,
             transcriber=self.transcriber,
-            utterance=self.utterance,
+            partials=Partials(
+                utterance=self.utterance,
+                reports=self._report,
+                outbox=self.outbox,
+                interval_s=1.0,
+                min_gap_s=0.1,
+                telemetry=self.telemetry,
+            ),
             timeout_s=10,
-            partial_interval_s=1.0,
-            partial_min_gap_s=0.1,
             telemetry=self.telemetry,
         ).run()
 

@@ -18,6 +18,8 @@ from parley.actors.messages import (
     UtteranceFinalizing,
     UtteranceHeard,
 )
+from parley.actors.partials import Partials
+from parley.actors.utterance_intake import Intake
 from parley.audio.wav import parse_wav
 from parley.conversation.spoken import (
     Spoken,
@@ -409,16 +411,23 @@ async def run_actor(transcriber: Transcriber, timeout_s: float = 2.0) -> Report:
     say.send_nowait(UtteranceAudio(number=1, pcm16=SECOND, audio_ms=1000))
     say.send_nowait(UtteranceEnded(number=1, audio_ms=1000))
     say.close()
+    utterance: UtteranceInHand[Transcript] = UtteranceInHand()
+    telemetry = Telemetry()
     await ASRActor(
-        inbox=spoken,
+        intake=Intake(inbox=spoken, utterance=utterance),
         reports=report,
         outbox=outbox,
         transcriber=transcriber,
-        utterance=UtteranceInHand(),
+        partials=Partials(
+            utterance=utterance,
+            reports=report,
+            outbox=outbox,
+            interval_s=1.0,
+            min_gap_s=0.1,
+            telemetry=telemetry,
+        ),
         timeout_s=timeout_s,
-        partial_interval_s=1.0,
-        partial_min_gap_s=0.1,
-        telemetry=Telemetry(),
+        telemetry=telemetry,
     ).run()
     while isinstance(told := reports.receive_nowait(), UtteranceFinalizing):
         pass
