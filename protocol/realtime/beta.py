@@ -6,7 +6,7 @@ Everything else in this dialect knows the newer names alone; here is what goes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .checks import an_object
@@ -88,17 +88,25 @@ class Beta:
 
 
 def moved(session: Mapping[str, Any]) -> dict[str, Any]:
-    """Older fields in their newer places. What has newer names already stays."""
-    result: dict[str, Any] = {}
-    for name, value in session.items():
-        if name in _GONE:
-            continue
-        *folders, last = _PLACES.get(name, (name,))
-        place = result
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[last] = value
+    """Older fields in their newer places. What stands there by its newer name already stays; where
+    an object is wanted and something else stands, its reader says so."""
+    known = {*_PLACES, *_GONE}
+    result = {name: value for name, value in session.items() if name not in known}
+    for name, (*folders, last) in _PLACES.items():
+        if name in session:
+            _put(result, folders, last, session[name])
     return result
+
+
+def _put(place: dict[str, Any], folders: Sequence[str], last: str, value: Any) -> None:
+    for folder in folders:
+        inner = place.get(folder)
+        if not (inner is None or isinstance(inner, dict)):
+            return
+        own = dict(inner or {})  # what the client sent is not changed
+        place[folder] = own
+        place = own
+    place.setdefault(last, value)
 
 
 def flat(session: Mapping[str, Any]) -> dict[str, Any]:

@@ -190,6 +190,10 @@ RATES = [b'{"type":"start","sample_rate":96000,"audio_clock":true}']
 """The fuzzer's own check was older than the rates that are taken."""
 
 
+OLDER = [b'{"type":"transcription_session.update","session":{"audio":"x","turn_detection":{}}}']
+"""An older name whose newer place is no object."""
+
+
 def _web(dialect: Dialect) -> Target:
     frames = _BY_NAME[dialect.profile.name]
     return Target(
@@ -198,7 +202,7 @@ def _web(dialect: Dialect) -> Target:
         seeds=[joined(frames), *(joined([frame]) for frame in frames)],
         words=NEEDLES,
         max_bytes=2048,
-        kept=RATES,
+        kept=[*RATES, *OLDER],
     )
 
 
